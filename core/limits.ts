@@ -1,0 +1,68 @@
+// Every bound of the system in one place. Bounds protect a daemon from its peers and from its own
+// mistakes; changing one here changes it everywhere, its tests included.
+
+/** Largest v1 or mesh datagram accepted, in bytes. */
+export const DATAGRAM_BYTES = 16_384;
+/** Largest steady-state mesh datagram sent, in bytes: fits one packet on any real network. */
+export const STEADY_DATAGRAM_BYTES = 1_200;
+/** Largest manifest text, in bytes. */
+export const MANIFEST_BYTES = 262_144;
+/** Most apps in one manifest file. */
+export const MANIFEST_APPS = 1_000;
+/** A signed command is refused when its time is further than this from the verifier's clock, s. */
+export const SIGNED_WINDOW_S = 30;
+/** The largest command body accepted over TCP, in bytes. */
+export const COMMAND_BYTES = 1_048_576;
+/** Most datagrams a source address may have verified per second before it is ignored. */
+export const VERIFY_PER_SECOND = 50;
+
+/** How often a node beats, in ms, while the fleet is small. */
+export const BEAT_MS = 250;
+/** Most beats a second the conductor wants to see: with more nodes they beat more slowly. */
+export const BEATS_PER_SECOND = 800;
+/** Silence after which a node is dead, in ms (and never less than ten of its beats). */
+export const NODE_DEAD_MS = 2_500;
+/** The same for a daemon of the original, which beats every 5 s. */
+export const V1_NODE_DEAD_MS = 15_000;
+/** After its start a conductor waits this long for nodes to report before it calls any dead, ms. */
+export const CONDUCTOR_WARMUP_MS = 3_000;
+
+/** Lease of a v1 REGISTER, in ms. */
+export const V1_LEASE_MS = 30_000;
+/** Lease of a node's whole registration at the tower, in ms; renewed every `LEASE_RENEW_MS`. */
+export const LEASE_MS = 5_000;
+export const LEASE_RENEW_MS = 500;
+/** A fresh tower's list counts only after this long: by then every live node has reported. */
+export const TOWER_WARMUP_MS = 2_000;
+/** An ingress that has not spoken for this long is not waited for when a replica drains, ms. */
+export const INGRESS_LEASE_MS = 2_000;
+export const INGRESS_ALIVE_MS = 500;
+/** Most registered endpoints a tower holds. */
+export const TOWER_ENDPOINTS = 2_500_000;
+
+/** First wait before an unanswered mesh request is sent again, doubling to `RETRY_MAX_MS`. */
+export const RETRY_MIN_MS = 100;
+export const RETRY_MAX_MS = 2_000;
+/** How long a node remembers that a replica id is finished, so that a late RUN starts nothing. */
+export const TOMBSTONE_MS = 3_600_000;
+
+/** Restart backoff: at once, then this, doubling to `BACKOFF_MAX_MS`, forgotten after health. */
+export const BACKOFF_MIN_MS = 100;
+export const BACKOFF_MAX_MS = 30_000;
+export const BACKOFF_RESET_MS = 60_000;
+/** First health probe interval before a replica is ready, doubling up to the manifest's. */
+export const PROBE_MIN_MS = 20;
+
+/** Log ring per replica: lines and bytes; a longer line is cut. */
+export const LOG_RING_LINES = 1_000;
+export const LOG_LINE_BYTES = 8_192;
+/** A replica's log file is rotated at this size; `LOG_FILES` older ones are kept. */
+export const LOG_FILE_BYTES = 10 * 1024 * 1024;
+export const LOG_FILES = 3;
+
+/** Generations kept per app. */
+export const GENERATIONS = 50;
+/** Events kept by the conductor. */
+export const EVENTS = 10_000;
+/** The log is snapshotted after this many entries. */
+export const SNAPSHOT_ENTRIES = 500;
