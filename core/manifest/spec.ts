@@ -45,7 +45,11 @@ export interface RouteSpec {
   readonly host?: string;
   /** Begins with `/`; matches whole path segments. */
   readonly path: string;
-  readonly strip: boolean;
+  /**
+   * What is taken off the front of the request's path: the whole `path` (`strip yes`), a leading
+   * part of it (`path /api/products`, `strip /api`: the service sees `/products`), or nothing.
+   */
+  readonly strip?: string;
   readonly rate?: { readonly perSecond: number; readonly burst: number; readonly per: RatePer };
   readonly sticky: "cookie" | "none";
   readonly timeoutMs?: number;
