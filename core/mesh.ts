@@ -1,0 +1,298 @@
+/**
+ * What the daemons say to each other, as JSON in datagrams (`MeshMessage`) and in the text frames of
+ * WebSocket streams (`WatchMessage`, `FollowMessage`).
+ *
+ * **Loss semantics of datagrams.** Any message may be lost, repeated, delayed by seconds or overtaken
+ * by a later one. Therefore:
+ * - State is level-triggered. The sender repeats what it wants (`run`, `stop`, `status`, `register`,
+ *   `deregister`) with backoff until the matching answer came; receiving it twice changes nothing.
+ * - Replica ids are never used again. A node remembers finished ids (`TOMBSTONE_MS`), so a late
+ *   `run` cannot bring a stopped replica back.
+ * - Every status carries the replica's `version`, which only grows; an older one is ignored.
+ * - A `beat` carries a digest of all the node's replicas. Where it differs from what the conductor
+ *   holds for longer than a round trip, the conductor asks for a whole `report`.
+ * - `boot` names one start of a daemon; a message of an earlier boot is ignored once a later is known.
+ *
+ * Streams lose nothing while they stand; after a break the client starts again with a snapshot
+ * (watch) or from its last sequence (follow).
+ */
+
+import {
+  decimal,
+  flag,
+  integer,
+  list,
+  map,
+  maybe,
+  oneOf,
+  parseShaped,
+  type Shaped,
+  struct,
+  text,
+  variant,
+} from "./shape.ts";
+
+const ID = text(64, /^[A-Za-z0-9][A-Za-z0-9._:-]*$/);
+/** 32 lower-case hex characters. */
+const nodeId = text(32, /^[0-9a-f]{32}$/);
+/** One start of one daemon: 16 lower-case hex characters. */
+const bootId = text(16, /^[0-9a-f]{16}$/);
+const appName = text(63, /^[A-Za-z0-9][A-Za-z0-9._-]*$/);
+const host = text(253, /^[0-9A-Za-z.:-]+$/);
+const port = integer(0, 65_535);
+const count = integer(0, 2 ** 40);
+const wallMs = integer(0, 2 ** 52);
+
+/** The states of a replica as a node reports them; `node/replica.ts` says what leads where. */
+export const REPLICA_STATES = [
+  "waiting", // accepted, waits for its record, an artifact, or the end of a backoff
+  "starting", // the process runs, no probe has passed yet
+  "ready", // a probe passed, or no health check and the process is up
+  "stopping", // deregistered, draining or being terminated
+  "finished", // it ended and will not be started again; `exit` tells how
+] as const;
+
+/** How a replica's process ended last. */
+const exit = struct({
+  /** Exit code; absent when a signal ended it or nobody could tell. */
+  code: maybe(integer(0, 255)),
+  signal: maybe(text(16)),
+  /** `exit`: by itself; `stopped`: told to; `launch`: could not be started; `unhealthy`: killed
+   * after failing probes; `oom`: over its memory; `lost`: the launcher vanished without a code. */
+  why: oneOf("exit", "stopped", "launch", "unhealthy", "oom", "lost"),
+  wallMs,
+  /** The last lines it wrote, or why it could not start; cut to fit a datagram. */
+  tail: maybe(text(600)),
+});
+export type Exit = Shaped<typeof exit>;
+
+const status = struct({
+  replica: ID,
+  app: appName,
+  generation: count,
+  version: count,
+  state: oneOf(...REPLICA_STATES),
+  pid: maybe(count),
+  port: maybe(port),
+  restarts: count,
+  /** When it entered this state, by the node's clock. */
+  sinceWallMs: wallMs,
+  exit: maybe(exit),
+  /** Why it is not ready, for people: `GET /health answered 500`. */
+  reason: maybe(text(300)),
+});
+export type ReplicaStatus = Shaped<typeof status>;
+
+const endpoint = struct({
+  replica: ID,
+  app: appName,
+  generation: count,
+  node: text(64),
+  host,
+  port,
+});
+/** One ready replica, as the tower lists it. */
+export type Endpoint = Shaped<typeof endpoint>;
+
+const beat = struct({
+  node: nodeId,
+  boot: bootId,
+  /** Grows by one with each beat of a boot; an older beat is ignored. */
+  beat: count,
+  name: text(63, /^[A-Za-z0-9][A-Za-z0-9._-]*$/),
+  host,
+  /** UDP and TCP port of the node's own listener. */
+  port,
+  cpuPercent: decimal(0, 100),
+  cores: decimal(0, 4096),
+  ramTotalBytes: count,
+  ramFreeBytes: count,
+  gpu: flag,
+  labels: map(text(63), 16),
+  replicas: count,
+  /** `digestOf` all statuses of the node. */
+  digest: count,
+  /** The last record of the log that the node holds. */
+  sequence: count,
+});
+export type Beat = Shaped<typeof beat>;
+
+/** Datagrams between daemons, by kind. */
+export const meshShape = variant({
+  // node -> conductor (7770)
+  beat,
+  status: struct({ node: nodeId, boot: bootId, status }),
+  /** One page of all the node's replicas, in answer to `report-please`. */
+  report: struct({
+    node: nodeId,
+    boot: bootId,
+    request: ID,
+    page: count,
+    pages: count,
+    statuses: list(status, 64),
+  }),
+  "run-ok": struct({ node: nodeId, boot: bootId, replica: ID }),
+  /** The node cannot or may not run it (tombstone, forged record, no such port). */
+  "run-refused": struct({ node: nodeId, boot: bootId, replica: ID, reason: text(300) }),
+  "stop-ok": struct({ node: nodeId, boot: bootId, replica: ID }),
+
+  // conductor -> node (7775, or wherever it beats from)
+  "beat-ok": struct({
+    conductor: bootId,
+    node: nodeId,
+    beat: count,
+    /** How often to beat from now on. */
+    everyMs: integer(50, 60_000),
+    /** Present: send every status under this request id. */
+    reportPlease: maybe(ID),
+  }),
+  "status-ok": struct({ node: nodeId, replica: ID, version: count }),
+  /** Run this replica of the app as record `sequence` of the log has it. */
+  run: struct({
+    node: nodeId,
+    replica: ID,
+    app: appName,
+    generation: count,
+    sequence: count,
+    /** Number of the replica within its app, from 0: `${REPLICA}`. */
+    index: count,
+  }),
+  /** Drain and end it. For an unknown id the node answers and remembers it as finished. */
+  stop: struct({ node: nodeId, replica: ID }),
+
+  // node -> tower (7772)
+  /** Renews everything the node has registered, if `digest` is what the tower holds. */
+  lease: struct({ node: nodeId, boot: bootId, count, digest: count, port }),
+  /** Adds endpoints. `whole`: this is page `page` of everything; others of the node are dropped. */
+  register: struct({
+    node: nodeId,
+    boot: bootId,
+    request: ID,
+    endpoints: list(endpoint, 64),
+    whole: maybe(struct({ page: count, pages: count })),
+  }),
+  deregister: struct({ node: nodeId, boot: bootId, replica: ID }),
+
+  // tower -> node
+  "lease-ok": struct({ tower: bootId, node: nodeId, digest: count }),
+  "register-ok": struct({ tower: bootId, node: nodeId, request: ID }),
+  /** `drained`: no live ingress sends there any more and none has a request in flight on it. */
+  "deregister-ok": struct({ tower: bootId, node: nodeId, replica: ID, drained: flag }),
+});
+export type MeshMessage = Shaped<typeof meshShape>;
+export type MeshKind = MeshMessage["k"];
+export type Mesh<K extends MeshKind> = Extract<MeshMessage, { k: K }>;
+
+/** Reads a mesh datagram; `null` where it is none. Mesh datagrams begin with `{`, v1 never does. */
+export function decodeMesh(datagram: string): MeshMessage | null {
+  return parseShaped(meshShape, datagram);
+}
+
+/** Writes a mesh datagram. */
+export function encodeMesh(message: MeshMessage): string {
+  return JSON.stringify(message);
+}
+
+// ---- The tower's watch stream (WebSocket /watch on 7772) -----------------------------------------
+
+const route = struct({
+  app: appName,
+  host: maybe(host),
+  path: text(1024, /^\//),
+  strip: maybe(text(1024)),
+  rate: maybe(struct({
+    perSecond: decimal(0, 1e9),
+    burst: decimal(0, 1e9),
+    /** `ip` or `header:<name>`. */
+    per: text(128),
+  })),
+  sticky: flag,
+  timeoutMs: maybe(count),
+  retries: maybe(integer(0, 10)),
+  weight: integer(0, 10_000),
+  tlsRequired: flag,
+});
+/** One route of the published table: which requests go to which app. */
+export type Route = Shaped<typeof route>;
+
+/** Tower -> watcher. */
+export const watchShape = variant({
+  /**
+   * The first message. While `complete` is false the tower has just started and does not know every
+   * node yet: a watcher that holds an older table adds what it hears and removes nothing.
+   */
+  snapshot: struct({
+    tower: bootId,
+    revision: count,
+    complete: flag,
+    endpoints: list(endpoint, 3_000_000),
+    routes: list(route, 100_000),
+  }),
+  /** What changed since the previous message; `down` are replica ids. */
+  delta: struct({
+    revision: count,
+    up: list(endpoint, 100_000),
+    down: list(ID, 100_000),
+  }),
+  /** The whole table of routes, whenever it changes. */
+  routes: struct({ revision: count, routes: list(route, 100_000) }),
+  /** The list is complete from here on, and says it whole: what is not in it is gone. */
+  complete: struct({ revision: count, endpoints: list(endpoint, 3_000_000) }),
+});
+export type WatchMessage = Shaped<typeof watchShape>;
+
+/** Watcher -> tower. */
+export const watcherShape = variant({
+  /** The first message. */
+  hello: struct({ role: oneOf("ingress", "conductor", "client"), name: text(64) }),
+  /**
+   * An ingress has applied everything up to `revision` and sends no new request to what is gone.
+   * `busy`: removed replicas on which it still has requests in flight. Sent after every change,
+   * whenever `busy` changes, and every `INGRESS_ALIVE_MS`.
+   */
+  ack: struct({ revision: count, busy: list(ID, 100_000) }),
+  /** The conductor publishes the whole table of routes. */
+  publish: struct({ routes: list(route, 100_000) }),
+});
+export type WatcherMessage = Shaped<typeof watcherShape>;
+
+// ---- The conductor's log as nodes follow it (WebSocket /follow on 7771) --------------------------
+
+/** Conductor -> node. The node asks with `/follow?from=<sequence>` for everything after it. */
+export const followShape = variant({
+  /** A signed command of the log, with what a node needs to check it by itself. */
+  record: struct({
+    sequence: count,
+    /** `<command>|<unix seconds>`. */
+    text: text(2_000_000),
+    signatureHex: text(6618, /^[0-9a-f]{6618}$/),
+    /** Fingerprint of the operator's key: hex SHA-256 of the public key. */
+    key: text(64, /^[0-9a-f]{64}$/),
+  }),
+  /** Everything up to here has been sent. */
+  head: struct({ sequence: count }),
+});
+export type FollowMessage = Shaped<typeof followShape>;
+
+/**
+ * An order-independent digest of a set of (id, version) pairs, 48 bits: the sum of an FNV-1a hash
+ * of each. Two sides that hold the same set hold the same digest.
+ */
+export function digestOf(pairs: Iterable<readonly [id: string, version: number]>): number {
+  let sum = 0;
+  for (const [id, version] of pairs) sum = (sum + digestOne(id, version)) % 2 ** 48;
+  return sum;
+}
+
+function digestOne(id: string, version: number): number {
+  let low = 0x811c9dc5;
+  let high = 0x01000193;
+  const mix = (unit: number) => {
+    low = Math.imul(low ^ unit, 0x01000193);
+    high = Math.imul(high ^ (unit + 0x9e37), 0x85ebca6b);
+  };
+  for (let at = 0; at < id.length; at++) mix(id.charCodeAt(at));
+  mix(version & 0xffff);
+  mix(Math.floor(version / 0x10000) & 0xffff);
+  return ((high >>> 0) & 0xffff) * 2 ** 32 + (low >>> 0);
+}
