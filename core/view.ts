@@ -1,0 +1,118 @@
+/**
+ * What the conductor answers over TCP 7771 (`/api/...`), as JSON. The CLI's `--json` prints these.
+ *
+ * | request | answer |
+ * |---|---|
+ * | `POST /command` body: a signed command | the reply as text, `OK\|...` or `ERR\|...` |
+ * | `POST /api/plan` body: manifest text | `PlanView` |
+ * | `GET /api/status` | `StatusView` |
+ * | `GET /api/nodes` | `{ nodes: NodeView[] }` |
+ * | `GET /api/apps` | `{ apps: AppView[] }` |
+ * | `GET /api/apps/<app>` | `AppView`, 404 `{ error }` |
+ * | `GET /api/apps/<app>?watch=1` | an `AppView` a line, now and after every change |
+ * | `GET /api/events?app=A&limit=N&follow=1` | an `EventView` a line, oldest first |
+ * | `GET /api/logs/<app>?lines=N&follow=1` | a `LogView` a line |
+ */
+
+import type { AppType } from "./manifest/spec.ts";
+import type { Exit, REPLICA_STATES } from "./mesh.ts";
+
+export type ReplicaState = "placed" | typeof REPLICA_STATES[number] | "unreachable";
+
+export interface ReplicaView {
+  readonly replica: string;
+  readonly index: number;
+  readonly generation: number;
+  /** The node's name. */
+  readonly node: string;
+  readonly nodeId: string;
+  readonly host: string;
+  readonly port?: number;
+  readonly pid?: number;
+  /** `placed`: the node has not answered yet; `unreachable`: its node is silent. */
+  readonly state: ReplicaState;
+  readonly sinceWallMs: number;
+  readonly restarts: number;
+  readonly reason?: string;
+  readonly exit?: Exit;
+}
+
+export interface AppView {
+  readonly app: string;
+  readonly namespace: string;
+  readonly type: AppType;
+  readonly generation: number;
+  readonly wanted: number;
+  readonly ready: number;
+  /**
+   * `ready`: as wanted, all of this generation; `deploying`: on the way there; `degraded`: was
+   * there, has fewer ready replicas now; `failing`: replicas die or cannot be placed; `down`:
+   * taken down and gone or on its way out.
+   */
+  readonly state: "ready" | "deploying" | "degraded" | "failing" | "down";
+  /** Why it is not ready, one line each. */
+  readonly reasons: readonly string[];
+  readonly replicas: readonly ReplicaView[];
+  readonly signedBy: string;
+  readonly signedWallMs: number;
+}
+
+export interface NodeView {
+  readonly id: string;
+  readonly name: string;
+  readonly host: string;
+  readonly port: number;
+  readonly state: "ready" | "dead";
+  readonly cpuPercent: number;
+  readonly cores: number;
+  readonly ramTotalBytes: number;
+  readonly ramFreeBytes: number;
+  readonly gpu: boolean;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly replicas: number;
+  readonly silentMs: number;
+}
+
+export interface StatusView {
+  readonly conductor: { readonly version: string; readonly boot: string; readonly upMs: number };
+  /** Last entry of the log. */
+  readonly sequence: number;
+  readonly nodes: readonly NodeView[];
+  readonly apps: readonly AppView[];
+  /** What is wrong now, one line each; empty when all is well. */
+  readonly problems: readonly string[];
+}
+
+export interface PlanView {
+  readonly apps: readonly {
+    readonly app: string;
+    /** What APPLY must carry. */
+    readonly generation: number;
+    readonly fallback?: number;
+    /** True if the manifest is what runs already. */
+    readonly unchanged: boolean;
+    /** What would be done, one line each: `place product-svc/0 on node-1: most room`. */
+    readonly operations: readonly string[];
+    /** Replicas that could not be placed, with the reason for each node. */
+    readonly unplaced: readonly string[];
+  }[];
+}
+
+export interface EventView {
+  readonly sequence: number;
+  readonly wallMs: number;
+  /** Stable, kebab-case: `node-lost`, `replica-ready`, `replica-exited`, `app-applied`. */
+  readonly kind: string;
+  readonly app?: string;
+  readonly node?: string;
+  readonly replica?: string;
+  readonly text: string;
+}
+
+export interface LogView {
+  readonly wallMs: number;
+  readonly app: string;
+  readonly replica: string;
+  readonly node: string;
+  readonly line: string;
+}
