@@ -11,6 +11,11 @@
  * - Every status carries the replica's `version`, which only grows; an older one is ignored.
  * - A `beat` carries a digest of all the node's replicas. Where it differs from what the conductor
  *   holds for longer than a round trip, the conductor asks for a whole `report`.
+ * - `stop-ok` says: the order is known, or the id was never known here (and is remembered as finished).
+ *   A replica that was ordered to stop has ended when its status says `finished`. The node drops a
+ *   replica (from its beats' digest, too) once it is finished, its stop was ordered, and that last
+ *   status was acknowledged; the conductor drops it when it hears that status. Whatever else is
+ *   finished stays listed until a `stop` for it comes.
  * - `boot` names one start of a daemon; a message of an earlier boot is ignored once a later is known.
  *
  * Streams lose nothing while they stand; after a break the client starts again with a snapshot

@@ -6,6 +6,7 @@
  * never answered: `decodeDatagram` says so by `null`.
  */
 
+import { isAddress } from "./address.ts";
 import { DATAGRAM_BYTES } from "./limits.ts";
 
 /** One ML-DSA-65 signature in hex. */
@@ -146,15 +147,6 @@ function integer(text: string | undefined, min: number, max: number): number | n
   if (text === undefined || !/^-?[0-9]{1,15}$/.test(text)) return null;
   const value = Number(text);
   return value >= min && value <= max ? value : null;
-}
-
-/** Says whether the text is an IPv4 or IPv6 address in its usual form. */
-export function isAddress(text: string): boolean {
-  const v4 = text.split(".");
-  if (v4.length === 4) {
-    return v4.every((part) => /^(0|[1-9][0-9]{0,2})$/.test(part) && Number(part) <= 255);
-  }
-  return text.length <= 45 && text.includes(":") && /^[0-9a-fA-F:.]+$/.test(text);
 }
 
 /** Reads a plain command to the tower. */

@@ -1,11 +1,9 @@
+import type { Address } from "../address.ts";
 import { decodeDatagram } from "../wire.ts";
 import { Failure } from "../errors.ts";
 import { logger } from "./log.ts";
 
-export interface Address {
-  readonly hostname: string;
-  readonly port: number;
-}
+export type { Address };
 
 /** An open UDP socket that carries text. */
 export interface Udp extends AsyncDisposable {

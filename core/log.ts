@@ -1,0 +1,123 @@
+/**
+ * The one append-only log: the conductor's store, the audit, the replay guard and the ledger.
+ *
+ * Each entry names the hash of the one before, so that a changed, removed or reordered entry shows.
+ * State is what `conductor/state.ts` makes of the entries, in their order, and nothing else.
+ */
+
+import { sha256Hex } from "./bytes.ts";
+
+/** An operator's signed command as it stands in the log. */
+export interface SignedRecord {
+  /** `<command>|<unix seconds>`. */
+  readonly text: string;
+  readonly signatureHex: string;
+  /** Fingerprint of the operator's key. */
+  readonly key: string;
+}
+
+/** One replica's place, as decided. */
+export interface Place {
+  readonly replica: string;
+  readonly app: string;
+  readonly generation: number;
+  /** The log's sequence of the APPLY it runs. */
+  readonly sequence: number;
+  readonly index: number;
+  readonly node: string;
+}
+
+export type EntryBody =
+  | {
+    readonly kind: "command";
+    readonly signed: SignedRecord;
+    /** Manifest text that a v1 SUBMIT or ROLLOUT found at its path. */
+    readonly manifest?: string;
+    readonly reply: string;
+    /** One line for people: who did what, from where. */
+    readonly audit: string;
+  }
+  | {
+    /** What the conductor decided by itself, within what is signed. */
+    readonly kind: "decision";
+    readonly place: readonly Place[];
+    /** Replicas that are to be drained and stopped. */
+    readonly leave: readonly string[];
+    /** Replicas that no longer exist. */
+    readonly gone: readonly string[];
+    /** Why, one line an operation, in the order of the lists. */
+    readonly reasons: readonly string[];
+  }
+  | { readonly kind: "node"; readonly node: string; readonly name: string };
+
+/** One committed entry. */
+export interface Entry {
+  /** 1, 2, 3, ... without gaps. */
+  readonly sequence: number;
+  readonly wallMs: number;
+  /** `hash` of the entry before; 64 zeros for the first. */
+  readonly previous: string;
+  /** Hex SHA-256 over all of the above and the body. */
+  readonly hash: string;
+  readonly body: EntryBody;
+}
+
+export const NO_HASH = "0".repeat(64);
+
+/** Where a log ends. */
+export interface Head {
+  readonly sequence: number;
+  readonly hash: string;
+}
+
+export const EMPTY_HEAD: Head = { sequence: 0, hash: NO_HASH };
+
+/** The entry that follows `head`. */
+export function nextEntry(head: Head, wallMs: number, body: EntryBody): Entry {
+  const sequence = head.sequence + 1;
+  return {
+    sequence,
+    wallMs,
+    previous: head.hash,
+    hash: hashOf(sequence, wallMs, head.hash, body),
+    body,
+  };
+}
+
+/** Says what is wrong with an entry that should follow `head`, or `null` if nothing is. */
+export function checkEntry(head: Head, entry: Entry): string | null {
+  if (entry.sequence !== head.sequence + 1) {
+    return `entry ${entry.sequence} follows entry ${head.sequence}: one is missing or out of place`;
+  }
+  if (entry.previous !== head.hash) {
+    return `entry ${entry.sequence} does not follow entry ${head.sequence}: one was replaced`;
+  }
+  const { sequence, wallMs, previous, body } = entry;
+  if (entry.hash !== hashOf(sequence, wallMs, previous, body)) {
+    return `entry ${entry.sequence} was changed`;
+  }
+  return null;
+}
+
+function hashOf(sequence: number, wallMs: number, previous: string, body: EntryBody): string {
+  return sha256Hex(JSON.stringify([sequence, wallMs, previous, body]));
+}
+
+/** What keeps the log. One contract suite (tests/contract/store.ts) holds for every implementation. */
+export interface LogStore {
+  /**
+   * Appends an entry durably.
+   *
+   * @throws {Failure} `store-conflict` if the last sequence is not `entry.sequence - 1`;
+   *   `store-failed` if it could not be made durable: nothing was appended then.
+   */
+  append(entry: Entry): Promise<void>;
+  /** Entries after `sequence`, at most `limit`, in order. */
+  read(sequence: number, limit: number): Promise<Entry[]>;
+  head(): Promise<Head>;
+  /** Keeps a state that was made of all entries up to `head`; replaces the one before. */
+  saveSnapshot(head: Head, state: string): Promise<void>;
+  /** The last kept state, or `null`. A damaged one counts as none: the log can make it again. */
+  loadSnapshot(): Promise<{ readonly head: Head; readonly state: string } | null>;
+  close(): Promise<void>;
+}
