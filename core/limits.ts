@@ -9,6 +9,14 @@ export const STEADY_DATAGRAM_BYTES = 1_200;
 export const MANIFEST_BYTES = 262_144;
 /** Most apps in one manifest file. */
 export const MANIFEST_APPS = 1_000;
+/** Deepest nesting of blocks in a manifest; the language itself needs 3. */
+export const MANIFEST_DEPTH = 8;
+/** Most errors reported for one manifest; the rest are counted. */
+export const MANIFEST_ERRORS = 1_000;
+/** Most characters of a source line shown with an error. */
+export const MANIFEST_EXCERPT = 200;
+/** Most replicas one app may ask for. */
+export const APP_REPLICAS = 100_000;
 /** A signed command is refused when its time is further than this from the verifier's clock, s. */
 export const SIGNED_WINDOW_S = 30;
 /** The largest command body accepted over TCP, in bytes. */
@@ -39,6 +47,32 @@ export const INGRESS_LEASE_MS = 2_000;
 export const INGRESS_ALIVE_MS = 500;
 /** Most registered endpoints a tower holds. */
 export const TOWER_ENDPOINTS = 2_500_000;
+/** Most nodes a tower holds leases for, and most endpoints of one node. */
+export const TOWER_NODES = 20_000;
+export const NODE_ENDPOINTS = 65_536;
+/** Boots and deregistered replicas that a tower remembers per node, to ignore late messages. */
+export const NODE_PAST_BOOTS = 8;
+export const NODE_GONE_REPLICAS = 4_096;
+/** Silence of a node's boot after which the lease of an earlier one may take over again, in ms. */
+export const BOOT_SILENCE_MS = 3 * LEASE_RENEW_MS;
+/** Most watch streams at a tower; and how long one may stay silent after connecting, in ms. */
+export const TOWER_WATCHERS = 20_000;
+export const WATCH_HELLO_MS = 5_000;
+/** A watcher that lets more than this pile up unread (beyond its snapshot) is closed, in bytes. */
+export const WATCH_BUFFER_BYTES = 8 * 1024 * 1024;
+/** Most changes in one delta of the watch stream; more become several. */
+export const WATCH_DELTA_ITEMS = 20_000;
+/** How long a tower remembers that a replica is drained, to answer repeated questions, in ms. */
+export const DRAINED_MEMORY_MS = 30_000;
+/** Leases are looked at for expiry this often at most, in ms. */
+export const TOWER_TICK_MS = 50;
+/** DNS: most records in an answer, seconds an answer may be kept, and TCP connections at once. */
+export const DNS_ANSWERS = 64;
+export const DNS_TTL_S = 1;
+export const DNS_CONNECTIONS = 256;
+export const DNS_IDLE_MS = 10_000;
+/** Largest DNS answer over UDP to a resolver that allows more than 512, in bytes (RFC 9715). */
+export const DNS_UDP_BYTES = 1_232;
 
 /** First wait before an unanswered mesh request is sent again, doubling to `RETRY_MAX_MS`. */
 export const RETRY_MIN_MS = 100;

@@ -168,15 +168,21 @@ export const meshShape = variant({
   // node -> tower (7772)
   /** Renews everything the node has registered, if `digest` is what the tower holds. */
   lease: struct({ node: nodeId, boot: bootId, count, digest: count, port }),
-  /** Adds endpoints. `whole`: this is page `page` of everything; others of the node are dropped. */
+  /**
+   * Adds endpoints. `whole`: this is page `page` of everything; others of the node are dropped.
+   * `order` grows by one with each new `register` and `deregister` of a boot (a repetition keeps
+   * its own, and so do the pages of one whole): a late copy cannot undo what was said after it.
+   * Without it the tower takes arrival for order, and the next lease's digest heals the rest.
+   */
   register: struct({
     node: nodeId,
     boot: bootId,
     request: ID,
+    order: maybe(count),
     endpoints: list(endpoint, 64),
     whole: maybe(struct({ page: count, pages: count })),
   }),
-  deregister: struct({ node: nodeId, boot: bootId, replica: ID }),
+  deregister: struct({ node: nodeId, boot: bootId, replica: ID, order: maybe(count) }),
 
   // tower -> node
   "lease-ok": struct({ tower: bootId, node: nodeId, digest: count }),
