@@ -100,3 +100,38 @@ export const GENERATIONS = 50;
 export const EVENTS = 10_000;
 /** The log is snapshotted after this many entries. */
 export const SNAPSHOT_ENTRIES = 500;
+
+// ---- ingress ----
+
+/** Largest head of a request or response (start line and fields), and of a trailer section. */
+export const HEAD_BYTES = 16_384;
+/** Most fields in one head. */
+export const HEAD_FIELDS = 128;
+/** Longest method, in bytes. */
+export const METHOD_BYTES = 32;
+/** Longest chunk-size line, extensions included, in bytes. */
+export const CHUNK_LINE_BYTES = 1_024;
+/** Most interim (1xx) responses before a final one. */
+export const INTERIM_RESPONSES = 16;
+/** A request body up to this length is gathered whole before a replica is troubled with it, bytes. */
+export const GATHER_BYTES = 65_536;
+/** Most client connections of one ingress worker; the next ones wait in the kernel. */
+export const CLIENT_CONNECTIONS = 20_000;
+/** Idle connections kept to one replica. */
+export const IDLE_UPSTREAMS = 64;
+/** A failed request is tried again on at most this many other replicas. */
+export const ATTEMPTS = 3;
+/** Retries may be this share of requests, plus `RETRY_BURST`, so that they cannot double a load. */
+export const RETRY_SHARE = 0.2;
+export const RETRY_BURST = 100;
+/** Consecutive failures after which a replica is left out, and for how long, doubling to the max. */
+export const EJECT_FAILURES = 5;
+export const EJECT_MIN_MS = 1_000;
+export const EJECT_MAX_MS = 30_000;
+/** A replica that comes back gets its share of new requests growing over this time. */
+export const SLOW_START_MS = 5_000;
+/** Clients that a rate limit tells apart at a time; the longest idle are forgotten. */
+export const RATE_CLIENTS = 50_000;
+/** First wait before the ingress dials a tower again, doubling to the max. */
+export const WATCH_RETRY_MIN_MS = 50;
+export const WATCH_RETRY_MAX_MS = 1_000;
