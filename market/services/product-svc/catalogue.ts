@@ -59,6 +59,16 @@ export function productById(id: number): Product | undefined {
   return products()[id - 1];
 }
 
+/** What kind of thing a product is: `Dutch Oven`. */
+export function kindOf(id: number): string {
+  const { subcategory } = SHELVES[(id - 1) % SHELVES.length]!;
+  return kindAt(subcategory, Math.floor((id - 1) / SHELVES.length))[0];
+}
+
+function kindAt({ kinds }: Subcategory, round: number): Kind {
+  return kinds[round % kinds.length]!;
+}
+
 /** The seven categories with their subcategories and how many products each holds. */
 export function categories(): readonly CategorySummary[] {
   return summaries ??= ASSORTMENT.map((category) => {
@@ -80,7 +90,7 @@ function makeProduct(id: number): Product {
   const prng = createPrng(SEED + id);
   const { category, subcategory } = shelf;
   // A kind returns every 7 rounds, and the brand is another one then: no name comes twice.
-  const kind = subcategory.kinds[round % subcategory.kinds.length]!;
+  const kind = kindAt(subcategory, round);
   const offset = SHELVES.indexOf(shelf) * 7;
   const brand = category.brands[(round * 5 + offset) % category.brands.length]!;
   const series = category.series[prng.below(category.series.length)]!;

@@ -1,5 +1,7 @@
+import { assert } from "../../kit/assert.ts";
 import { GLYPHS, type Palette } from "./glyphs.ts";
-import type { Product } from "./catalogue.ts";
+import { kindOf, type Product } from "./catalogue.ts";
+import { DRAWN_AS } from "./drawn_as.ts";
 import { createPrng } from "../../../core/prng.ts";
 
 /** Hues of a category's pictures, in degrees: a product takes one of them. */
@@ -23,7 +25,11 @@ export function picture(product: Product): string {
   const scale = (1 + prng.next() * 0.08).toFixed(3);
   const x = 150 + prng.below(340);
   const y = 130 + prng.below(160);
-  const glyph = GLYPHS[product.subcategory]!(palette, Math.floor((product.id - 1) / GLYPH_COUNT));
+  const turn = Math.floor(product.id / GLYPH_COUNT);
+  const [shown, variant] = DRAWN_AS[kindOf(product.id)] ?? [product.subcategory, turn];
+  const draw = GLYPHS[shown];
+  assert(draw, `no drawing for ${shown}`);
+  const glyph = draw(palette, variant);
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 640" width="640" height="640">` +
     `<defs><linearGradient id="g" x1="0" y1="0" x2="1" y2="1">` +
     `<stop offset="0" stop-color="${palette.skyLight}"/>` +
@@ -45,7 +51,7 @@ const GLYPH_COUNT = Object.keys(GLYPHS).length;
 function paletteOf(hue: number, mood: number): Palette {
   const hsl = (turn: number, saturation: number, light: number) =>
     `hsl(${(hue + turn + 360) % 360} ${saturation}% ${light}%)`;
-  const vivid = [52, 38, 62][mood]!;
+  const vivid = [46, 36, 54][mood]!;
   return {
     sky: hsl(0, 46, 82),
     skyLight: hsl(14, 58, 94),
