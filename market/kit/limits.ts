@@ -35,3 +35,8 @@ export const SQLITE_BUSY_MS = 5_000;
 export const TRANSACTION_TRIES = 10;
 /** Most connections a replica opens to PostgreSQL. */
 export const POSTGRES_CONNECTIONS = 5;
+
+/** How long a session is good for, in ms: a week. */
+export const SESSION_MS = 7 * 24 * 3_600_000;
+/** How long user-svc's public keys are used without asking again, in ms. */
+export const KEYS_REFRESH_MS = 60_000;

@@ -1,6 +1,7 @@
 import { assert } from "../../kit/assert.ts";
 import { GLYPHS, type Palette } from "./glyphs.ts";
-import { kindOf, type Product } from "./catalogue.ts";
+import { kindOf } from "./catalogue.ts";
+import type { Product } from "../../kit/product.ts";
 import { DRAWN_AS } from "./drawn_as.ts";
 import { createPrng } from "../../../core/prng.ts";
 

@@ -11,7 +11,8 @@ import {
   queryWord,
 } from "../../kit/request.ts";
 import { createService, type Service, type Surroundings } from "../../kit/service.ts";
-import { categories, type Product, productById, products } from "./catalogue.ts";
+import { categories, productById, products } from "./catalogue.ts";
+import type { Product } from "../../kit/product.ts";
 import { picture } from "./picture.ts";
 
 const SORTS = ["price_asc", "price_desc", "rating", "name"] as const;

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { ask, testSurroundings } from "../../kit/testing.ts";
-import { type Product, products } from "./catalogue.ts";
+import { products } from "./catalogue.ts";
+import type { Product } from "../../kit/product.ts";
 import { createProductService } from "./service.ts";
 
 const around = testSurroundings("product-svc");
