@@ -52,7 +52,7 @@ export const TOWER_NODES = 20_000;
 export const NODE_ENDPOINTS = 65_536;
 /** Boots and deregistered replicas that a tower remembers per node, to ignore late messages. */
 export const NODE_PAST_BOOTS = 8;
-export const NODE_GONE_REPLICAS = 4_096;
+export const NODE_GONE_REPLICAS = 64;
 /** Silence of a node's boot after which the lease of an earlier one may take over again, in ms. */
 export const BOOT_SILENCE_MS = 3 * LEASE_RENEW_MS;
 /** Most watch streams at a tower; and how long one may stay silent after connecting, in ms. */
@@ -62,6 +62,8 @@ export const WATCH_HELLO_MS = 5_000;
 export const WATCH_BUFFER_BYTES = 8 * 1024 * 1024;
 /** Most changes in one delta of the watch stream; more become several. */
 export const WATCH_DELTA_ITEMS = 20_000;
+/** Most replicas that may be leaving at once. */
+export const TOWER_DRAINS = 500_000;
 /** How long a tower remembers that a replica is drained, to answer repeated questions, in ms. */
 export const DRAINED_MEMORY_MS = 30_000;
 /** Leases are looked at for expiry this often at most, in ms. */
@@ -135,3 +137,47 @@ export const RATE_CLIENTS = 50_000;
 /** First wait before the ingress dials a tower again, doubling to the max. */
 export const WATCH_RETRY_MIN_MS = 50;
 export const WATCH_RETRY_MAX_MS = 1_000;
+
+// ---- node ----
+
+/** Until the first pass a refused connection is tried again this often for `REFUSED_QUICK_MS`, ms. */
+export const REFUSED_QUICK_MS = 1_000;
+/** A machine that is woken this much later than it asked has been stopped or starved, in ms. */
+export const NODE_LATE_MS = 500;
+/** A replica that found no port, or whose state could not be written, tries again after this, ms. */
+export const BLOCKED_RETRY_MS = 1_000;
+/** Most ports of the range tried in a row before a replica waits. */
+export const PORT_TRIES = 64;
+/** Most replica ids a node remembers as finished beyond those it still lists. */
+export const NODE_TOMBSTONES = 100_000;
+/** Signed manifests of one app that a node holds in memory, newest last. */
+export const NODE_RECORDS = GENERATIONS;
+/** Refused records whose reason a node remembers. */
+export const NODE_REFUSALS = 1_000;
+/** Registrations on their way to the tower at once before they become one whole. */
+export const REGISTER_REQUESTS = 32;
+/** Largest JSON form of an exit's last lines, and of a reason, in a status datagram, in bytes. */
+export const STATUS_TAIL_BYTES = 420;
+export const STATUS_REASON_BYTES = 280;
+/** How often the health worker is asked whether it lives, and how long it may take twice, in ms. */
+export const HEALTH_PING_MS = 1_000;
+export const HEALTH_HUNG_MS = 3_000;
+/** A probe that has no verdict this long after its own timeout counts as unknown, in ms. */
+export const PROBE_GRACE_MS = 1_000;
+/** Most of an answer that a GET probe reads before it hangs up, in bytes. */
+export const PROBE_BYTES = 65_536;
+/** How often the node asks its helper for CPU and RAM, in ms; longest wait for any answer of it. */
+export const SAMPLE_MS = 1_000;
+export const HELPER_ANSWER_MS = 5_000;
+/** Log files are read at most this often, and at most so much at a time, in ms and bytes. */
+export const LOG_READ_MS = 50;
+export const LOG_READ_BYTES = 1024 * 1024;
+/** How long the folder of a finished replica (its logs) is kept, and how many of them. */
+export const FINISHED_KEEP_MS = 24 * 3_600_000;
+export const FINISHED_KEEP = 200;
+/** Output of one v1 EXEC, in bytes, and how long it may take, in ms. */
+export const EXEC_OUTPUT_BYTES = 12_288;
+export const EXEC_MS = 10_000;
+/** Adopted launchers whose lock is awaited by a thread each; further ones are polled. */
+export const LOCK_WAITERS = 256;
+export const LOCK_POLL_MS = 100;

@@ -1,0 +1,229 @@
+// The tower in the world: its sockets, its clock, its streams.
+
+import type { Registry as MetricsRegistry } from "prom-client";
+import { type Address, isNetwork } from "../../core/address.ts";
+import { Failure } from "../../core/errors.ts";
+import { WATCH_BUFFER_BYTES } from "../../core/limits.ts";
+import { now, randomHex } from "../../core/live/clock.ts";
+import { logger } from "../../core/live/log.ts";
+import { listenFailure, openUdp, type Udp } from "../../core/live/udp.ts";
+import { type TowerEffect, type TowerEvent, TowerMachine } from "../machine.ts";
+import { createHandler, type Handler } from "./http.ts";
+import { createMetrics } from "./metrics.ts";
+
+/** How long answers under way may take once the tower is told to stop, in ms. */
+const STOP_MS = 500;
+
+export interface LiveTowerOptions {
+  readonly hostname: string;
+  /** UDP and TCP; 0 for one that is free as both. */
+  readonly port: number;
+  /** Networks that may read unsealed, besides loopback: `10.0.0.0/8` or single addresses. */
+  readonly plain?: readonly string[];
+  /** Whether unsealed daemons beyond loopback may take part. */
+  readonly meshOpen?: boolean;
+}
+
+/** A tower that runs. */
+export interface LiveTower extends AsyncDisposable {
+  /** Its UDP and TCP address. */
+  readonly address: Address;
+  readonly machine: TowerMachine;
+  readonly metrics: MetricsRegistry;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a tower.
+ *
+ * @throws {Failure} `port-taken`, `cannot-listen`, or `usage` for a network that is none.
+ */
+export function startTower(options: LiveTowerOptions): LiveTower {
+  for (const network of options.plain ?? []) {
+    if (!isNetwork(network)) {
+      throw new Failure("usage", `--plain needs a network like 10.0.0.0/8, not ${network}`);
+    }
+  }
+  return new RunningTower(options);
+}
+
+class RunningTower implements LiveTower {
+  readonly address: Address;
+  readonly machine: TowerMachine;
+  readonly metrics: MetricsRegistry;
+  readonly #udp: Udp;
+  readonly #server: Deno.HttpServer<Deno.NetAddr>;
+  readonly #streams = new Map<number, Stream>();
+  readonly #abort = new AbortController();
+  readonly #log = logger("tower");
+  #nextWatcher = 1;
+  #slowWatchers = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #stopped = false;
+
+  constructor(options: LiveTowerOptions) {
+    const started = now();
+    this.machine = new TowerMachine({ ...options, boot: randomHex(16) }, started);
+    this.metrics = createMetrics({
+      machine: this.machine,
+      udp: () => this.#udp.counters,
+      dns: () => new Map(),
+      slowWatchers: () => this.#slowWatchers,
+      startedWallMs: started.wallMs,
+    });
+    const handler = createHandler({
+      machine: this.machine,
+      metrics: this.metrics,
+      watch: (socket, host, app) => this.#open(socket, host, app),
+    });
+    const { server, udp } = listenBoth(
+      { ...options, signal: this.#abort.signal },
+      handler,
+      (text, from) => this.#step({ k: "datagram", text, from }),
+    );
+    this.#server = server;
+    this.#udp = udp;
+    this.address = { hostname: options.hostname, port: server.addr.port };
+    this.#step({ k: "start" });
+  }
+
+  async stop(): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    for (const { socket } of this.#streams.values()) closeSocket(socket, 1001, "the tower stops");
+    // A client that reads a long list slowly is not waited for.
+    const impatience = setTimeout(() => this.#abort.abort(), STOP_MS);
+    await Promise.all([this.#udp[Symbol.asyncDispose](), this.#server.shutdown()]);
+    clearTimeout(impatience);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  #step(event: TowerEvent): void {
+    for (const effect of this.machine.step(event, now())) this.#run(effect);
+  }
+
+  #run(effect: TowerEffect): void {
+    switch (effect.k) {
+      case "datagram":
+        return this.#udp.send(effect.text, effect.to);
+      case "send":
+        return this.#send(effect.watcher, effect.text, effect.whole);
+      case "close":
+        return this.#close(effect.watcher, effect.code, effect.reason);
+      case "wake":
+        return this.#wake(effect.atMonoMs);
+      case "log":
+        return this.#log[effect.level](effect.message, effect.fields);
+      default:
+        effect satisfies never;
+    }
+  }
+
+  #wake(atMonoMs: number): void {
+    if (this.#stopped) return;
+    clearTimeout(this.#timer);
+    const waitMs = Math.max(0, Math.min(atMonoMs - now().monoMs, 2 ** 31 - 1));
+    this.#timer = setTimeout(() => this.#step({ k: "tick" }), waitMs);
+  }
+
+  // ---- Watch streams --------------------------------------------------------------------------
+
+  #open(socket: WebSocket, host: string, app: string | null): void {
+    const watcher = this.#nextWatcher++;
+    this.#streams.set(watcher, { socket, allowance: WATCH_BUFFER_BYTES });
+    socket.addEventListener("open", () => {
+      this.#step({ k: "watcher-connected", watcher, host, app });
+    });
+    socket.addEventListener("message", ({ data }) => {
+      if (!this.#streams.has(watcher)) return;
+      const text = typeof data === "string" ? data : "";
+      this.#step({ k: "watcher-message", watcher, text });
+    });
+    // An error is followed by a close.
+    socket.addEventListener("error", () => {});
+    socket.addEventListener("close", () => this.#gone(watcher));
+  }
+
+  /** A stream is gone, by whichever side. */
+  #gone(watcher: number): void {
+    this.#streams.delete(watcher);
+    this.#step({ k: "watcher-closed", watcher });
+  }
+
+  #send(watcher: number, text: string, whole: boolean): void {
+    const stream = this.#streams.get(watcher);
+    if (stream === undefined || stream.socket.readyState !== WebSocket.OPEN) return;
+    if (stream.socket.bufferedAmount > stream.allowance) {
+      // It does not read. It may come back and get a snapshot; our memory stays bounded.
+      this.#slowWatchers++;
+      this.#log.warn("watcher {watcher} does not keep up: closed", { watcher });
+      closeSocket(stream.socket, 1013, "too slow");
+      this.#streams.delete(watcher);
+      queueMicrotask(() => this.#step({ k: "watcher-closed", watcher }));
+      return;
+    }
+    // However large a snapshot is, it must be allowed to be on its way.
+    if (whole) stream.allowance = WATCH_BUFFER_BYTES + text.length;
+    stream.socket.send(text);
+  }
+
+  #close(watcher: number, code: number, reason: string): void {
+    const stream = this.#streams.get(watcher);
+    if (stream !== undefined) closeSocket(stream.socket, code, reason);
+    this.#streams.delete(watcher);
+  }
+}
+
+interface Stream {
+  readonly socket: WebSocket;
+  /** Bytes that may lie unread before the stream is closed. */
+  allowance: number;
+}
+
+function closeSocket(socket: WebSocket, code: number, reason: string): void {
+  // Codes of the protocol itself may not be sent by an application (RFC 6455, 7.4.1).
+  const sendable = code === 1000 || code >= 3000;
+  socket.close(sendable ? code : 3000 + code, reason);
+}
+
+/** Binds TCP and UDP to one port. With port 0, one that is free as both. */
+function listenBoth(
+  { hostname, port, signal }: Address & { readonly signal: AbortSignal },
+  handler: Handler,
+  receive: (text: string, from: Address) => void,
+): { readonly server: Deno.HttpServer<Deno.NetAddr>; readonly udp: Udp } {
+  for (let attempt = 1;; attempt++) {
+    const server = serve({ hostname, port, signal }, handler);
+    try {
+      return { server, udp: openUdp({ hostname, port: server.addr.port, receive }) };
+    } catch (error) {
+      server.shutdown();
+      const again = port === 0 && attempt < 20 && error instanceof Failure &&
+        error.code === "port-taken";
+      if (!again) throw error;
+    }
+  }
+}
+
+function serve(
+  options: Address & { readonly signal: AbortSignal },
+  handler: Handler,
+): Deno.HttpServer<Deno.NetAddr> {
+  const log = logger("tower", "http");
+  try {
+    return Deno.serve({
+      ...options,
+      onListen() {},
+      onError(error) {
+        log.error("a request failed: {error}", { error: String(error) });
+        return new Response("internal error\n", { status: 500 });
+      },
+    }, (request, info) => handler(request, { remoteAddr: info.remoteAddr as Deno.NetAddr }));
+  } catch (error) {
+    throw listenFailure("TCP", options.hostname, options.port, error);
+  }
+}

@@ -1,0 +1,396 @@
+// The tower: one registry, what nodes and operators say to it, and what its watchers are told.
+
+import { type Address, inNetworks } from "../core/address.ts";
+import type { Instant } from "../core/instant.ts";
+import { TOWER_DRAINS, TOWER_WARMUP_MS } from "../core/limits.ts";
+import {
+  decodeMesh,
+  encodeMesh,
+  type Mesh,
+  type MeshMessage,
+  type Route,
+  watcherShape,
+} from "../core/mesh.ts";
+import { parseShaped } from "../core/shape.ts";
+import { type Drain, Drains } from "./drains.ts";
+import { type Entry, Registry } from "./registry.ts";
+import { type Access, accessOf, answerPlain } from "./v1.ts";
+import { type Role, Watch, type WatchEffect } from "./watch.ts";
+
+/** What a tower is told. */
+export type TowerEvent =
+  /** First of all, once. */
+  | { readonly k: "start" }
+  | { readonly k: "datagram"; readonly text: string; readonly from: Address }
+  /** A watch stream was opened; `app` if it asks for one app only. Ids are never used again. */
+  | {
+    readonly k: "watcher-connected";
+    readonly watcher: number;
+    readonly host: string;
+    readonly app: string | null;
+  }
+  | { readonly k: "watcher-message"; readonly watcher: number; readonly text: string }
+  | { readonly k: "watcher-closed"; readonly watcher: number }
+  /** The time asked for by `wake` has come (early or late does no harm). */
+  | { readonly k: "tick" };
+
+/** What a tower wants done. */
+export type TowerEffect =
+  | WatchEffect
+  | { readonly k: "datagram"; readonly text: string; readonly to: Address }
+  /** Send a `tick` at this time; replaces what was asked before. */
+  | { readonly k: "wake"; readonly atMonoMs: number }
+  | {
+    readonly k: "log";
+    readonly level: "info" | "warn";
+    readonly message: string;
+    readonly fields: Readonly<Record<string, unknown>>;
+  };
+
+export interface TowerOptions {
+  /** This start of the tower: 16 lower-case hex characters. */
+  readonly boot: string;
+  /** Networks that may read without a seal, besides loopback. */
+  readonly plain?: readonly string[];
+  /** Whether unsealed daemons beyond loopback may take part. */
+  readonly meshOpen?: boolean;
+  readonly registry?: Registry;
+}
+
+/** What happened so far, for `/metrics`. */
+export interface TowerCounters {
+  /** v1 commands, lookups and mesh messages that were understood, by verb or kind. */
+  readonly handled: Map<string, number>;
+  /** Neither v1 nor a mesh message for a tower, or from a watcher and malformed. */
+  garbage: number;
+  /** From an address that may not. */
+  refused: number;
+  /** Of an earlier boot of a node, or older than what is known. */
+  stale: number;
+  /** Turned away because a bound was reached. */
+  full: number;
+  nodesLapsed: number;
+  drained: number;
+}
+
+/**
+ * The tower's machine. `step` takes one event and the time, and returns what is to be done; it
+ * holds no clock, no socket and no chance.
+ */
+export class TowerMachine {
+  readonly registry: Registry;
+  readonly watch: Watch;
+  readonly drains = new Drains();
+  readonly access: Access;
+  readonly counters: TowerCounters = {
+    handled: new Map(),
+    garbage: 0,
+    refused: 0,
+    stale: 0,
+    full: 0,
+    nodesLapsed: 0,
+    drained: 0,
+  };
+  readonly #boot: string;
+  /** Where each node was heard last: there it is told when a replica is drained. */
+  readonly #nodeAddress = new Map<string, Address>();
+  readonly #watcherHost = new Map<number, string>();
+  #completeMs: number | null = null;
+  #wakeMs = Infinity;
+  #effects: TowerEffect[] = [];
+
+  constructor(options: TowerOptions, now: Instant) {
+    this.#boot = options.boot;
+    this.registry = options.registry ?? new Registry();
+    this.access = accessOf(options.plain ?? [], options.meshOpen ?? false, inNetworks);
+    // Revisions go on growing over a restart, so that an ingress's last word to the tower before
+    // cannot be taken for one to this (256 changes a second are room enough; 40 bits until 2106).
+    const revision = Math.floor(now.wallMs / 1_000) % 2 ** 32 * 256;
+    this.watch = new Watch(this.registry, options.boot, revision);
+  }
+
+  step(event: TowerEvent, now: Instant): TowerEffect[] {
+    const nowMs = now.monoMs;
+    this.#effects = [];
+    if (event.k === "start") this.#completeMs = nowMs + TOWER_WARMUP_MS;
+    this.#expire(nowMs, event.k === "tick");
+    this.#handle(event, nowMs);
+    this.#tell();
+    this.#wake(event.k === "tick");
+    return this.#effects;
+  }
+
+  /** The ready replicas of an app as of now; empty when it is unknown. Changes nothing. */
+  ofApp(app: string): readonly Entry[] {
+    return this.registry.ofApp(app);
+  }
+
+  #handle(event: TowerEvent, nowMs: number): void {
+    switch (event.k) {
+      case "start":
+      case "tick":
+        return;
+      case "datagram":
+        if (event.text.startsWith("{")) this.#meshText(event.text, event.from, nowMs);
+        else this.#plain(event.text, event.from, nowMs);
+        return;
+      case "watcher-connected":
+        this.#watcherHost.set(event.watcher, event.host);
+        this.#effects.push(...this.watch.connected(event.watcher, event.app, nowMs));
+        return;
+      case "watcher-message":
+        this.#watcher(event.watcher, event.text, nowMs);
+        return;
+      case "watcher-closed":
+        this.#watcherHost.delete(event.watcher);
+        this.watch.closed(event.watcher);
+        this.drains.closed(event.watcher);
+        return;
+      default:
+        event satisfies never;
+    }
+  }
+
+  // ---- Datagrams ------------------------------------------------------------------------------
+
+  #plain(text: string, from: Address, nowMs: number): void {
+    const answer = answerPlain(this.registry, text, from.hostname, this.access, nowMs);
+    if (answer === null || answer === "ERR|UNAUTHORIZED") this.counters.refused++;
+    else if (answer === "ERR|unknown command") this.counters.garbage++;
+    else this.#count(text.slice(0, /^[A-Z]*/.exec(text)![0].length));
+    if (answer !== null) this.#effects.push({ k: "datagram", text: answer, to: from });
+  }
+
+  #meshText(text: string, from: Address, nowMs: number): void {
+    if (!this.access.mayWrite(from.hostname)) {
+      this.counters.refused++;
+      return;
+    }
+    const message = decodeMesh(text);
+    if (message === null || !isForTower(message)) {
+      this.counters.garbage++;
+      return;
+    }
+    this.#count(message.k);
+    switch (message.k) {
+      case "lease":
+        return this.#lease(message, from, nowMs);
+      case "register":
+        return this.#register(message, from, nowMs);
+      case "deregister":
+        return this.#deregister(message, from, nowMs);
+      default:
+        message satisfies never;
+    }
+  }
+
+  #lease(message: Mesh<"lease">, from: Address, nowMs: number): void {
+    const digest = this.registry.renew(message, nowMs);
+    if (digest === null) return this.#ignored(message.node);
+    this.#nodeAddress.set(message.node, from);
+    this.#answer({ k: "lease-ok", tower: this.#boot, node: message.node, digest }, from);
+  }
+
+  #register(message: Mesh<"register">, from: Address, nowMs: number): void {
+    const result = this.registry.register(message, nowMs);
+    switch (result) {
+      case "stale":
+        this.counters.stale++;
+        return;
+      case "full":
+        this.counters.full++;
+        return;
+      case "applied":
+        this.#answer({
+          k: "register-ok",
+          tower: this.#boot,
+          node: message.node,
+          request: message.request,
+        }, from);
+        // falls through
+      case "partial":
+        this.#nodeAddress.set(message.node, from);
+        return;
+      default:
+        result satisfies never;
+    }
+  }
+
+  #deregister(message: Mesh<"deregister">, from: Address, nowMs: number): void {
+    const result = this.registry.deregister(message, nowMs);
+    if (result === "stale") {
+      this.counters.stale++;
+      return;
+    }
+    if (this.registry.node(message.node) !== undefined) {
+      this.#nodeAddress.set(message.node, from);
+    }
+    this.#tell();
+    if (this.drains.waiting >= TOWER_DRAINS) {
+      this.counters.full++;
+      return;
+    }
+    const { replica, node } = message;
+    const elsewhere = this.registry.entry(replica) !== undefined;
+    const isNew = this.drains.of(replica) === undefined;
+    // A fresh tower does not know the replica, but watchers may still know it from the one before.
+    if (result === "unknown" && isNew && !elsewhere && !this.watch.isComplete) {
+      this.#effects.push(...this.watch.tellGone(replica));
+    }
+    const drained = elsewhere ||
+      this.drains.begin(replica, node, this.watch.revision, nowMs).drainedMs !== null;
+    if (drained && isNew) this.counters.drained++;
+    this.#answer({ k: "deregister-ok", tower: this.#boot, node, replica, drained }, from);
+  }
+
+  #ignored(node: string): void {
+    if (this.registry.node(node) === undefined) this.counters.full++;
+    else this.counters.stale++;
+  }
+
+  #answer(message: MeshMessage, to: Address): void {
+    this.#effects.push({ k: "datagram", text: encodeMesh(message), to });
+  }
+
+  #count(kind: string): void {
+    this.counters.handled.set(kind, (this.counters.handled.get(kind) ?? 0) + 1);
+  }
+
+  // ---- Watchers -------------------------------------------------------------------------------
+
+  #watcher(watcher: number, text: string, nowMs: number): void {
+    if (!this.watch.has(watcher)) return;
+    const message = parseShaped(watcherShape, text);
+    const role = this.watch.roleOf(watcher);
+    if (message === null || (message.k === "hello") !== (role === null)) {
+      this.counters.garbage++;
+      this.#close(watcher, 1007, "not a message of the watch stream");
+      return;
+    }
+    switch (message.k) {
+      case "hello":
+        return this.#hello(watcher, message.role, message.name, nowMs);
+      case "ack": {
+        if (role !== "ingress") return this.#close(watcher, 1008, "only an ingress acknowledges");
+        // A revision that is yet to come was said by an older tower: no more than a sign of life.
+        const revision = message.revision > this.watch.revision ? 0 : message.revision;
+        return this.#drained(this.drains.acked(watcher, revision, message.busy, nowMs));
+      }
+      case "publish":
+        if (role !== "conductor") return this.#close(watcher, 1008, "only a conductor publishes");
+        return this.#publish(message.routes);
+      default:
+        message satisfies never;
+    }
+  }
+
+  #hello(watcher: number, role: Role, name: string, nowMs: number): void {
+    const host = this.#watcherHost.get(watcher) ?? "";
+    if (role === "client" ? !this.access.mayRead(host) : !this.access.mayWrite(host)) {
+      this.counters.refused++;
+      return this.#close(watcher, 1008, "this address may not watch; see --plain and --mesh");
+    }
+    if (role !== "client" && this.watch.appOf(watcher) !== null) {
+      return this.#close(watcher, 1008, "only a client may watch a single app");
+    }
+    this.#effects.push(...this.watch.hello(watcher, role));
+    if (role === "ingress") {
+      this.drains.connected(watcher, name, this.watch.revision, nowMs);
+    }
+    if (role !== "client") this.#log("info", "{role} {name} watches", { role, name });
+  }
+
+  #publish(routes: readonly Route[]): void {
+    const effects = this.watch.publish(routes);
+    this.#effects.push(...effects);
+    if (effects.length > 0) {
+      this.#log("info", "{count} routes published", { count: routes.length });
+    }
+  }
+
+  #close(watcher: number, code: number, reason: string): void {
+    this.#effects.push(this.watch.close(watcher, code, reason));
+    this.drains.closed(watcher);
+  }
+
+  // ---- What time brings -----------------------------------------------------------------------
+
+  #expire(nowMs: number, isTick: boolean): void {
+    if (this.registry.nextExpiryMs <= nowMs) {
+      for (const { node, endpoints } of this.registry.expire(nowMs)) {
+        this.counters.nodesLapsed++;
+        this.#nodeAddress.delete(node);
+        if (endpoints === 0) continue;
+        this.#log("warn", "node {node} has gone silent: {endpoints} endpoints go down", {
+          node,
+          endpoints,
+        });
+      }
+    }
+    if (this.#completeMs !== null && this.#completeMs <= nowMs) this.#complete(nowMs);
+    if (isTick || this.drains.nextExpiryMs <= nowMs) {
+      const { settled, lapsed } = this.drains.expire(nowMs);
+      for (const name of lapsed) {
+        this.#log("warn", "ingress {name} has gone silent: it is not waited for", { name });
+      }
+      this.#drained(settled);
+    }
+    if (this.watch.nextExpiryMs <= nowMs) {
+      for (const effect of this.watch.expire(nowMs)) {
+        this.drains.closed(effect.watcher);
+        this.#effects.push(effect);
+      }
+    }
+  }
+
+  #complete(nowMs: number): void {
+    this.#completeMs = null;
+    this.#tell();
+    this.#effects.push(...this.watch.complete());
+    this.#log("info", "the list is complete: {endpoints} endpoints on {nodes} nodes", {
+      endpoints: this.registry.size,
+      nodes: this.registry.nodeCount,
+    });
+    this.#drained(this.drains.complete(this.watch.revision, nowMs));
+  }
+
+  #drained(drains: readonly Drain[]): void {
+    for (const { node, replica } of drains) {
+      this.counters.drained++;
+      const to = this.#nodeAddress.get(node);
+      const message = { k: "deregister-ok", tower: this.#boot, node, replica, drained: true };
+      if (to !== undefined) this.#answer(message as Mesh<"deregister-ok">, to);
+    }
+  }
+
+  /** Tells the watchers what has changed since the last telling. */
+  #tell(): void {
+    const changes = this.registry.takeChanges();
+    if (changes === null) return;
+    for (const replica of changes.up.keys()) this.drains.forget(replica);
+    this.#effects.push(...this.watch.tell(changes));
+  }
+
+  #wake(isTick: boolean): void {
+    const dueMs = Math.min(
+      this.registry.nextExpiryMs,
+      this.#completeMs ?? Infinity,
+      this.drains.nextExpiryMs,
+      this.watch.nextExpiryMs,
+    );
+    if (isTick) this.#wakeMs = Infinity;
+    if (dueMs >= this.#wakeMs) return;
+    this.#wakeMs = dueMs;
+    this.#effects.push({ k: "wake", atMonoMs: dueMs });
+  }
+
+  #log(level: "info" | "warn", message: string, fields: Record<string, unknown>): void {
+    this.#effects.push({ k: "log", level, message, fields });
+  }
+}
+
+type ForTower = Mesh<"lease"> | Mesh<"register"> | Mesh<"deregister">;
+
+function isForTower(message: MeshMessage): message is ForTower {
+  return message.k === "lease" || message.k === "register" || message.k === "deregister";
+}
