@@ -1,0 +1,111 @@
+import type { Endpoint } from "../core/mesh.ts";
+import { Circuit } from "./circuit.ts";
+
+/** One replica that requests can be sent to. */
+export class Replica {
+  /** Requests that are on it now. */
+  outstanding = 0;
+  /** It has been taken from the table: no new request goes there. */
+  gone = false;
+  readonly circuit: Circuit;
+  /** Share of requests saved up while it warms. */
+  credit = 0;
+  /** What the live side keeps about it (its connections). */
+  attached: unknown = undefined;
+
+  constructor(readonly endpoint: Endpoint, nowMs: number, warm: boolean) {
+    this.circuit = new Circuit(warm ? -Infinity : nowMs);
+  }
+}
+
+/** Most replicas compared for one request; more are looked at in turn. */
+const WINDOW = 16;
+
+/** The replicas of one app. */
+export class AppPool {
+  readonly replicas: Replica[] = [];
+  private turn = 0;
+
+  constructor(readonly app: string) {}
+
+  /**
+   * Chooses where the next request goes: among the replicas that may take it, the one with the
+   * fewest outstanding requests, ties in turn. A replica that warms up is passed over for the part
+   * of its turns that it has not earned yet, if there is another.
+   *
+   * @param except replicas already tried; chosen again only if there is no other
+   */
+  pick(nowMs: number, except: readonly Replica[] | null = null): Replica | null {
+    const { replicas } = this;
+    const count = replicas.length;
+    if (count === 0) return null;
+    let best: Replica | null = null;
+    let spare: Replica | null = null;
+    let bestAt = 0;
+    const look = Math.min(count, WINDOW);
+    for (let step = 0; step < look; step++) {
+      let at = this.turn + step;
+      if (at >= count) at -= count;
+      const replica = replicas[at]!;
+      if (!replica.circuit.allows(nowMs) || (except !== null && except.includes(replica))) {
+        continue;
+      }
+      if (best !== null && replica.outstanding >= best.outstanding) {
+        if (replica.credit < 1) this.earn(replica, nowMs);
+        continue;
+      }
+      if (!this.earn(replica, nowMs)) {
+        if (spare === null || replica.outstanding < spare.outstanding) spare = replica;
+        continue;
+      }
+      best = replica;
+      bestAt = at;
+    }
+    if (best === null) return spare ?? this.pickAnyway(nowMs, except);
+    this.turn = bestAt + 1 >= count ? 0 : bestAt + 1;
+    if (best.credit >= 1) best.credit -= 1;
+    return best;
+  }
+
+  private earn(replica: Replica, nowMs: number): boolean {
+    const warmth = replica.circuit.warmth(nowMs);
+    if (warmth >= 1) return true;
+    replica.credit = Math.min(1.5, replica.credit + warmth);
+    return replica.credit >= 1;
+  }
+
+  // Nobody in the window may: look at all, then take an ejected one rather than none.
+  private pickAnyway(nowMs: number, except: readonly Replica[] | null): Replica | null {
+    let best: Replica | null = null;
+    let bestRank = Infinity;
+    for (let step = 0; step < this.replicas.length; step++) {
+      const replica = this.replicas[(this.turn + step) % this.replicas.length]!;
+      const rank = (except?.includes(replica) ? 1e15 : 0) +
+        (replica.circuit.allows(nowMs) ? 0 : 1e9 + replica.circuit.openUntilMs);
+      if (rank < bestRank) {
+        best = replica;
+        bestRank = rank;
+      }
+    }
+    this.turn = (this.turn + 1) % this.replicas.length;
+    return best;
+  }
+
+  /** The replica with this id, if it may take a request. */
+  find(id: string, nowMs: number): Replica | null {
+    const replica = this.replicas.find((each) => each.endpoint.replica === id);
+    return replica !== undefined && replica.circuit.allows(nowMs) ? replica : null;
+  }
+
+  add(replica: Replica): void {
+    this.replicas.push(replica);
+  }
+
+  remove(replica: Replica): void {
+    const at = this.replicas.indexOf(replica);
+    if (at < 0) return;
+    this.replicas.splice(at, 1);
+    if (this.turn > at) this.turn--;
+    if (this.turn >= this.replicas.length) this.turn = 0;
+  }
+}

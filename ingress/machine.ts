@@ -1,0 +1,238 @@
+import type { Instant } from "../core/instant.ts";
+import { INGRESS_ALIVE_MS } from "../core/limits.ts";
+import type { Endpoint, Route, WatcherMessage, WatchMessage } from "../core/mesh.ts";
+import { AppPool, Replica } from "./balance.ts";
+import { type Match, RouteTable } from "./route.ts";
+import type { RequestHead } from "./http1.ts";
+
+/** What happens to the ingress's tables. */
+export type IngressEvent =
+  /** The watch stream stands; its first message is a snapshot. */
+  | { readonly k: "connected" }
+  /** It broke. The tables stay. */
+  | { readonly k: "lost" }
+  | { readonly k: "message"; readonly message: WatchMessage }
+  /** From time to time, at least every `INGRESS_ALIVE_MS`. */
+  | { readonly k: "tick" };
+
+/** What the live side must do. */
+export type IngressEffect =
+  /** Send to the tower. */
+  | { readonly k: "send"; readonly message: WatcherMessage }
+  /** This replica is gone and idle: its connections can be closed. */
+  | { readonly k: "forget"; readonly replica: Replica }
+  /** The routes have changed. */
+  | { readonly k: "routes" };
+
+export interface IngressOptions {
+  /** Name in the tower's list of watchers. */
+  readonly name: string;
+  /** Routes that stand beside the published ones. */
+  readonly staticRoutes?: readonly Route[];
+  /** Replicas that stand beside the registered ones. */
+  readonly staticEndpoints?: readonly Endpoint[];
+}
+
+/**
+ * The ingress's tables: which replicas there are, which routes lead to them, what the tower has
+ * been told about them.
+ *
+ * Loss: the watch stream loses nothing while it stands. After a break the first message is a
+ * snapshot. A snapshot that is not complete (a tower that has just started) adds and removes
+ * nothing; with no tower at all the last table serves on.
+ */
+export class IngressMachine {
+  private readonly pools = new Map<string, AppPool>();
+  private readonly replicas = new Map<string, Replica>();
+  /** Removed, with requests still on them. */
+  private readonly leaving = new Map<string, Replica>();
+  private readonly fixed: ReadonlySet<string>;
+  private readonly staticRoutes: readonly Route[];
+  private published: readonly Route[] = [];
+  private table: RouteTable;
+  private revision = 0;
+  private tower = "";
+  private connected = false;
+  private ackedAtMs = -Infinity;
+  private everTold = false;
+
+  constructor(readonly options: IngressOptions, now: Instant) {
+    this.staticRoutes = options.staticRoutes ?? [];
+    const endpoints = options.staticEndpoints ?? [];
+    this.fixed = new Set(endpoints.map((each) => each.replica));
+    for (const endpoint of endpoints) this.up(endpoint, now, true);
+    this.table = this.tableOf(this.published);
+  }
+
+  /** Finds the route of a request. */
+  match(bytes: Uint8Array, head: RequestHead): Match | null {
+    return this.table.match(bytes, head);
+  }
+
+  /** All that a request can be routed to. */
+  get routes(): RouteTable {
+    return this.table;
+  }
+
+  /** All replicas that take requests, and those that finish some. */
+  *allReplicas(): Iterable<Replica> {
+    yield* this.replicas.values();
+    yield* this.leaving.values();
+  }
+
+  /** What a person asks the admin port. */
+  summary(): {
+    readonly tower: string;
+    readonly connected: boolean;
+    readonly revision: number;
+    readonly endpoints: number;
+    readonly routes: number;
+    readonly busy: readonly string[];
+  } {
+    return {
+      tower: this.tower,
+      connected: this.connected,
+      revision: this.revision,
+      endpoints: this.replicas.size,
+      routes: this.table.destinations.length,
+      busy: [...this.leaving.keys()],
+    };
+  }
+
+  /** Whether the tower's table has been seen since the start. */
+  get informed(): boolean {
+    return this.everTold;
+  }
+
+  step(event: IngressEvent, now: Instant): IngressEffect[] {
+    switch (event.k) {
+      case "connected":
+        this.connected = true;
+        return [{ k: "send", message: { k: "hello", role: "ingress", name: this.options.name } }];
+      case "lost":
+        this.connected = false;
+        return [];
+      case "message":
+        return this.receive(event.message, now);
+      case "tick":
+        return now.monoMs - this.ackedAtMs >= INGRESS_ALIVE_MS ? this.ack(now) : [];
+      default:
+        return event satisfies never;
+    }
+  }
+
+  /** A replica has become idle. To be called whenever `outstanding` falls to 0 on a gone one. */
+  idle(replica: Replica, now: Instant): IngressEffect[] {
+    if (!replica.gone || replica.outstanding > 0) return [];
+    const id = replica.endpoint.replica;
+    if (this.leaving.get(id) !== replica) return [];
+    this.leaving.delete(id);
+    return [{ k: "forget", replica }, ...this.ack(now)];
+  }
+
+  private receive(message: WatchMessage, now: Instant): IngressEffect[] {
+    const effects: IngressEffect[] = [];
+    switch (message.k) {
+      case "snapshot": {
+        // A list of no routes from another tower may only mean that it was not told yet.
+        const sameTower = message.tower === this.tower;
+        this.tower = message.tower;
+        if (message.complete) this.replaceEndpoints(message.endpoints, now, effects);
+        else for (const endpoint of message.endpoints) this.up(endpoint, now, !this.everTold);
+        if (message.complete && (sameTower || message.routes.length > 0)) {
+          this.setRoutes(message.routes, effects);
+        } else this.setRoutes(unionOf(message.routes, this.published), effects);
+        break;
+      }
+      case "delta":
+        for (const endpoint of message.up) this.up(endpoint, now, false);
+        for (const id of message.down) this.down(id, effects);
+        break;
+      case "routes":
+        this.setRoutes(message.routes, effects);
+        break;
+      case "complete":
+        this.replaceEndpoints(message.endpoints, now, effects);
+        break;
+      default:
+        return message satisfies never;
+    }
+    this.everTold = true;
+    this.revision = message.revision;
+    effects.push(...this.ack(now));
+    return effects;
+  }
+
+  private replaceEndpoints(
+    endpoints: readonly Endpoint[],
+    now: Instant,
+    effects: IngressEffect[],
+  ): void {
+    const warm = !this.everTold;
+    const kept = new Set(endpoints.map((each) => each.replica));
+    for (const id of [...this.replicas.keys()]) if (!kept.has(id)) this.down(id, effects);
+    for (const endpoint of endpoints) this.up(endpoint, now, warm);
+  }
+
+  private up(endpoint: Endpoint, now: Instant, warm: boolean): void {
+    const known = this.replicas.get(endpoint.replica);
+    if (known !== undefined) {
+      if (sameEndpoint(known.endpoint, endpoint)) return;
+      // The id of a replica is never used again, so this is its new address: the old one is gone.
+      this.down(endpoint.replica, []);
+    }
+    const leaving = this.leaving.get(endpoint.replica);
+    let replica: Replica;
+    if (leaving !== undefined && sameEndpoint(leaving.endpoint, endpoint)) {
+      this.leaving.delete(endpoint.replica);
+      replica = leaving;
+      replica.gone = false;
+    } else replica = new Replica(endpoint, now.monoMs, warm);
+    this.replicas.set(endpoint.replica, replica);
+    this.poolOf(endpoint.app).add(replica);
+  }
+
+  private down(id: string, effects: IngressEffect[]): void {
+    const replica = this.replicas.get(id);
+    if (replica === undefined || this.fixed.has(id)) return;
+    this.replicas.delete(id);
+    this.poolOf(replica.endpoint.app).remove(replica);
+    replica.gone = true;
+    if (replica.outstanding > 0) this.leaving.set(id, replica);
+    else effects.push({ k: "forget", replica });
+  }
+
+  private setRoutes(routes: readonly Route[], effects: IngressEffect[]): void {
+    if (JSON.stringify(routes) === JSON.stringify(this.published)) return;
+    this.published = routes;
+    this.table = this.tableOf(routes);
+    effects.push({ k: "routes" });
+  }
+
+  private tableOf(published: readonly Route[]): RouteTable {
+    return new RouteTable([...this.staticRoutes, ...published], (app) => this.poolOf(app));
+  }
+
+  private poolOf(app: string): AppPool {
+    let pool = this.pools.get(app);
+    if (pool === undefined) this.pools.set(app, pool = new AppPool(app));
+    return pool;
+  }
+
+  private ack(now: Instant): IngressEffect[] {
+    if (!this.connected || !this.everTold) return [];
+    this.ackedAtMs = now.monoMs;
+    const busy = [...this.leaving.keys()];
+    return [{ k: "send", message: { k: "ack", revision: this.revision, busy } }];
+  }
+}
+
+function sameEndpoint(left: Endpoint, right: Endpoint): boolean {
+  return left.host === right.host && left.port === right.port && left.app === right.app;
+}
+
+function unionOf(fresh: readonly Route[], old: readonly Route[]): readonly Route[] {
+  const key = (route: Route) => `${route.host ?? ""} ${route.path} ${route.app}`;
+  const known = new Set(fresh.map(key));
+  return [...fresh, ...old.filter((route) => !known.has(key(route)))];
+}
