@@ -75,6 +75,7 @@ export const EMPTY_HEAD: Head = { sequence: 0, hash: NO_HASH };
 /** The entry that follows `head`. */
 export function nextEntry(head: Head, wallMs: number, body: EntryBody): Entry {
   const sequence = head.sequence + 1;
+  wallMs = Math.round(wallMs);
   return {
     sequence,
     wallMs,

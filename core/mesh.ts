@@ -58,7 +58,7 @@ export const REPLICA_STATES = [
 ] as const;
 
 /** How a replica's process ended last. */
-const exit = struct({
+export const exitShape = struct({
   /** Exit code; absent when a signal ended it or nobody could tell. */
   code: maybe(integer(0, 255)),
   signal: maybe(text(16)),
@@ -69,7 +69,7 @@ const exit = struct({
   /** The last lines it wrote, or why it could not start; cut to fit a datagram. */
   tail: maybe(text(600)),
 });
-export type Exit = Shaped<typeof exit>;
+export type Exit = Shaped<typeof exitShape>;
 
 const status = struct({
   replica: ID,
@@ -82,7 +82,7 @@ const status = struct({
   restarts: count,
   /** When it entered this state, by the node's clock. */
   sinceWallMs: wallMs,
-  exit: maybe(exit),
+  exit: maybe(exitShape),
   /** Why it is not ready, for people: `GET /health answered 500`. */
   reason: maybe(text(300)),
 });
@@ -279,6 +279,11 @@ export const followShape = variant({
     signatureHex: text(6618, /^[0-9a-f]{6618}$/),
     /** Fingerprint of the operator's key: hex SHA-256 of the public key. */
     key: text(64, /^[0-9a-f]{64}$/),
+    /**
+     * What a v1 SUBMIT or ROLLOUT found at the path that it names. No operator signed this text: a
+     * node runs it only with `--trust-paths`.
+     */
+    manifest: maybe(text(1_000_000)),
   }),
   /** Everything up to here has been sent. */
   head: struct({ sequence: count }),

@@ -1,6 +1,19 @@
 // What a manifest means: the typed form of one `app` block. Absent optional keys are `undefined`;
 // keys with a default always carry a value. Durations are in ms, sizes in bytes.
 
+/** A key that starts with `x-`: carried along, never acted on. */
+export interface Extra {
+  readonly key: string;
+  readonly value?: string;
+  /** The lines of its block, if it opened one. */
+  readonly lines?: readonly Extra[];
+}
+
+/** A block that may hold `x-` keys. */
+export interface Extensible {
+  readonly extra?: readonly Extra[];
+}
+
 export type AppType = "service" | "job" | "wasm" | "vm" | "system";
 
 export type HealthCheck =
@@ -8,7 +21,7 @@ export type HealthCheck =
   | { readonly kind: "tcp" }
   | { readonly kind: "exec"; readonly command: string };
 
-export interface HealthSpec {
+export interface HealthSpec extends Extensible {
   readonly check: HealthCheck;
   readonly intervalMs: number;
   readonly timeoutMs: number;
@@ -16,7 +29,7 @@ export interface HealthSpec {
   readonly startPeriodMs: number;
 }
 
-export interface ScaleSpec {
+export interface ScaleSpec extends Extensible {
   readonly min: number;
   readonly max: number;
   /** Percent of `cpu`. */
@@ -27,7 +40,7 @@ export interface ScaleSpec {
   readonly cooldownMs: number;
 }
 
-export interface RolloutSpec {
+export interface RolloutSpec extends Extensible {
   readonly order: "start-first" | "stop-first";
   readonly batch: number;
   readonly settleMs: number;
@@ -40,7 +53,7 @@ export interface RolloutSpec {
   };
 }
 
-export interface RouteSpec {
+export interface RouteSpec extends Extensible {
   /** Lower-case host name, without port; absent means any host. */
   readonly host?: string;
   /** Begins with `/`; matches whole path segments. */
@@ -66,7 +79,7 @@ export interface Label {
   readonly value: string;
 }
 
-export interface PlaceSpec {
+export interface PlaceSpec extends Extensible {
   readonly require: readonly Label[];
   readonly prefer: readonly Label[];
   /** `node`, or the label whose values replicas are spread over. */
@@ -75,7 +88,7 @@ export interface PlaceSpec {
   readonly near: readonly string[];
 }
 
-export interface SandboxSpec {
+export interface SandboxSpec extends Extensible {
   readonly user?: string;
   readonly read: readonly string[];
   readonly write: readonly string[];
@@ -83,7 +96,7 @@ export interface SandboxSpec {
   readonly optional: boolean;
 }
 
-export interface VmSpec {
+export interface VmSpec extends Extensible {
   readonly hypervisor: "qemu" | "firecracker";
   readonly kernel?: string;
   readonly initrd?: string;
@@ -94,7 +107,47 @@ export interface VmSpec {
   readonly args: readonly string[];
 }
 
-export interface AppSpec {
+export interface ScheduleSpec extends Extensible {
+  /** Five fields: minute, hour, day of the month, month, day of the week. */
+  readonly cron: string;
+  /** An IANA name; absent means UTC. */
+  readonly timezone?: string;
+  readonly overlap: "allow" | "skip" | "replace";
+}
+
+export interface VolumeSpec extends Extensible {
+  /** Absolute, or below the node's own state folder. */
+  readonly path: string;
+  readonly env?: string;
+  readonly shared: boolean;
+}
+
+export interface BuildSpec extends Extensible {
+  readonly run: string;
+  readonly out?: string;
+}
+
+export interface ArtifactSpec extends Extensible {
+  readonly from: string;
+  readonly to?: string;
+  /** Hex digest, added by the CLI before it signs. */
+  readonly sha256?: string;
+}
+
+export interface ServeSpec extends Extensible {
+  readonly static: string;
+  /** Always equal to the app's own port. */
+  readonly port: number;
+  readonly spa: boolean;
+}
+
+export interface BeforeSpec extends Extensible {
+  readonly exec: string;
+  readonly args: readonly string[];
+  readonly timeoutMs: number;
+}
+
+export interface AppSpec extends Extensible {
   readonly name: string;
   readonly type: AppType;
   readonly exec?: string;
@@ -114,38 +167,22 @@ export interface AppSpec {
   readonly stopSignal: string;
   readonly namespace: string;
   readonly needs: readonly string[];
-  readonly schedule?: {
-    readonly cron: string;
-    readonly timezone?: string;
-    readonly overlap: "allow" | "skip" | "replace";
-  };
+  readonly schedule?: ScheduleSpec;
   /** In the order written; `${...}` not yet replaced. */
   readonly env: Readonly<Record<string, string>>;
   /** Environment variable -> name in the secret store. */
   readonly secrets: Readonly<Record<string, string>>;
-  readonly volumes: readonly {
-    readonly path: string;
-    readonly env?: string;
-    readonly shared: boolean;
-  }[];
-  readonly build?: { readonly run: string; readonly out?: string };
-  readonly artifact?: {
-    readonly from: string;
-    readonly to?: string;
-    /** Hex digest, added by the CLI before it signs. */
-    readonly sha256?: string;
-  };
-  readonly serve?: { readonly static: string; readonly port?: number; readonly spa: boolean };
+  readonly volumes: readonly VolumeSpec[];
+  readonly build?: BuildSpec;
+  readonly artifact?: ArtifactSpec;
+  /** With `serve`, `port` is always set too. */
+  readonly serve?: ServeSpec;
   readonly health?: HealthSpec;
   readonly scale?: ScaleSpec;
   readonly rollout: RolloutSpec;
   readonly routes: readonly RouteSpec[];
   readonly place: PlaceSpec;
   readonly sandbox?: SandboxSpec;
-  readonly before?: {
-    readonly exec: string;
-    readonly args: readonly string[];
-    readonly timeoutMs: number;
-  };
+  readonly before?: BeforeSpec;
   readonly vm?: VmSpec;
 }

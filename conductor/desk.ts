@@ -1,0 +1,294 @@
+/**
+ * The desk where commands arrive: who may say what, what was said before, and whose turn it is.
+ *
+ * A command passes the cheap checks first (shape, time, budget), then its signature, then the replay
+ * guard, and then waits for its turn to be judged against the state and committed. What a stranger
+ * gets wrong is answered in one way only; the history says exactly why.
+ */
+
+import { inNetworks, isLoopback } from "../core/address.ts";
+import type { Instant } from "../core/instant.ts";
+import type { EntryBody } from "../core/log.ts";
+import { parseOperatorCommand, SIGNED_VERBS } from "../core/command.ts";
+import { inTime, replayKey } from "../core/sign.ts";
+import { parseSigned, type SignedCommand, splitVerb, UNAUTHORIZED } from "../core/wire.ts";
+import { VerifyBudget } from "./budget.ts";
+import { choose } from "./choose.ts";
+import { judge, judgeManifest, type Outcome } from "./commands.ts";
+import type { ConductorEffect, Source } from "./effects.ts";
+import type { ConductorMachine, ConductorOptions } from "./machine.ts";
+import { idKey } from "./state.ts";
+import { formatList, formatNodes } from "./v1.ts";
+
+interface Pending {
+  readonly signed: SignedCommand;
+  readonly key: string;
+  readonly mark: string;
+  /** Everybody who sent this very command while it waited. */
+  readonly sources: Source[];
+  /** Text of the manifest that a v1 command named by path. */
+  manifest?: string;
+}
+
+const READS = ["PING", "NODES", "LIST", "LOGS"];
+/** Refusals of one source that the history tells one by one, per minute. */
+const REFUSALS_TOLD = 5;
+
+export class CommandDesk {
+  readonly #machine: ConductorMachine;
+  readonly #options: ConductorOptions;
+  readonly #budget = new VerifyBudget();
+  readonly #verifying = new Map<number, { signed: SignedCommand; source: Source }>();
+  readonly #reading = new Map<number, Pending>();
+  /** Commands whose signature is good, by replay mark, in the order of arrival. */
+  readonly #waiting = new Map<string, Pending>();
+  readonly #ready: Pending[] = [];
+  #current: { readonly pending: Pending; readonly outcome: Outcome } | null = null;
+  readonly #refusals = new Map<string, { count: number; sinceMonoMs: number }>();
+  #nextId = 1;
+
+  constructor(machine: ConductorMachine, options: ConductorOptions) {
+    this.#machine = machine;
+    this.#options = options;
+  }
+
+  receive(text: string, source: Source, now: Instant): ConductorEffect[] {
+    const signed = parseSigned(text);
+    if (!signed) return this.#unsigned(text, source, now);
+    if (!inTime(signed, now.wallMs)) {
+      const offS = Math.round(signed.unixS - now.wallMs / 1000);
+      const side = offS > 0 ? "ahead of" : "behind";
+      return this.#refuse(source, now, `its time is ${Math.abs(offS)} s ${side} this clock`);
+    }
+    if (signed.unixS <= this.#machine.state.forgottenUnixS) {
+      return this.#refuse(source, now, "its time lies before what the replay guard remembers");
+    }
+    if (source.via === "udp" && !this.#budget.take(source.address, now.monoMs)) {
+      return [{ do: "ignore", to: source.reply, why: "over the budget of signatures" }];
+    }
+    const id = this.#nextId++;
+    this.#verifying.set(id, { signed, source });
+    return [{ do: "verify", id, text: signed.text, signatureHex: signed.signatureHex }];
+  }
+
+  verified(id: number, key: string | null, now: Instant): ConductorEffect[] {
+    const asked = this.#verifying.get(id);
+    if (!asked) return [];
+    this.#verifying.delete(id);
+    const { signed, source } = asked;
+    if (key === null) return this.#refuse(source, now, "no authorised key made its signature");
+    const [verb] = splitVerb(signed.command);
+    if (READS.includes(verb)) return this.#read(signed.command, source, now);
+
+    const mark = replayKey(signed, key);
+    const parsed = parseOperatorCommand(signed.command);
+    const commandId = "id" in parsed ? parsed.id : undefined;
+    const { answered } = this.#machine.state;
+    const before = answered.get(mark) ??
+      (commandId === undefined ? undefined : answered.get(idKey(key, commandId)));
+    if (before) {
+      return commandId === undefined
+        ? this.#refuse(source, now, "it was executed before (a replay)")
+        : [{ do: "reply", to: source.reply, text: before.reply }];
+    }
+    const waiting = this.#waiting.get(mark);
+    if (waiting) {
+      if (commandId === undefined) return this.#refuse(source, now, "it is a replay");
+      waiting.sources.push(source);
+      return [];
+    }
+    const pending: Pending = { signed, key, mark, sources: [source] };
+    this.#waiting.set(mark, pending);
+    this.#ready.push(pending);
+    return [];
+  }
+
+  manifestRead(id: number, text: string): ConductorEffect[] {
+    const pending = this.#reading.get(id);
+    if (!pending) return [];
+    this.#reading.delete(id);
+    this.#ready.push({ ...pending, manifest: text });
+    return [];
+  }
+
+  manifestUnreadable(id: number, error: string): ConductorEffect[] {
+    const pending = this.#reading.get(id);
+    if (!pending) return [];
+    this.#reading.delete(id);
+    return this.#finish(pending, `ERR|MANIFEST|${error}`);
+  }
+
+  /** The next command that goes into the log; what is refused on the way is answered. */
+  nextBody(now: Instant, out: ConductorEffect[]): EntryBody | null {
+    for (let pending = this.#ready.shift(); pending; pending = this.#ready.shift()) {
+      const outcome = this.#judge(pending);
+      switch (outcome.kind) {
+        case "refuse":
+          out.push(...this.#finish(pending, outcome.reply));
+          this.#machine.record(now, {
+            kind: "command-refused",
+            text: `${this.#who(pending)}: ${outcome.reply}`,
+          });
+          break;
+        case "read": {
+          const id = this.#nextId++;
+          this.#reading.set(id, pending);
+          out.push({ do: "read-manifest", id, path: outcome.path });
+          break;
+        }
+        case "commit":
+        case "exec":
+          this.#current = { pending, outcome };
+          return this.#body(pending, outcome);
+        default:
+          outcome satisfies never;
+      }
+    }
+    return null;
+  }
+
+  /** The command's entry is durable: those who wait for it are answered. */
+  committed(body: Extract<EntryBody, { kind: "command" }>, now: Instant): ConductorEffect[] {
+    const current = this.#current;
+    this.#current = null;
+    if (!current) return [];
+    const { pending, outcome } = current;
+    const app = parseOperatorCommand(pending.signed.command);
+    this.#machine.record(now, {
+      kind: "command",
+      ...("app" in app ? { app: app.app } : {}),
+      text: body.audit,
+    });
+    if (outcome.kind !== "exec") return this.#finish(pending, body.reply);
+    return this.#exec(pending, outcome.app);
+  }
+
+  /** The command's entry could not be made durable: nothing has happened. */
+  failed(error: string): ConductorEffect[] {
+    const current = this.#current;
+    this.#current = null;
+    return current ? this.#finish(current.pending, `ERR|STORE|${error}`) : [];
+  }
+
+  /** Once in a while: tells of floods and forgets their counters. */
+  forget(now: Instant): void {
+    for (const [address, refusal] of this.#refusals) {
+      if (now.monoMs - refusal.sinceMonoMs < 60_000) continue;
+      this.#refusals.delete(address);
+      if (refusal.count <= REFUSALS_TOLD) continue;
+      const text = `${refusal.count - REFUSALS_TOLD} more commands from ${address} were refused`;
+      this.#machine.record(now, { kind: "refused", text });
+    }
+  }
+
+  #judge(pending: Pending): Outcome {
+    const { command } = pending.signed;
+    if (pending.manifest !== undefined) {
+      return judgeManifest(command, pending.manifest, (spec) => {
+        const { choices } = choose(spec, 1, this.#machine.ledger);
+        const node = choices[0]?.node;
+        if (node !== undefined) this.#machine.ledger.give(node, spec);
+        return node ?? "pending (no live nodes)";
+      });
+    }
+    const outcome = judge(this.#machine.state, command);
+    if (outcome.kind === "read" && !this.#options.manifests) {
+      const why =
+        "commands by path are off; start the conductor with --manifests DIR, or use APPLY";
+      return { kind: "refuse", reply: `ERR|${why}` };
+    }
+    return outcome;
+  }
+
+  #body(pending: Pending, outcome: Extract<Outcome, { kind: "commit" | "exec" }>): EntryBody {
+    const { text, signatureHex } = pending.signed;
+    return {
+      kind: "command",
+      signed: { text, signatureHex, key: pending.key },
+      ...(outcome.kind === "commit" && outcome.manifest !== undefined
+        ? { manifest: outcome.manifest }
+        : {}),
+      reply: outcome.kind === "commit" ? outcome.reply : `OK|EXEC|${outcome.app}|`,
+      audit: `${this.#who(pending)}: ${outcome.summary}`,
+    };
+  }
+
+  #who(pending: Pending): string {
+    return `operator ${pending.key.slice(0, 12)} from ${pending.sources[0]?.address}`;
+  }
+
+  #exec(pending: Pending, name: string): ConductorEffect[] {
+    const app = this.#machine.state.apps.get(name);
+    for (const placement of app?.placements.values() ?? []) {
+      const node = this.#machine.fleet.get(placement.node);
+      const state = node?.statuses.get(placement.replica)?.state;
+      if (!node?.address || (state !== "ready" && state !== "starting")) continue;
+      this.#waiting.delete(pending.mark);
+      const { text, signatureHex } = pending.signed;
+      return pending.sources.map((source) => ({
+        do: "exec",
+        to: source.reply,
+        app: name,
+        replica: placement.replica,
+        node: node.address!,
+        signed: `${text}|${signatureHex}`,
+      }));
+    }
+    return this.#finish(pending, `ERR|not running: ${name}`);
+  }
+
+  #finish(pending: Pending, text: string): ConductorEffect[] {
+    this.#waiting.delete(pending.mark);
+    return pending.sources.map((source) => ({ do: "reply", to: source.reply, text }));
+  }
+
+  #mayRead(source: Source): boolean {
+    return isLoopback(source.address) || inNetworks(source.address, this.#options.plain);
+  }
+
+  #unsigned(text: string, source: Source, now: Instant): ConductorEffect[] {
+    const [verb] = splitVerb(text);
+    if (SIGNED_VERBS.includes(verb)) {
+      return this.#refuse(source, now, `${verb} came without a signature`, text);
+    }
+    if (!this.#mayRead(source)) {
+      return [{ do: "ignore", to: source.reply, why: "a plain read from outside --plain" }];
+    }
+    return this.#read(text, source, now);
+  }
+
+  #read(command: string, source: Source, now: Instant): ConductorEffect[] {
+    const [verb, rest] = splitVerb(command);
+    const reply = (text: string): ConductorEffect[] => [{ do: "reply", to: source.reply, text }];
+    switch (verb) {
+      case "PING":
+        return reply("OK|PONG|conductor");
+      case "NODES":
+        return reply(formatNodes(this.#machine));
+      case "LIST":
+        return reply(formatList(this.#machine, now));
+      case "LOGS":
+        return this.#machine.state.apps.has(rest)
+          ? [{ do: "logs", to: source.reply, app: rest }]
+          : reply(`ERR|not found: ${rest}`);
+      default:
+        return reply("ERR|unknown command");
+    }
+  }
+
+  /** The one answer to everything that is not authorised; `request` only where it was unsigned. */
+  #refuse(source: Source, now: Instant, why: string, request?: string): ConductorEffect[] {
+    const refusal = this.#refusals.get(source.address) ?? { count: 0, sinceMonoMs: now.monoMs };
+    refusal.count++;
+    if (this.#refusals.size < 10_000) this.#refusals.set(source.address, refusal);
+    if (refusal.count <= REFUSALS_TOLD) {
+      const text = `a command from ${source.address} was refused: ${why}`;
+      this.#machine.record(now, { kind: "refused", text });
+    }
+    // To a stranger no answer is larger than the question.
+    if (request !== undefined && request.length < UNAUTHORIZED.length && !this.#mayRead(source)) {
+      return [{ do: "ignore", to: source.reply, why }];
+    }
+    return [{ do: "reply", to: source.reply, text: UNAUTHORIZED }];
+  }
+}

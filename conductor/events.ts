@@ -1,0 +1,51 @@
+import type { Exit, ReplicaStatus } from "../core/mesh.ts";
+import type { EventView } from "../core/view.ts";
+
+/** How a process ended, for people: `exit code 3`, `killed by SIGKILL`. */
+export function describeExit(exit: Exit): string {
+  const how = exit.signal !== undefined
+    ? `killed by ${exit.signal}`
+    : exit.code !== undefined
+    ? `exit code ${exit.code}`
+    : "ended, nobody saw how";
+  switch (exit.why) {
+    case "exit":
+      return how;
+    case "stopped":
+      return "stopped as told";
+    case "launch":
+      return `could not be started${exit.tail === undefined ? "" : `: ${exit.tail}`}`;
+    case "unhealthy":
+      return "killed after failing its health check";
+    case "oom":
+      return "killed: out of memory";
+    case "lost":
+      return "ended while nobody watched";
+    default:
+      return exit.why satisfies never;
+  }
+}
+
+/** What the history tells about a replica whose status changed. */
+export function describeChange(
+  node: string,
+  before: ReplicaStatus | undefined,
+  after: ReplicaStatus,
+): Omit<EventView, "sequence" | "wallMs">[] {
+  const { app, replica } = after;
+  const at = { app, node, replica };
+  const events: Omit<EventView, "sequence" | "wallMs">[] = [];
+  if (after.exit && after.exit.wallMs !== before?.exit?.wallMs) {
+    const text = `${replica} on ${node}: ${describeExit(after.exit)}`;
+    events.push({ kind: "replica-exited", ...at, text });
+  }
+  if (after.state === "ready" && before?.state !== "ready") {
+    const port = after.port === undefined ? "" : ` at port ${after.port}`;
+    events.push({ kind: "replica-ready", ...at, text: `${replica} on ${node} is ready${port}` });
+  }
+  if (before?.state === "ready" && after.state === "starting") {
+    const why = after.reason ?? "its health check fails";
+    events.push({ kind: "replica-unready", ...at, text: `${replica} on ${node}: ${why}` });
+  }
+  return events;
+}

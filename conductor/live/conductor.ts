@@ -1,0 +1,314 @@
+// The conductor in the world: sockets, the store, time. It decides nothing.
+
+import type { Address } from "../../core/address.ts";
+import { Failure } from "../../core/errors.ts";
+import { now, randomHex, randomSeed } from "../../core/live/clock.ts";
+import { createVerifier, type Verifier } from "../../core/live/crypto.ts";
+import type { Running } from "../../core/live/daemon.ts";
+import { logger } from "../../core/live/log.ts";
+import { listenFailure, openUdp, type Udp } from "../../core/live/udp.ts";
+import type { LogStore } from "../../core/log.ts";
+import { createPrng } from "../../core/prng.ts";
+import { fitDatagram } from "../../core/wire.ts";
+import type { ConductorEffect, ConductorEvent, ReplyTo } from "../effects.ts";
+import { ConductorMachine } from "../machine.ts";
+import { EventHistory } from "./events.ts";
+import { Followers } from "./follow.ts";
+import { httpHandler } from "./http.ts";
+import { lastLines } from "./logs.ts";
+import { Metrics } from "./metrics.ts";
+import { openState, type Operators, signerOf } from "./open.ts";
+import { SqliteStore } from "./store_sqlite.ts";
+import { TowerLink } from "./tower.ts";
+
+export interface ConductorSettings {
+  readonly bind: string;
+  readonly port: number;
+  readonly meshPort: number;
+  readonly state: string;
+  readonly operators: Operators;
+  readonly tower: Address;
+  readonly plain: readonly string[];
+  /** Folder below which v1 commands may name manifests. */
+  readonly manifests?: string;
+}
+
+const log = logger("conductor");
+const encoder = new TextEncoder();
+const byteLength = (text: string) => encoder.encode(text).length;
+
+/**
+ * Starts a conductor.
+ *
+ * @throws {Failure} where a port is taken, or the store cannot be opened or is damaged.
+ */
+export async function startConductor(settings: ConductorSettings): Promise<Running> {
+  await Deno.mkdir(settings.state, { recursive: true, mode: 0o700 });
+  const store = new SqliteStore(`${settings.state}/log.db`);
+  const verifier = await createVerifier();
+  const state = await openState(store, settings.operators, verifier);
+  const machine = new ConductorMachine({
+    state,
+    boot: randomHex(16),
+    prng: createPrng(randomSeed()),
+    plain: settings.plain,
+    manifests: settings.manifests !== undefined,
+    now: now(),
+  });
+  return new Conductor(settings, store, verifier, machine).start();
+}
+
+class Conductor {
+  readonly #settings: ConductorSettings;
+  readonly #store: LogStore;
+  readonly #verifier: Verifier;
+  readonly #machine: ConductorMachine;
+  readonly #events: EventHistory;
+  readonly #followers: Followers;
+  readonly #metrics: Metrics;
+  readonly #replies = new Map<ReplyTo, (text: string | null) => void>();
+  readonly #watchers = new Map<string, Set<() => void>>();
+  readonly #ended = Promise.withResolvers<number>();
+  #nextReply: ReplyTo = 1;
+  #mesh!: Udp;
+  #commands!: Udp;
+  #http!: Deno.HttpServer;
+  #tower!: TowerLink;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timerMonoMs = Infinity;
+  #stopping = false;
+
+  constructor(
+    settings: ConductorSettings,
+    store: LogStore,
+    verifier: Verifier,
+    machine: ConductorMachine,
+  ) {
+    this.#settings = settings;
+    this.#store = store;
+    this.#verifier = verifier;
+    this.#machine = machine;
+    this.#events = new EventHistory(`${settings.state}/events.db`);
+    this.#followers = new Followers(store);
+    this.#metrics = new Metrics(machine);
+  }
+
+  start(): Running {
+    const { bind: hostname, port, meshPort, tower } = this.#settings;
+    this.#mesh = openUdp({
+      hostname,
+      port: meshPort,
+      receive: (text, from) => this.#step({ on: "mesh", text, from }),
+    });
+    this.#commands = openUdp({
+      hostname,
+      port,
+      receive: (text, from) => {
+        const reply = this.#expectReply((answer) => {
+          if (answer !== null) this.#commands.send(fitDatagram(answer, byteLength), from);
+        });
+        this.#step({
+          on: "command",
+          text,
+          source: { via: "udp", address: from.hostname, reply },
+        });
+      },
+    });
+    this.#metrics.count("mesh", this.#mesh.counters);
+    this.#metrics.count("commands", this.#commands.counters);
+    this.#tower = new TowerLink(tower);
+    this.#http = this.#serve(hostname, this.#commands.address.port);
+    this.#step({ on: "tick" });
+    log.info("ready: commands at {host}:{port}, nodes at {mesh}, log at {sequence}, {apps} apps", {
+      host: hostname,
+      port: this.#commands.address.port,
+      mesh: this.#mesh.address.port,
+      sequence: this.#machine.state.head.sequence,
+      apps: this.#machine.state.apps.size,
+    });
+    return { stop: () => this.#stop(), ended: this.#ended.promise };
+  }
+
+  #serve(hostname: string, port: number): Deno.HttpServer {
+    const handler = httpHandler({
+      machine: this.#machine,
+      events: this.#events,
+      followers: this.#followers,
+      plain: this.#settings.plain,
+      now,
+      metrics: () => this.#metrics.text(),
+      watch: (app, changed) => this.#watch(app, changed),
+      command: (text, address) =>
+        new Promise((resolve) => {
+          const reply = this.#expectReply(resolve);
+          this.#step({
+            on: "command",
+            text: text.trimEnd(),
+            source: { via: "tcp", address, reply },
+          });
+        }),
+    });
+    try {
+      return Deno.serve(
+        { hostname, port, onListen: () => {} },
+        (request, info) => handler(request, info.remoteAddr.hostname),
+      );
+    } catch (error) {
+      throw listenFailure("TCP", hostname, port, error);
+    }
+  }
+
+  #expectReply(answer: (text: string | null) => void): ReplyTo {
+    const reply = this.#nextReply++;
+    this.#replies.set(reply, answer);
+    return reply;
+  }
+
+  #reply(to: ReplyTo, text: string | null): void {
+    this.#replies.get(to)?.(text);
+    this.#replies.delete(to);
+  }
+
+  #watch(app: string, changed: () => void): () => void {
+    const watchers = this.#watchers.get(app) ?? new Set();
+    this.#watchers.set(app, watchers.add(changed));
+    return () => {
+      watchers.delete(changed);
+      if (watchers.size === 0) this.#watchers.delete(app);
+    };
+  }
+
+  #step(event: ConductorEvent): void {
+    if (this.#stopping) return;
+    for (const effect of this.#machine.step(event, now())) this.#perform(effect);
+    this.#arm();
+  }
+
+  /** Sees to it that the machine gets its next tick in time. */
+  #arm(): void {
+    const wakeMonoMs = this.#machine.wakeMonoMs();
+    if (wakeMonoMs >= this.#timerMonoMs) return;
+    clearTimeout(this.#timer);
+    this.#timerMonoMs = wakeMonoMs;
+    this.#timer = setTimeout(() => {
+      this.#timerMonoMs = Infinity;
+      this.#step({ on: "tick" });
+    }, Math.max(1, wakeMonoMs - now().monoMs));
+  }
+
+  #perform(effect: ConductorEffect): void {
+    switch (effect.do) {
+      case "reply":
+        return this.#reply(effect.to, effect.text);
+      case "ignore":
+        this.#metrics.ignored.inc();
+        return this.#reply(effect.to, null);
+      case "send":
+        return this.#mesh.send(effect.text, effect.to);
+      case "verify":
+        return void this.#verify(effect);
+      case "read-manifest":
+        return void this.#readManifest(effect);
+      case "append":
+        return void this.#append(effect);
+      case "snapshot":
+        return void this.#store.saveSnapshot(this.#machine.state.head, effect.state).catch((
+          error,
+        ) => log.warn("no snapshot was kept: {error}", { error: String(error) }));
+      case "logs":
+        return void this.#logs(effect);
+      case "exec":
+        return void this.#exec(effect);
+      case "event":
+        log.info("{text}", { text: effect.event.text });
+        return this.#events.add(effect.event);
+      case "publish":
+        return this.#tower.publish(effect.routes);
+      case "changed":
+        for (const app of effect.apps) {
+          for (const changed of this.#watchers.get(app) ?? []) changed();
+        }
+        return;
+      default:
+        effect satisfies never;
+    }
+  }
+
+  async #verify(effect: Extract<ConductorEffect, { do: "verify" }>): Promise<void> {
+    const { id, text, signatureHex } = effect;
+    const key = await signerOf(this.#settings.operators, this.#verifier, text, signatureHex);
+    this.#step({ on: "verified", id, key });
+  }
+
+  async #append({ entry }: Extract<ConductorEffect, { do: "append" }>): Promise<void> {
+    try {
+      await this.#store.append(entry);
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      if (error.code === "store-conflict") {
+        log.fatal("{error}", { error: error.message });
+        this.#ended.resolve(1);
+        return;
+      }
+      this.#step({ on: "append-failed", error: error.message });
+      return;
+    }
+    this.#step({ on: "appended", entry });
+    this.#followers.push(entry);
+  }
+
+  async #readManifest(effect: Extract<ConductorEffect, { do: "read-manifest" }>): Promise<void> {
+    const { id, path } = effect;
+    try {
+      const folder = await Deno.realPath(this.#settings.manifests ?? "/nonexistent");
+      const file = await Deno.realPath(path);
+      if (!file.startsWith(`${folder}/`)) throw new Error(`it lies outside ${folder}`);
+      this.#step({ on: "manifest-read", id, text: await Deno.readTextFile(file) });
+    } catch (error) {
+      const why = `cannot read ${path}: ${(error as Error).message}`;
+      this.#step({ on: "manifest-unreadable", id, error: why });
+    }
+  }
+
+  async #logs(effect: Extract<ConductorEffect, { do: "logs" }>): Promise<void> {
+    let lines = await lastLines(this.#machine, effect.app, 200, now);
+    const format = () => `OK|LOGS|${effect.app}|${lines.length}|${lines.join("\n")}`;
+    // Cut to fit, newest lines kept.
+    while (lines.length > 1 && byteLength(format()) > 16_384) {
+      lines = lines.slice(Math.max(1, lines.length >> 3));
+    }
+    this.#reply(effect.to, format());
+  }
+
+  async #exec(effect: Extract<ConductorEffect, { do: "exec" }>): Promise<void> {
+    const { app, node, replica, signed } = effect;
+    const url = `http://${node.hostname}:${node.port}/exec/${replica}`;
+    try {
+      const response = await fetch(url, {
+        method: "POST",
+        body: signed,
+        signal: AbortSignal.timeout(60_000),
+      });
+      const output = await response.text();
+      this.#reply(
+        effect.to,
+        response.ok ? `OK|EXEC|${app}|${output}` : `ERR|EXEC failed: ${output}`,
+      );
+    } catch (error) {
+      this.#reply(effect.to, `ERR|EXEC failed: ${(error as Error).message}`);
+    }
+  }
+
+  async #stop(): Promise<void> {
+    this.#stopping = true;
+    clearTimeout(this.#timer);
+    this.#tower[Symbol.dispose]();
+    const quiet = this.#http.shutdown();
+    // Streams do not end by themselves; nobody is kept waiting for them.
+    await Promise.race([quiet, new Promise((resolve) => setTimeout(resolve, 300))]);
+    await this.#mesh[Symbol.asyncDispose]();
+    await this.#commands[Symbol.asyncDispose]();
+    this.#events.close();
+    await this.#store.close();
+  }
+}

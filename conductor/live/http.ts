@@ -1,0 +1,214 @@
+// What the conductor answers over TCP 7771. See core/view.ts for the table.
+
+import { inNetworks, isLoopback } from "../../core/address.ts";
+import { COMMAND_BYTES, MANIFEST_BYTES } from "../../core/limits.ts";
+import { canonical } from "../../core/manifest/canonical.ts";
+import { parseManifest } from "../../core/manifest/parse.ts";
+import type { Instant } from "../../core/instant.ts";
+import type { AppView } from "../../core/view.ts";
+import { VERSION } from "../../core/version.ts";
+import type { ConductorMachine } from "../machine.ts";
+import { appView, appViews, nodeViews, planView, statusView } from "../views.ts";
+import type { EventHistory } from "./events.ts";
+import type { Followers } from "./follow.ts";
+import { streamLogs } from "./logs.ts";
+
+export interface HttpParts {
+  readonly machine: ConductorMachine;
+  readonly events: EventHistory;
+  readonly followers: Followers;
+  readonly plain: readonly string[];
+  now(): Instant;
+  /** Hands in a signed command; resolves to its reply, or `null` where it gets none. */
+  command(text: string, address: string): Promise<string | null>;
+  /** Calls back after every change of the app; returns how to stop that. */
+  watch(app: string, changed: () => void): () => void;
+  metrics(): Promise<string>;
+}
+
+/** The handler, as a function of the request and of where it comes from. */
+export function httpHandler(
+  parts: HttpParts,
+): (request: Request, from: string) => Promise<Response> {
+  return async (request, from) => {
+    const url = new URL(request.url);
+    if (url.pathname === "/command") return await takeCommand(parts, request, from);
+    if (url.pathname === "/health") return new Response("ok\n");
+    if (!isLoopback(from) && !inNetworks(from, parts.plain)) {
+      return fail(403, "reads are answered to loopback and to the networks given by --plain");
+    }
+    if (url.pathname === "/follow") return follow(parts, request, url);
+    if (url.pathname === "/metrics") {
+      return new Response(await parts.metrics(), {
+        headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" },
+      });
+    }
+    if (url.pathname === "/api/plan") return await plan(parts, request);
+    if (request.method !== "GET") return fail(405, `${request.method} is not known here`);
+    return read(parts, url);
+  };
+}
+
+function read(parts: HttpParts, url: URL): Response {
+  const { machine } = parts;
+  const [api, kind, name, ...more] = url.pathname.slice(1).split("/");
+  if (api !== "api" || more.length > 0) return fail(404, `nothing is at ${url.pathname}`);
+  const now = parts.now();
+  switch (kind) {
+    case "status":
+      return Response.json(statusView(machine, VERSION, now));
+    case "nodes":
+      return Response.json({ nodes: nodeViews(machine, now) });
+    case "apps":
+      return name === undefined
+        ? Response.json({ apps: appViews(machine, now) })
+        : oneApp(parts, name, url);
+    case "events":
+      return readEvents(parts, url);
+    case "logs":
+      return readLogs(parts, name ?? "", url);
+    default:
+      return fail(404, `nothing is at ${url.pathname}`);
+  }
+}
+
+function fail(status: number, error: string): Response {
+  return Response.json({ error }, { status });
+}
+
+async function takeCommand(parts: HttpParts, request: Request, from: string): Promise<Response> {
+  if (request.method !== "POST") return fail(405, "POST a signed command");
+  const text = await readBody(request, COMMAND_BYTES);
+  if (text === null) return fail(413, `a command has at most ${COMMAND_BYTES} bytes of UTF-8`);
+  const reply = await parts.command(text, from);
+  return reply === null ? fail(403, "no answer") : new Response(`${reply}\n`);
+}
+
+/** The body as text, or `null` where it is longer than `maxBytes` or not UTF-8. */
+async function readBody(request: Request, maxBytes: number): Promise<string | null> {
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  let size = 0;
+  for await (const chunk of request.body ?? []) {
+    size += chunk.length;
+    if (size > maxBytes) return null;
+    chunks.push(chunk);
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(
+      new Uint8Array(await new Blob(chunks).arrayBuffer()),
+    );
+  } catch {
+    return null;
+  }
+}
+
+async function plan(parts: HttpParts, request: Request): Promise<Response> {
+  if (request.method !== "POST") return fail(405, "POST a manifest");
+  const text = await readBody(request, MANIFEST_BYTES);
+  if (text === null) return fail(413, `a manifest has at most ${MANIFEST_BYTES} bytes of UTF-8`);
+  const parsed = parseManifest(text);
+  if (!parsed.ok) return Response.json({ errors: parsed.errors }, { status: 400 });
+  const manifests = parsed.apps.map((spec) => ({ spec, manifest: canonical(spec) }));
+  return Response.json(planView(parts.machine, manifests, parts.now()));
+}
+
+function oneApp(parts: HttpParts, name: string, url: URL): Response {
+  const { machine } = parts;
+  const app = machine.state.apps.get(name);
+  if (url.searchParams.get("watch") !== "1") {
+    return app
+      ? Response.json(appView(machine, app, parts.now()))
+      : fail(404, `no app is named ${name}; skr8tr list shows what runs`);
+  }
+  return stream((send) => {
+    let last = "";
+    const look = () => {
+      const known = machine.state.apps.get(name);
+      if (!known) return;
+      const view: AppView = appView(machine, known, parts.now());
+      const text = JSON.stringify(view);
+      if (text !== last) send(text);
+      last = text;
+    };
+    look();
+    return parts.watch(name, look);
+  });
+}
+
+function readEvents(parts: HttpParts, url: URL): Response {
+  const app = url.searchParams.get("app") ?? undefined;
+  const limit = Math.min(10_000, Number(url.searchParams.get("limit") ?? 100) || 100);
+  const past = parts.events.read({ ...(app === undefined ? {} : { app }), limit });
+  const text = past.map((event) => `${JSON.stringify(event)}\n`).join("");
+  if (url.searchParams.get("follow") !== "1") {
+    return new Response(text, { headers: { "content-type": "application/x-ndjson" } });
+  }
+  return stream((send) => {
+    for (const event of past) send(JSON.stringify(event));
+    return parts.events.follow((event) => {
+      if (app === undefined || event.app === app) send(JSON.stringify(event));
+    });
+  });
+}
+
+function readLogs(parts: HttpParts, name: string, url: URL): Response {
+  if (!parts.machine.state.apps.has(name)) {
+    return fail(404, `no app is named ${name}; skr8tr list shows what runs`);
+  }
+  const lines = Math.min(10_000, Number(url.searchParams.get("lines") ?? 100) || 100);
+  const follow = url.searchParams.get("follow") === "1";
+  return stream((send, end) =>
+    streamLogs({
+      machine: parts.machine,
+      app: name,
+      lines,
+      follow,
+      now: parts.now,
+      watch: parts.watch,
+      send: (line) => send(JSON.stringify(line)),
+      end,
+    })
+  );
+}
+
+function follow(parts: HttpParts, request: Request, url: URL): Response {
+  const from = Number(url.searchParams.get("from") ?? 0);
+  if (!Number.isSafeInteger(from) || from < 0) return fail(400, "from must be a sequence");
+  if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
+    return fail(426, "/follow speaks WebSocket");
+  }
+  const { socket, response } = Deno.upgradeWebSocket(request);
+  parts.followers.serve(socket, from);
+  return response;
+}
+
+/** Lines for as long as the client listens; a client that stops reading is cut off. */
+function stream(start: (send: (line: string) => void, end: () => void) => () => void): Response {
+  const encoder = new TextEncoder();
+  let stop = () => {};
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      let open = true;
+      const close = (how: () => void) => {
+        if (!open) return;
+        open = false;
+        stop();
+        how();
+      };
+      const send = (line: string) => {
+        if (!open) return;
+        controller.enqueue(encoder.encode(`${line}\n`));
+        if ((controller.desiredSize ?? 0) < 0) {
+          close(() => controller.error(new Error("the client reads too slowly")));
+        }
+      };
+      const begun = start(send, () => close(() => controller.close()));
+      if (open) stop = begun;
+      else begun();
+    },
+    cancel: () => stop(),
+  }, new ByteLengthQueuingStrategy({ highWaterMark: 4 * 1024 * 1024 }));
+  return new Response(body, {
+    headers: { "content-type": "application/x-ndjson", "cache-control": "no-store" },
+  });
+}

@@ -1,0 +1,134 @@
+// Opening the log: everything in it is checked before anything is done by it.
+
+import { Failure } from "../../core/errors.ts";
+import { checkEntry, type Entry, type Head, type LogStore } from "../../core/log.ts";
+import { fingerprint } from "../../core/sign.ts";
+import type { Verifier } from "../../core/live/crypto.ts";
+import { applyEntry, currentOf, emptyState, loadState, type State } from "../state.ts";
+
+/** The operators' public keys by fingerprint; `null`: started with `--insecure`, anybody's counts. */
+export type Operators = ReadonlyMap<string, Uint8Array> | null;
+
+/** Fingerprint that stands for whoever commands a conductor started with `--insecure`. */
+export const NOBODY = "0".repeat(64);
+
+/** Reads the operators' public key files. */
+export async function readOperators(files: readonly string[]): Promise<Operators> {
+  const operators = new Map<string, Uint8Array>();
+  for (const file of files) {
+    let key: Uint8Array;
+    try {
+      key = await Deno.readFile(file);
+    } catch (error) {
+      throw new Failure(
+        "no-key",
+        `cannot read the public key ${file}: ${(error as Error).message}`,
+      );
+    }
+    if (key.length !== 1952) {
+      throw new Failure(
+        "no-key",
+        `${file} is no ML-DSA-65 public key: it has ${key.length} bytes, not 1952; ` +
+          "skr8tr keygen makes a pair",
+      );
+    }
+    operators.set(fingerprint(key), key);
+  }
+  return operators;
+}
+
+/** Finds the operator who signed the text; `null` if none did. */
+export async function signerOf(
+  operators: Operators,
+  verifier: Verifier,
+  text: string,
+  signatureHex: string,
+): Promise<string | null> {
+  if (operators === null) return NOBODY;
+  for (const [name, key] of operators) {
+    if (await verifier.verify(key, text, signatureHex)) return name;
+  }
+  return null;
+}
+
+const PAGE = 500;
+
+/** Every entry of the log after `from`, in order, the chain checked. */
+export async function* readLog(store: LogStore, from: Head): AsyncGenerator<Entry> {
+  let head = from;
+  for (;;) {
+    const entries = await store.read(head.sequence, PAGE);
+    for (const entry of entries) {
+      const wrong = checkEntry(head, entry);
+      if (wrong !== null) {
+        throw new Failure(
+          "store-damaged",
+          `the log is damaged: ${wrong}; restore the state folder from a backup`,
+        );
+      }
+      yield entry;
+      head = { sequence: entry.sequence, hash: entry.hash };
+    }
+    if (entries.length < PAGE) return;
+  }
+}
+
+/**
+ * The state that the log describes, made from its last snapshot and what came after it.
+ *
+ * @throws {Failure} `store-damaged` if an entry was changed, removed or reordered, or if what is to
+ *   run now was signed by none of the operators.
+ */
+export async function openState(
+  store: LogStore,
+  operators: Operators,
+  verifier: Verifier,
+): Promise<State> {
+  const snapshot = await store.loadSnapshot();
+  const saved = snapshot && loadState(snapshot.head, snapshot.state);
+  const end = await store.head();
+  let state = saved ?? emptyState();
+  if (saved && !await standsIn(store, saved.head)) {
+    if (saved.head.sequence > end.sequence) {
+      throw new Failure(
+        "store-damaged",
+        `the log ends at ${end.sequence}, its snapshot was made at ${saved.head.sequence}: ` +
+          "entries were cut off; restore the state folder from a backup",
+      );
+    }
+    state = emptyState();
+  }
+  for await (const entry of readLog(store, state.head)) applyEntry(state, entry);
+  await checkSignatures(state, store, operators, verifier);
+  return state;
+}
+
+/** Says whether the log has, at the head's place, the entry that the head names. */
+async function standsIn(store: LogStore, head: Head): Promise<boolean> {
+  if (head.sequence === 0) return true;
+  const [entry] = await store.read(head.sequence - 1, 1);
+  return entry?.hash === head.hash;
+}
+
+/** A rewritten store cannot make this conductor run what no operator signed. */
+async function checkSignatures(
+  state: State,
+  store: LogStore,
+  operators: Operators,
+  verifier: Verifier,
+): Promise<void> {
+  if (operators === null) return;
+  for (const app of state.apps.values()) {
+    const { sequence, generation } = currentOf(app);
+    const [entry] = await store.read(sequence - 1, 1);
+    const signed = entry?.body.kind === "command" ? entry.body.signed : undefined;
+    const signer = signed &&
+      await signerOf(operators, verifier, signed.text, signed.signatureHex);
+    if (signer) continue;
+    throw new Failure(
+      "store-damaged",
+      `generation ${generation} of ${app.name} (log entry ${sequence}) was signed by none of the ` +
+        "keys given with --pubkey; add the key that signed it, or restore the state folder",
+    );
+  }
+}

@@ -1,0 +1,603 @@
+/**
+ * The conductor, pure: signed commands and nodes' reports in; log entries, orders and replies out.
+ *
+ * Everything it decides goes through the log first: a command, or a decision of its own, becomes an
+ * entry; the entry is appended; only when it is durable does it change the state, and only then are
+ * its reply and its orders sent. One append is under way at a time, so an entry is always made from
+ * the state that it follows.
+ */
+
+import type { Address } from "../core/address.ts";
+import { CONDUCTOR_WARMUP_MS, RETRY_MAX_MS, SNAPSHOT_ENTRIES } from "../core/limits.ts";
+import type { Instant } from "../core/instant.ts";
+import { type EntryBody, nextEntry } from "../core/log.ts";
+import {
+  decodeMesh,
+  encodeMesh,
+  type Mesh,
+  type MeshMessage,
+  type ReplicaStatus,
+  type Route,
+} from "../core/mesh.ts";
+import type { Prng } from "../core/prng.ts";
+import type { EventView } from "../core/view.ts";
+import { CommandDesk } from "./desk.ts";
+import type { ConductorEffect, ConductorEvent } from "./effects.ts";
+import { describeChange } from "./events.ts";
+import {
+  addNode,
+  beatEveryMs,
+  deadAfterMs,
+  dropStatus,
+  type Fleet,
+  type FleetNode,
+  needsReport,
+  takeBeat,
+  takeReport,
+  takeStatus,
+} from "./fleet.ts";
+import { Ledger } from "./ledger.ts";
+import { Orders } from "./orders.ts";
+import { type Booking, isEmpty, mergeDecisions, type Plan, planApp } from "./plan.ts";
+import { type Buckets, reconcile, type Sight } from "./reconcile.ts";
+import { routesOf } from "./routes.ts";
+import {
+  type App,
+  applyEntry,
+  currentOf,
+  generationOf,
+  type Placement,
+  placementOf,
+  saveState,
+  type State,
+} from "./state.ts";
+
+export interface ConductorOptions {
+  /** What the log says so far. */
+  readonly state: State;
+  /** Names this start of the conductor. */
+  readonly boot: string;
+  readonly prng: Prng;
+  /** Networks, besides loopback, that may read by plain v1 commands. */
+  readonly plain: readonly string[];
+  /** Whether SUBMIT and ROLLOUT by path are allowed. */
+  readonly manifests: boolean;
+  readonly now: Instant;
+}
+
+export class ConductorMachine {
+  readonly boot: string;
+  readonly state: State;
+  readonly fleet: Fleet = new Map();
+  readonly ledger = new Ledger();
+  /** App -> why some of its replicas have no place. */
+  readonly unplaced = new Map<string, readonly string[]>();
+  /** App -> what it waits for. */
+  readonly waiting = new Map<string, readonly string[]>();
+  /** Replica -> why its node will not run it. */
+  readonly refused = new Map<string, string>();
+  readonly startedMonoMs: number;
+  readonly #prng: Prng;
+  readonly #desk: CommandDesk;
+  readonly #orders = new Orders();
+  /** Replica -> since when it has been ready. */
+  readonly #readySince = new Map<string, number>();
+  /** Leaving replicas whose stop the node has answered. */
+  readonly #answeredStops = new Map<string, number>();
+  readonly #dirty = new Set<string>();
+  readonly #joining = new Map<string, string>();
+  readonly #again = new Map<string, number>();
+  #inFlight = false;
+  #storeBrokenUntilMs = 0;
+  #lastTickMonoMs: number;
+  #lastSnapshot: number;
+  #published = "";
+  /** A command has changed what is wanted since the routes and needs were last worked out. */
+  #commanded = true;
+  #needers: Map<string, readonly string[]> | null = null;
+  #out: ConductorEffect[] = [];
+
+  constructor(options: ConductorOptions) {
+    const { state, now } = options;
+    this.state = state;
+    this.boot = options.boot;
+    this.#prng = options.prng;
+    this.#desk = new CommandDesk(this, options);
+    this.startedMonoMs = now.monoMs;
+    this.#lastTickMonoMs = now.monoMs;
+    this.#lastSnapshot = state.head.sequence;
+    for (const [id, name] of state.nodes) {
+      addNode(this.fleet, id, name, now.monoMs + CONDUCTOR_WARMUP_MS - deadAfterMs(1));
+      this.ledger.describe(id, { name });
+    }
+    for (const app of state.apps.values()) {
+      this.#dirty.add(app.name);
+      for (const placement of app.placements.values()) this.#book(app, placement);
+    }
+  }
+
+  /** Takes one event and says what is to be done. */
+  step(event: ConductorEvent, now: Instant): ConductorEffect[] {
+    this.#out = [];
+    switch (event.on) {
+      case "command":
+        this.#emit(...this.#desk.receive(event.text, event.source, now));
+        break;
+      case "verified":
+        this.#emit(...this.#desk.verified(event.id, event.key, now));
+        break;
+      case "manifest-read":
+        this.#emit(...this.#desk.manifestRead(event.id, event.text));
+        break;
+      case "manifest-unreadable":
+        this.#emit(...this.#desk.manifestUnreadable(event.id, event.error));
+        break;
+      case "mesh":
+        this.#mesh(event.text, event.from, now);
+        break;
+      case "appended":
+        this.#appended(event.entry, now);
+        break;
+      case "append-failed":
+        this.#appendFailed(event.error, now);
+        break;
+      case "tick":
+        this.#tick(now);
+        break;
+      default:
+        event satisfies never;
+    }
+    this.#pump(now);
+    this.#sendOrders(now);
+    this.#publish();
+    return this.#out;
+  }
+
+  /** When `tick` is wanted at the latest. */
+  wakeMonoMs(): number {
+    return Math.min(
+      this.#lastTickMonoMs + beatEveryMs(this.fleet.size),
+      this.#orders.nextDueMonoMs(),
+      ...this.#again.values(),
+    );
+  }
+
+  /** Emits an event for the history. */
+  record(now: Instant, event: Omit<EventView, "sequence" | "wallMs">): void {
+    this.#emit({ do: "event", event: { wallMs: now.wallMs, ...event } });
+  }
+
+  /** True while some node of the log has not been heard since the start: placing waits for it. */
+  get settling(): boolean {
+    return [...this.fleet.values()].some((node) => node.state === "unknown");
+  }
+
+  #emit(...effects: ConductorEffect[]): void {
+    for (const effect of effects) this.#out.push(effect);
+  }
+
+  // ---- The log ------------------------------------------------------------------------------------
+
+  /** Starts the next append, if none is under way and something wants one. */
+  #pump(now: Instant): void {
+    if (this.#inFlight || now.monoMs < this.#storeBrokenUntilMs) return;
+    const body = this.#nextBody(now);
+    if (!body) return;
+    this.#inFlight = true;
+    this.#emit({ do: "append", entry: nextEntry(this.state.head, now.wallMs, body) });
+  }
+
+  #nextBody(now: Instant): EntryBody | null {
+    const command = this.#desk.nextBody(now, this.#out);
+    if (command) return command;
+    for (const [node, name] of this.#joining) return { kind: "node", node, name };
+    if (this.#dirty.size === 0) return null;
+    return this.#decide(now);
+  }
+
+  /** Reconciles every app that may have changed; `null` where nothing is to be done. */
+  #decide(now: Instant): EntryBody | null {
+    const bookings: Booking[] = [];
+    const plans: Plan[] = [];
+    for (const name of this.#dirty) {
+      const app = this.state.apps.get(name);
+      if (!app) continue;
+      const buckets = reconcile(app, this.sightsOf(app, now), this.#missingNeeds(app));
+      const plan = planApp(app, buckets, this.ledger, bookings, !this.settling);
+      plans.push(plan);
+      this.#noteWaits(app, plan, buckets, now);
+    }
+    for (const { node, spec } of bookings) this.ledger.give(node, spec);
+    this.#dirty.clear();
+    const decision = mergeDecisions(plans.map((plan) => plan.decision));
+    return isEmpty(decision) ? null : decision;
+  }
+
+  #noteWaits(app: App, plan: Plan, buckets: Buckets, now: Instant): void {
+    const before = JSON.stringify([this.unplaced.get(app.name), this.waiting.get(app.name)]);
+    setOrDelete(this.unplaced, app.name, plan.unplaced);
+    setOrDelete(this.waiting, app.name, buckets.wait);
+    if (buckets.againMs === undefined) this.#again.delete(app.name);
+    else this.#again.set(app.name, now.monoMs + buckets.againMs);
+    if (JSON.stringify([this.unplaced.get(app.name), this.waiting.get(app.name)]) === before) {
+      return;
+    }
+    this.#emit({ do: "changed", apps: [app.name] });
+    for (const text of plan.unplaced) this.record(now, { kind: "unplaced", app: app.name, text });
+  }
+
+  #appended(entry: Parameters<typeof applyEntry>[1], now: Instant): void {
+    this.#inFlight = false;
+    const before = this.#placementsOf(entry.body);
+    const touched = applyEntry(this.state, entry);
+    this.#settle(entry.body, before, now);
+    for (const name of touched) this.#dirty.add(name);
+    if (touched.length > 0) this.#emit({ do: "changed", apps: touched });
+    if (entry.body.kind === "command") {
+      this.#commanded = true;
+      this.#needers = null;
+      this.#emit(...this.#desk.committed(entry.body, now));
+    }
+    if (entry.sequence - this.#lastSnapshot >= SNAPSHOT_ENTRIES) {
+      this.#lastSnapshot = entry.sequence;
+      this.#emit({ do: "snapshot", state: saveState(this.state) });
+    }
+  }
+
+  #placementsOf(body: EntryBody): Map<string, Placement> {
+    if (body.kind !== "decision") return new Map();
+    return new Map([...body.leave, ...body.gone].flatMap((replica) => {
+      const placement = placementOf(this.state, replica);
+      return placement ? [[replica, placement] as const] : [];
+    }));
+  }
+
+  /** What follows from an entry that is durable now: bookings, orders, history. */
+  #settle(body: EntryBody, before: ReadonlyMap<string, Placement>, now: Instant): void {
+    if (body.kind === "node") {
+      this.#joining.delete(body.node);
+      this.record(now, { kind: "node-joined", node: body.name, text: `${body.name} joined` });
+    }
+    if (body.kind !== "decision") return;
+    for (const place of body.place) {
+      this.#book(this.state.apps.get(place.app)!, place);
+      this.#orders.want("run", place.replica, place.node, now.monoMs);
+    }
+    for (const replica of body.leave) {
+      const placement = before.get(replica);
+      if (placement) this.#orders.want("stop", replica, placement.node, now.monoMs);
+    }
+    for (const replica of body.gone) {
+      const placement = before.get(replica);
+      if (placement) this.#forget(placement);
+    }
+    const apps = [
+      ...body.place.map((place) => place.app),
+      ...[...before.values()].map((p) => p.app),
+    ];
+    for (const text of body.reasons) {
+      const app = apps.find((name) => text.includes(` ${name}.`));
+      this.record(now, { kind: "decided", ...(app === undefined ? {} : { app }), text });
+    }
+  }
+
+  #book(app: App, place: Pick<Placement, "node" | "generation">): void {
+    const spec = generationOf(app, place.generation)?.spec;
+    if (spec) this.ledger.take(place.node, spec);
+  }
+
+  #forget(placement: Placement): void {
+    const { replica, node, app, generation } = placement;
+    const spec = generationOf(this.state.apps.get(app)!, generation)?.spec;
+    if (spec) this.ledger.give(node, spec);
+    this.#orders.drop(replica);
+    this.#readySince.delete(replica);
+    this.#answeredStops.delete(replica);
+    this.refused.delete(replica);
+    const known = this.fleet.get(node);
+    if (known?.statuses.get(replica)?.state === "finished") {
+      dropStatus(known, replica);
+      // The node drops it, too, when it knows that it may.
+      if (!placement.leaving) this.#orders.want("stop", replica, node, -Infinity);
+    }
+  }
+
+  #appendFailed(error: string, now: Instant): void {
+    this.#inFlight = false;
+    this.#storeBrokenUntilMs = now.monoMs + 1_000;
+    this.#emit(...this.#desk.failed(error));
+    for (const app of this.state.apps.keys()) this.#dirty.add(app);
+    this.record(now, { kind: "store-failed", text: `the log cannot be written: ${error}` });
+  }
+
+  // ---- The nodes ----------------------------------------------------------------------------------
+
+  #mesh(text: string, from: Address, now: Instant): void {
+    const message = decodeMesh(text);
+    if (!message) return;
+    switch (message.k) {
+      case "beat":
+        return this.#beat(message, from, now);
+      case "status":
+        return this.#status(message, from, now);
+      case "report":
+        return this.#report(message, now);
+      case "run-ok":
+      case "run-refused":
+      case "stop-ok":
+        return this.#answered(message, now);
+      default:
+        // Not for a conductor.
+    }
+  }
+
+  #send(to: Address, message: MeshMessage): void {
+    this.#emit({ do: "send", to, text: encodeMesh(message) });
+  }
+
+  #beat(beat: Mesh<"beat">, from: Address, now: Instant): void {
+    let node = this.fleet.get(beat.node);
+    if (!node) {
+      node = addNode(this.fleet, beat.node, beat.name, now.monoMs);
+      if (!this.state.nodes.has(beat.node)) this.#joining.set(beat.node, beat.name);
+    }
+    const was = node.state;
+    const bootBefore = node.beat?.boot;
+    if (!takeBeat(node, beat, from, now.monoMs)) return;
+    this.ledger.describe(node.id, {
+      name: beat.name,
+      alive: true,
+      ramTotalBytes: beat.ramTotalBytes,
+      cores: beat.cores,
+      gpu: beat.gpu,
+      labels: beat.labels,
+    });
+    if (was !== "ready" || bootBefore !== beat.boot) this.#welcome(node, was, now);
+    let reportPlease: string | undefined;
+    if (needsReport(node, now.monoMs)) {
+      reportPlease = this.#prng.hex(12);
+      node.report = { request: reportPlease, askedMonoMs: now.monoMs, pages: new Map() };
+    }
+    this.#send(from, {
+      k: "beat-ok",
+      conductor: this.boot,
+      node: node.id,
+      beat: beat.beat,
+      everyMs: beatEveryMs(this.fleet.size),
+      ...(reportPlease === undefined ? {} : { reportPlease }),
+    });
+  }
+
+  /** A node is there (again): whatever waited for room or for it is looked at again. */
+  #welcome(node: FleetNode, was: FleetNode["state"], now: Instant): void {
+    if (was === "dead") {
+      this.record(now, { kind: "node-back", node: node.name, text: `${node.name} is back` });
+    }
+    for (const name of [...this.unplaced.keys(), ...this.waiting.keys()]) this.#dirty.add(name);
+    this.#dirtyOn(node);
+    for (const status of node.statuses.values()) {
+      // What was moved while the node was away must not run twice.
+      if (placementOf(this.state, status.replica)?.node !== node.id) {
+        this.#stopStranger(node, status, now);
+      }
+    }
+    if (!this.settling) { for (const name of this.state.apps.keys()) this.#dirty.add(name); }
+  }
+
+  #dirtyOn(node: FleetNode): void {
+    const apps = new Set<string>();
+    for (const replica of this.state.byNode.get(node.id) ?? []) {
+      apps.add(this.state.replicas.get(replica) ?? "");
+    }
+    apps.delete("");
+    for (const name of apps) this.#dirty.add(name);
+    if (apps.size > 0) this.#emit({ do: "changed", apps: [...apps] });
+  }
+
+  #status(message: Mesh<"status">, from: Address, now: Instant): void {
+    const { status } = message;
+    const node = this.fleet.get(message.node);
+    if (node?.beat?.boot !== message.boot) return;
+    this.#send(from, {
+      k: "status-ok",
+      node: node.id,
+      replica: status.replica,
+      version: status.version,
+    });
+    // The last word of a replica that nobody wants any more: the node drops it at our answer.
+    if (status.state === "finished" && !placementOf(this.state, status.replica)) {
+      dropStatus(node, status.replica);
+      this.#orders.drop(status.replica);
+      return;
+    }
+    const taken = takeStatus(node, message.boot, status);
+    if (taken) this.#noteStatus(node, status, taken.before, now);
+  }
+
+  #report(message: Mesh<"report">, now: Instant): void {
+    const node = this.fleet.get(message.node);
+    if (!node) return;
+    const before = new Map(node.statuses);
+    const taken = takeReport(node, message);
+    if (!taken) return;
+    for (const status of taken.changed) {
+      this.#noteStatus(node, status, before.get(status.replica), now);
+    }
+    for (const status of taken.removed) this.#readySince.delete(status.replica);
+    this.#dirtyOn(node);
+    for (const replica of this.state.byNode.get(node.id) ?? []) {
+      if (node.statuses.has(replica) || this.#orders.get(replica)) continue;
+      const leaving = placementOf(this.state, replica)?.leaving ?? true;
+      this.#orders.want(leaving ? "stop" : "run", replica, node.id, now.monoMs);
+    }
+  }
+
+  /** A replica's status is news. */
+  #noteStatus(
+    node: FleetNode,
+    status: ReplicaStatus,
+    before: ReplicaStatus | undefined,
+    now: Instant,
+  ): void {
+    const { replica } = status;
+    if (status.state !== "ready") this.#readySince.delete(replica);
+    else if (!this.#readySince.has(replica)) this.#readySince.set(replica, now.monoMs);
+    const placement = placementOf(this.state, replica);
+    if (!placement || placement.node !== node.id) return this.#stopStranger(node, status, now);
+    this.#orders.done("run", replica);
+    this.refused.delete(replica);
+    if (placement.leaving && status.state !== "finished") {
+      this.#orders.want("stop", replica, node.id, now.monoMs);
+    }
+    this.#dirty.add(placement.app);
+    for (const app of this.#needersOf(placement.app)) this.#dirty.add(app);
+    this.#emit({ do: "changed", apps: [placement.app] });
+    for (const event of describeChange(node.name, before, status)) this.record(now, event);
+  }
+
+  /**
+   * The node runs what the log no longer wants there. An app that the log has never heard of is left
+   * alone: a conductor with an empty store must not stop the work of a whole cluster.
+   */
+  #stopStranger(node: FleetNode, status: ReplicaStatus, now: Instant): void {
+    const app = this.state.apps.get(status.app);
+    if (!app || status.generation > (app.generations.at(-1)?.generation ?? 0)) return;
+    this.#orders.want("stop", status.replica, node.id, now.monoMs);
+  }
+
+  #answered(message: Mesh<"run-ok" | "run-refused" | "stop-ok">, now: Instant): void {
+    const { replica } = message;
+    const node = this.fleet.get(message.node);
+    const placement = placementOf(this.state, replica);
+    if (node?.beat?.boot !== message.boot) return;
+    if (message.k === "stop-ok") {
+      this.#orders.done("stop", replica);
+      if (placement?.leaving) this.#answeredStops.set(replica, now.monoMs);
+      return;
+    }
+    if (message.k === "run-ok") {
+      this.refused.delete(replica);
+      return this.#orders.done("run", replica);
+    }
+    const order = this.#orders.get(replica);
+    if (order?.kind !== "run") return;
+    order.waitMs = RETRY_MAX_MS;
+    if (!placement || this.refused.get(replica) === message.reason) return;
+    this.refused.set(replica, message.reason);
+    this.#emit({ do: "changed", apps: [placement.app] });
+    this.record(now, {
+      kind: "replica-refused",
+      app: placement.app,
+      node: node.name,
+      replica,
+      text: `${node.name} will not run ${replica}: ${message.reason}`,
+    });
+  }
+
+  #sendOrders(now: Instant): void {
+    for (const order of this.#orders.takeDue(now.monoMs)) {
+      const to = this.fleet.get(order.node)?.address;
+      if (!to) continue;
+      if (order.kind === "stop") {
+        this.#send(to, { k: "stop", node: order.node, replica: order.replica });
+        if (!this.state.replicas.has(order.replica) && order.waitMs >= RETRY_MAX_MS) {
+          // Nobody waits for this one: a node that still has it reports it again.
+          this.#orders.drop(order.replica);
+        }
+        continue;
+      }
+      const placement = placementOf(this.state, order.replica);
+      if (!placement) {
+        this.#orders.drop(order.replica);
+        continue;
+      }
+      const { replica, app, generation, sequence, index } = placement;
+      this.#send(to, { k: "run", node: order.node, replica, app, generation, sequence, index });
+    }
+  }
+
+  #tick(now: Instant): void {
+    const lateMs = now.monoMs - this.#lastTickMonoMs - beatEveryMs(this.fleet.size);
+    this.#lastTickMonoMs = now.monoMs;
+    const deadMs = deadAfterMs(this.fleet.size);
+    for (const node of this.fleet.values()) {
+      // An observer that itself ran late has heard nobody: that accuses nobody.
+      if (lateMs > 1_000) node.heardMonoMs += lateMs;
+      if (node.state === "dead" || now.monoMs - node.heardMonoMs < deadMs) continue;
+      node.state = "dead";
+      this.ledger.describe(node.id, { alive: false });
+      const silentMs = Math.round(now.monoMs - node.heardMonoMs);
+      const text = `${node.name} is dead: silent for ${silentMs} ms`;
+      this.record(now, { kind: "node-dead", node: node.name, text });
+      this.#dirtyOn(node);
+      if (!this.settling) { for (const name of this.state.apps.keys()) this.#dirty.add(name); }
+    }
+    for (const [name, dueMonoMs] of this.#again) {
+      if (now.monoMs < dueMonoMs) continue;
+      this.#again.delete(name);
+      this.#dirty.add(name);
+    }
+    for (const replica of this.#answeredStops.keys()) {
+      this.#dirty.add(this.state.replicas.get(replica) ?? "");
+    }
+    this.#desk.forget(now);
+  }
+
+  // ---- What is seen -------------------------------------------------------------------------------
+
+  /** The app's replicas as they are seen now. */
+  sightsOf(app: App, now: Instant): Sight[] {
+    return [...app.placements.values()].map((placement) => {
+      const node = this.fleet.get(placement.node);
+      const status = node?.statuses.get(placement.replica);
+      const readySince = this.#readySince.get(placement.replica);
+      const answeredMs = this.#answeredStops.get(placement.replica);
+      return {
+        placement,
+        status,
+        node: node?.state ?? "unknown",
+        nodeName: node?.name ?? placement.node,
+        absent: answeredMs !== undefined && !status && node !== undefined &&
+          node.mismatchMonoMs === null && node.heardMonoMs > answeredMs,
+        readyForMs: readySince === undefined ? 0 : Math.max(1, now.monoMs - readySince),
+      };
+    });
+  }
+
+  #missingNeeds(app: App): string[] {
+    return app.down ? [] : currentOf(app).spec.needs.filter((need) => !this.#isServing(need));
+  }
+
+  #isServing(name: string): boolean {
+    const placements = this.state.apps.get(name)?.placements.keys() ?? [];
+    return [...placements].some((replica) => this.#readySince.has(replica));
+  }
+
+  #publish(): void {
+    if (!this.#commanded) return;
+    this.#commanded = false;
+    const routes: Route[] = routesOf(this.state);
+    const text = JSON.stringify(routes);
+    if (text === this.#published) return;
+    this.#published = text;
+    this.#emit({ do: "publish", routes });
+  }
+
+  /** App -> the apps that need it. */
+  #needersOf(name: string): readonly string[] {
+    if (!this.#needers) {
+      this.#needers = new Map();
+      for (const app of this.state.apps.values()) {
+        for (const need of currentOf(app).spec.needs) {
+          this.#needers.set(need, [...this.#needers.get(need) ?? [], app.name]);
+        }
+      }
+    }
+    return this.#needers.get(name) ?? [];
+  }
+}
+
+function setOrDelete<V>(map: Map<string, readonly V[]>, key: string, value: readonly V[]): void {
+  if (value.length > 0) map.set(key, value);
+  else map.delete(key);
+}

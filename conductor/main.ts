@@ -1,0 +1,59 @@
+import { isNetwork } from "../core/address.ts";
+import { Failure } from "../core/errors.ts";
+import { type Flag, runDaemon } from "../core/live/daemon.ts";
+import { logger } from "../core/live/log.ts";
+import { startConductor } from "./live/conductor.ts";
+import { readOperators } from "./live/open.ts";
+
+const FLAGS: readonly Flag[] = [
+  { name: "port", value: "PORT", default: "7771", help: "operators: UDP and TCP" },
+  { name: "mesh-port", value: "PORT", default: "7770", help: "nodes: UDP" },
+  { name: "tower", value: "HOST:PORT", default: "127.0.0.1:7772", help: "where the tower is" },
+  { name: "pubkey", value: "FILE", repeat: true, help: "an operator's public key" },
+  { name: "insecure", help: "obey anybody; only on loopback" },
+  { name: "plain", value: "CIDR", repeat: true, help: "networks that may read unsealed" },
+  { name: "manifests", value: "DIR", help: "allow v1 SUBMIT and ROLLOUT of files below this" },
+];
+
+await runDaemon({
+  name: "conductor",
+  purpose: "schedules what operators have signed onto nodes",
+  flags: FLAGS,
+  async start(flags) {
+    const bind = flags.text("bind");
+    const plain = flags.all("plain");
+    for (const network of plain) {
+      if (!isNetwork(network)) throw new Failure("usage", `--plain needs a CIDR, not ${network}`);
+    }
+    const [hostname = "", port = ""] = flags.text("tower").split(/:(?=[0-9]+$)/);
+    const manifests = flags.optional("manifests");
+    return await startConductor({
+      bind,
+      port: flags.integer("port", 0, 65_535),
+      meshPort: flags.integer("mesh-port", 0, 65_535),
+      state: flags.text("state"),
+      tower: { hostname, port: Number(port) },
+      plain,
+      operators: flags.has("insecure") ? insecure(bind) : await someOperators(flags.all("pubkey")),
+      ...(manifests === undefined ? {} : { manifests }),
+    });
+  },
+});
+
+function insecure(bind: string): null {
+  if (!bind.startsWith("127.") && bind !== "::1") {
+    throw new Failure("usage", `--insecure is only for loopback, not for ${bind}`);
+  }
+  logger().warn("--insecure: this conductor obeys anybody on this machine");
+  return null;
+}
+
+async function someOperators(files: readonly string[]) {
+  if (files.length === 0) {
+    throw new Failure(
+      "no-key",
+      "nobody may command this conductor: give --pubkey FILE (skr8tr keygen makes one), or --insecure",
+    );
+  }
+  return await readOperators(files);
+}

@@ -1,0 +1,182 @@
+/**
+ * The difference between what one app shall be and what it is, as named buckets of operations.
+ * Nothing is chosen here (which node: choose.ts) and nothing is done.
+ */
+
+import { currentOf } from "./state.ts";
+import type { App, Placement } from "./state.ts";
+import type { AppSpec } from "../core/manifest/spec.ts";
+import type { ReplicaStatus } from "../core/mesh.ts";
+
+/** One replica of the app as the conductor sees it now. */
+export interface Sight {
+  readonly placement: Placement;
+  readonly status: ReplicaStatus | undefined;
+  readonly node: "unknown" | "ready" | "dead";
+  /** Its node's name. */
+  readonly nodeName: string;
+  /** The node is known not to have it (its order was answered and its digest agrees). */
+  readonly absent: boolean;
+  /** How long it has been ready, in ms; 0 while it is not. */
+  readonly readyForMs: number;
+}
+
+export interface Buckets {
+  /** Indices of replicas of the current generation that are to be placed. */
+  readonly place: readonly number[];
+  readonly leave: readonly Operation[];
+  readonly gone: readonly Operation[];
+  /** What it waits for, one line each. */
+  readonly wait: readonly string[];
+  /** Look again after this many ms, where time alone changes the answer. */
+  readonly againMs?: number;
+}
+
+export interface Operation {
+  readonly replica: string;
+  readonly reason: string;
+}
+
+/** How many replicas the app wants. */
+export function wantedOf(app: App): number {
+  return app.down ? 0 : currentOf(app).spec.replicas;
+}
+
+/** Why the app is not placed at all, or `null`: kinds of workload that have no behaviour yet. */
+export function notBuilt(spec: AppSpec): string | null {
+  if (spec.type !== "service") return `type ${spec.type} is not acted on yet`;
+  if (spec.serve) return "serve is not acted on yet";
+  return null;
+}
+
+/** Compares the app with what is seen of it. */
+export function reconcile(app: App, sights: readonly Sight[], missingNeeds: string[]): Buckets {
+  const gone = sights.flatMap((sight) => goneBecause(sight, app));
+  const goneIds = new Set(gone.map((each) => each.replica));
+  const here = sights.filter((sight) => !goneIds.has(sight.placement.replica));
+  const staying = here.filter((sight) => !sight.placement.leaving);
+  if (app.down) {
+    const leave = staying.map(({ placement }) => leaving(placement, "the app was taken down"));
+    return { place: [], leave, gone, wait: [] };
+  }
+  const current = currentOf(app);
+  const blocked = notBuilt(current.spec);
+  if (blocked !== null) return { place: [], leave: [], gone, wait: [blocked] };
+  if (missingNeeds.length > 0 && staying.length === 0) {
+    return { place: [], leave: [], gone, wait: missingNeeds.map((need) => `needs ${need} first`) };
+  }
+  const { surplus, kept } = split(staying, current.generation, current.spec.replicas);
+  const old = staying.filter((each) => each.placement.generation !== current.generation);
+  const step = rolloutStep(current.spec, kept, old, here.length - staying.length);
+  const missing = missingIndices(kept, current.spec.replicas);
+  return {
+    place: missing.slice(0, step.place),
+    leave: [
+      ...surplus.map(({ placement }) => leaving(placement, "more replicas than wanted")),
+      ...step.leave.map(({ placement }) =>
+        leaving(placement, `generation ${current.generation} takes over`)
+      ),
+    ],
+    gone,
+    wait: waits(here),
+    ...(step.againMs === undefined ? {} : { againMs: step.againMs }),
+  };
+}
+
+function leaving(placement: Placement, reason: string): Operation {
+  return { replica: placement.replica, reason };
+}
+
+function goneBecause(sight: Sight, app: App): Operation[] {
+  const { placement, status, node, nodeName, absent } = sight;
+  const { replica } = placement;
+  if (placement.leaving) {
+    if (status?.state === "finished") return [{ replica, reason: `it has ended on ${nodeName}` }];
+    if (absent) return [{ replica, reason: `${nodeName} does not have it` }];
+    if (node === "dead" && app.home === undefined) {
+      return [{ replica, reason: `${nodeName} is dead` }];
+    }
+    return [];
+  }
+  if (node === "dead" && app.home === undefined) {
+    return [{ replica, reason: `${nodeName} is dead` }];
+  }
+  if (status?.state === "finished" && status.exit?.why === "stopped") {
+    return [{ replica, reason: `it was stopped on ${nodeName}` }];
+  }
+  return [];
+}
+
+/** The current generation's replicas: those that count, and those too many. */
+function split(
+  staying: readonly Sight[],
+  generation: number,
+  wanted: number,
+): { readonly kept: Sight[]; readonly surplus: Sight[] } {
+  const kept: Sight[] = [];
+  const surplus: Sight[] = [];
+  const taken = new Set<number>();
+  for (const sight of staying) {
+    const { placement } = sight;
+    if (placement.generation !== generation) continue;
+    const fits = placement.index < wanted && !taken.has(placement.index);
+    taken.add(placement.index);
+    (fits ? kept : surplus).push(sight);
+  }
+  return { kept, surplus };
+}
+
+function missingIndices(kept: readonly Sight[], wanted: number): number[] {
+  const taken = new Set(kept.map((sight) => sight.placement.index));
+  return Array.from({ length: wanted }, (_, index) => index).filter((index) => !taken.has(index));
+}
+
+interface Step {
+  /** How many may be placed now. */
+  readonly place: number;
+  readonly leave: readonly Sight[];
+  readonly againMs?: number;
+}
+
+/** How far the replacement of `old` by `current` may go now. */
+function rolloutStep(
+  spec: AppSpec,
+  current: readonly Sight[],
+  old: readonly Sight[],
+  stillLeaving: number,
+): Step {
+  if (old.length === 0) return { place: Infinity, leave: [] };
+  const { batch, order, settleMs } = spec.rollout;
+  const wanted = spec.replicas;
+  // Without a health check nothing but time tells whether a replica is any good.
+  const mustStandMs = spec.health ? 0 : settleMs;
+  const standing = current.filter((sight) => sight.readyForMs > 0);
+  const proven = standing.filter((sight) => sight.readyForMs >= mustStandMs);
+  const serving = old.filter((sight) => sight.status?.state === "ready");
+  const idle = old.filter((sight) => sight.status?.state !== "ready");
+  const againMs = standing.length > proven.length
+    ? Math.max(1, mustStandMs - Math.max(...standing.map((sight) => sight.readyForMs)))
+    : undefined;
+  const again = againMs === undefined ? {} : { againMs };
+
+  if (order === "start-first") {
+    const spare = Math.max(0, serving.length - Math.max(0, wanted - proven.length));
+    return {
+      place: Math.max(0, wanted + batch - current.length - serving.length),
+      leave: [...idle, ...serving.slice(0, spare)],
+      ...again,
+    };
+  }
+  const unavailable = wanted - proven.length - serving.length;
+  return {
+    place: Math.max(0, wanted - current.length - old.length - stillLeaving),
+    leave: [...idle, ...serving.slice(0, Math.max(0, batch - Math.max(0, unavailable)))],
+    ...again,
+  };
+}
+
+function waits(here: readonly Sight[]): string[] {
+  return here.flatMap(({ placement, node, nodeName }) =>
+    node === "dead" ? [`${placement.replica}: its volume is on ${nodeName}, which is dead`] : []
+  );
+}

@@ -1,0 +1,306 @@
+/**
+ * The durable state: what the log says, folded. Applying the same entries in the same order gives
+ * the same state on every machine; nothing here knows the time or what nodes report.
+ */
+
+import { type OperatorCommand, parseOperatorCommand } from "../core/command.ts";
+import { invariant } from "../core/errors.ts";
+import { GENERATIONS, SIGNED_WINDOW_S } from "../core/limits.ts";
+import { EMPTY_HEAD, type Entry, type Head, type Place, type SignedRecord } from "../core/log.ts";
+import { parseManifest } from "../core/manifest/parse.ts";
+import type { AppSpec } from "../core/manifest/spec.ts";
+import { replayKey } from "../core/sign.ts";
+
+/** One applied manifest of an app. */
+export interface Generation {
+  readonly generation: number;
+  /** Where in the log it was applied: nodes run it by this number. */
+  readonly sequence: number;
+  readonly fallback?: number;
+  readonly manifest: string;
+  readonly spec: AppSpec;
+  readonly key: string;
+  readonly wallMs: number;
+}
+
+/** A replica that exists or is on its way in or out. */
+export interface Placement extends Place {
+  /** It is to be drained and stopped, or is so already. */
+  readonly leaving: boolean;
+}
+
+export interface App {
+  readonly name: string;
+  /** Taken down: nothing of it shall run. */
+  down: boolean;
+  /** Newest last; never empty. */
+  generations: Generation[];
+  readonly placements: Map<string, Placement>;
+  /** Number of replicas ever placed: makes their ids, which are never used again. */
+  placed: number;
+  /** The node that holds its volumes, if it has any that are not shared. */
+  home?: string;
+}
+
+/** What was answered to a command that carried an id, for whoever repeats it. */
+interface Answered {
+  readonly unixS: number;
+  readonly reply: string;
+}
+
+export interface State {
+  head: Head;
+  readonly apps: Map<string, App>;
+  /** Replica id -> its app's name. */
+  readonly replicas: Map<string, string>;
+  /** Node id -> placements there. */
+  readonly byNode: Map<string, Set<string>>;
+  /** Node id -> name. */
+  readonly nodes: Map<string, string>;
+  /** Replay keys of executed commands, in the order of execution. */
+  readonly answered: Map<string, Answered>;
+  /**
+   * No command signed at or before this second is executed: marks up to here were forgotten, which
+   * must not let a command in again when the clock steps back.
+   */
+  forgottenUnixS: number;
+}
+
+export function emptyState(): State {
+  return {
+    head: EMPTY_HEAD,
+    apps: new Map(),
+    replicas: new Map(),
+    byNode: new Map(),
+    nodes: new Map(),
+    answered: new Map(),
+    forgottenUnixS: 0,
+  };
+}
+
+/** The generation that is wanted now. */
+export function currentOf(app: App): Generation {
+  const generation = app.generations.at(-1);
+  invariant(generation, "an app has at least one generation");
+  return generation;
+}
+
+export function generationOf(app: App, generation: number): Generation | undefined {
+  return app.generations.find((each) => each.generation === generation);
+}
+
+/** Applies one entry; the names of the apps that it touched come back. */
+export function applyEntry(state: State, entry: Entry): string[] {
+  invariant(entry.sequence === state.head.sequence + 1, "entries are applied in their order");
+  const touched = applyBody(state, entry);
+  state.head = { sequence: entry.sequence, hash: entry.hash };
+  return touched;
+}
+
+function applyBody(state: State, entry: Entry): string[] {
+  const { body } = entry;
+  switch (body.kind) {
+    case "command":
+      remember(state, body.signed, body.reply, entry.wallMs);
+      return applyCommand(state, entry, body.signed, body.manifest);
+    case "decision": {
+      const touched = new Set<string>();
+      for (const place of body.place) touched.add(applyPlace(state, place));
+      for (const replica of body.leave) touched.add(applyLeave(state, replica));
+      for (const replica of body.gone) touched.add(applyGone(state, replica));
+      touched.delete("");
+      return [...touched];
+    }
+    case "node":
+      state.nodes.set(body.node, body.name);
+      return [];
+    default:
+      return body satisfies never;
+  }
+}
+
+/** Under which a command's reply is found again by its operator and its id. */
+export function idKey(key: string, id: string): string {
+  return `id|${key}|${id}`;
+}
+
+function remember(state: State, signed: SignedRecord, reply: string, wallMs: number): void {
+  const cut = signed.text.lastIndexOf("|");
+  const unixS = Number(signed.text.slice(cut + 1));
+  const command = parseOperatorCommand(signed.text.slice(0, cut));
+  state.answered.set(replayKey(signed, signed.key), { unixS, reply });
+  if ("id" in command) state.answered.set(idKey(signed.key, command.id), { unixS, reply });
+  const oldest = Math.floor(wallMs / 1000) - 2 * SIGNED_WINDOW_S;
+  for (const [key, answered] of state.answered) {
+    if (answered.unixS >= oldest) break;
+    state.answered.delete(key);
+    state.forgottenUnixS = Math.max(state.forgottenUnixS, answered.unixS);
+  }
+}
+
+function applyCommand(
+  state: State,
+  entry: Entry,
+  signed: SignedRecord,
+  manifest: string | undefined,
+): string[] {
+  const command = parseOperatorCommand(signed.text.slice(0, signed.text.lastIndexOf("|")));
+  if ("error" in command) return [];
+  switch (command.verb) {
+    case "APPLY":
+      return applyManifest(state, entry, signed, command.manifest, command);
+    case "SUBMIT":
+    case "ROLLOUT":
+      return applyManifest(state, entry, signed, manifest ?? "", {});
+    case "DOWN":
+    case "EVICT": {
+      const app = state.apps.get(command.app);
+      if (!app) return [];
+      app.down = true;
+      return [app.name];
+    }
+    case "EXEC":
+      return [];
+    default:
+      return command satisfies never;
+  }
+}
+
+function applyManifest(
+  state: State,
+  entry: Entry,
+  signed: SignedRecord,
+  manifest: string,
+  command: Partial<Extract<OperatorCommand, { verb: "APPLY" }>>,
+): string[] {
+  const parsed = parseManifest(manifest);
+  const spec = parsed.ok ? parsed.apps[0] : undefined;
+  if (!spec) return [];
+  let app = state.apps.get(spec.name);
+  if (!app) {
+    app = { name: spec.name, down: false, generations: [], placements: new Map(), placed: 0 };
+    state.apps.set(spec.name, app);
+  }
+  app.down = false;
+  app.generations.push({
+    generation: command.generation ?? (app.generations.at(-1)?.generation ?? 0) + 1,
+    sequence: entry.sequence,
+    ...(command.fallback === undefined ? {} : { fallback: command.fallback }),
+    manifest,
+    spec,
+    key: signed.key,
+    wallMs: entry.wallMs,
+  });
+  const oldest = Math.min(
+    app.generations.length - GENERATIONS,
+    app.generations.findIndex((each) =>
+      [...app.placements.values()].some((place) => place.generation === each.generation)
+    ),
+  );
+  if (oldest > 0) app.generations.splice(0, oldest);
+  return [app.name];
+}
+
+function applyPlace(state: State, place: Place): string {
+  const app = state.apps.get(place.app);
+  invariant(app, `a replica is placed for an app that exists: ${place.app}`);
+  app.placements.set(place.replica, { ...place, leaving: false });
+  app.placed++;
+  state.replicas.set(place.replica, place.app);
+  const onNode = state.byNode.get(place.node) ?? new Set();
+  state.byNode.set(place.node, onNode.add(place.replica));
+  const volumes = generationOf(app, place.generation)?.spec.volumes ?? [];
+  if (volumes.some((volume) => !volume.shared)) app.home ??= place.node;
+  return app.name;
+}
+
+function applyLeave(state: State, replica: string): string {
+  const app = state.apps.get(state.replicas.get(replica) ?? "");
+  const placement = app?.placements.get(replica);
+  if (!app || !placement) return "";
+  app.placements.set(replica, { ...placement, leaving: true });
+  return app.name;
+}
+
+function applyGone(state: State, replica: string): string {
+  const app = state.apps.get(state.replicas.get(replica) ?? "");
+  const placement = app?.placements.get(replica);
+  if (!app || !placement) return "";
+  app.placements.delete(replica);
+  state.replicas.delete(replica);
+  state.byNode.get(placement.node)?.delete(replica);
+  return app.name;
+}
+
+/** Finds a placement by its replica id. */
+export function placementOf(state: State, replica: string): Placement | undefined {
+  return state.apps.get(state.replicas.get(replica) ?? "")?.placements.get(replica);
+}
+
+// ---- Snapshots ------------------------------------------------------------------------------------
+
+interface Snapshot {
+  readonly version: 1;
+  readonly apps: readonly (Omit<App, "generations" | "placements"> & {
+    readonly generations: readonly Omit<Generation, "spec">[];
+    readonly placements: readonly Placement[];
+  })[];
+  readonly nodes: readonly (readonly [string, string])[];
+  readonly answered: readonly (readonly [string, Answered])[];
+  readonly forgottenUnixS: number;
+}
+
+/** The state as text, to start from instead of the whole log. */
+export function saveState(state: State): string {
+  const snapshot: Snapshot = {
+    version: 1,
+    apps: [...state.apps.values()].map((app) => ({
+      ...app,
+      generations: app.generations.map(({ spec: _, ...rest }) => rest),
+      placements: [...app.placements.values()],
+    })),
+    nodes: [...state.nodes],
+    answered: [...state.answered],
+    forgottenUnixS: state.forgottenUnixS,
+  };
+  return JSON.stringify(snapshot);
+}
+
+/** The reverse of `saveState`; `null` where the text is of another version or does not parse. */
+export function loadState(head: Head, text: string): State | null {
+  const snapshot = parseSnapshot(text);
+  if (!snapshot) return null;
+  const state = emptyState();
+  state.head = head;
+  state.forgottenUnixS = snapshot.forgottenUnixS;
+  for (const [node, name] of snapshot.nodes) state.nodes.set(node, name);
+  for (const [key, answered] of snapshot.answered) state.answered.set(key, answered);
+  for (const saved of snapshot.apps) {
+    const generations: Generation[] = [];
+    for (const each of saved.generations) {
+      const parsed = parseManifest(each.manifest);
+      const spec = parsed.ok ? parsed.apps[0] : undefined;
+      if (!spec) return null;
+      generations.push({ ...each, spec });
+    }
+    const app: App = { ...saved, generations, placements: new Map() };
+    state.apps.set(app.name, app);
+    for (const placement of saved.placements) {
+      app.placements.set(placement.replica, placement);
+      state.replicas.set(placement.replica, app.name);
+      const onNode = state.byNode.get(placement.node) ?? new Set();
+      state.byNode.set(placement.node, onNode.add(placement.replica));
+    }
+  }
+  return state;
+}
+
+function parseSnapshot(text: string): Snapshot | null {
+  try {
+    const snapshot = JSON.parse(text) as Snapshot;
+    return snapshot.version === 1 ? snapshot : null;
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,221 @@
+/** What the conductor tells people and programs: its state as core/view.ts has it. */
+
+import type { Instant } from "../core/instant.ts";
+import type { AppSpec } from "../core/manifest/spec.ts";
+import type {
+  AppView,
+  NodeView,
+  PlanView,
+  ReplicaState,
+  ReplicaView,
+  StatusView,
+} from "../core/view.ts";
+import { describeExit } from "./events.ts";
+import type { FleetNode } from "./fleet.ts";
+import type { ConductorMachine } from "./machine.ts";
+import { type Booking, planApp } from "./plan.ts";
+import { reconcile, type Sight, wantedOf } from "./reconcile.ts";
+import { type App, currentOf } from "./state.ts";
+
+/** A replica that has ended this often without getting ready will not get ready by itself. */
+const HOPELESS_RESTARTS = 3;
+
+export function nodeView(machine: ConductorMachine, node: FleetNode, now: Instant): NodeView {
+  const { beat } = node;
+  return {
+    id: node.id,
+    name: node.name,
+    host: beat?.host ?? "",
+    port: beat?.port ?? 0,
+    state: node.state === "ready" ? "ready" : "dead",
+    cpuPercent: beat?.cpuPercent ?? 0,
+    cores: beat?.cores ?? 0,
+    ramTotalBytes: beat?.ramTotalBytes ?? 0,
+    ramFreeBytes: beat?.ramFreeBytes ?? 0,
+    gpu: beat?.gpu ?? false,
+    labels: beat?.labels ?? {},
+    replicas: machine.state.byNode.get(node.id)?.size ?? 0,
+    silentMs: Math.max(0, Math.round(now.monoMs - node.heardMonoMs)),
+  };
+}
+
+export function nodeViews(machine: ConductorMachine, now: Instant): NodeView[] {
+  return [...machine.fleet.values()]
+    .map((node) => nodeView(machine, node, now))
+    .sort((a, b) => a.name < b.name ? -1 : 1);
+}
+
+function replicaState(sight: Sight): ReplicaState {
+  if (sight.node === "dead") return "unreachable";
+  return sight.status?.state ?? "placed";
+}
+
+function replicaView(machine: ConductorMachine, sight: Sight): ReplicaView {
+  const { placement, status, nodeName } = sight;
+  const reason = machine.refused.get(placement.replica) ?? status?.reason;
+  return {
+    replica: placement.replica,
+    index: placement.index,
+    generation: placement.generation,
+    node: nodeName,
+    nodeId: placement.node,
+    host: machine.fleet.get(placement.node)?.beat?.host ?? "",
+    ...(status?.port === undefined ? {} : { port: status.port }),
+    ...(status?.pid === undefined ? {} : { pid: status.pid }),
+    state: replicaState(sight),
+    sinceWallMs: status?.sinceWallMs ?? 0,
+    restarts: status?.restarts ?? 0,
+    ...(reason === undefined ? {} : { reason }),
+    ...(status?.exit ? { exit: status.exit } : {}),
+  };
+}
+
+export function appView(machine: ConductorMachine, app: App, now: Instant): AppView {
+  const { generation, spec, key, wallMs } = currentOf(app);
+  const sights = machine.sightsOf(app, now);
+  const replicas = sights.map((sight) => replicaView(machine, sight));
+  const counted = replicas.filter((each, at) =>
+    each.generation === generation && !sights[at]!.placement.leaving
+  );
+  const ready = counted.filter((each) => each.state === "ready").length;
+  const wanted = wantedOf(app);
+  return {
+    app: app.name,
+    namespace: spec.namespace,
+    type: spec.type,
+    generation,
+    wanted,
+    ready,
+    state: stateOf(machine, app, replicas, counted, ready, wanted),
+    reasons: reasonsOf(machine, app, replicas),
+    replicas: replicas.sort((a, b) => a.generation - b.generation || a.index - b.index),
+    signedBy: key,
+    signedWallMs: wallMs,
+  };
+}
+
+function stateOf(
+  machine: ConductorMachine,
+  app: App,
+  replicas: readonly ReplicaView[],
+  counted: readonly ReplicaView[],
+  ready: number,
+  wanted: number,
+): AppView["state"] {
+  if (app.down) return "down";
+  if (ready >= wanted && replicas.length === counted.length) return "ready";
+  const stuck = machine.unplaced.has(app.name) || counted.some(isHopeless) ||
+    counted.some((each) => machine.refused.has(each.replica));
+  if (stuck) return "failing";
+  const wasReady = counted.length >= wanted &&
+    counted.every((each) => each.restarts > 0 || each.state === "ready");
+  return wasReady ? "degraded" : "deploying";
+}
+
+/** Says whether waiting for this replica is in vain without a change. */
+function isHopeless(replica: ReplicaView): boolean {
+  if (replica.state === "ready") return false;
+  if (replica.exit?.why === "launch") return true;
+  if (replica.state === "finished") return replica.exit?.code !== 0;
+  return replica.restarts >= HOPELESS_RESTARTS;
+}
+
+function reasonsOf(
+  machine: ConductorMachine,
+  app: App,
+  replicas: readonly ReplicaView[],
+): string[] {
+  if (app.down) return [];
+  return [
+    ...machine.unplaced.get(app.name) ?? [],
+    ...machine.waiting.get(app.name) ?? [],
+    ...replicas.flatMap((each) => {
+      if (each.state === "ready" || each.state === "stopping") return [];
+      const last = each.exit ? describeExit(each.exit) : undefined;
+      const why = [each.reason, last].filter((text) => text !== undefined);
+      return why.length === 0 ? [] : [`${each.replica} on ${each.node}: ${why.join("; ")}`];
+    }),
+  ];
+}
+
+export function appViews(machine: ConductorMachine, now: Instant): AppView[] {
+  return [...machine.state.apps.values()]
+    .filter((app) => !app.down || app.placements.size > 0)
+    .map((app) => appView(machine, app, now))
+    .sort((a, b) => a.app < b.app ? -1 : 1);
+}
+
+export function statusView(
+  machine: ConductorMachine,
+  version: string,
+  now: Instant,
+): StatusView {
+  const nodes = nodeViews(machine, now);
+  const apps = appViews(machine, now);
+  return {
+    conductor: {
+      version,
+      boot: machine.boot,
+      upMs: Math.round(now.monoMs - machine.startedMonoMs),
+    },
+    sequence: machine.state.head.sequence,
+    nodes,
+    apps,
+    problems: [
+      ...nodes.filter((node) => node.state === "dead").map((node) =>
+        `${node.name} is dead: silent for ${Math.round(node.silentMs / 1000)} s`
+      ),
+      ...apps.filter((app) => app.state === "failing" || app.state === "degraded").flatMap((app) =>
+        app.reasons.length > 0 ? app.reasons : [`${app.app}: ${app.ready} of ${app.wanted} ready`]
+      ),
+      ...strangers(machine),
+    ],
+  };
+}
+
+/** Replicas of apps that the log has never heard of: its store was lost or is another cluster's. */
+function strangers(machine: ConductorMachine): string[] {
+  return [...machine.fleet.values()].flatMap((node) => {
+    const unknown = [...node.statuses.values()].filter((status) =>
+      !machine.state.apps.has(status.app) && status.state !== "finished"
+    );
+    if (unknown.length === 0) return [];
+    const names = [...new Set(unknown.map((status) => status.app))].join(", ");
+    return [`${node.name} runs ${names}, which this conductor's log does not know: left alone`];
+  });
+}
+
+/** What applying these apps would do. Nothing is changed. */
+export function planView(
+  machine: ConductorMachine,
+  manifests: readonly { readonly spec: AppSpec; readonly manifest: string }[],
+  now: Instant,
+): PlanView {
+  const bookings: Booking[] = [];
+  const apps = manifests.map(({ spec, manifest }) => {
+    const known = machine.state.apps.get(spec.name);
+    const last = known?.generations.at(-1);
+    const unchanged = known !== undefined && !known.down && last?.manifest === manifest;
+    const generation = (last?.generation ?? 0) + 1;
+    const next = { generation, sequence: machine.state.head.sequence + 1, manifest, spec };
+    const app: App = {
+      ...known ?? { name: spec.name, placements: new Map(), placed: 0, generations: [] },
+      down: false,
+      generations: unchanged
+        ? known.generations
+        : [...known?.generations ?? [], { ...next, key: "", wallMs: now.wallMs }],
+    };
+    const buckets = reconcile(app, machine.sightsOf(app, now), []);
+    const { decision, unplaced } = planApp(app, buckets, machine.ledger, bookings, true);
+    return {
+      app: spec.name,
+      generation,
+      ...(last === undefined || known?.down ? {} : { fallback: last.generation }),
+      unchanged,
+      operations: [...decision.reasons, ...buckets.wait.map((text) => `wait: ${text}`)],
+      unplaced,
+    };
+  });
+  for (const { node, spec } of bookings) machine.ledger.give(node, spec);
+  return { apps };
+}
