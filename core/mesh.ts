@@ -46,6 +46,8 @@ const appName = text(63, /^[A-Za-z0-9][A-Za-z0-9._-]*$/);
 const host = text(253, /^[0-9A-Za-z.:-]+$/);
 const port = integer(0, 65_535);
 const count = integer(0, 2 ** 40);
+/** What `digestOf` returns: 48 bits. */
+const digest = integer(0, 2 ** 48 - 1);
 const wallMs = integer(0, 2 ** 52);
 
 /** The states of a replica as a node reports them; `node/replica.ts` says what leads where. */
@@ -116,7 +118,7 @@ const beat = struct({
   labels: map(text(63), 16),
   replicas: count,
   /** `digestOf` all statuses of the node. */
-  digest: count,
+  digest,
   /** The last record of the log that the node holds. */
   sequence: count,
 });
@@ -167,7 +169,7 @@ export const meshShape = variant({
 
   // node -> tower (7772)
   /** Renews everything the node has registered, if `digest` is what the tower holds. */
-  lease: struct({ node: nodeId, boot: bootId, count, digest: count, port }),
+  lease: struct({ node: nodeId, boot: bootId, count, digest, port }),
   /**
    * Adds endpoints. `whole`: this is page `page` of everything; others of the node are dropped.
    * `order` grows by one with each new `register` and `deregister` of a boot (a repetition keeps
@@ -185,7 +187,7 @@ export const meshShape = variant({
   deregister: struct({ node: nodeId, boot: bootId, replica: ID, order: maybe(count) }),
 
   // tower -> node
-  "lease-ok": struct({ tower: bootId, node: nodeId, digest: count }),
+  "lease-ok": struct({ tower: bootId, node: nodeId, digest }),
   "register-ok": struct({ tower: bootId, node: nodeId, request: ID }),
   /** `drained`: no live ingress sends there any more and none has a request in flight on it. */
   "deregister-ok": struct({ tower: bootId, node: nodeId, replica: ID, drained: flag }),
