@@ -146,6 +146,8 @@ export const REFUSED_QUICK_MS = 1_000;
 export const NODE_LATE_MS = 500;
 /** A replica that found no port, or whose state could not be written, tries again after this, ms. */
 export const BLOCKED_RETRY_MS = 1_000;
+/** SIGKILL is sent again after this, should the process still be there, in ms. */
+export const KILL_AGAIN_MS = 1_000;
 /** Most ports of the range tried in a row before a replica waits. */
 export const PORT_TRIES = 64;
 /** Most replica ids a node remembers as finished beyond those it still lists. */

@@ -8,8 +8,8 @@ import { type AnyKey, type BlockOf, defaultOf, type Extra, sameValue } from "./s
 import type { AppSpec } from "./spec.ts";
 
 /**
- * The canonical text of one app. `parseManifest` reads it back as an equal specification, and
- * equal specifications have the same text, whatever the order in which their fields were set.
+ * The canonical text of one app. `parseManifest` reads it back as an equal specification.
+ * Fields stand in the order of the key table; variables of the environment in their own.
  */
 export function canonical(spec: AppSpec): string {
   return render([{ ...blockLine("app", APP, spec), bare: true }]);

@@ -36,9 +36,11 @@ export function cronFaults(text: string): readonly WordFault[] {
   }
   const faults: WordFault[] = [];
   const sets = words.map((word, index): Values | undefined => {
-    const read = readField(FIELDS[index]!, word[0]);
-    if (typeof read !== "string") return read;
-    faults.push({ code: "wrong-kind", message: read, start: word.index, length: word[0].length });
+    const field = FIELDS[index]!;
+    const values = readField(field, word[0]);
+    if (values !== undefined) return values;
+    const message = `the ${field.what} is ${formOf(field)}`;
+    faults.push({ code: "wrong-kind", message, start: word.index, length: word[0].length });
     return undefined;
   });
   const [, , days, months, weekdays] = sets;
@@ -63,17 +65,18 @@ function everFires(days: Values, months: Values): boolean {
   );
 }
 
-/** The values a field allows, or what is wrong with it. */
-function readField(field: Field, text: string): Values | string {
+function formOf(field: Field): string {
+  const names = field.names ? ` or ${field.names[0]} to ${field.names.at(-1)}` : "";
+  return `*, or ${field.min} to ${field.max}${names}, with lists (1,2), ranges (1-5) and steps (*/5)`;
+}
+
+/** The values a field allows; undefined if it is wrong. */
+function readField(field: Field, text: string): Values | undefined {
   if (text === "*") return "any";
   const values = new Set<number>();
   for (const part of text.split(",", 100)) {
     const range = readRange(field, part);
-    if (range === undefined) {
-      const names = field.names ? ` or ${field.names[0]} to ${field.names.at(-1)}` : "";
-      return `the ${field.what} is *, or ${field.min} to ${field.max}${names}, with lists (1,2), ` +
-        `ranges (1-5) and steps (*/5)`;
-    }
+    if (range === undefined) return undefined;
     for (let value = range.from; value <= range.to; value += range.step) values.add(value);
   }
   return values;
