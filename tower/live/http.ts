@@ -8,7 +8,7 @@ import type { Entry } from "../registry.ts";
 
 export interface HttpOptions {
   readonly machine: TowerMachine;
-  readonly metrics: MetricsRegistry;
+  readonly metrics: () => Promise<MetricsRegistry>;
   /** Takes over an upgraded watch stream; `app` if it is for one app only. */
   watch(socket: WebSocket, host: string, app: string | null): void;
 }
@@ -134,7 +134,8 @@ function upgrade(options: HttpOptions, request: Request, url: URL, host: string)
   return response;
 }
 
-async function metrics(registry: MetricsRegistry): Promise<Response> {
+async function metrics(load: HttpOptions["metrics"]): Promise<Response> {
+  const registry = await load();
   return new Response(await registry.metrics(), {
     headers: { "content-type": registry.contentType },
   });

@@ -9,7 +9,6 @@ import { logger } from "../../core/live/log.ts";
 import { listenFailure, openUdp, type Udp } from "../../core/live/udp.ts";
 import { type TowerEffect, type TowerEvent, TowerMachine } from "../machine.ts";
 import { createHandler, type Handler } from "./http.ts";
-import { createMetrics } from "./metrics.ts";
 
 /** How long answers under way may take once the tower is told to stop, in ms. */
 const STOP_MS = 500;
@@ -29,7 +28,6 @@ export interface LiveTower extends AsyncDisposable {
   /** Its UDP and TCP address. */
   readonly address: Address;
   readonly machine: TowerMachine;
-  readonly metrics: MetricsRegistry;
   stop(): Promise<void>;
 }
 
@@ -50,7 +48,7 @@ export function startTower(options: LiveTowerOptions): LiveTower {
 class RunningTower implements LiveTower {
   readonly address: Address;
   readonly machine: TowerMachine;
-  readonly metrics: MetricsRegistry;
+  #metrics: () => Promise<MetricsRegistry>;
   readonly #udp: Udp;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
   readonly #streams = new Map<number, Stream>();
@@ -64,16 +62,22 @@ class RunningTower implements LiveTower {
   constructor(options: LiveTowerOptions) {
     const started = now();
     this.machine = new TowerMachine({ ...options, boot: randomHex(16) }, started);
-    this.metrics = createMetrics({
-      machine: this.machine,
-      udp: () => this.#udp.counters,
-      dns: () => new Map(),
-      slowWatchers: () => this.#slowWatchers,
-      startedWallMs: started.wallMs,
-    });
+    this.#metrics = async () => {
+      // Loaded when somebody asks first: prom-client takes a fifth of the tower's memory.
+      const { createMetrics } = await import("./metrics.ts");
+      const metrics = createMetrics({
+        machine: this.machine,
+        udp: () => this.#udp.counters,
+        dns: () => new Map(),
+        slowWatchers: () => this.#slowWatchers,
+        startedWallMs: started.wallMs,
+      });
+      this.#metrics = () => Promise.resolve(metrics);
+      return metrics;
+    };
     const handler = createHandler({
       machine: this.machine,
-      metrics: this.metrics,
+      metrics: () => this.#metrics(),
       watch: (socket, host, app) => this.#open(socket, host, app),
     });
     const { server, udp } = listenBoth(
