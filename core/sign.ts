@@ -33,16 +33,24 @@ export function fingerprint(publicKey: Uint8Array): string {
   return sha256Hex(publicKey);
 }
 
-/** Signs a text; `entropy` (32 random bytes) hedges the signature, without it it is deterministic. */
-export function sign(secretKey: Uint8Array, text: string, entropy?: Uint8Array): string {
-  return ml_dsa65.sign(toBytes(text), secretKey, { extraEntropy: entropy ?? false }).toHex();
+/** What is signed: bytes, or a text's UTF-8. */
+export type Message = string | Uint8Array;
+
+export function messageBytes(message: Message): Uint8Array {
+  return typeof message === "string" ? toBytes(message) : message;
 }
 
-/** Says whether the signature over the text was made by this key. Never throws. */
-export function verify(publicKey: Uint8Array, text: string, signatureHex: string): boolean {
+/** Signs a message; `entropy` (32 random bytes) hedges the signature, without it it is deterministic. */
+export function sign(secretKey: Uint8Array, message: Message, entropy?: Uint8Array): string {
+  const extraEntropy = entropy ?? false as const;
+  return ml_dsa65.sign(messageBytes(message), secretKey, { extraEntropy }).toHex();
+}
+
+/** Says whether the signature over the message was made by this key. Never throws. */
+export function verify(publicKey: Uint8Array, message: Message, signatureHex: string): boolean {
   const signature = fromHex(signatureHex);
   if (signature?.length !== SIGNATURE_BYTES || publicKey.length !== PUBLIC_KEY_BYTES) return false;
-  return ml_dsa65.verify(signature, toBytes(text), publicKey);
+  return ml_dsa65.verify(signature, messageBytes(message), publicKey);
 }
 
 /** Says whether the command's time is near enough to the verifier's clock. */

@@ -1,13 +1,18 @@
-import { toBytes } from "../bytes.ts";
 import { fromHex } from "../bytes.ts";
-import { PUBLIC_KEY_BYTES, SIGNATURE_BYTES, verify as verifyPure } from "../sign.ts";
+import {
+  type Message,
+  messageBytes,
+  PUBLIC_KEY_BYTES,
+  SIGNATURE_BYTES,
+  verify as verifyPure,
+} from "../sign.ts";
 
 /** Verifies ML-DSA-65 signatures. */
 export interface Verifier {
   /** `webcrypto` or `noble`. */
   readonly provider: string;
-  /** Says whether this key signed this text. Never throws. */
-  verify(publicKey: Uint8Array, text: string, signatureHex: string): Promise<boolean>;
+  /** Says whether this key signed this message. Never throws. */
+  verify(publicKey: Uint8Array, message: Message, signatureHex: string): Promise<boolean>;
 }
 
 const ALGORITHM = "ML-DSA-65";
@@ -21,8 +26,8 @@ export async function createVerifier(): Promise<Verifier> {
 export function nobleVerifier(): Verifier {
   return {
     provider: "noble",
-    verify: (publicKey, text, signatureHex) =>
-      Promise.resolve(verifyPure(publicKey, text, signatureHex)),
+    verify: (publicKey, message, signatureHex) =>
+      Promise.resolve(verifyPure(publicKey, message, signatureHex)),
   };
 }
 
@@ -41,7 +46,7 @@ export function webCryptoVerifier(): Verifier {
   };
   return {
     provider: "webcrypto",
-    async verify(publicKey, text, signatureHex) {
+    async verify(publicKey, message, signatureHex) {
       const signature = fromHex(signatureHex);
       if (signature?.length !== SIGNATURE_BYTES || publicKey.length !== PUBLIC_KEY_BYTES) {
         return false;
@@ -52,7 +57,7 @@ export function webCryptoVerifier(): Verifier {
           ALGORITHM,
           key,
           signature as BufferSource,
-          toBytes(text) as BufferSource,
+          messageBytes(message) as BufferSource,
         );
       } catch (error) {
         // A key that WebCrypto will not import verifies nothing.
