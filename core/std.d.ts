@@ -17,10 +17,6 @@ declare module "@std/cli/parse-args" {
   export function parseArgs(args: readonly string[], options?: ParseOptions): Args;
 }
 
-declare module "@std/cli/unicode-width" {
-  export function unicodeWidth(text: string): number;
-}
-
 declare module "@std/http/status" {
   export const STATUS_CODE: Readonly<Record<string, number>>;
   export const STATUS_TEXT: Readonly<Record<number, string>>;

@@ -1,0 +1,44 @@
+import { Failure } from "../../core/errors.ts";
+import { type Context, DONE, FAILED } from "../command.ts";
+import { conductorAt } from "../conductor.ts";
+import { keyPathOf, openSigner } from "../keys.ts";
+import { commandId, parseReply, refusal, sendSigned, signCommand } from "../send.ts";
+import { targetOf } from "../target.ts";
+
+export async function run({ arguments: args, output }: Context): Promise<number> {
+  const target = targetOf(args);
+  const apps = await appNames(args.positional);
+  const keyPath = keyPathOf(args);
+  const signer = await openSigner(keyPath);
+  const conductor = conductorAt(target.conductor, target.timeoutMs);
+  let failed = false;
+  for (const app of apps) {
+    const signed = await signCommand(signer, { verb: "DOWN", id: commandId(), app });
+    const reply = parseReply(await sendSigned(conductor, signed, target.timeoutMs));
+    if (reply.ok) {
+      output.print(`${app} down`);
+    } else if (reply.code.startsWith("not found")) {
+      output.note(`${output.notePaint.bad("error:")} ${app}: no such app is up`);
+      failed = true;
+    } else {
+      throw refusal(reply, keyPath);
+    }
+  }
+  return failed ? FAILED : DONE;
+}
+
+/** The apps that the arguments stand for; those of a file in reverse, so that needs go last. */
+async function appNames(positional: readonly string[]): Promise<readonly string[]> {
+  const names: string[] = [];
+  for (const text of positional) {
+    if (text.endsWith(".skr8tr")) {
+      const { appsOf } = await import("../manifests.ts");
+      names.push(...(await appsOf([text])).map((spec) => spec.name).reverse());
+    } else if (/^[a-z][a-z0-9-]{0,62}$/.test(text)) {
+      names.push(text);
+    } else {
+      throw new Failure("usage", `${text} is neither the name of an app nor a .skr8tr file`);
+    }
+  }
+  return [...new Set(names)];
+}

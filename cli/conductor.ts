@@ -1,0 +1,121 @@
+// What the CLI asks a conductor over TCP 7771; the answers are those of core/view.ts.
+
+import type { Address } from "../core/address.ts";
+import { Failure } from "../core/errors.ts";
+import { request } from "./http.ts";
+import { showAddress } from "./target.ts";
+
+/** A conductor over HTTP. Every method throws a `Failure` `unreachable` when it does not answer. */
+export interface Conductor {
+  readonly address: Address;
+  /**
+   * `GET` of a JSON view.
+   *
+   * @throws {Failure} `not-found` (404) or `refused`, with the conductor's own words.
+   */
+  get<T>(path: string): Promise<T>;
+  /** `POST` of a text; resolves to the body of the answer. */
+  post(path: string, body: string): Promise<string>;
+  /**
+   * `GET` of a stream with a JSON value a line. The timeout bounds only the time to the head of the
+   * answer; the stream then goes on until it ends, the signal is aborted or the caller breaks off.
+   */
+  lines<T>(path: string, signal?: AbortSignal): AsyncGenerator<T>;
+}
+
+/** A conductor at an address. Nothing is sent until a method is called. */
+export function conductorAt(address: Address, timeoutMs: number): Conductor {
+  const deadline = () => {
+    const controller = new AbortController();
+    const timer = setTimeout(() => controller.abort(silent(address, timeoutMs)), timeoutMs);
+    return { controller, clear: () => clearTimeout(timer) };
+  };
+  const exchange = async (method: "GET" | "POST", path: string, body?: string) => {
+    const { controller, clear } = deadline();
+    try {
+      const response = await request(address, { method, path, body, signal: controller.signal });
+      const text = (await Array.fromAsync(response.body)).join("");
+      refuseErrors(response.status, text);
+      return text;
+    } catch (error) {
+      throw atConductor(error, address);
+    } finally {
+      clear();
+    }
+  };
+  return {
+    address,
+    async get<T>(path: string) {
+      return parse<T>(await exchange("GET", path), address);
+    },
+    post: (path, body) => exchange("POST", path, body),
+    async *lines<T>(path: string, signal?: AbortSignal) {
+      const { controller, clear } = deadline();
+      const stop = () => controller.abort(new Failure("stopped", "stopped"));
+      signal?.addEventListener("abort", stop);
+      try {
+        const { signal } = controller;
+        const response = await request(address, { method: "GET", path, signal });
+        clear();
+        if (response.status !== 200) {
+          refuseErrors(response.status, (await Array.fromAsync(response.body)).join(""));
+        }
+        for await (const line of splitLines(response.body)) yield parse<T>(line, address);
+      } catch (error) {
+        if (signal?.aborted) return;
+        throw atConductor(error, address);
+      } finally {
+        clear();
+        signal?.removeEventListener("abort", stop);
+      }
+    },
+  };
+}
+
+function silent(address: Address, timeoutMs: number): Failure {
+  return new Failure("unreachable", `${showAddress(address)}: no answer within ${timeoutMs} ms`);
+}
+
+/** Says which of the daemons it was that did not answer, and what to do. */
+function atConductor(error: unknown, address: Address): unknown {
+  if (!(error instanceof Failure) || error.code !== "unreachable") return error;
+  return new Failure(
+    "unreachable",
+    `the conductor does not answer: ${error.message}; is it running there? ` +
+      "(--conductor HOST:PORT or SKR8TR_CONDUCTOR names another; deno task cluster starts one)",
+    { cause: { ...error, address } },
+  );
+}
+
+function refuseErrors(status: number, text: string): void {
+  if (status < 400) return;
+  let message = text.trim();
+  try {
+    message = JSON.parse(text).error ?? message;
+  } catch {
+    // A plain text says it as well.
+  }
+  throw new Failure(
+    status === 404 ? "not-found" : "refused",
+    message === "" ? `the conductor answered with status ${status}` : message,
+  );
+}
+
+function parse<T>(text: string, address: Address): T {
+  try {
+    return JSON.parse(text) as T;
+  } catch {
+    throw new Failure("not-http", `${showAddress(address)} does not answer as a conductor does`);
+  }
+}
+
+/** The lines of a text that comes in parts. */
+export async function* splitLines(parts: AsyncIterable<string>): AsyncGenerator<string> {
+  let rest = "";
+  for await (const part of parts) {
+    const lines = (rest + part).split("\n");
+    rest = lines.pop()!;
+    yield* lines.filter((line) => line !== "");
+  }
+  if (rest !== "") yield rest;
+}

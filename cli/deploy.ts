@@ -1,0 +1,177 @@
+// A deploy as the CLI does it: plan, sign, send, and wait for what becomes of it. `skr8tr up` and
+// `deno task cluster` both go this way.
+
+import { Failure } from "../core/errors.ts";
+import { canonical } from "../core/manifest/format.ts";
+import type { AppSpec } from "../core/manifest/spec.ts";
+import type { AppView, LogView, PlanView, ReplicaView } from "../core/view.ts";
+import type { Conductor } from "./conductor.ts";
+import type { Signer } from "./keys.ts";
+import { commandId, parseReply, refusal, sendSigned, signCommand } from "./send.ts";
+import { verdictOf, whyLate } from "./verdict.ts";
+
+/** How many of a failed replica's last lines are shown. */
+const LAST_LINES = 10;
+/** A broken watch is taken up again after this, ms. */
+const WATCH_AGAIN_MS = 250;
+
+type AppPlan = PlanView["apps"][number];
+
+/** What became of one app. */
+export interface Outcome {
+  readonly app: string;
+  readonly generation: number;
+  /** `applied`: accepted and not waited for. */
+  readonly result: "unchanged" | "applied" | "ready" | "failed";
+  readonly reason?: string;
+  readonly replica?: string;
+  readonly node?: string;
+  /** The last lines of the replica that shows why. */
+  readonly lines?: readonly string[];
+  /** From the begin of the deploy, ms. */
+  readonly ms: number;
+}
+
+export interface DeployOptions {
+  readonly specs: readonly AppSpec[];
+  readonly conductor: Conductor;
+  readonly signer: Signer;
+  /** For the message when the conductor does not know the key. */
+  readonly keyPath: string;
+  /** How long the conductor may take to answer a command. */
+  readonly timeoutMs: number;
+  /** Present: wait until every app is ready or has failed, at most this long. */
+  readonly waitMs?: number;
+  /** Hears the conductor's plan for each app, before anything is sent. */
+  onPlan?(plan: AppPlan): void;
+  /** Hears every view of an app that is waited for. */
+  onView?(view: AppView): void;
+}
+
+/** Asks the conductor what it would do with these apps. */
+export async function planOf(
+  conductor: Conductor,
+  specs: readonly AppSpec[],
+): Promise<readonly AppPlan[]> {
+  const text = specs.map((spec) => canonical(spec)).join("\n");
+  return (JSON.parse(await conductor.post("/api/plan", text)) as PlanView).apps;
+}
+
+/**
+ * Deploys apps, side by side.
+ *
+ * @throws {Failure} `unreachable`, `unauthorized` or `refused`. An app that was accepted and does
+ *   not become ready is no exception but an outcome.
+ */
+export async function deploy(options: DeployOptions): Promise<Outcome[]> {
+  const begun = performance.now();
+  const plans = await planOf(options.conductor, options.specs);
+  plans.forEach((plan) => options.onPlan?.(plan));
+  return await Promise.all(options.specs.map(async (spec): Promise<Outcome> => {
+    const plan = plans.find((each) => each.app === spec.name);
+    if (!plan) throw new Failure("refused", `the conductor has no plan for ${spec.name}`);
+    // A plan names the generation that an APPLY would be; what runs unchanged is the one before.
+    const generation = plan.unchanged ? plan.generation - 1 : await apply(options, spec, plan);
+    const accepted = plan.unchanged ? "unchanged" : "applied";
+    const judged = options.waitMs === undefined
+      ? { result: accepted } as const
+      : await watch(options, spec.name, generation, begun + options.waitMs);
+    const result = plan.unchanged && judged.result === "ready" ? accepted : judged.result;
+    const ms = Math.round(performance.now() - begun);
+    return { app: spec.name, generation, ...judged, result, ms };
+  }));
+}
+
+/** Signs and sends one APPLY; resolves to the generation that was accepted. */
+async function apply(options: DeployOptions, spec: AppSpec, first: AppPlan): Promise<number> {
+  let plan = first;
+  for (let attempt = 1;; attempt++) {
+    const signed = await signCommand(options.signer, {
+      verb: "APPLY",
+      id: commandId(),
+      app: spec.name,
+      generation: plan.generation,
+      ...(plan.fallback === undefined ? {} : { fallback: plan.fallback }),
+      manifest: canonical(spec),
+    });
+    const reply = parseReply(await sendSigned(options.conductor, signed, options.timeoutMs));
+    if (reply.ok) return plan.generation;
+    if (reply.code !== "CONFLICT" || attempt > 1) throw refusal(reply, options.keyPath);
+    // Somebody else deployed between our plan and our command.
+    plan = (await planOf(options.conductor, [spec]))[0] ?? plan;
+  }
+}
+
+type Judged = Pick<Outcome, "result" | "reason" | "replica" | "node" | "lines">;
+
+/** Follows an app until it is ready, has failed, or the time (`performance.now()`) is up. */
+async function watch(
+  options: DeployOptions,
+  app: string,
+  generation: number,
+  untilMs: number,
+): Promise<Judged> {
+  const stop = new AbortController();
+  const timer = setTimeout(() => stop.abort(), untilMs - performance.now());
+  let last: AppView | undefined;
+  try {
+    while (!stop.signal.aborted) {
+      try {
+        const path = `/api/apps/${app}?watch=1`;
+        for await (const view of options.conductor.lines<AppView>(path, stop.signal)) {
+          last = view;
+          options.onView?.(view);
+          const verdict = verdictOf(view, generation);
+          if (verdict.kind === "ready") return { result: "ready" };
+          if (verdict.kind === "failed") {
+            return await failed(options.conductor, app, verdict.reason, verdict.replica);
+          }
+        }
+      } catch (error) {
+        // The conductor may be restarting; what it has accepted it still knows then.
+        if (!(error instanceof Failure) || error.code !== "unreachable") throw error;
+      }
+      await new Promise((resolve) => setTimeout(resolve, WATCH_AGAIN_MS));
+    }
+  } finally {
+    clearTimeout(timer);
+  }
+  const { reason, replica } = whyLate(last, generation);
+  return await failed(options.conductor, app, `not ready in time: ${reason}`, replica);
+}
+
+async function failed(
+  conductor: Conductor,
+  app: string,
+  reason: string,
+  replica: ReplicaView | undefined,
+): Promise<Judged> {
+  if (!replica) return { result: "failed", reason };
+  const { replica: id, node } = replica;
+  return {
+    result: "failed",
+    reason,
+    replica: id,
+    node,
+    lines: await lastLines(conductor, app, replica),
+  };
+}
+
+/** What the replica wrote last; what its exit says where the conductor cannot ask the node. */
+async function lastLines(
+  conductor: Conductor,
+  app: string,
+  replica: ReplicaView,
+): Promise<readonly string[]> {
+  const tail = replica.exit?.tail?.split("\n").filter((line) => line !== "") ?? [];
+  try {
+    const lines: string[] = [];
+    for await (const log of conductor.lines<LogView>(`/api/logs/${app}?lines=200`)) {
+      if (log.replica === replica.replica) lines.push(log.line);
+    }
+    return (lines.length > 0 ? lines : tail).slice(-LAST_LINES);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    return tail.slice(-LAST_LINES);
+  }
+}

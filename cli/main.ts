@@ -1,0 +1,41 @@
+// `skr8tr`: reads the command line, runs one command, exits with its code. Only what every command
+// needs is imported here; each command brings its own when it is run.
+
+import { Failure } from "../core/errors.ts";
+import { parseCommandLine } from "./arguments.ts";
+import { FAILED, UNREACHABLE } from "./command.ts";
+import { type Output, standardOutput } from "./output.ts";
+
+/** Codes of failures that mean: nobody was there, or the command line is wrong. */
+const NOBODY: readonly string[] = ["usage", "unreachable"];
+
+/** What the exit code of a failure is: 2 for `usage` and `unreachable`, else 1. */
+export function exitCodeOf(failure: Failure): number {
+  return NOBODY.includes(failure.code) ? UNREACHABLE : FAILED;
+}
+
+/** Runs one command line and resolves to its exit code. Says every failure in one line. */
+export async function main(
+  args: readonly string[],
+  output: Output = standardOutput(args.includes("--no-color")),
+): Promise<number> {
+  try {
+    const invocation = await parseCommandLine(args);
+    const { run } = await invocation.command.load();
+    return await run({ arguments: invocation.arguments, output });
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    output.note(`${output.notePaint.bad("error:")} ${error.message}`);
+    return exitCodeOf(error);
+  }
+}
+
+if (import.meta.main) {
+  try {
+    Deno.exit(await main(Deno.args));
+  } catch (error) {
+    // Whoever read our output has heard enough: skr8tr list | head -1
+    if (error instanceof Deno.errors.BrokenPipe) Deno.exit(0);
+    throw error;
+  }
+}

@@ -1,0 +1,76 @@
+// Manifests from files.
+
+import { Failure } from "../core/errors.ts";
+import { MANIFEST_BYTES } from "../core/limits.ts";
+import { formatErrors, type ManifestError } from "../core/manifest/errors.ts";
+import { parseManifest } from "../core/manifest/parse.ts";
+import type { AppSpec } from "../core/manifest/spec.ts";
+import type { Output } from "./output.ts";
+
+/** What stands in some manifest files. */
+export interface Manifests {
+  readonly specs: readonly AppSpec[];
+  readonly errors: readonly ManifestError[];
+}
+
+/**
+ * Reads and checks files; every error of every file is found.
+ *
+ * @throws {Failure} `usage` for a file that cannot be read.
+ */
+export async function readManifests(paths: readonly string[]): Promise<Manifests> {
+  const specs: AppSpec[] = [];
+  const errors: ManifestError[] = [];
+  for (const path of paths) {
+    const parsed = parseManifest(await readText(path), path);
+    if (parsed.ok) specs.push(...parsed.apps);
+    else errors.push(...parsed.errors);
+  }
+  return { specs, errors };
+}
+
+/** Reads one file as UTF-8 text. */
+export async function readText(path: string): Promise<string> {
+  try {
+    const { size } = await Deno.stat(path);
+    if (size > MANIFEST_BYTES) {
+      throw new Failure("usage", `${path} is too large: at most ${MANIFEST_BYTES} bytes`);
+    }
+    const bytes = await Deno.readFile(path);
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (error) {
+    if (error instanceof Failure) throw error;
+    throw new Failure("usage", `cannot read ${path}: ${whyUnreadable(error)}`);
+  }
+}
+
+function whyUnreadable(error: unknown): string {
+  if (error instanceof Deno.errors.NotFound) return "there is no such file";
+  if (error instanceof TypeError) return "it is not UTF-8 text";
+  return (error as Error).message;
+}
+
+/** The apps of the files, for a command that sends them. Nothing is sent where any has an error. */
+export async function appsOf(paths: readonly string[]): Promise<readonly AppSpec[]> {
+  const { specs, errors } = await readManifests(paths);
+  if (errors.length > 0) throw new Failure("manifest", `in the manifest\n${formatErrors(errors)}`);
+  const seen = new Set<string>();
+  for (const { name } of specs) {
+    if (seen.has(name)) {
+      throw new Failure("manifest", `app ${name} stands in more than one of these files`);
+    }
+    seen.add(name);
+  }
+  return specs;
+}
+
+/** Prints errors as people read them, with how many there are. */
+export function printErrors(errors: readonly ManifestError[], output: Output): void {
+  output.note(formatErrors(errors));
+  const files = new Set(errors.map((error) => error.file)).size;
+  output.note(
+    `${errors.length} error${errors.length === 1 ? "" : "s"} in ${files} file${
+      files === 1 ? "" : "s"
+    }`,
+  );
+}

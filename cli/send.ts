@@ -1,0 +1,89 @@
+// Signed commands on their way to the conductor.
+
+import type { OperatorCommand } from "../core/command.ts";
+import { Failure } from "../core/errors.ts";
+import { DATAGRAM_BYTES } from "../core/limits.ts";
+import type { Conductor } from "./conductor.ts";
+import type { Signer } from "./keys.ts";
+import { askUdp } from "./udp.ts";
+
+/** A datagram of 6.7 KB is five packets: without a reply by then it also goes by TCP, ms. */
+const TCP_AFTER_MS = 200;
+
+/** A fresh id for a command; under the same id it is executed once. */
+export function commandId(): string {
+  return crypto.randomUUID();
+}
+
+/** The signed command as it travels. */
+export async function signCommand(signer: Signer, command: OperatorCommand): Promise<string> {
+  const { formatOperatorCommand } = await import("../core/command.ts");
+  const text = `${formatOperatorCommand(command)}|${Math.floor(Date.now() / 1000)}`;
+  return `${text}|${await signer.sign(text)}`;
+}
+
+/**
+ * Sends a signed command that carries an id and resolves to the conductor's reply. It goes by UDP,
+ * and the same text by TCP as well when no reply has come within 200 ms or it is too large for a
+ * datagram; the conductor executes it once.
+ *
+ * @throws {Failure} `unreachable`.
+ */
+export async function sendSigned(
+  conductor: Conductor,
+  signed: string,
+  timeoutMs: number,
+): Promise<string> {
+  const byTcp = async () => (await conductor.post("/command", signed)).trim();
+  // The signed form is ASCII, so its length is its size.
+  if (signed.length > DATAGRAM_BYTES) return await byTcp();
+  const stop = new AbortController();
+  const byUdp = askUdp(conductor.address, signed, { timeoutMs, signal: stop.signal });
+  try {
+    const early = await Promise.race([byUdp, delay(TCP_AFTER_MS, stop.signal)]);
+    if (typeof early === "string") return early;
+    return await Promise.any([byTcp(), byUdp.then((reply) => reply ?? Promise.reject())]);
+  } catch (error) {
+    throw error instanceof AggregateError ? error.errors[0] : error;
+  } finally {
+    stop.abort();
+    await byUdp;
+  }
+}
+
+function delay(ms: number, signal: AbortSignal): Promise<null> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(null), ms);
+    signal.addEventListener("abort", () => {
+      clearTimeout(timer);
+      resolve(null);
+    });
+  });
+}
+
+/** A conductor's reply: its fields after `OK|`, or the refusal. */
+export type Reply =
+  | { readonly ok: true; readonly fields: readonly string[] }
+  | { readonly ok: false; readonly code: string; readonly text: string };
+
+/** Reads a reply. */
+export function parseReply(reply: string): Reply {
+  const [status, ...fields] = reply.split("|");
+  if (status === "OK") return { ok: true, fields };
+  const [code = ""] = fields;
+  return { ok: false, code, text: status === "ERR" ? fields.join("|") : reply };
+}
+
+/** The failure that a refusal is, with what to do about it. */
+export function refusal(reply: Reply & { ok: false }, keyPath: string): Failure {
+  if (reply.code === "UNAUTHORIZED") {
+    return new Failure(
+      "unauthorized",
+      "the conductor does not accept the signature (it does not say why). Check that the " +
+        `conductor was started with the public key of ${keyPath} (--pubkey), and that this ` +
+        `machine's clock is right: it is ${new Date().toISOString()} here, and at most 30 s ` +
+        "difference is allowed",
+    );
+  }
+  return new Failure("refused", `the conductor refused: ${reply.text}`);
+}

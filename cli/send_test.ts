@@ -1,0 +1,76 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { Failure } from "../core/errors.ts";
+import { keyPairFromSeed, sign } from "../core/sign.ts";
+import { conductorAt } from "./conductor.ts";
+import type { Signer } from "./keys.ts";
+import { commandId, parseReply, refusal, sendSigned, signCommand } from "./send.ts";
+import { fakeConductor, type FakeOptions } from "./testing/conductor.ts";
+
+const keys = keyPairFromSeed(new Uint8Array(32).fill(7));
+const signer: Signer = {
+  provider: "noble",
+  sign: (text) => Promise.resolve(sign(keys.secretKey, text)),
+};
+
+const apply = (manifest = "app api\n") =>
+  signCommand(signer, {
+    verb: "APPLY",
+    id: commandId(),
+    app: "api",
+    generation: 1,
+    manifest,
+  });
+
+async function send(options: FakeOptions, signed: string) {
+  await using fake = fakeConductor({ publicKey: keys.publicKey, ...options });
+  const conductor = conductorAt({ hostname: "127.0.0.1", port: fake.port }, 5_000);
+  const reply = await sendSigned(conductor, signed, 5_000);
+  return { reply, by: fake.received.map((each) => each.by), executed: fake.executed };
+}
+
+Deno.test("sendSigned() goes by UDP alone when that is answered", async () => {
+  const { reply, by, executed } = await send({}, await apply());
+  assertEquals(reply, "OK|APPLIED|api|1");
+  assertEquals(by, ["udp"]);
+  assertEquals(executed.length, 1);
+});
+
+Deno.test("sendSigned() also goes by TCP when UDP is not answered, and is executed once", async () => {
+  const { reply, by, executed } = await send({ deafUdp: true }, await apply());
+  assertEquals(reply, "OK|APPLIED|api|1");
+  assertEquals(by, ["tcp"]);
+  assertEquals(executed.length, 1);
+});
+
+Deno.test("sendSigned() goes by TCP alone when a datagram is too small for it", async () => {
+  const { reply, by } = await send({}, await apply(`app api\n${"# padding\n".repeat(2_000)}`));
+  assertEquals(reply, "OK|APPLIED|api|1");
+  assertEquals(by, ["tcp"]);
+});
+
+Deno.test("sendSigned() takes the answer of UDP where there is no TCP", async () => {
+  const { reply, by } = await send({ noHttp: true }, await apply());
+  assertEquals(reply, "OK|APPLIED|api|1");
+  assertEquals(by, ["udp"]);
+});
+
+Deno.test("sendSigned() says that nobody answers, within its time", async () => {
+  const signed = await apply();
+  await using fake = fakeConductor({ noHttp: true, deafUdp: true });
+  const conductor = conductorAt({ hostname: "127.0.0.1", port: fake.port }, 400);
+  const begun = performance.now();
+  const error = await assertRejects(() => sendSigned(conductor, signed, 400), Failure) as Failure;
+  assertEquals(error.code, "unreachable");
+  assert(performance.now() - begun < 3_000);
+});
+
+Deno.test("refusal() says what to check when the signature is not accepted", async () => {
+  const { reply } = await send({ publicKey: undefined }, await apply());
+  const parsed = parseReply(reply);
+  assert(!parsed.ok);
+  const failure = refusal(parsed, "/keys/signing.sec");
+  assertEquals(failure.code, "unauthorized");
+  for (const part of ["/keys/signing.sec", "--pubkey", "clock"]) {
+    assertStringIncludes(failure.message, part);
+  }
+});

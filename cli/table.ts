@@ -1,0 +1,207 @@
+// The one table of commands: dispatch, help, did-you-mean (and completion and the CLI reference)
+// are made from it.
+
+import type { Command, Option } from "./command.ts";
+
+/** Options that every command takes, before or after its name. */
+export const GLOBAL_OPTIONS: readonly Option[] = [
+  {
+    name: "conductor",
+    alias: "host",
+    value: "HOST[:PORT]",
+    help: "the conductor; also SKR8TR_CONDUCTOR",
+    default: "127.0.0.1:7771",
+  },
+  {
+    name: "tower",
+    value: "HOST[:PORT]",
+    help: "the tower; also SKR8TR_TOWER",
+    default: "the conductor's host:7772",
+  },
+  { name: "port", value: "PORT", help: "the conductor's port, where its address names none" },
+  {
+    name: "key",
+    value: "FILE",
+    help: "the signing key; also SKR8TR_KEY",
+    default: "~/.skr8tr/signing.sec",
+  },
+  { name: "timeout", value: "TIME", help: "how long to wait for an answer", default: "5s" },
+  { name: "no-color", help: "plain text even on a terminal; also NO_COLOR" },
+  { name: "help", short: "h", help: "explain the command" },
+  { name: "version", short: "V", help: "print the version" },
+];
+
+const JSON_OUTPUT: Option = { name: "json", help: "print JSON, for programs" };
+const FOLLOW: Option = { name: "follow", short: "f", help: "go on until interrupted" };
+
+/** Every command, in the order of `help`. */
+export const COMMANDS: readonly Command[] = [
+  {
+    name: "keygen",
+    usage: "",
+    summary: "make a signing key",
+    details: [
+      "Writes the secret key (--key, mode 0600, with its 32-byte seed beside it, which makes " +
+      "signing faster) and the public key, which the conductor is given by --pubkey. " +
+      "Existing files are never overwritten.",
+    ],
+    examples: ["skr8tr keygen", "skr8tr keygen --out ops.pub --key ~/.skr8tr/ops.sec"],
+    arguments: [0, 0],
+    options: [
+      {
+        name: "out",
+        value: "FILE",
+        help: "where the public key goes",
+        default: "skrtrview.pub in the current folder",
+      },
+    ],
+    load: () => import("./commands/keygen.ts"),
+  },
+  {
+    name: "up",
+    usage: "FILE...",
+    summary: "deploy the apps of manifests",
+    details: [
+      "Checks the manifests here, asks the conductor for the plan, signs one command for each " +
+      "app that changes and sends it. Nothing is sent if any file has an error.",
+      "With --wait the command ends when every app is ready (exit code 0) or has failed (1): then " +
+      "it says which replica on which node, why, and the last lines it wrote. --timeout then " +
+      "bounds the whole wait; by default it is the longest rollout timeout of the apps.",
+    ],
+    examples: ["skr8tr up shop.skr8tr --wait", "skr8tr up shop.skr8tr --dry-run"],
+    arguments: [1, 1_000],
+    options: [
+      { name: "wait", short: "w", help: "wait until all is ready, or has failed" },
+      { name: "dry-run", help: "print what would be done, and do nothing" },
+      JSON_OUTPUT,
+    ],
+    load: () => import("./commands/up.ts"),
+  },
+  {
+    name: "down",
+    usage: "APP...|FILE...",
+    summary: "stop apps and forget them",
+    details: ["A file (a path that ends in .skr8tr) stands for all the apps in it."],
+    examples: ["skr8tr down product-svc", "skr8tr down shop.skr8tr"],
+    arguments: [1, 1_000],
+    options: [],
+    load: () => import("./commands/down.ts"),
+  },
+  {
+    name: "list",
+    usage: "",
+    summary: "list every replica",
+    arguments: [0, 0],
+    options: [JSON_OUTPUT],
+    load: () => import("./commands/list.ts"),
+  },
+  {
+    name: "nodes",
+    usage: "",
+    summary: "list the nodes",
+    arguments: [0, 0],
+    options: [JSON_OUTPUT],
+    load: () => import("./commands/nodes.ts"),
+  },
+  {
+    name: "status",
+    usage: "[APP]",
+    summary: "say how the cluster, or one app, is doing",
+    arguments: [0, 1],
+    options: [JSON_OUTPUT],
+    load: () => import("./commands/status.ts"),
+  },
+  {
+    name: "logs",
+    usage: "APP",
+    summary: "print what an app's replicas wrote",
+    examples: ["skr8tr logs product-svc --lines 20", "skr8tr logs -f product-svc"],
+    arguments: [1, 1],
+    options: [
+      FOLLOW,
+      {
+        name: "lines",
+        short: "n",
+        value: "N",
+        help: "how many lines to begin with",
+        default: "100",
+      },
+      JSON_OUTPUT,
+    ],
+    load: () => import("./commands/logs.ts"),
+  },
+  {
+    name: "events",
+    usage: "[APP]",
+    summary: "print what happened, oldest first",
+    arguments: [0, 1],
+    options: [
+      FOLLOW,
+      { name: "lines", short: "n", value: "N", help: "how many events", default: "100" },
+      JSON_OUTPUT,
+    ],
+    load: () => import("./commands/events.ts"),
+  },
+  {
+    name: "lookup",
+    usage: "NAME",
+    summary: "ask the tower for a ready replica of a service",
+    arguments: [1, 1],
+    options: [JSON_OUTPUT],
+    load: () => import("./commands/lookup.ts"),
+  },
+  {
+    name: "ping",
+    usage: "",
+    summary: "ask conductor and tower for a sign of life",
+    arguments: [0, 0],
+    options: [JSON_OUTPUT],
+    load: () => import("./commands/ping.ts"),
+  },
+  {
+    name: "check",
+    usage: "FILE...",
+    summary: "say whether manifests are right, without a cluster",
+    arguments: [1, 1_000],
+    options: [JSON_OUTPUT],
+    load: () => import("./commands/check.ts"),
+  },
+  {
+    name: "fmt",
+    usage: "FILE...",
+    summary: "print manifests in their one canonical form",
+    arguments: [1, 1_000],
+    options: [{ name: "write", help: "rewrite the files instead" }],
+    load: () => import("./commands/fmt.ts"),
+  },
+  {
+    name: "explain",
+    usage: "[KEY]",
+    summary: "explain a key of the manifest, or list them all",
+    examples: ["skr8tr explain replicas", "skr8tr explain health.interval"],
+    arguments: [0, 1],
+    options: [],
+    load: () => import("./commands/explain.ts"),
+  },
+  {
+    name: "help",
+    usage: "[COMMAND]",
+    summary: "explain the CLI, or one command",
+    arguments: [0, 1],
+    options: [],
+    load: () => import("./commands/help.ts"),
+  },
+  {
+    name: "version",
+    usage: "",
+    summary: "print the version",
+    arguments: [0, 0],
+    options: [JSON_OUTPUT],
+    load: () => import("./commands/version.ts"),
+  },
+];
+
+/** The command of this name. */
+export function findCommand(name: string): Command | undefined {
+  return COMMANDS.find((command) => command.name === name);
+}

@@ -1,0 +1,61 @@
+// Whom the CLI talks to: flags first, then the environment, then this machine.
+
+import type { Address } from "../core/address.ts";
+import { Failure } from "../core/errors.ts";
+import type { Arguments } from "./arguments.ts";
+
+/** Where conductor and tower are, and how long they may take to answer. */
+export interface Target {
+  readonly conductor: Address;
+  readonly tower: Address;
+  readonly timeoutMs: number;
+}
+
+const CONDUCTOR_PORT = 7_771;
+const TOWER_PORT = 7_772;
+const TIMEOUT_MS = 5_000;
+
+/**
+ * Reads `--conductor`, `--tower`, `--port`, `--timeout` and their environment variables. Without
+ * an address of its own the tower is looked for where the conductor is.
+ *
+ * @throws {Failure} `usage` for an address that is none.
+ */
+export function targetOf(args: Arguments): Target {
+  const port = args.integer("port", 1, 65_535, CONDUCTOR_PORT);
+  const conductor = named(args, "conductor") ?? "127.0.0.1";
+  const tower = named(args, "tower");
+  const conductorAddress = parseAddress("conductor", conductor, port);
+  return {
+    conductor: conductorAddress,
+    tower: tower === undefined
+      ? { hostname: conductorAddress.hostname, port: TOWER_PORT }
+      : parseAddress("tower", tower, TOWER_PORT),
+    timeoutMs: args.durationMs("timeout", TIMEOUT_MS),
+  };
+}
+
+/** The address as people write it. */
+export function showAddress({ hostname, port }: Address): string {
+  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+}
+
+function named(args: Arguments, name: string): string | undefined {
+  return args.value(name) ?? (Deno.env.get(`SKR8TR_${name.toUpperCase()}`) || undefined);
+}
+
+/**
+ * Reads `HOST`, `HOST:PORT`, `[IPV6]:PORT` or a bare IPv6 address.
+ *
+ * @throws {Failure} `usage`.
+ */
+export function parseAddress(what: string, text: string, otherwise: number): Address {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]/\s]+))(?::([0-9]{1,5}))?$/.exec(text);
+  const bare = /^[0-9a-fA-F:.]+$/.test(text) && text.includes("::") ? text : undefined;
+  const hostname = bare ?? match?.[1] ?? match?.[2];
+  const port = bare ? otherwise : Number(match?.[3] ?? otherwise);
+  if (hostname === undefined || port < 1 || port > 65_535) {
+    throw new Failure("usage", `--${what} needs HOST or HOST:PORT, not ${text}`);
+  }
+  return { hostname, port };
+}

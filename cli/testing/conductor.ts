@@ -1,0 +1,192 @@
+// A stand-in for the conductor that keeps to core/view.ts, for the CLI's own tests.
+
+import { parseOperatorCommand } from "../../core/command.ts";
+import { verify } from "../../core/sign.ts";
+import type { AppView, PlanView, ReplicaView } from "../../core/view.ts";
+import { parseSigned, UNAUTHORIZED } from "../../core/wire.ts";
+
+export interface FakeOptions {
+  readonly publicKey?: Uint8Array;
+  /** Answers nothing by UDP. */
+  readonly deafUdp?: boolean;
+  /** Answers nothing over HTTP: as the original's conductor. */
+  readonly noHttp?: boolean;
+  /** The first APPLY meets somebody else's. */
+  readonly conflictOnce?: boolean;
+  /** Views that a watch of the app gets after its APPLY, in turn. */
+  readonly story?: (app: string, generation: number) => AppView[];
+  /** What else is answered over HTTP: path -> body. */
+  readonly pages?: Readonly<Record<string, string>>;
+  /** What is answered by UDP, besides signed commands. */
+  readonly datagrams?: Readonly<Record<string, string>>;
+}
+
+export interface FakeConductor extends AsyncDisposable {
+  readonly port: number;
+  /** `udp` or `tcp` and the command, in the order of arrival; repeats included. */
+  readonly received: { by: "udp" | "tcp"; command: string }[];
+  /** Commands that took effect. */
+  readonly executed: string[];
+  /** Bodies of POST /api/plan. */
+  readonly planned: string[];
+}
+
+export function fakeConductor(options: FakeOptions = {}): FakeConductor {
+  const received: FakeConductor["received"] = [];
+  const executed: string[] = [];
+  const planned: string[] = [];
+  const replies = new Map<string, string>();
+  const generations = new Map<string, number>();
+  let conflicts = options.conflictOnce ? 1 : 0;
+
+  const execute = (by: "udp" | "tcp", text: string): string => {
+    const signed = parseSigned(text);
+    if (!signed) return UNAUTHORIZED;
+    received.push({ by, command: signed.command });
+    if (!options.publicKey || !verify(options.publicKey, signed.text, signed.signatureHex)) {
+      return UNAUTHORIZED;
+    }
+    const known = replies.get(signed.text);
+    if (known !== undefined) return known;
+    const reply = judge(signed.command);
+    replies.set(signed.text, reply);
+    if (reply.startsWith("OK")) executed.push(signed.command);
+    return reply;
+  };
+
+  const judge = (text: string): string => {
+    const command = parseOperatorCommand(text);
+    if ("error" in command) return `ERR|${command.error}`;
+    if (command.verb === "DOWN") {
+      return generations.delete(command.app)
+        ? `OK|DOWN|${command.app}`
+        : `ERR|not found: ${command.app}`;
+    }
+    if (command.verb !== "APPLY") return "ERR|unknown command";
+    const last = generations.get(command.app) ?? 0;
+    if (conflicts-- > 0) {
+      generations.set(command.app, last + 1);
+      return `ERR|CONFLICT|${command.app} is at ${last + 1}: the next must be ${last + 2}`;
+    }
+    if (command.generation !== last + 1) {
+      return `ERR|CONFLICT|${command.app} is at ${last}: the next must be ${last + 1}`;
+    }
+    generations.set(command.app, command.generation);
+    return `OK|APPLIED|${command.app}|${command.generation}`;
+  };
+
+  const plan = (text: string): PlanView => {
+    planned.push(text);
+    const names = [...text.matchAll(/^app ([a-z0-9-]+)/gm)].map((match) => match[1]!);
+    return {
+      apps: names.map((app) => ({
+        app,
+        generation: (generations.get(app) ?? 0) + 1,
+        unchanged: text.includes("unchanged-marker"),
+        operations: [`place ${app}.1 on node-1: most room`],
+        unplaced: [],
+      })),
+    };
+  };
+
+  const handler = async (request: Request): Promise<Response> => {
+    const { pathname, search, searchParams } = new URL(request.url);
+    if (pathname === "/command") return new Response(execute("tcp", await request.text()));
+    if (pathname === "/api/plan") return Response.json(plan(await request.text()));
+    const app = /^\/api\/apps\/([^/]+)$/.exec(pathname)?.[1];
+    if (app && searchParams.has("watch") && options.story) {
+      const views = options.story(app, generations.get(app) ?? 0);
+      return new Response(ReadableStream.from(lines(views)));
+    }
+    const page = options.pages?.[pathname + search] ?? options.pages?.[pathname];
+    return page === undefined
+      ? Response.json({ error: `there is nothing at ${pathname}` }, { status: 404 })
+      : new Response(page);
+  };
+
+  const { server, socket, port } = listen(options, handler);
+  const loop = answerDatagrams(socket, (text) => {
+    if (options.deafUdp) return null;
+    return options.datagrams?.[text] ?? (parseSigned(text) ? execute("udp", text) : null);
+  });
+
+  return {
+    port,
+    received,
+    executed,
+    planned,
+    async [Symbol.asyncDispose]() {
+      socket.close();
+      await loop;
+      await server?.shutdown();
+    },
+  };
+}
+
+function listen(options: FakeOptions, handler: (request: Request) => Promise<Response>) {
+  const hostname = "127.0.0.1";
+  for (let attempt = 0;; attempt++) {
+    const socket = Deno.listenDatagram({ transport: "udp", hostname, port: 0 });
+    const { port } = socket.addr as Deno.NetAddr;
+    if (options.noHttp) return { socket, port };
+    try {
+      const server = Deno.serve({ hostname, port, onListen() {} }, handler);
+      return { socket, port, server };
+    } catch (error) {
+      socket.close();
+      if (!(error instanceof Deno.errors.AddrInUse) || attempt > 20) throw error;
+    }
+  }
+}
+
+async function answerDatagrams(
+  socket: Deno.DatagramConn,
+  answer: (text: string) => string | null,
+): Promise<void> {
+  for await (const [bytes, from] of socket) {
+    const reply = answer(new TextDecoder().decode(bytes));
+    if (reply !== null) await socket.send(new TextEncoder().encode(reply), from);
+  }
+}
+
+async function* lines(views: readonly AppView[]): AsyncGenerator<Uint8Array> {
+  for (const view of views) {
+    yield new TextEncoder().encode(`${JSON.stringify(view)}\n`);
+    // Each view in a chunk of its own.
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}
+
+/** An app's view for tests. */
+export function appView(app: string, rest: Partial<AppView> = {}): AppView {
+  return {
+    app,
+    namespace: "default",
+    type: "service",
+    generation: 1,
+    wanted: 1,
+    ready: 0,
+    state: "deploying",
+    reasons: [],
+    replicas: [],
+    signedBy: "a".repeat(64),
+    signedWallMs: 1_790_000_000_000,
+    ...rest,
+  };
+}
+
+/** A replica's view for tests. */
+export function replicaView(replica: string, rest: Partial<ReplicaView> = {}): ReplicaView {
+  return {
+    replica,
+    index: 0,
+    generation: 1,
+    node: "node-1",
+    nodeId: "1".repeat(32),
+    host: "127.0.0.11",
+    state: "starting",
+    sinceWallMs: 1_790_000_000_000,
+    restarts: 0,
+    ...rest,
+  };
+}

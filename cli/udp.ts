@@ -1,0 +1,76 @@
+// One question, one answer over UDP.
+
+import type { Address } from "../core/address.ts";
+import { DATAGRAM_BYTES } from "../core/limits.ts";
+import { decodeDatagram } from "../core/wire.ts";
+
+/** A datagram may be lost: a question that may be asked twice is asked again this often, ms. */
+const AGAIN_MS = 250;
+
+const encoder = new TextEncoder();
+const strict = new TextDecoder("utf-8", { fatal: true });
+
+/**
+ * Sends a datagram and resolves to the first well-formed answer, or to `null` when none has come
+ * in time or `signal` is aborted. With `repeat` the datagram is sent again every 250 ms.
+ */
+export async function askUdp(
+  to: Address,
+  text: string,
+  options: {
+    readonly timeoutMs: number;
+    readonly repeat?: boolean;
+    readonly signal?: AbortSignal;
+  },
+): Promise<string | null> {
+  const socket = Deno.listenDatagram({
+    transport: "udp",
+    hostname: to.hostname.includes(":") ? "::" : "0.0.0.0",
+    port: 0,
+  });
+  const bytes = encoder.encode(text);
+  const send = () => {
+    // Not sent is as good as lost: whoever waits will see the deadline pass.
+    socket.send(bytes, { transport: "udp", ...to }).catch(() => {});
+  };
+  const close = () => {
+    try {
+      socket.close();
+    } catch (error) {
+      if (!(error instanceof Deno.errors.BadResource)) throw error;
+    }
+  };
+  const deadline = setTimeout(close, options.timeoutMs);
+  const again = options.repeat ? setInterval(send, AGAIN_MS) : undefined;
+  options.signal?.addEventListener("abort", close);
+  try {
+    if (options.signal?.aborted) return null;
+    send();
+    return await receive(socket);
+  } finally {
+    clearTimeout(deadline);
+    clearInterval(again);
+    options.signal?.removeEventListener("abort", close);
+    close();
+  }
+}
+
+/** The first well-formed datagram; `null` once the socket is closed. */
+async function receive(socket: Deno.DatagramConn): Promise<string | null> {
+  const buffer = new Uint8Array(DATAGRAM_BYTES + 1);
+  for (;;) {
+    try {
+      const [bytes] = await socket.receive(buffer);
+      const text = decodeDatagram(bytes, (each) => strict.decode(each));
+      if (text !== null) return text;
+    } catch (error) {
+      if (closed(error)) return null;
+      // Linux reports "nobody listens there" on the next receive; the answer may still come.
+      if (!(error instanceof Deno.errors.ConnectionRefused)) throw error;
+    }
+  }
+}
+
+function closed(error: unknown): boolean {
+  return error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted;
+}

@@ -1,0 +1,58 @@
+import { assert, assertEquals } from "@std/assert";
+import { askUdp } from "./udp.ts";
+
+const hostname = "127.0.0.1";
+
+/** A UDP server; `answer` gets the number of the datagram, from 1. */
+async function udpServer(
+  answer: (text: string, count: number) => Uint8Array | string | null,
+  use: (port: number) => Promise<void>,
+): Promise<number> {
+  const socket = Deno.listenDatagram({ transport: "udp", hostname, port: 0 });
+  let count = 0;
+  const serving = (async () => {
+    for await (const [bytes, from] of socket) {
+      const reply = answer(new TextDecoder().decode(bytes), ++count);
+      if (reply === null) continue;
+      await socket.send(typeof reply === "string" ? new TextEncoder().encode(reply) : reply, from);
+    }
+  })();
+  try {
+    await use((socket.addr as Deno.NetAddr).port);
+  } finally {
+    socket.close();
+    await serving;
+  }
+  return count;
+}
+
+Deno.test("askUdp() asks again until an answer comes, if it may", async () => {
+  const asked = await udpServer((text, count) => count < 3 ? null : `OK|${text}`, async (port) => {
+    const reply = await askUdp({ hostname, port }, "PING", { timeoutMs: 5_000, repeat: true });
+    assertEquals(reply, "OK|PING");
+  });
+  assertEquals(asked, 3);
+});
+
+Deno.test("askUdp() asks once if it may not repeat, and gives up in time", async () => {
+  const begun = performance.now();
+  const asked = await udpServer(() => null, async (port) => {
+    assertEquals(await askUdp({ hostname, port }, "DOWN", { timeoutMs: 600 }), null);
+  });
+  assertEquals(asked, 1);
+  assert(performance.now() - begun < 3_000);
+});
+
+Deno.test("askUdp() passes over malformed answers", async () => {
+  await udpServer((_, count) => count === 1 ? new Uint8Array([0xff, 0xfe]) : "OK", async (port) => {
+    const options = { timeoutMs: 5_000, repeat: true };
+    assertEquals(await askUdp({ hostname, port }, "PING", options), "OK");
+  });
+});
+
+Deno.test("askUdp() resolves to null where nobody listens", async () => {
+  const socket = Deno.listenDatagram({ transport: "udp", hostname, port: 0 });
+  const { port } = socket.addr as Deno.NetAddr;
+  socket.close();
+  assertEquals(await askUdp({ hostname, port }, "PING", { timeoutMs: 100 }), null);
+});

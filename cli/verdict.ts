@@ -1,0 +1,72 @@
+// When a deploy has succeeded, and when it has failed for good.
+
+import type { AppView, ReplicaView } from "../core/view.ts";
+import { exitText } from "./render/words.ts";
+
+/** A replica that fell this often without being ready will not be ready by itself. */
+const HOPELESS_RESTARTS = 3;
+
+/** What an app's view says about the deploy of one of its generations. */
+export type Verdict =
+  | { readonly kind: "waiting" }
+  | { readonly kind: "ready" }
+  | {
+    readonly kind: "failed";
+    readonly reason: string;
+    /** The replica that shows why, if one does. */
+    readonly replica?: ReplicaView;
+  };
+
+/** Judges whether generation `generation` is as wanted, still on its way, or lost. */
+export function verdictOf(view: AppView, generation: number): Verdict {
+  if (view.generation !== generation) {
+    return {
+      kind: "failed",
+      reason: view.generation > generation
+        ? `generation ${view.generation} was deployed meanwhile`
+        : `went back to generation ${view.generation}${because(view)}`,
+    };
+  }
+  if (view.state === "down") return { kind: "failed", reason: "was taken down meanwhile" };
+  if (view.state === "ready") return { kind: "ready" };
+  const hopeless = view.replicas.find((replica) =>
+    replica.generation === generation && isHopeless(replica, view.type)
+  );
+  if (!hopeless) return { kind: "waiting" };
+  return { kind: "failed", reason: whyReplica(hopeless), replica: hopeless };
+}
+
+function because(view: AppView): string {
+  return view.reasons.length === 0 ? "" : `: ${view.reasons.join("; ")}`;
+}
+
+/** Says whether waiting longer would be in vain. */
+function isHopeless(replica: ReplicaView, type: AppView["type"]): boolean {
+  const { exit, state, restarts } = replica;
+  if (state === "ready" || exit === undefined || exit.why === "stopped") return false;
+  if (state === "finished") return type !== "job" || exit.code !== 0;
+  return exit.why === "launch" || restarts >= HOPELESS_RESTARTS;
+}
+
+/** Why a replica is not ready, with what it did so far. */
+export function whyReplica(replica: ReplicaView): string {
+  const parts = [
+    ...(replica.exit && replica.exit.why !== "stopped" ? [exitText(replica.exit)] : []),
+    ...(replica.reason ? [replica.reason] : []),
+    ...(replica.restarts > 0 ? [`restarted ${replica.restarts} times`] : []),
+  ];
+  return parts.length === 0 ? `still ${replica.state}` : [...new Set(parts)].join(", ");
+}
+
+/** Why the deploy is not done when its time is up, from the last view. */
+export function whyLate(view: AppView | undefined, generation: number): {
+  readonly reason: string;
+  readonly replica?: ReplicaView;
+} {
+  if (!view) return { reason: "the conductor never said how it is doing" };
+  const late = view.replicas.find((replica) =>
+    replica.generation === generation && replica.state !== "ready"
+  );
+  if (late) return { reason: whyReplica(late), replica: late };
+  return { reason: view.reasons.join("; ") || `${view.ready} of ${view.wanted} are ready` };
+}
