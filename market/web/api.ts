@@ -1,0 +1,263 @@
+// The typed client of the shop's services. Reads are repeated when a service is briefly away;
+// writes only where repeating them cannot do a thing twice.
+
+import type {
+  Address,
+  Cart,
+  Category,
+  List,
+  NewReview,
+  Order,
+  OrderRequest,
+  Product,
+  ProductList,
+  Recommendation,
+  Review,
+  ReviewList,
+  SearchResult,
+  SignedIn,
+  Stock,
+  User,
+} from "./api_types.ts";
+
+/** Where a failed request stands: what the page can do about it. */
+export type ApiErrorCode =
+  | "unavailable" // no answer, or 5xx: try again
+  | "not_found"
+  | "signed_out" // 401: sign in (again)
+  | "forbidden"
+  | "conflict"
+  | "throttled"
+  | "invalid"; // any other 4xx; `field` says which
+
+/** A request that failed, in words for a shopper. */
+export class ApiError extends Error {
+  constructor(
+    readonly code: ApiErrorCode,
+    message: string,
+    readonly status = 0,
+    /** Path of the refused field, as the service names it: `shipping_address.city`. */
+    readonly field: string | undefined = undefined,
+    /** Pieces left, when an order wanted more. */
+    readonly available: number | undefined = undefined,
+  ) {
+    super(message);
+  }
+}
+
+/** Waits before a failed request is repeated, ms. */
+const RETRY_WAITS_MS = [150, 450, 1200];
+/** A read is taken from memory for this long; afterwards it is shown and fetched anew, ms. */
+const FRESH_MS = 20_000;
+const REMEMBERED = 80;
+/** No service may hold a page longer than this, ms. */
+const TIMEOUT_MS = 12_000;
+
+interface Remembered {
+  readonly value: unknown;
+  readonly atMs: number;
+}
+
+const memory = new Map<string, Remembered>();
+let bearer: string | undefined;
+
+/** Sets the session every later request carries; forgets what was read as somebody else. */
+export function useBearer(session: string | undefined): void {
+  if (session === bearer) return;
+  bearer = session;
+  forget("/orders");
+}
+
+/** What is remembered of a read, and whether it is fresh enough not to be asked again. */
+export function peek<T>(path: string): { value: T; fresh: boolean } | undefined {
+  const found = memory.get(path);
+  if (!found) return undefined;
+  return { value: found.value as T, fresh: performance.now() - found.atMs < FRESH_MS };
+}
+
+/** Forgets reads whose path begins so: after a write that changes them. */
+export function forget(prefix: string): void {
+  for (const path of memory.keys()) if (path.startsWith(prefix)) memory.delete(path);
+}
+
+interface RequestOptions {
+  readonly method?: string;
+  readonly body?: unknown;
+  readonly headers?: Record<string, string>;
+  readonly signal?: AbortSignal;
+  /** Whether a repeat of this request changes nothing more than the first did. */
+  readonly repeatable?: boolean;
+}
+
+/** One JSON request under `/api`. Throws `ApiError`, or the signal's reason when aborted. */
+export async function request<T>(path: string, options: RequestOptions = {}): Promise<T> {
+  const { method = "GET", repeatable = method === "GET" } = options;
+  for (let attempt = 0;; attempt++) {
+    try {
+      return await once<T>(path, method, options);
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      const wait = repeatable ? RETRY_WAITS_MS[attempt] : undefined;
+      if (!(error instanceof ApiError) || error.code !== "unavailable" || wait === undefined) {
+        throw error;
+      }
+      await new Promise((resolve) => setTimeout(resolve, wait));
+      options.signal?.throwIfAborted();
+    }
+  }
+}
+
+async function once<T>(path: string, method: string, options: RequestOptions): Promise<T> {
+  const headers: Record<string, string> = { accept: "application/json", ...options.headers };
+  if (bearer !== undefined) headers.authorization = `Bearer ${bearer}`;
+  if (options.body !== undefined) headers["content-type"] = "application/json";
+  const timeout = AbortSignal.timeout(TIMEOUT_MS);
+  let response: Response;
+  let answer: unknown;
+  try {
+    response = await fetch(`/api${path}`, {
+      method,
+      headers,
+      body: options.body === undefined ? undefined : JSON.stringify(options.body),
+      signal: options.signal ? AbortSignal.any([options.signal, timeout]) : timeout,
+    });
+    answer = parsed(await response.text(), response.ok);
+  } catch {
+    throw new ApiError("unavailable", "The shop did not answer. Check your connection.");
+  }
+  if (response.ok) return answer as T;
+  throw refusal(response.status, answer);
+}
+
+/** A body that is no JSON is fine only beside a status that says enough. */
+function parsed(text: string, mustParse: boolean): unknown {
+  if (text === "") return undefined;
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (mustParse) throw error;
+    return undefined;
+  }
+}
+
+function refusal(status: number, answer: unknown): ApiError {
+  const said = (answer ?? {}) as { error?: unknown; field?: unknown; available?: unknown };
+  const text = typeof said.error === "string" ? said.error : "The shop refused the request.";
+  const field = typeof said.field === "string" ? said.field : undefined;
+  const available = typeof said.available === "number" ? said.available : undefined;
+  if (status >= 500) {
+    return new ApiError("unavailable", "This part of the shop is not answering.", status);
+  }
+  return new ApiError(CODES[status] ?? "invalid", text, status, field, available);
+}
+
+const CODES: Readonly<Record<number, ApiErrorCode>> = {
+  401: "signed_out",
+  403: "forbidden",
+  404: "not_found",
+  408: "unavailable",
+  409: "conflict",
+  429: "throttled",
+};
+
+/** A read, remembered for `peek()`. */
+export async function read<T>(path: string, signal?: AbortSignal): Promise<T> {
+  const value = await request<T>(path, { signal });
+  remember(path, value);
+  return value;
+}
+
+function remember(path: string, value: unknown): void {
+  memory.delete(path);
+  memory.set(path, { value, atMs: performance.now() });
+  if (memory.size > REMEMBERED) {
+    const oldest = memory.keys().next();
+    if (!oldest.done) memory.delete(oldest.value);
+  }
+}
+
+const id = encodeURIComponent;
+
+/** The reads, as typed paths: `useRead(paths.product(17))`. */
+export interface Read<T> {
+  readonly path: string;
+  /** Never set: carries the type of the answer. */
+  readonly answer?: T;
+}
+
+export const reads = {
+  products: (query: string): Read<ProductList> => ({ path: `/products${query}` }),
+  product: (productId: string): Read<Product> => ({ path: `/products/${id(productId)}` }),
+  categories: (): Read<List<Category>> => ({ path: "/categories" }),
+  featured: (count: number): Read<List<Product>> => ({ path: `/featured?per_page=${count}` }),
+  trending: (count: number): Read<List<Recommendation>> => ({
+    path: `/trending?per_page=${count}`,
+  }),
+  recommendations: (productId: number, count: number): Read<List<Recommendation>> => ({
+    path: `/recommendations/${productId}?per_page=${count}`,
+  }),
+  stock: (productId: number): Read<Stock> => ({ path: `/stock/${productId}` }),
+  reviews: (productId: number, page: number, sort: string): Read<ReviewList> => ({
+    path: `/reviews/${productId}?page=${page}&per_page=5&sort=${sort}`,
+  }),
+  search: (query: string): Read<SearchResult> => ({ path: `/search${query}` }),
+  order: (orderId: string): Read<Order> => ({ path: `/orders/${id(orderId)}` }),
+  orders: (userId: string, page: number): Read<List<Order>> => ({
+    path: `/orders/user/${id(userId)}?page=${page}&per_page=10`,
+  }),
+};
+
+/** A fresh cart's key. Repeating it leaves at most an unused empty cart. */
+export const openCart = (): Promise<{ session: string }> =>
+  request("/session", { method: "POST", repeatable: true });
+
+export const readCart = (session: string): Promise<Cart> => request(`/cart/${id(session)}`);
+
+/** Adds pieces. Not repeatable: twice sent is twice added. */
+export const addToCart = (session: string, productId: number, quantity: number): Promise<Cart> =>
+  request(`/cart/${id(session)}/items`, {
+    method: "POST",
+    body: { product_id: productId, quantity },
+  });
+
+export const setInCart = (session: string, productId: number, quantity: number): Promise<Cart> =>
+  request(`/cart/${id(session)}/items/${productId}`, {
+    method: "PATCH",
+    body: { quantity },
+    repeatable: true,
+  });
+
+export const removeFromCart = (session: string, productId: number): Promise<Cart> =>
+  request(`/cart/${id(session)}/items/${productId}`, { method: "DELETE", repeatable: true });
+
+/** Places an order. Repeatable because of its key: the service answers the first order again. */
+export const placeOrder = (order: OrderRequest, idempotencyKey: string): Promise<Order> =>
+  request("/orders", {
+    method: "POST",
+    body: order,
+    headers: { "idempotency-key": idempotencyKey },
+    repeatable: true,
+  });
+
+export const register = (body: { email: string; password: string; name: string }) =>
+  request<SignedIn>("/register", { method: "POST", body });
+
+export const login = (body: { email: string; password: string }) =>
+  request<SignedIn>("/login", { method: "POST", body, repeatable: true });
+
+/** Saves name and address. Repeatable: it says how things are, not what to add. */
+export const saveProfile = (userId: string, body: { name: string; address: Address }) =>
+  request<User>(`/profile/${id(userId)}`, { method: "PUT", body, repeatable: true });
+
+/** A review. Repeatable: a second one by the same buyer is refused. */
+export async function postReview(productId: number, review: NewReview): Promise<Review> {
+  const posted = await request<Review>(`/reviews/${productId}`, { method: "POST", body: review });
+  forget(`/reviews/${productId}`);
+  return posted;
+}
+
+/** Says that a product was looked at. Nobody waits for it and nobody misses it. */
+export function reportView(productId: number): void {
+  request("/events", { method: "POST", body: { type: "view", product_id: productId } })
+    .catch(() => undefined);
+}

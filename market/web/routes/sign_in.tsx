@@ -1,0 +1,162 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import { ApiError, login, register } from "../api.ts";
+import { safeNext } from "../lib/query.ts";
+import { Field } from "../parts/field.tsx";
+import { type PageProps, useTitle } from "../parts/page.tsx";
+import { go, place } from "../state/navigation.ts";
+import { notify } from "../state/notices.ts";
+import { signIn, user } from "../state/session.ts";
+
+type Mode = "sign-in" | "register";
+
+export default function SignIn(_: PageProps) {
+  const { query } = place.value;
+  const next = safeNext(query.get("next"));
+  const [mode, setMode] = useState<Mode>(query.get("new") === "1" ? "register" : "sign-in");
+  useTitle(mode === "register" ? "Create an account" : "Sign in");
+  useEffect(() => {
+    if (user.peek()) go(next, { replace: true });
+  }, []);
+  return (
+    <div class="page narrow">
+      <div class="panel sign-in">
+        <h1>{mode === "register" ? "Create an account" : "Welcome back"}</h1>
+        <p class="hint">
+          {next === "/checkout"
+            ? "Your cart is kept. Sign in to have it delivered."
+            : "For orders, addresses and reviews. Nothing else."}
+        </p>
+        <div class="switch" role="group" aria-label="Have you been here before?">
+          <button
+            type="button"
+            aria-pressed={mode === "sign-in"}
+            onClick={() => setMode("sign-in")}
+          >
+            I have an account
+          </button>
+          <button
+            type="button"
+            aria-pressed={mode === "register"}
+            onClick={() => setMode("register")}
+          >
+            I am new
+          </button>
+        </div>
+        <Form key={mode} mode={mode} next={next} />
+      </div>
+    </div>
+  );
+}
+
+interface Wrong {
+  readonly field?: string;
+  readonly text: string;
+}
+
+function Form(props: { mode: Mode; next: string }) {
+  const fresh = props.mode === "register";
+  const [name, setName] = useState("");
+  const [email, setEmail] = useState("");
+  const [password, setPassword] = useState("");
+  const [wrong, setWrong] = useState<Wrong>();
+  const [sending, setSending] = useState(false);
+  const form = useRef<HTMLFormElement>(null);
+  useEffect(() => {
+    form.current?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();
+  }, [wrong]);
+
+  const send = async () => {
+    const missing = fresh ? firstMissing(name, email, password) : undefined;
+    if (missing) return setWrong(missing);
+    setSending(true);
+    setWrong(undefined);
+    try {
+      const answer = fresh
+        ? await register({ email: email.trim(), password, name: name.trim() })
+        : await login({ email: email.trim(), password });
+      signIn(answer);
+      notify(
+        "done",
+        fresh ? `Welcome, ${answer.user.name}.` : `Good to see you, ${answer.user.name}.`,
+      );
+      go(props.next, { replace: true });
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      setSending(false);
+      setWrong(inWords(error));
+    }
+  };
+  const at = (field: string) => wrong?.field === field ? wrong.text : undefined;
+  const placed = ["name", "email", "password"].includes(wrong?.field ?? "");
+  return (
+    <form
+      ref={form}
+      noValidate={fresh}
+      onSubmit={(event) => {
+        event.preventDefault();
+        send();
+      }}
+    >
+      {fresh && (
+        <Field
+          label="Your name"
+          name="name"
+          value={name}
+          onInput={setName}
+          error={at("name")}
+          autocomplete="name"
+          maxLength={100}
+        />
+      )}
+      <Field
+        label="Email"
+        name="email"
+        type="email"
+        value={email}
+        onInput={setEmail}
+        error={at("email")}
+        autocomplete="email"
+      />
+      <Field
+        label="Password"
+        name="password"
+        type="password"
+        value={password}
+        onInput={setPassword}
+        error={at("password")}
+        hint={fresh ? "8 characters or more. A sentence is a good one." : undefined}
+        autocomplete={fresh ? "new-password" : "current-password"}
+        maxLength={128}
+      />
+      {wrong && !placed && <p class="field-error" role="alert">{wrong.text}</p>}
+      <button type="submit" class="button wide" disabled={sending}>
+        {sending ? "One moment…" : fresh ? "Create account" : "Sign in"}
+      </button>
+    </form>
+  );
+}
+
+function firstMissing(name: string, email: string, password: string): Wrong | undefined {
+  if (name.trim() === "") return { field: "name", text: "Tell us what to call you." };
+  if (!/^\S+@\S+\.\S+$/.test(email.trim())) {
+    return { field: "email", text: "Enter an email address such as ada@example.org." };
+  }
+  if (password.length < 8) return { field: "password", text: "Use at least 8 characters." };
+  return undefined;
+}
+
+function inWords(error: ApiError): Wrong {
+  switch (error.code) {
+    case "signed_out":
+      return { text: "This email and password do not go together." };
+    case "conflict":
+      return {
+        field: "email",
+        text: "There is an account with this email already. Sign in instead.",
+      };
+    case "throttled":
+      return { text: "Too many tries. Wait a minute, then try again." };
+    default:
+      return { field: error.field, text: error.message };
+  }
+}
