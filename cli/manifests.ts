@@ -53,7 +53,10 @@ function whyUnreadable(error: unknown): string {
 /** The apps of the files, for a command that sends them. Nothing is sent where any has an error. */
 export async function appsOf(paths: readonly string[]): Promise<readonly AppSpec[]> {
   const { specs, errors } = await readManifests(paths);
-  if (errors.length > 0) throw new Failure("manifest", `in the manifest\n${formatErrors(errors)}`);
+  if (errors.length > 0) {
+    const count = `${errors.length} error${errors.length === 1 ? "" : "s"}, nothing was done`;
+    throw new Failure("manifest", `${count}:\n${formatErrors(errors)}`);
+  }
   const seen = new Set<string>();
   for (const { name } of specs) {
     if (seen.has(name)) {

@@ -133,7 +133,7 @@ export function statusLines(status: StatusView, output: Output): string[] {
     ...(apps.length > 0 ? appsTable(apps, output) : ["no apps: skr8tr up FILE deploys some"]),
     "",
     ...problemLines(
-      problems,
+      live === 0 ? ["no node is alive: nothing can run", ...problems] : problems,
       paint,
       `all is well: ${counted(live, "node")}, ${counted(apps.length, "app")}`,
     ),
