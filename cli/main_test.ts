@@ -310,7 +310,7 @@ Deno.test("status prints apps, nodes and problems within the width", async () =>
   });
   const whole = await cli.run("status");
   assertStringIncludes(whole.out, "conductor 0.1.0, up 1m 5s, log at 12");
-  assertMatch(whole.out, /^node-1 {2}ready {2}127\.0\.0\.11:7775 +12 % +2 +1\.0 GiB  4\.0 GiB/m);
+  assertMatch(whole.out, /^node-1 {2}ready {2}127\.0\.0\.11:7775 +12 % +2 +1\.0 GiB {2}4\.0 GiB/m);
   assertMatch(whole.out, /^! api\.2 on node-2: GET \/health answered 500$/m);
   assertEquals(JSON.parse((await cli.run("status --json")).out), status);
   const narrow = await cli.run("status", 40);
