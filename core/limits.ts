@@ -53,8 +53,12 @@ export const NODE_ENDPOINTS = 65_536;
 /** Boots and deregistered replicas that a tower remembers per node, to ignore late messages. */
 export const NODE_PAST_BOOTS = 8;
 export const NODE_GONE_REPLICAS = 64;
-/** Silence of a node's boot after which the lease of an earlier one may take over again, in ms. */
+/**
+ * While a tower has known a node for less than `BOOT_DOUBT_MS` it may have heard two of its boots
+ * in the wrong order: then the other takes over again after this silence of the one, in ms.
+ */
 export const BOOT_SILENCE_MS = 3 * LEASE_RENEW_MS;
+export const BOOT_DOUBT_MS = 10_000;
 /** Most watch streams at a tower; and how long one may stay silent after connecting, in ms. */
 export const TOWER_WATCHERS = 20_000;
 export const WATCH_HELLO_MS = 5_000;

@@ -189,8 +189,18 @@ export const meshShape = variant({
   // tower -> node
   "lease-ok": struct({ tower: bootId, node: nodeId, digest }),
   "register-ok": struct({ tower: bootId, node: nodeId, request: ID }),
-  /** `drained`: no live ingress sends there any more and none has a request in flight on it. */
-  "deregister-ok": struct({ tower: bootId, node: nodeId, replica: ID, drained: flag }),
+  /**
+   * `drained`: no live ingress sends there any more and none has a request in flight on it.
+   * `order` is that of the `deregister` it answers: of a replica that was registered again in
+   * between, a late answer to the earlier one says nothing.
+   */
+  "deregister-ok": struct({
+    tower: bootId,
+    node: nodeId,
+    replica: ID,
+    drained: flag,
+    order: maybe(count),
+  }),
 });
 export type MeshMessage = Shaped<typeof meshShape>;
 export type MeshKind = MeshMessage["k"];

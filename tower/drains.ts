@@ -24,6 +24,8 @@ export interface Ingress extends Timed {
 export interface Drain {
   readonly replica: string;
   readonly node: string;
+  /** Order of the `deregister` that asks for it, to be repeated in the answer. */
+  order: number | undefined;
   /** The revision from which on it is not listed; `null` until the tower's list is complete. */
   revision: number | null;
   readonly waitsFor: Set<Ingress>;
@@ -91,7 +93,14 @@ export class Drains {
   begin(replica: string, node: string, revision: number, nowMs: number): Drain {
     const known = this.#drains.get(replica);
     if (known !== undefined) return known;
-    const drain: Drain = { replica, node, revision: null, waitsFor: new Set(), drainedMs: null };
+    const drain: Drain = {
+      replica,
+      node,
+      order: undefined,
+      revision: null,
+      waitsFor: new Set(),
+      drainedMs: null,
+    };
     this.#drains.set(replica, drain);
     this.#waiting++;
     if (this.#complete) this.#start(drain, revision, nowMs, []);

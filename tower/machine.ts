@@ -230,17 +230,31 @@ export class TowerMachine {
       this.counters.full++;
       return;
     }
-    const { replica, node } = message;
-    const elsewhere = this.registry.entry(replica) !== undefined;
+    const { replica, node, order } = message;
     const isNew = this.drains.of(replica) === undefined;
+    if (this.registry.entry(replica) !== undefined) {
+      // Another node has it. This one has nothing there that could be in use.
+      this.#answer(this.#deregisterOk(node, replica, order, true), from);
+      return;
+    }
     // A fresh tower does not know the replica, but watchers may still know it from the one before.
-    if (result === "unknown" && isNew && !elsewhere && !this.watch.isComplete) {
+    if (result === "unknown" && isNew && !this.watch.isComplete) {
       this.#effects.push(...this.watch.tellGone(replica));
     }
-    const drained = elsewhere ||
-      this.drains.begin(replica, node, this.watch.revision, nowMs).drainedMs !== null;
+    const drain = this.drains.begin(replica, node, this.watch.revision, nowMs);
+    drain.order = order;
+    const drained = drain.drainedMs !== null;
     if (drained && isNew) this.counters.drained++;
-    this.#answer({ k: "deregister-ok", tower: this.#boot, node, replica, drained }, from);
+    this.#answer(this.#deregisterOk(node, replica, order, drained), from);
+  }
+
+  #deregisterOk(
+    node: string,
+    replica: string,
+    order: number | undefined,
+    drained: boolean,
+  ): Mesh<"deregister-ok"> {
+    return { k: "deregister-ok", tower: this.#boot, node, replica, order, drained };
   }
 
   #ignored(node: string): void {
@@ -355,11 +369,10 @@ export class TowerMachine {
   }
 
   #drained(drains: readonly Drain[]): void {
-    for (const { node, replica } of drains) {
+    for (const { node, replica, order } of drains) {
       this.counters.drained++;
       const to = this.#nodeAddress.get(node);
-      const message = { k: "deregister-ok", tower: this.#boot, node, replica, drained: true };
-      if (to !== undefined) this.#answer(message as Mesh<"deregister-ok">, to);
+      if (to !== undefined) this.#answer(this.#deregisterOk(node, replica, order, true), to);
     }
   }
 

@@ -1,6 +1,7 @@
 // Who is where: ready replicas by id, by app and by node, and the leases that keep them listed.
 
 import {
+  BOOT_DOUBT_MS,
   BOOT_SILENCE_MS,
   LEASE_MS,
   NODE_ENDPOINTS,
@@ -21,7 +22,8 @@ export interface NodeLease extends Timed {
   boot: string;
   /** Boots before this one, the latest last; what they say is ignored. */
   readonly pastBoots: string[];
-  /** When this boot was last heard, ms of the monotonic clock. */
+  /** When the node was first heard, and this boot last, ms of the monotonic clock. */
+  readonly admittedMs: number;
   heardMs: number;
   /** `digestOf([replica, port])` over `entries`, kept up with each change. */
   digest: number;
@@ -208,15 +210,16 @@ export class Registry {
   }
 
   /** The lease of the node, made if need be; `null` for an earlier boot or when there are too many. */
-  #hear(node: string, boot: string, nowMs: number, mayReturn: boolean): NodeLease | null {
+  #hear(node: string, boot: string, nowMs: number, isRenewal: boolean): NodeLease | null {
     const known = this.#nodes.get(node);
     if (known === undefined) return this.#admit(node, boot, nowMs);
     if (known.boot !== boot) {
-      // A boot that was superseded speaks again. Usually that is a late copy. But a tower that has
-      // just started may have heard two boots in the wrong order: then the living one is the one
-      // that goes on renewing while the other is silent. A renewal alone changes no endpoint.
-      const past = known.pastBoots.includes(boot);
-      if (past && !(mayReturn && nowMs - known.heardMs > BOOT_SILENCE_MS)) return null;
+      // A boot that was superseded speaks again: a late copy. But who has just come to know the
+      // node may have heard two boots in the wrong order. Then the living one is the one that goes
+      // on renewing while the other is silent (a renewal alone changes no endpoint).
+      const mayDoubt = isRenewal && nowMs - known.admittedMs < BOOT_DOUBT_MS &&
+        nowMs - known.heardMs > BOOT_SILENCE_MS;
+      if (known.pastBoots.includes(boot) && !mayDoubt) return null;
       changeBoot(known, boot);
     }
     known.heardMs = nowMs;
@@ -230,6 +233,7 @@ export class Registry {
       node,
       boot,
       pastBoots: [],
+      admittedMs: nowMs,
       heardMs: nowMs,
       digest: 0,
       entries: new Map(),
