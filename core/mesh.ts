@@ -174,6 +174,7 @@ export const meshShape = variant({
    * Adds endpoints. `whole`: this is page `page` of everything; others of the node are dropped.
    * `order` grows by one with each new `register` and `deregister` of a boot (a repetition keeps
    * its own, and so do the pages of one whole): a late copy cannot undo what was said after it.
+   * It begins at the Unix second of the boot times 256, so that no two boots of a node share one.
    * Without it the tower takes arrival for order, and the next lease's digest heals the rest.
    */
   register: struct({
@@ -192,7 +193,7 @@ export const meshShape = variant({
   /**
    * `drained`: no live ingress sends there any more and none has a request in flight on it.
    * `order` is that of the `deregister` it answers: of a replica that was registered again in
-   * between, a late answer to the earlier one says nothing.
+   * between (in this boot or an earlier one), a late answer to the earlier one says nothing.
    */
   "deregister-ok": struct({
     tower: bootId,

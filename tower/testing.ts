@@ -173,11 +173,12 @@ export class NodeVoice {
   readonly node: string;
   readonly boot: string;
   #request = 0;
-  #order = 0;
+  #order: number;
 
   constructor(number: number, boot: number) {
     this.node = nodeId(number);
     this.boot = bootId(boot);
+    this.#order = boot * 1_000;
   }
 
   register(endpoints: readonly Endpoint[]): MeshMessage {
