@@ -1,4 +1,9 @@
-import { BULK_IDS, CATALOGUE_RETRY_MAX_MS, CATALOGUE_RETRY_MIN_MS, PER_PAGE_MAX } from "./limits.ts";
+import {
+  BULK_IDS,
+  CATALOGUE_RETRY_MAX_MS,
+  CATALOGUE_RETRY_MIN_MS,
+  PER_PAGE_MAX,
+} from "./limits.ts";
 import type { Directory } from "./directory.ts";
 import type { Product } from "./product.ts";
 import { notFound, Problem, unavailable } from "./problem.ts";

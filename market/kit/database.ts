@@ -73,3 +73,12 @@ export async function openDatabase(settings: DatabaseSettings): Promise<Database
   const { openSqlite } = await import("./sqlite.ts");
   return openSqlite(settings.folder, settings);
 }
+
+/** Opens a service's store as its environment says: `DATABASE_URL`, else `DATA_DIR`. */
+export function openFromEnv(
+  env: (name: string) => string | undefined,
+  name: string,
+  migrations: Migrations,
+): Promise<Database> {
+  return openDatabase({ name, migrations, url: env("DATABASE_URL"), folder: env("DATA_DIR") });
+}

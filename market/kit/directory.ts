@@ -1,9 +1,4 @@
-import {
-  CALL_ENDPOINTS,
-  CALL_TIMEOUT_MS,
-  DIRECTORY_CACHE_MS,
-  TOWER_TIMEOUT_MS,
-} from "./limits.ts";
+import { CALL_ENDPOINTS, CALL_TIMEOUT_MS, DIRECTORY_CACHE_MS, TOWER_TIMEOUT_MS } from "./limits.ts";
 import { unavailable } from "./problem.ts";
 import type { Surroundings } from "./service.ts";
 

@@ -40,3 +40,40 @@ export const POSTGRES_CONNECTIONS = 5;
 export const SESSION_MS = 7 * 24 * 3_600_000;
 /** How long user-svc's public keys are used without asking again, in ms. */
 export const KEYS_REFRESH_MS = 60_000;
+
+/** Most password hashes a replica computes at once: each takes 32 MiB and a core. */
+export const PASSWORD_HASHES_AT_ONCE = 2;
+/** Most tries to sign in within the window: to one account from one client, each in all. */
+export const ATTEMPT_WINDOW_MS = 15 * 60_000;
+export const ATTEMPTS_PER_ACCOUNT_AND_CLIENT = 10;
+export const ATTEMPTS_PER_ACCOUNT = 100;
+export const ATTEMPTS_PER_CLIENT = 300;
+
+/** How long a product looked at is shown without asking again, and while product-svc is away, ms. */
+export const PRICE_FRESH_MS = 2_000;
+export const PRICE_STALE_MS = 3_600_000;
+/** A cart line that nobody has changed for so long is forgotten, and how often that is seen to. */
+export const CART_KEPT_MS = 90 * 24 * 3_600_000;
+export const CART_SWEEP_MS = 3_600_000;
+/** An order left half-way by a lost replica is taken back after this long; how often one looks. */
+export const ORDER_ABANDONED_MS = 15_000;
+export const ORDER_SWEEP_MS = 5_000;
+/** Most orders one sweep takes on. */
+export const ORDER_SWEEP_BATCH = 50;
+/** Most reviews without a verdict on their badge that one look at a product asks about. */
+export const REVIEW_RECHECKS = 5;
+/** Products a visitor viewed within this time count as viewed together; most of them, in ms. */
+export const VIEWED_TOGETHER_MS = 3_600_000;
+export const VIEWED_TOGETHER = 10;
+/** How far back trending looks, and how long a visitor's views are kept, in ms. */
+export const TRENDING_MS = 7 * 24 * 3_600_000;
+export const VIEWS_KEPT_MS = 24 * 3_600_000;
+/** Longest list of recommendations. */
+export const RECOMMENDATIONS = 100;
+/** Most words of a search that count, and longest search in characters. */
+export const SEARCH_WORDS = 12;
+export const SEARCH_CHARACTERS = 200;
+/** Largest file of the front, in bytes: all are kept in memory. */
+export const FRONT_FILE_BYTES = 4 * 1024 * 1024;
+/** How long a token between services is good for, in ms. */
+export const SERVICE_TOKEN_MS = 60_000;

@@ -139,3 +139,9 @@ export function pageOf<T>(all: readonly T[], request: PageRequest): Page<T> {
   const start = (request.page - 1) * request.perPage;
   return page(all.slice(start, start + request.perPage), all.length, request);
 }
+
+/** The client's address as the ingress saw it (the last hop it added), else `direct`. */
+export function clientOf(c: Context): string {
+  const last = c.req.header("x-forwarded-for")?.split(",").at(-1)?.trim() ?? "";
+  return /^[\da-fA-F.:]{2,45}$/.test(last) ? last : "direct";
+}

@@ -16,7 +16,7 @@ export async function run(
   const env = (key: string) => Deno.env.get(key);
   const around: Surroundings = {
     name: env("APP") ?? name,
-    replica: env("REPLICA") ?? "",
+    replica: env("REPLICA_ID") ?? env("REPLICA") ?? "",
     node: env("NODE") ?? "",
     env,
     log: (line) => console.log(line),

@@ -1,6 +1,4 @@
-import type { Context } from "hono";
 import { type Database, row, rows } from "./database.ts";
-import { Problem, unauthorized, unavailable } from "./problem.ts";
 import type { Surroundings } from "./service.ts";
 
 /** Part of the schema of a service that signs something. */
@@ -42,41 +40,4 @@ async function derive(secret: string, purpose: string): Promise<Uint8Array<Array
     SECRET_BYTES * 8,
   );
   return new Uint8Array(bits);
-}
-
-/** The header by which one service shows another that it belongs to the market. */
-export const SERVICE_TOKEN_HEADER = "x-service-token";
-
-/**
- * Makes a check that lets only the market's own services through. Without `SERVICE_TOKEN` in the
- * environment it lets nobody through.
- */
-export function serviceTokenCheck(env: Surroundings["env"]): (c: Context) => void {
-  const expected = env("SERVICE_TOKEN");
-  return (c) => {
-    const sent = c.req.header(SERVICE_TOKEN_HEADER);
-    if (sent === undefined) {
-      throw unauthorized(SERVICE_TOKEN_HEADER, "this is for the market's own services only");
-    }
-    if (!expected) {
-      throw unavailable(SERVICE_TOKEN_HEADER, "SERVICE_TOKEN is not set here; nobody is let in");
-    }
-    if (!sameText(sent, expected)) {
-      throw new Problem(403, SERVICE_TOKEN_HEADER, "this is not the market's service token");
-    }
-  };
-}
-
-/** What a service sends along to prove itself. */
-export function serviceTokenHeaders(env: Surroundings["env"]): Record<string, string> {
-  return { [SERVICE_TOKEN_HEADER]: env("SERVICE_TOKEN") ?? "" };
-}
-
-/** Compares in a time that depends on the lengths only. */
-function sameText(a: string, b: string): boolean {
-  const left = new TextEncoder().encode(a);
-  const right = new TextEncoder().encode(b);
-  let difference = left.length ^ right.length;
-  for (let at = 0; at < right.length; at++) difference |= (left[at] ?? 0) ^ right[at]!;
-  return difference === 0;
 }

@@ -31,7 +31,8 @@ export interface Answer {
 export async function ask(
   service: Pick<Service, "fetch">,
   request: string,
-  given: { json?: unknown; raw?: BodyInit; session?: string; headers?: Record<string, string> } = {},
+  given: { json?: unknown; raw?: BodyInit; session?: string; headers?: Record<string, string> } =
+    {},
 ): Promise<Answer> {
   const [method = "GET", path = "/"] = request.split(" ");
   const headers = new Headers(given.headers);

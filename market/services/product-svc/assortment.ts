@@ -31,8 +31,12 @@ export const ASSORTMENT: readonly Category[] = [
     code: "ELE",
     brands: ["Norvane", "Kestrel Audio", "Lumenworks", "Ostara", "Brightwell", "Telluride Labs"],
     series: ["Aria", "Pulse", "Meridian", "Vanta", "Echo", "Halo", "Strata", "Orbit", "Nimbus"],
-    leads: ["made to keep up with long days without asking for attention", "one thing, done very well", "tuned by people who depend on it every day", "instead of three gadgets, one that lasts",
-],
+    leads: [
+      "made to keep up with long days without asking for attention",
+      "one thing, done very well",
+      "tuned by people who depend on it every day",
+      "instead of three gadgets, one that lasts",
+    ],
     subcategories: [
       {
         name: "Audio",
@@ -136,9 +140,23 @@ export const ASSORTMENT: readonly Category[] = [
     name: "Home & Kitchen",
     code: "HOM",
     brands: ["Hearth & Vale", "Copperline", "Maison Brune", "Oakhaven", "Ferrum", "Tilde"],
-    series: ["Alder", "Basalt", "Cove", "Provence", "Linden", "Harbor", "Sienna", "Juniper", "Nord"],
-    leads: ["made to be used daily and handed on later", "good-looking on the day it comes and ten years on", "drawn with one line too few rather than one too many", "built for real homes, with children, guests and spills",
-],
+    series: [
+      "Alder",
+      "Basalt",
+      "Cove",
+      "Provence",
+      "Linden",
+      "Harbor",
+      "Sienna",
+      "Juniper",
+      "Nord",
+    ],
+    leads: [
+      "made to be used daily and handed on later",
+      "good-looking on the day it comes and ten years on",
+      "drawn with one line too few rather than one too many",
+      "built for real homes, with children, guests and spills",
+    ],
     subcategories: [
       {
         name: "Cookware",
@@ -243,8 +261,12 @@ export const ASSORTMENT: readonly Category[] = [
     code: "FAS",
     brands: ["Arden & Co", "Marlowe", "Saltgrass", "Fjordline", "Petra Lune", "Weaver Street"],
     series: ["Camden", "Isla", "Porto", "Wren", "Highland", "Sable", "Riviera", "Bristol", "Ines"],
-    leads: ["made to be worn for years, not for a season", "designed to go with more of your wardrobe than you would think", "corrected forty times before it was finished", "worn-in from the first day",
-],
+    leads: [
+      "made to be worn for years, not for a season",
+      "designed to go with more of your wardrobe than you would think",
+      "corrected forty times before it was finished",
+      "worn-in from the first day",
+    ],
     subcategories: [
       {
         name: "Women",
@@ -348,9 +370,23 @@ export const ASSORTMENT: readonly Category[] = [
     name: "Sports & Outdoors",
     code: "SPO",
     brands: ["Ridgeback", "Polar North", "Cairn", "Velodrome", "Stillwater", "Summit Forge"],
-    series: ["Ascent", "Tundra", "Granite", "Drift", "Falcon", "Cascade", "Boreal", "Tempo", "Mesa"],
-    leads: ["tested for two winters before it was sold", "lighter than you fear and longer-lived than you hope", "made to get out of the way and let you move", "built for bad weather and long weekends",
-],
+    series: [
+      "Ascent",
+      "Tundra",
+      "Granite",
+      "Drift",
+      "Falcon",
+      "Cascade",
+      "Boreal",
+      "Tempo",
+      "Mesa",
+    ],
+    leads: [
+      "tested for two winters before it was sold",
+      "lighter than you fear and longer-lived than you hope",
+      "made to get out of the way and let you move",
+      "built for bad weather and long weekends",
+    ],
     subcategories: [
       {
         name: "Camping",
@@ -455,8 +491,12 @@ export const ASSORTMENT: readonly Category[] = [
     code: "BEA",
     brands: ["Solenne", "Wild Fennel", "Apothek 9", "Lune Botanics", "Clearwater", "Maren"],
     series: ["Dew", "Calm", "Bloom", "Pure", "Velvet", "Dawn", "Meadow", "Tide", "Amber"],
-    leads: ["all that the label says, and nothing else", "kind to skin that complains about everything", "for a routine of five quiet minutes", "made in small batches, with good taste",
-],
+    leads: [
+      "all that the label says, and nothing else",
+      "kind to skin that complains about everything",
+      "for a routine of five quiet minutes",
+      "made in small batches, with good taste",
+    ],
     subcategories: [
       {
         name: "Skin Care",
@@ -559,10 +599,30 @@ export const ASSORTMENT: readonly Category[] = [
     id: "books-stationery",
     name: "Books & Stationery",
     code: "BOO",
-    brands: ["Quillfeather", "Paper Mill Lane", "Inkwell", "Foxglove Press", "Atlas House", "Folio 8"],
-    series: ["Archive", "Marginalia", "Atelier", "Compass", "Almanac", "Northlight", "Vellum", "Prose"],
-    leads: ["for the desk, not for the drawer", "an invitation to sit down and start", "made with care for people who notice", "the gift that is never a duplicate",
-],
+    brands: [
+      "Quillfeather",
+      "Paper Mill Lane",
+      "Inkwell",
+      "Foxglove Press",
+      "Atlas House",
+      "Folio 8",
+    ],
+    series: [
+      "Archive",
+      "Marginalia",
+      "Atelier",
+      "Compass",
+      "Almanac",
+      "Northlight",
+      "Vellum",
+      "Prose",
+    ],
+    leads: [
+      "for the desk, not for the drawer",
+      "an invitation to sit down and start",
+      "made with care for people who notice",
+      "the gift that is never a duplicate",
+    ],
     subcategories: [
       {
         name: "Notebooks",
@@ -667,8 +727,12 @@ export const ASSORTMENT: readonly Category[] = [
     code: "TOY",
     brands: ["Little Orchard", "Tinkerbox", "Greenspan", "Marigold & Sons", "Pebble", "Rootwork"],
     series: ["Acorn", "Sprout", "Robin", "Clover", "Hazel", "Sunny", "Thistle", "Maple", "Poppy"],
-    leads: ["proof against siblings, dogs and weather", "made to be used outside, inside and upside down", "for those who use it now and those who inherit it", "the reason why the afternoon disappeared",
-],
+    leads: [
+      "proof against siblings, dogs and weather",
+      "made to be used outside, inside and upside down",
+      "for those who use it now and those who inherit it",
+      "the reason why the afternoon disappeared",
+    ],
     subcategories: [
       {
         name: "Wooden Toys",

@@ -61,7 +61,10 @@ Deno.test("GET /products counts brands beside the brand filter, not through it",
   const narrowed = await list("?category=electronics&brand=Norvane");
   const all = await list("?category=electronics");
   assertEquals(narrowed.brands, all.brands);
-  assertEquals(all.brands.reduce((sum: number, each: { count: number }) => sum + each.count, 0), 75);
+  assertEquals(
+    all.brands.reduce((sum: number, each: { count: number }) => sum + each.count, 0),
+    75,
+  );
 });
 
 Deno.test("every bad parameter is a 4xx that names its field", async () => {

@@ -1,0 +1,99 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { eachStore, placeEnv } from "./kit/testing_stores.ts";
+import { launch, manifestOf, type Running, type ServiceName, SERVICES } from "./launch.ts";
+
+// Each program over real sockets, with exactly the permissions of its manifest.
+
+const DEADLINE_MS = 10_000;
+
+/** Polls until `check` answers true, at most `DEADLINE_MS`. */
+async function until(what: string, check: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + DEADLINE_MS;
+  while (!await check()) {
+    if (Date.now() > deadline) throw new Error(`not within ${DEADLINE_MS} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+async function ready(running: Running): Promise<string> {
+  const url = await running.url();
+  await until(`${running.service} is ready`, async () => {
+    const response = await fetch(`${url}/health`);
+    const text = await response.text();
+    return response.ok && text === "ok";
+  });
+  return url;
+}
+
+async function stop(running: Running): Promise<number> {
+  try {
+    running.kill("SIGTERM");
+  } catch {
+    // It has ended by itself; its status says how.
+  }
+  return (await running.status).code;
+}
+
+eachStore(
+  "every program starts, answers and stops with its manifest's permissions",
+  async (place) => {
+    const urls: Record<string, string> = {};
+    const started: Running[] = [];
+    try {
+      for (const service of SERVICES) {
+        const env = { ...placeEnv(place), ...urls };
+        if (service === "product-svc" || service === "frontend-svc") delete env.DATA_DIR;
+        const running = launch(service, { host: "127.0.0.1", port: 0, replica: "r1", env });
+        started.push(running);
+        urls[`${service.replace("-svc", "").toUpperCase()}_URL`] = await ready(running);
+      }
+      for (const [name, url] of Object.entries(urls)) {
+        const metrics = await fetch(`${url}/metrics`);
+        assertMatch(await metrics.text(), /^# HELP http_request_duration_seconds/, name);
+        assertEquals(metrics.headers.get("x-replica"), "r1", name);
+      }
+    } finally {
+      const codes = await Promise.all(started.map(stop));
+      assertEquals(codes, started.map(() => 0));
+    }
+  },
+);
+
+Deno.test("a program may do nothing beyond its manifest's permissions", async () => {
+  const attempts: [ServiceName, string, string][] = [
+    ["product-svc", "read", 'Deno.readTextFileSync("/etc/passwd")'],
+    ["product-svc", "write", 'Deno.writeTextFileSync("/tmp/market-probe", "x")'],
+    ["product-svc", "net", 'await fetch("http://127.0.0.2:1")'],
+    ["product-svc", "env", 'Deno.env.get("SESSION_SECRET")'],
+    ["product-svc", "run", 'new Deno.Command("true").outputSync()'],
+    ["user-svc", "read", 'Deno.readTextFileSync("/etc/passwd")'],
+    ["user-svc", "write", 'Deno.writeTextFileSync("/tmp/market-probe", "x")'],
+    ["user-svc", "net", 'await fetch("http://192.0.2.1")'],
+    ["user-svc", "env", 'Deno.env.get("SERVICE_TOKEN")'],
+    ["order-svc", "run", 'new Deno.Command("true").outputSync()'],
+    ["frontend-svc", "read", 'Deno.readTextFileSync("deno.json")'],
+  ];
+  for (const [service, what, code] of attempts) {
+    const flags = manifestOf(service).args.join(" ").match(/--allow-\S+/g) ?? [];
+    assert(flags.length > 0);
+    const { success, stderr } = await runWith(flags.map(literal), code);
+    assert(!success, `${service} may ${what}`);
+    assertMatch(stderr, /NotCapable/, `${service}: ${what}`);
+  }
+});
+
+/** A flag with its placeholders filled in. */
+function literal(flag: string): string {
+  return flag.replace("${IP}", "127.0.0.1").replace("${PORT}", "8001")
+    .replace('"$DATA_DIR"', "/tmp/market-none");
+}
+
+async function runWith(flags: readonly string[], code: string) {
+  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-prompt", ...flags, `data:text/javascript,${encodeURIComponent(code)}`],
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+  }).output();
+  return { success, stderr: new TextDecoder().decode(stderr) };
+}

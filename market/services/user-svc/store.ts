@@ -1,0 +1,88 @@
+import { type Database, type Migrations, row, rows } from "../../kit/database.ts";
+import { SECRETS_TABLE } from "../../kit/secrets.ts";
+
+export const MIGRATIONS: Migrations = [[
+  `create table users (
+    id text primary key,
+    email text not null unique,
+    name text not null,
+    address text,
+    password_hash text not null,
+    created_at bigint not null
+  )`,
+  `create table attempts (who text not null, at bigint not null)`,
+  `create index attempts_by_who on attempts (who, at)`,
+  SECRETS_TABLE,
+]];
+
+export type UserRow = {
+  id: string;
+  /** Lower case. */
+  email: string;
+  name: string;
+  /** JSON, or null. */
+  address: string | null;
+  password_hash: string;
+  created_at: number;
+};
+
+/** Who has an account, and how often somebody tried to get into one. */
+export interface UserStore {
+  /** Adds a user; false when the email is taken. */
+  add(user: UserRow): Promise<boolean>;
+  byId(id: string): Promise<UserRow | undefined>;
+  byEmail(email: string): Promise<UserRow | undefined>;
+  /** Changes what a user may change; the user after it, undefined when there is none. */
+  update(id: string, name: string, address: string | null): Promise<UserRow | undefined>;
+  /** Records a try under each name and counts those since `since`, this one included. */
+  attempt(whos: readonly string[], now: number, since: number): Promise<number[]>;
+  /** Forgets the tries under a name. */
+  forgive(who: string): Promise<void>;
+}
+
+/** Creates the store on an open database. */
+export function createUserStore(database: Database): UserStore {
+  return {
+    async add(user) {
+      const added = await database.query(
+        `insert into users (id, email, name, address, password_hash, created_at)
+         values (?, ?, ?, ?, ?, ?) on conflict (email) do nothing returning id`,
+        user.id,
+        user.email,
+        user.name,
+        user.address,
+        user.password_hash,
+        user.created_at,
+      );
+      return added.length === 1;
+    },
+    byId: async (id) => (await database.query<UserRow>("select * from users where id = ?", id))[0],
+    byEmail: async (email) =>
+      (await database.query<UserRow>("select * from users where email = ?", email))[0],
+    update: async (id, name, address) =>
+      (await database.query<UserRow>(
+        "update users set name = ?, address = ? where id = ? returning *",
+        name,
+        address,
+        id,
+      ))[0],
+    attempt: (whos, now, since) =>
+      database.transaction(function* () {
+        const counts: number[] = [];
+        yield* rows("delete from attempts where at < ?", since);
+        for (const who of whos) {
+          yield* rows("insert into attempts (who, at) values (?, ?)", who, now);
+          const found = yield* row<{ n: number }>(
+            "select count(*) as n from attempts where who = ? and at >= ?",
+            who,
+            since,
+          );
+          counts.push(found!.n);
+        }
+        return counts;
+      }),
+    async forgive(who) {
+      await database.query("delete from attempts where who = ?", who);
+    },
+  };
+}
