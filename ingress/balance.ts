@@ -1,4 +1,5 @@
 import type { Endpoint } from "../core/mesh.ts";
+import { SLOW_START_MS } from "../core/limits.ts";
 import { Circuit } from "./circuit.ts";
 
 /** One replica that requests can be sent to. */
@@ -25,6 +26,7 @@ const WINDOW = 16;
 export class AppPool {
   readonly replicas: Replica[] = [];
   private turn = 0;
+  private warmUntilMs = -Infinity;
 
   constructor(readonly app: string) {}
 
@@ -39,9 +41,11 @@ export class AppPool {
     const { replicas } = this;
     const count = replicas.length;
     if (count === 0) return null;
+    const warmest = nowMs < this.warmUntilMs ? this.warmest(nowMs) : 0;
     let best: Replica | null = null;
-    let spare: Replica | null = null;
     let bestAt = 0;
+    let spare: Replica | null = null;
+    let spareAt = 0;
     const look = Math.min(count, WINDOW);
     for (let step = 0; step < look; step++) {
       let at = this.turn + step;
@@ -50,28 +54,33 @@ export class AppPool {
       if (!replica.circuit.allows(nowMs) || (except !== null && except.includes(replica))) {
         continue;
       }
-      if (best !== null && replica.outstanding >= best.outstanding) {
-        if (replica.credit < 1) this.earn(replica, nowMs);
-        continue;
+      const earned = warmest === 0 || earn(replica, replica.circuit.warmth(nowMs) / warmest);
+      if (earned && (best === null || replica.outstanding < best.outstanding)) {
+        best = replica;
+        bestAt = at;
+      } else if (spare === null || replica.outstanding < spare.outstanding) {
+        spare = replica;
+        spareAt = at;
       }
-      if (!this.earn(replica, nowMs)) {
-        if (spare === null || replica.outstanding < spare.outstanding) spare = replica;
-        continue;
-      }
-      best = replica;
-      bestAt = at;
     }
-    if (best === null) return spare ?? this.pickAnyway(nowMs, except);
+    if (best === null && spare !== null) {
+      best = spare;
+      bestAt = spareAt;
+    }
+    if (best === null) return this.pickAnyway(nowMs, except);
     this.turn = bestAt + 1 >= count ? 0 : bestAt + 1;
     if (best.credit >= 1) best.credit -= 1;
     return best;
   }
 
-  private earn(replica: Replica, nowMs: number): boolean {
-    const warmth = replica.circuit.warmth(nowMs);
-    if (warmth >= 1) return true;
-    replica.credit = Math.min(1.5, replica.credit + warmth);
-    return replica.credit >= 1;
+  /** The warmth of the warmest: replicas that all begin together share evenly. */
+  private warmest(nowMs: number): number {
+    let most = 0;
+    for (const replica of this.replicas) {
+      most = Math.max(most, replica.circuit.warmth(nowMs));
+      if (most === 1) break;
+    }
+    return most;
   }
 
   // Nobody in the window may: look at all, then take an ejected one rather than none.
@@ -99,6 +108,12 @@ export class AppPool {
 
   add(replica: Replica): void {
     this.replicas.push(replica);
+    this.warms(replica);
+  }
+
+  /** A replica has begun to warm up. */
+  warms(replica: Replica): void {
+    this.warmUntilMs = Math.max(this.warmUntilMs, replica.circuit.warmFromMs + SLOW_START_MS);
   }
 
   remove(replica: Replica): void {
@@ -108,4 +123,11 @@ export class AppPool {
     if (this.turn > at) this.turn--;
     if (this.turn >= this.replicas.length) this.turn = 0;
   }
+}
+
+// Its credit grows by its share each time somebody chooses; a whole one is a turn.
+function earn(replica: Replica, share: number): boolean {
+  if (share >= 1) return true;
+  replica.credit = Math.min(1.5, replica.credit + share);
+  return replica.credit >= 1;
 }

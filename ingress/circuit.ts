@@ -39,14 +39,15 @@ export class Circuit {
     if (this.open) this.trial = true;
   }
 
-  /** The request was answered. */
-  succeeded(nowMs: number): void {
+  /** The request was answered. Returns whether that closed it, so that it warms up now. */
+  succeeded(nowMs: number): boolean {
     this.failures = 0;
-    if (!this.open) return;
+    if (!this.open) return false;
     this.open = false;
     this.trial = false;
     this.openMs = EJECT_MIN_MS;
     this.warmFromMs = nowMs;
+    return true;
   }
 
   /** The request ended without saying anything about the replica. */

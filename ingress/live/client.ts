@@ -1,0 +1,748 @@
+import { GATHER_BYTES } from "../../core/limits.ts";
+import { ChunkedBody, LAST_CHUNK, writeSize } from "../chunked.ts";
+import { BAD, DONE, FIELD_INTS, ID, latin1, MORE, VALUE, VALUE_END } from "../field_block.ts";
+import { HOST, MAX_FORWARDS, REFERER, USER_AGENT } from "../fields.ts";
+import {
+  chunkedToClient,
+  type Origin,
+  REQUEST_HEAD_ROOM,
+  type RequestExtras,
+  RESPONSE_HEAD_ROOM,
+  type ResponseExtras,
+  writeRequestHead,
+  writeResponseHead,
+} from "../headers.ts";
+import {
+  BY_LENGTH,
+  CHUNKED,
+  HEAD,
+  NO_BODY,
+  OPTIONS,
+  RequestHead,
+  TRACE,
+  UNTIL_CLOSE,
+} from "../http1.ts";
+import { type Reply, replyBytes } from "../replies.ts";
+import { ascii } from "../field_block.ts";
+import { Exchange, type Front } from "./exchange.ts";
+import type { AccessRecord } from "./access_log.ts";
+import { type Proxy, REQUEST_ID_BYTES } from "./proxy.ts";
+import { closeQuietly, type Connection, type Upstream } from "./upstream.ts";
+import { tunnel } from "./tunnel.ts";
+import { type Admission, admit } from "./admission.ts";
+
+// A head is awaited or partly there.
+const HEAD_STATE = 0;
+// A short body is gathered before a replica is chosen.
+const GATHER = 1;
+// A body is passed on as it comes.
+const STREAM = 2;
+// The whole request is here; the response is awaited or on its way.
+const WAIT = 3;
+// Our last word is said; what still comes is thrown away so that the word arrives.
+const LINGER = 4;
+const TUNNEL = 5;
+const CLOSED = 6;
+
+const FIRST_READ_BYTES = 2_048;
+const LINGER_MS = 1_000;
+const NOTHING: Uint8Array = new Uint8Array(0);
+const CRLF = ascii("\r\n");
+
+/** Who keeps the list of clients. */
+export interface ClientList {
+  clientClosed(client: Http1Client): void;
+}
+
+/** One HTTP/1 connection of a client, from its first byte to its last. */
+export class Http1Client implements Front {
+  private state = HEAD_STATE;
+  private readonly head = new RequestHead();
+  private readonly exchange: Exchange;
+  private bytes: Uint8Array<ArrayBuffer> = new Uint8Array(FIRST_READ_BYTES);
+  private start = 0;
+  private end = 0;
+  private reading = false;
+  private ended = false;
+  private deadlineMs: number;
+
+  private request: Uint8Array<ArrayBuffer> | null = null;
+  private requestEnd = 0;
+  private admission: Admission | null = null;
+  private bodyLeft = 0;
+  private chunked: ChunkedBody | null = null;
+  private requestDone = false;
+  private keepAlive = true;
+  private startMs = 0;
+
+  private out: Uint8Array<ArrayBuffer> | null = null;
+  private outEnd = 0;
+  private sending: Uint8Array<ArrayBuffer> | null = null;
+  private sendAt = 0;
+  private sendEnd = 0;
+  private writeByMs = Infinity;
+  private held = false;
+  private responseDone = false;
+  private frame = false;
+  private bytesOut = 0;
+  private remembered: Remembered | null = null;
+
+  private readonly requestId = new Uint8Array(REQUEST_ID_BYTES);
+  private readonly requestExtras: Mutable<RequestExtras>;
+  private readonly responseExtras: Mutable<ResponseExtras>;
+
+  constructor(
+    private readonly connection: Connection,
+    private readonly proxy: Proxy,
+    private readonly list: ClientList,
+    private readonly origin: Origin,
+    readonly peer: string,
+    /** Fields for each response: Strict-Transport-Security. */
+    private readonly lines: Uint8Array,
+  ) {
+    this.exchange = new Exchange(proxy, this);
+    this.deadlineMs = proxy.now() + proxy.timeouts.headMs;
+    this.requestExtras = {
+      origin,
+      target: null,
+      strip: 0,
+      defaultHost: NOTHING,
+      requestId: this.requestId,
+      random: proxy.nextRandom,
+      ownId: true,
+    };
+    this.responseExtras = {
+      clientMinor: 1,
+      keepAlive: true,
+      dateLine: NOTHING,
+      requestId: this.requestId,
+      lines,
+    };
+    this.head.restart(0);
+  }
+
+  /** Begins to serve. */
+  begin(): void {
+    this.read();
+  }
+
+  /** No request is under way. */
+  get resting(): boolean {
+    return this.state === HEAD_STATE && this.head.untouched && this.sending === null;
+  }
+
+  // ---- Reading ----------------------------------------------------------------------------------
+
+  private read(): void {
+    if (this.reading || this.ended || this.state === CLOSED) return;
+    if (this.end === this.bytes.length) return;
+    this.reading = true;
+    const room = this.end === 0 ? this.bytes : this.bytes.subarray(this.end);
+    this.connection.read(room).then(this.onRead, this.onReadError);
+  }
+
+  private readonly onRead = (count: number | null) => {
+    this.reading = false;
+    if (this.state === CLOSED) return;
+    if (count === null) return this.onEnd();
+    this.end += count;
+    switch (this.state) {
+      case HEAD_STATE:
+        return this.advance();
+      case GATHER:
+        return this.gather();
+      case STREAM:
+        return this.streamOn();
+      case LINGER:
+        this.end = 0;
+        return this.read();
+      default:
+        // Bytes of a next request: they wait.
+        return;
+    }
+  };
+
+  private readonly onReadError = () => {
+    this.reading = false;
+    if (this.state !== CLOSED && this.state !== TUNNEL) this.destroy();
+  };
+
+  // The client sends no more. It may still want the answer to what it has sent whole.
+  private onEnd(): void {
+    this.ended = true;
+    if (this.state === WAIT) {
+      this.keepAlive = false;
+      return;
+    }
+    if (this.state === TUNNEL) return;
+    this.destroy();
+  }
+
+  private advance(): void {
+    const { head, proxy } = this;
+    const progress = head.parse(this.bytes, this.end);
+    if (progress === MORE) {
+      if (this.startMs === 0 && this.end > this.start) {
+        this.startMs = proxy.now();
+        this.deadlineMs = this.startMs + proxy.timeouts.headMs;
+      }
+      if (this.end === this.bytes.length) this.makeRoom();
+      return this.read();
+    }
+    this.startMs = proxy.now();
+    this.bytesOut = 0;
+    proxy.writeRequestId(this.requestId);
+    if (proxy.accessLog !== null) this.remember(progress === DONE);
+    if (progress === BAD) {
+      this.requestDone = false;
+      return this.answer({ status: head.status, text: head.reason });
+    }
+    this.start = head.at;
+    this.deadlineMs = Infinity;
+    this.accept();
+  }
+
+  // The buffer is full within a head: move it to the front, or to a larger one.
+  private makeRoom(): void {
+    const { head } = this;
+    const from = head.start;
+    const used = this.end - from;
+    if (from === 0) {
+      const larger = this.proxy.buffers.take(this.proxy.buffers.blockBytes);
+      larger.set(this.bytes.subarray(0, used));
+      this.bytes = larger;
+    } else this.bytes.copyWithin(0, from, this.end);
+    this.start = 0;
+    this.end = used;
+    head.restart(0);
+    head.parse(this.bytes, this.end);
+  }
+
+  // ---- The request ------------------------------------------------------------------------------
+
+  private accept(): void {
+    const { head, proxy, bytes } = this;
+    this.responseDone = false;
+    this.requestDone = head.framing === NO_BODY;
+    this.keepAlive = head.keepAlive && !proxy.draining;
+    this.responseExtras.clientMinor = head.minor;
+    this.requestExtras.ownId = true;
+    if (head.method === TRACE) {
+      return this.answer({ status: 405, text: "TRACE is not served", allow: ALLOWED });
+    }
+    if (head.method === OPTIONS && (head.asterisk || this.mayNotForward())) {
+      return this.answer({ status: 204, allow: ALLOWED });
+    }
+    const admission = admit(proxy, bytes, head, this.origin, this.peer);
+    if ("status" in admission) return this.answer(admission);
+    this.admission = admission;
+    const { requestExtras } = this;
+    requestExtras.strip = admission.match.strip;
+    requestExtras.target = admission.match.target;
+    requestExtras.defaultHost = head.hostStart < 0
+      ? ascii(admission.match.destination.route.app)
+      : NOTHING;
+    const inline = head.framing === BY_LENGTH ? Math.min(head.length, GATHER_BYTES) : 0;
+    const room = head.at - head.start + REQUEST_HEAD_ROOM + inline +
+      (head.framing === CHUNKED ? this.end - this.start + 64 : 0);
+    const request = proxy.buffers.take(room);
+    this.request = request;
+    this.requestEnd = writeRequestHead(request, 0, bytes, head, requestExtras);
+    this.acceptBody();
+  }
+
+  private mayNotForward(): boolean {
+    const { head } = this;
+    for (let base = 0; base < head.fieldCount * FIELD_INTS; base += FIELD_INTS) {
+      if (head.fields[base + ID] !== MAX_FORWARDS) continue;
+      return /^0+$/.test(
+        latin1(this.bytes, head.fields[base + VALUE]!, head.fields[base + VALUE_END]!),
+      );
+    }
+    return false;
+  }
+
+  private acceptBody(): void {
+    const { head } = this;
+    switch (head.framing) {
+      case NO_BODY:
+        return this.forward(true);
+      case BY_LENGTH:
+        this.bodyLeft = head.length;
+        if (head.expects || head.length > GATHER_BYTES) return this.forwardFirstPart();
+        break;
+      case CHUNKED:
+        this.chunked ??= new ChunkedBody();
+        this.chunked.restart(false);
+        if (head.expects && this.start === this.end) return this.forward(false);
+        break;
+    }
+    this.state = GATHER;
+    this.deadlineMs = this.startMs + this.proxy.timeouts.bodyMs;
+    this.gather();
+  }
+
+  /** Gathers a short body, or the first part of a chunked one, behind the head. */
+  private gather(): void {
+    if (this.head.framing === CHUNKED) return this.gatherChunks();
+    this.takeInto(this.request!);
+    if (this.bodyLeft === 0) return this.forward(true);
+    if (this.start === this.end) this.roomForBody();
+    this.read();
+  }
+
+  private gatherChunks(): void {
+    const chunked = this.chunked!;
+    const progress = this.feedChunks();
+    if (progress === BAD) return;
+    if (progress === DONE) return this.forward(true);
+    // With content at hand the rest is passed on as it comes; the end alone is worth waiting for.
+    if (chunked.contentBytes > 0 && !chunked.inTrailers) return this.forward(false);
+    this.roomForBody();
+    this.read();
+  }
+
+  /** Moves what is here of the body behind the request. */
+  private takeInto(request: Uint8Array): void {
+    const take = Math.min(this.bodyLeft, this.end - this.start);
+    request.set(this.bytes.subarray(this.start, this.start + take), this.requestEnd);
+    this.requestEnd += take;
+    this.start += take;
+    this.bodyLeft -= take;
+  }
+
+  /** Moves what is here of a chunked body behind the request, made canonical. */
+  private feedChunks(): number {
+    const chunked = this.chunked!;
+    const { bytes } = this;
+    const from = this.start;
+    const progress = chunked.feed(bytes, from, this.end);
+    if (progress === BAD) {
+      this.badBody(chunked.reason);
+      return BAD;
+    }
+    const tail = progress === DONE ? chunked.tail : NOTHING;
+    this.roomInRequest(chunked.leadLength + chunked.outEnd - from + tail.length);
+    const request = this.request!;
+    request.set(chunked.lead.subarray(0, chunked.leadLength), this.requestEnd);
+    this.requestEnd += chunked.leadLength;
+    request.set(bytes.subarray(from, chunked.outEnd), this.requestEnd);
+    this.requestEnd += chunked.outEnd - from;
+    request.set(tail, this.requestEnd);
+    this.requestEnd += tail.length;
+    this.start = chunked.at;
+    return progress;
+  }
+
+  private badBody(reason: string): void {
+    this.exchange.abandon();
+    this.requestDone = false;
+    if (this.responseBegun) return this.destroy();
+    this.answer({ status: 400, text: reason });
+  }
+
+  private roomInRequest(bytes: number): void {
+    const request = this.request!;
+    if (request.length - this.requestEnd >= bytes) return;
+    const larger = this.proxy.buffers.take(this.requestEnd + bytes);
+    larger.set(request.subarray(0, this.requestEnd));
+    this.request = larger;
+  }
+
+  /** All input has been taken: read into a block, because a body is likely longer than a head. */
+  private roomForBody(): void {
+    if (this.start < this.end) return;
+    this.start = this.end = 0;
+    const { buffers } = this.proxy;
+    if (this.bytes.length < buffers.blockBytes) this.bytes = buffers.take(buffers.blockBytes);
+  }
+
+  private forwardFirstPart(): void {
+    const room = this.request!.length - this.requestEnd;
+    const take = Math.min(this.bodyLeft, this.end - this.start, room);
+    this.request!.set(this.bytes.subarray(this.start, this.start + take), this.requestEnd);
+    this.requestEnd += take;
+    this.start += take;
+    this.bodyLeft -= take;
+    this.forward(this.bodyLeft === 0);
+  }
+
+  private forward(complete: boolean): void {
+    const { head, admission } = this;
+    const request = this.request!;
+    this.request = null;
+    this.requestDone = complete;
+    this.state = complete ? WAIT : STREAM;
+    this.deadlineMs = Infinity;
+    const { destination } = admission!.match;
+    this.exchange.begin(
+      {
+        destination,
+        method: head.method,
+        toHead: head.method === HEAD,
+        upgrade: head.upgrade,
+        preferred: admission!.preferred,
+      },
+      request,
+      this.requestEnd,
+      complete,
+      this.startMs,
+    );
+    // Notice a client that goes away, and have the next request at hand. Not before an upgrade:
+    // then the tunnel reads.
+    if (complete && !head.upgrade && this.state === WAIT) this.readAhead();
+  }
+
+  private readAhead(): void {
+    if (this.reading || this.ended) return;
+    if (this.start === this.end) this.start = this.end = 0;
+    if (this.end < this.bytes.length) this.read();
+  }
+
+  requestTaken(): void {
+    if (this.state !== STREAM) return;
+    this.streamOn();
+  }
+
+  /** Passes on what has come of the body, or reads more; one piece at a time. */
+  private streamOn(): void {
+    if (!this.exchange.active) return;
+    if (this.start === this.end) {
+      this.roomForBody();
+      this.start = this.end = 0;
+      return this.read();
+    }
+    if (this.head.framing === CHUNKED) return this.streamChunks();
+    const from = this.start;
+    const take = Math.min(this.bodyLeft, this.end - from);
+    this.start += take;
+    this.bodyLeft -= take;
+    this.streamOut(this.bytes, from, from + take, this.bodyLeft === 0);
+  }
+
+  private streamChunks(): void {
+    this.request = this.proxy.buffers.take(this.end - this.start + 128);
+    this.requestEnd = 0;
+    const progress = this.feedChunks();
+    if (progress === BAD) return;
+    const piece = this.request!;
+    this.request = null;
+    if (this.requestEnd === 0) {
+      this.proxy.buffers.give(piece);
+      return this.streamOn();
+    }
+    this.streamOut(piece, 0, this.requestEnd, progress === DONE);
+  }
+
+  private streamOut(bytes: Uint8Array, from: number, to: number, last: boolean): void {
+    if (last) {
+      this.requestDone = true;
+      this.state = WAIT;
+    }
+    this.exchange.stream(bytes, from, to, last);
+    // What follows the body is not written to while it is sent: reading on waits for the response.
+  }
+
+  // ---- The response -----------------------------------------------------------------------------
+
+  private get responseBegun(): boolean {
+    return this.exchange.answering || this.bytesOut > 0 || this.outEnd > 0;
+  }
+
+  private room(bytes: number): Uint8Array {
+    const { buffers } = this.proxy;
+    if (this.out === null) {
+      this.out = buffers.take(bytes);
+      this.outEnd = 0;
+    } else if (this.out.length - this.outEnd < bytes) {
+      const larger = buffers.take(this.outEnd + bytes + 4096);
+      larger.set(this.out.subarray(0, this.outEnd));
+      buffers.give(this.out);
+      this.out = larger;
+    }
+    return this.out;
+  }
+
+  responseHead(upstream: Upstream): void {
+    const { head } = upstream;
+    const extras = this.responseExtras;
+    const minor = extras.clientMinor;
+    if (head.interim) {
+      if (minor === 0) return;
+    } else {
+      if (!this.requestDone) this.keepAlive = false;
+      const chunked = chunkedToClient(head, minor);
+      this.frame = chunked && head.framing === UNTIL_CLOSE;
+      if (!chunked && (head.framing === CHUNKED || head.framing === UNTIL_CLOSE)) {
+        upstream.bare = true;
+        this.keepAlive = false;
+      }
+      if (this.proxy.draining) this.keepAlive = false;
+      extras.requestId = this.requestExtras.ownId ? this.requestId : NOTHING;
+      extras.lines = this.admission?.lines ?? this.lines;
+      extras.dateLine = this.proxy.dateLine;
+    }
+    extras.keepAlive = this.keepAlive;
+    // Room for what this read brings, so that head and content leave in one write.
+    const out = this.room(upstream.bytes.length + RESPONSE_HEAD_ROOM + extras.lines.length);
+    this.outEnd = writeResponseHead(out, this.outEnd, upstream.bytes, head, extras);
+  }
+
+  responseBody(bytes: Uint8Array, from: number, to: number): void {
+    const out = this.room(to - from + 24);
+    let at = this.outEnd;
+    if (this.frame) at = writeSize(out, at, to - from);
+    if (to - from < 48) { for (let index = from; index < to; index++) out[at++] = bytes[index]!; }
+    else {
+      out.set(bytes.subarray(from, to), at);
+      at += to - from;
+    }
+    if (this.frame) {
+      out.set(CRLF, at);
+      at += 2;
+    }
+    this.outEnd = at;
+  }
+
+  responseEnd(tail: Uint8Array): void {
+    const last = this.frame ? LAST_CHUNK : tail;
+    if (last.length > 0) {
+      this.room(last.length).set(last, this.outEnd);
+      this.outEnd += last.length;
+    }
+    this.responseDone = true;
+  }
+
+  responseFlush(): boolean {
+    if (this.outEnd === 0) {
+      if (this.responseDone) this.afterWrite();
+      return true;
+    }
+    if (this.sending !== null) {
+      this.held = true;
+      return false;
+    }
+    this.flush();
+    return true;
+  }
+
+  private flush(): void {
+    this.sending = this.out;
+    this.sendAt = 0;
+    this.sendEnd = this.outEnd;
+    this.out = null;
+    this.outEnd = 0;
+    this.bytesOut += this.sendEnd;
+    this.writeByMs = this.proxy.nowMs + this.proxy.timeouts.bodyMs;
+    this.write();
+  }
+
+  private write(): void {
+    this.connection.write(this.sending!.subarray(this.sendAt, this.sendEnd))
+      .then(this.onWritten, this.onWriteError);
+  }
+
+  private readonly onWritten = (count: number) => {
+    if (this.state === CLOSED) return;
+    this.sendAt += count;
+    if (this.sendAt < this.sendEnd) {
+      this.writeByMs = this.proxy.now() + this.proxy.timeouts.bodyMs;
+      return this.write();
+    }
+    this.proxy.buffers.give(this.sending!);
+    this.sending = null;
+    this.writeByMs = Infinity;
+    if (this.outEnd > 0) this.flush();
+    if (this.held) {
+      this.held = false;
+      this.exchange.resume();
+    }
+    if (this.sending === null && this.responseDone) this.afterWrite();
+  };
+
+  private readonly onWriteError = () => {
+    this.sending = null;
+    if (this.state !== CLOSED) this.destroy();
+  };
+
+  private afterWrite(): void {
+    if (this.sending !== null || this.state === CLOSED || this.state === LINGER) return;
+    this.log();
+    if (!this.requestDone || !this.keepAlive || this.ended) return this.linger();
+    this.next();
+  }
+
+  private next(): void {
+    const { proxy } = this;
+    this.state = HEAD_STATE;
+    this.responseDone = false;
+    this.admission = null;
+    this.startMs = 0;
+    if (proxy.draining) return this.linger();
+    this.deadlineMs = proxy.nowMs + proxy.timeouts.idleMs;
+    if (this.start < this.end) {
+      this.head.restart(this.start);
+      return this.advance();
+    }
+    if (!this.reading) {
+      this.start = this.end = 0;
+      // An idle connection keeps a small buffer only.
+      if (this.bytes.length > FIRST_READ_BYTES) {
+        proxy.buffers.give(this.bytes);
+        this.bytes = new Uint8Array(FIRST_READ_BYTES);
+      }
+    }
+    this.head.restart(this.start);
+    this.read();
+  }
+
+  // ---- Answers of our own, and ends ---------------------------------------------------------------
+
+  refuse(status: number, reason: string, retryAfterS: number): void {
+    if (this.state === CLOSED) return;
+    if (this.bytesOut > 0 && this.exchange.answering) return this.destroy();
+    this.answer({ status, text: reason, retryAfterS });
+  }
+
+  private answer(reply: Reply): void {
+    const { proxy } = this;
+    const { clientMinor } = this.responseExtras;
+    proxy.metrics.answered(reply.status);
+    if (this.admission === null) this.exchange.attempts = 0;
+    if (!this.requestDone || reply.status === 400) this.keepAlive = false;
+    const lines = latin1(proxy.dateLine, 0, proxy.dateLine.length) +
+      latin1(this.lines, 0, this.lines.length) +
+      `X-Request-Id: ${latin1(this.requestId, 0, REQUEST_ID_BYTES)}\r\n`;
+    const bytes = replyBytes(reply, {
+      toHead: this.head.method === HEAD,
+      keepAlive: this.keepAlive,
+      clientMinor,
+      lines,
+    });
+    this.state = WAIT;
+    this.exchange.status = reply.status;
+    const out = this.room(bytes.length);
+    out.set(bytes, this.outEnd);
+    this.outEnd += bytes.length;
+    this.responseDone = true;
+    if (this.sending === null) this.flush();
+    // Notice pipelined requests and the end, as after any whole request.
+    if (this.requestDone && this.keepAlive) this.readAhead();
+  }
+
+  abort(): void {
+    this.log();
+    this.destroy();
+  }
+
+  switched(upstream: Upstream): void {
+    // A replica that switches before it has the whole request has lost its way.
+    if (!this.requestDone || this.reading) return this.destroy();
+    const extras = this.responseExtras;
+    extras.keepAlive = true;
+    const out = this.room(upstream.bytes.length + RESPONSE_HEAD_ROOM);
+    this.outEnd = writeResponseHead(out, this.outEnd, upstream.bytes, upstream.head, extras);
+    this.state = TUNNEL;
+    this.deadlineMs = Infinity;
+    const first = this.out!.slice(0, this.outEnd);
+    this.out = null;
+    this.outEnd = 0;
+    const early = this.bytes.slice(this.start, this.end);
+    tunnel(this.connection, first, early, upstream).then((bytesOut) => {
+      this.bytesOut += bytesOut;
+      this.exchange.tunnelEnded();
+      this.log();
+      this.destroy();
+    });
+  }
+
+  /** Says goodbye so that our last bytes are not lost: ends our side, reads theirs for a while. */
+  private linger(): void {
+    if (this.ended) return this.destroy();
+    this.state = LINGER;
+    this.deadlineMs = this.proxy.nowMs + LINGER_MS;
+    this.connection.closeWrite().then(() => {
+      if (this.state !== LINGER || this.reading) return;
+      this.end = 0;
+      this.read();
+    }, () => this.destroy());
+  }
+
+  /** Closes at once. */
+  destroy(): void {
+    if (this.state === CLOSED) return;
+    this.state = CLOSED;
+    this.exchange.abandon();
+    closeQuietly(this.connection);
+    this.list.clientClosed(this);
+  }
+
+  /** Called several times a second: ends what takes too long. */
+  check(nowMs: number): void {
+    if (nowMs > this.writeByMs) return this.destroy();
+    if (nowMs > this.exchange.deadlineMs) {
+      // While the client does not take what it was sent the replica waits for it, not we for it.
+      if (this.sending === null) return this.exchange.timeOut();
+    }
+    if (nowMs <= this.deadlineMs) return;
+    this.deadlineMs = Infinity;
+    if (this.state === LINGER || (this.state === HEAD_STATE && this.head.untouched)) {
+      return this.destroy();
+    }
+    if (this.state === HEAD_STATE || this.state === GATHER) {
+      this.requestDone = false;
+      this.answer({ status: 408, text: "the request did not come in time" });
+    }
+  }
+
+  /** The ingress is stopping: end as soon as nothing is under way. */
+  drain(): void {
+    if (this.resting) this.linger();
+  }
+
+  // The buffer is read over before the response ends, so what the log wants is kept here.
+  private remember(parsed: boolean): void {
+    const { head, bytes } = this;
+    const field = (id: number) => parsed ? this.fieldText(id) : "";
+    this.remembered = {
+      method: parsed ? latin1(bytes, head.start, head.methodEnd) : "",
+      target: parsed ? latin1(bytes, head.targetStart, head.targetEnd) : "",
+      referer: field(REFERER),
+      userAgent: field(USER_AGENT),
+      host: field(HOST),
+    };
+  }
+
+  private log(): void {
+    const { exchange, remembered } = this;
+    const { accessLog } = this.proxy;
+    if (accessLog === null || remembered === null) return;
+    this.remembered = null;
+    accessLog.add({
+      client: this.admission?.client ?? this.peer,
+      ...remembered,
+      minor: this.head.minor,
+      status: exchange.status,
+      bytesOut: this.bytesOut,
+      elapsedMs: Math.round((this.proxy.nowMs - this.startMs) * 1000) / 1000,
+      requestId: latin1(this.requestId, 0, REQUEST_ID_BYTES),
+      app: this.admission?.match.destination.route.app ?? "",
+      replica: exchange.attempts > 0 ? exchange.stat!.replica : "",
+      attempts: exchange.attempts,
+    }, Date.now());
+  }
+
+  private fieldText(id: number): string {
+    const { head, bytes } = this;
+    for (let base = 0; base < head.fieldCount * FIELD_INTS; base += FIELD_INTS) {
+      if (head.fields[base + ID] !== id) continue;
+      return latin1(bytes, head.fields[base + VALUE]!, head.fields[base + VALUE_END]!);
+    }
+    return "";
+  }
+}
+
+type Remembered = Pick<AccessRecord, "method" | "target" | "referer" | "userAgent" | "host">;
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+const ALLOWED = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";

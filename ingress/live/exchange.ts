@@ -1,0 +1,357 @@
+import { ATTEMPTS } from "../../core/limits.ts";
+import type { Replica } from "../balance.ts";
+import { isIdempotent } from "../http1.ts";
+import type { Destination } from "../route.ts";
+import type { Proxy } from "./proxy.ts";
+import { type Upstream, type UpstreamFault, type UpstreamOwner, UpstreamPool } from "./upstream.ts";
+import type { Stat } from "./metrics.ts";
+
+/** Where a request came from: gets the response, or the reason why there is none. */
+export interface Front {
+  /** An interim or final head stands parsed in `upstream.head`, its bytes in `upstream.bytes`. */
+  responseHead(upstream: Upstream): void;
+  responseBody(bytes: Uint8Array, from: number, to: number): void;
+  responseEnd(tail: Uint8Array): void;
+  /** Send what was handed over. Returns whether more may come now; else calls `resume` later. */
+  responseFlush(): boolean;
+  /** The replica has taken what was given to `begin` or `stream`. */
+  requestTaken(): void;
+  /** No response has begun and none will come: answer with this. */
+  refuse(status: number, reason: string, retryAfterS: number): void;
+  /** A response has begun and cannot be ended: break off so that nobody takes it for whole. */
+  abort(): void;
+  /** Both sides have switched protocols. */
+  switched(upstream: Upstream): void;
+}
+
+const RESTING = 0;
+const DIALING = 1;
+const WAITING = 2;
+const ANSWERING = 3;
+
+/** What is asked of a replica. */
+export interface Asked {
+  readonly destination: Destination;
+  readonly method: number;
+  readonly toHead: boolean;
+  readonly upgrade: boolean;
+  /** Replica that the client's cookie asks for. */
+  readonly preferred: Replica | null;
+}
+
+/**
+ * One request on its way through: chooses a replica, sends, tries again where that is safe, hands
+ * the response to its `Front`. Used again for each request of a client.
+ *
+ * Tried again: anything of which not a byte was sent (a refused connection); an idempotent request
+ * that is here whole, of whose response nothing has come, once after a reset, and without counting
+ * when a kept-alive connection had been closed by the replica meanwhile.
+ */
+export class Exchange implements UpstreamOwner {
+  state = RESTING;
+  replica: Replica | null = null;
+  stat: Stat | null = null;
+  attempts = 0;
+  startMs = 0;
+  /** When to give up waiting, monotonic ms. */
+  deadlineMs = Infinity;
+  /** Status of the response that has begun. */
+  status = 0;
+
+  private asked!: Asked;
+  private upstream: Upstream | null = null;
+  private request: Uint8Array<ArrayBuffer> | null = null;
+  private requestEnd = 0;
+  private complete = false;
+  private streamed = false;
+  private tried: Replica[] | null = null;
+  private resets = 0;
+  private dialId = 0;
+
+  constructor(private readonly proxy: Proxy, private readonly front: Front) {}
+
+  get active(): boolean {
+    return this.state !== RESTING;
+  }
+
+  /** The replica's response has begun. */
+  get answering(): boolean {
+    return this.state === ANSWERING;
+  }
+
+  /**
+   * Sends a request.
+   *
+   * @param request a block of `proxy.buffers`, from now on the exchange's
+   * @param complete whether `request` is all of it; else `stream` follows
+   */
+  begin(
+    asked: Asked,
+    request: Uint8Array<ArrayBuffer>,
+    requestEnd: number,
+    complete: boolean,
+    startMs: number,
+  ): void {
+    this.asked = asked;
+    this.request = request;
+    this.requestEnd = requestEnd;
+    this.complete = complete;
+    this.streamed = false;
+    this.tried = null;
+    this.attempts = this.resets = 0;
+    this.startMs = startMs;
+    this.status = 0;
+    this.proxy.retries.earn();
+    this.attempt(startMs, asked.preferred, false);
+  }
+
+  private attempt(nowMs: number, preferred: Replica | null, fresh: boolean): void {
+    const { asked, proxy } = this;
+    const { pool } = asked.destination;
+    const replica = preferred ?? pool.pick(nowMs, this.tried);
+    if (replica === null) {
+      return this.refuse(503, `no replica of ${pool.app} is ready`, 1);
+    }
+    this.attempts++;
+    this.replica = replica;
+    this.stat = proxy.metrics.statOf(asked.destination, replica);
+    replica.outstanding++;
+    replica.circuit.began();
+    const connections = UpstreamPool.of(replica);
+    const upstream = fresh
+      ? null
+      : connections.take(nowMs, isIdempotent(asked.method) ? Infinity : 1_000);
+    if (upstream !== null) return this.start(upstream, nowMs);
+    this.state = DIALING;
+    this.deadlineMs = nowMs + proxy.timeouts.connectMs;
+    const id = ++this.dialId;
+    connections.dial().then(
+      (dialed) => {
+        if (id !== this.dialId) return connections.release(dialed, proxy.now());
+        this.start(dialed, proxy.now());
+      },
+      () => {
+        if (id === this.dialId) this.unreachable("refused the connection", 502);
+      },
+    );
+  }
+
+  private start(upstream: Upstream, nowMs: number): void {
+    const { asked, proxy } = this;
+    this.dialId++;
+    this.upstream = upstream;
+    this.state = WAITING;
+    this.deadlineMs = this.complete ? this.firstByteBy(nowMs) : nowMs + proxy.timeouts.bodyMs;
+    upstream.begin(this, asked.toHead, asked.upgrade);
+    upstream.send(this.request!, 0, this.requestEnd);
+  }
+
+  private firstByteBy(nowMs: number): number {
+    const { timeoutMs } = this.asked.destination.route;
+    return nowMs + (timeoutMs || this.proxy.timeouts.firstByteMs);
+  }
+
+  /** Sends a further piece of the body, after `requestTaken`. */
+  stream(bytes: Uint8Array, from: number, to: number, last: boolean): void {
+    this.streamed = true;
+    this.upstream!.send(bytes, from, to);
+    if (last) this.bodyEnded();
+  }
+
+  /** All of the body has been given. */
+  bodyEnded(): void {
+    this.complete = true;
+    if (this.state === WAITING) this.deadlineMs = this.firstByteBy(this.proxy.now());
+  }
+
+  /** The client takes more. */
+  resume(): void {
+    this.upstream?.resume();
+  }
+
+  /** Whether `upgrade` was asked for. */
+  get upgrading(): boolean {
+    return this.asked.upgrade;
+  }
+
+  upstreamHead(upstream: Upstream): void {
+    const { head } = upstream;
+    const { proxy } = this;
+    if (head.code === 101) return this.switch(upstream);
+    if (head.interim) {
+      this.deadlineMs = this.complete ? this.firstByteBy(proxy.now()) : this.deadlineMs;
+      return this.front.responseHead(upstream);
+    }
+    this.state = ANSWERING;
+    this.status = head.code;
+    this.front.responseHead(upstream);
+    this.deadlineMs = proxy.nowMs + proxy.timeouts.bodyMs;
+  }
+
+  private switch(upstream: Upstream): void {
+    this.state = ANSWERING;
+    this.status = 101;
+    this.deadlineMs = Infinity;
+    const replica = this.replica!;
+    if (replica.circuit.succeeded(this.proxy.now())) this.warm(replica);
+    this.front.switched(upstream);
+  }
+
+  upstreamBody(_upstream: Upstream, bytes: Uint8Array, from: number, to: number): void {
+    this.front.responseBody(bytes, from, to);
+  }
+
+  upstreamEnd(upstream: Upstream, tail: Uint8Array): void {
+    const nowMs = this.proxy.now();
+    const replica = this.replica!;
+    this.front.responseEnd(tail);
+    if (replica.circuit.succeeded(nowMs)) this.warm(replica);
+    const reusable = this.complete && upstream.reusable;
+    this.upstream = null;
+    if (reusable) {
+      (replica.attached as UpstreamPool).release(upstream, nowMs);
+      this.returnRequest();
+    } else {
+      if (!upstream.writing) this.returnRequest();
+      upstream.close();
+    }
+    this.finish();
+  }
+
+  private warm(replica: Replica): void {
+    this.asked.destination.pool.warms(replica);
+  }
+
+  upstreamFlush(upstream: Upstream): void {
+    if (this.state === ANSWERING) {
+      this.deadlineMs = this.proxy.nowMs + this.proxy.timeouts.bodyMs;
+    }
+    if (this.front.responseFlush()) upstream.resume();
+  }
+
+  upstreamWritten(_upstream: Upstream): void {
+    if (!this.complete) {
+      this.deadlineMs = this.proxy.now() + this.proxy.timeouts.bodyMs;
+      this.front.requestTaken();
+    }
+  }
+
+  upstreamFailed(upstream: Upstream, fault: UpstreamFault, reason: string): void {
+    const nowMs = this.proxy.now();
+    const replica = this.replica!;
+    this.upstream = null;
+    if (fault === "garbage") this.proxy.metrics.badResponses++;
+    if (this.state === ANSWERING) {
+      replica.circuit.failed(nowMs, false);
+      this.finish();
+      return this.front.abort();
+    }
+    const whole = this.complete && !this.streamed && isIdempotent(this.asked.method) &&
+      !this.asked.upgrade;
+    const stale = fault === "reset" && upstream.reused && upstream.received === 0;
+    if (stale && whole) {
+      // The replica closed a connection that it had kept alive; that says nothing about it.
+      this.leave();
+      replica.circuit.abandoned();
+      return this.attempt(nowMs, replica.gone ? null : replica, true);
+    }
+    replica.circuit.failed(nowMs, false);
+    if (fault === "reset" && whole && this.resets === 0 && this.mayRetry()) {
+      this.resets++;
+      return this.retry(nowMs);
+    }
+    const what = fault === "garbage" ? "answered what is not HTTP" : "ended the connection";
+    this.refuse(502, `a replica of ${this.asked.destination.pool.app} ${what}: ${reason}`, 0);
+  }
+
+  // Not a byte was sent: any request may go elsewhere.
+  private unreachable(what: string, status: number): void {
+    const nowMs = this.proxy.now();
+    this.dialId++;
+    this.replica!.circuit.failed(nowMs, true);
+    if (this.untriedLeft() && this.mayRetry()) return this.retry(nowMs);
+    this.refuse(status, `a replica of ${this.asked.destination.pool.app} ${what}`, 1);
+  }
+
+  private untriedLeft(): boolean {
+    const { replicas } = this.asked.destination.pool;
+    return replicas.some((each) => each !== this.replica && !this.tried?.includes(each));
+  }
+
+  private mayRetry(): boolean {
+    const most = this.asked.destination.route.retries;
+    const limit = most === undefined ? ATTEMPTS : most + 1;
+    return this.attempts < limit && this.proxy.retries.spend();
+  }
+
+  private retry(nowMs: number): void {
+    this.stat!.retries++;
+    (this.tried ??= []).push(this.replica!);
+    this.leave();
+    this.attempt(nowMs, null, true);
+  }
+
+  /** The deadline has passed. */
+  timeOut(): void {
+    const nowMs = this.proxy.now();
+    const { app } = this.asked.destination.pool;
+    const { state } = this;
+    if (state === DIALING) return this.unreachable("did not take a connection in time", 504);
+    this.upstream?.close();
+    this.upstream = null;
+    // A client that does not send its body in time is not the replica's fault.
+    if (this.complete) this.replica!.circuit.failed(nowMs, false);
+    else this.replica!.circuit.abandoned();
+    if (state === ANSWERING) {
+      this.finish();
+      return this.front.abort();
+    }
+    if (!this.complete) return this.refuse(408, "the request's body did not come in time", 0);
+    this.refuse(504, `a replica of ${app} did not answer in time`, 0);
+  }
+
+  /** The client has gone. */
+  abandon(): void {
+    if (this.state === RESTING) return;
+    this.dialId++;
+    this.replica?.circuit.abandoned();
+    this.upstream?.close();
+    this.upstream = null;
+    if (this.status === 0) this.status = 499;
+    this.finish();
+  }
+
+  /** After `front.switched`: the tunnel has ended. */
+  tunnelEnded(): void {
+    this.upstream?.close();
+    this.upstream = null;
+    this.finish();
+  }
+
+  private refuse(status: number, reason: string, retryAfterS: number): void {
+    this.status = status;
+    this.finish();
+    this.front.refuse(status, reason, retryAfterS);
+  }
+
+  private returnRequest(): void {
+    if (this.request !== null) this.proxy.buffers.give(this.request);
+    this.request = null;
+  }
+
+  private leave(): void {
+    const replica = this.replica!;
+    this.replica = null;
+    this.proxy.left(replica);
+  }
+
+  private finish(): void {
+    this.state = RESTING;
+    this.deadlineMs = Infinity;
+    this.request = null;
+    const replica = this.replica;
+    if (replica === null) return;
+    this.stat!.count(this.status, this.proxy.nowMs - this.startMs, 0);
+    this.leave();
+  }
+}

@@ -1,0 +1,148 @@
+import { logger } from "../../core/live/log.ts";
+import { now as clock } from "../../core/live/clock.ts";
+import { CLIENT_CONNECTIONS, INGRESS_ALIVE_MS } from "../../core/limits.ts";
+import type { Endpoint, Route } from "../../core/mesh.ts";
+import { type IngressEffect, type IngressEvent, IngressMachine } from "../machine.ts";
+import { AccessLog } from "./access_log.ts";
+import { openAdmin } from "./admin.ts";
+import { openListener } from "./listener.ts";
+import { Metrics } from "./metrics.ts";
+import { DEFAULT_TIMEOUTS, Proxy, type Timeouts } from "./proxy.ts";
+import { UpstreamPool } from "./upstream.ts";
+import { openWatch, type Watch } from "./watch.ts";
+
+/** How an ingress is set up. */
+export interface IngressSettings {
+  readonly hostname: string;
+  /** 0 for any free one. */
+  readonly httpPort: number;
+  /** `host:port` of the tower; absent: only the static routes and endpoints. */
+  readonly tower?: string;
+  readonly name?: string;
+  readonly routes?: readonly Route[];
+  readonly endpoints?: readonly Endpoint[];
+  /** Absent: no admin port. */
+  readonly adminPort?: number;
+  readonly accessLog?: "none" | "combined" | "json";
+  /** Where the access log goes; standard output unless given. */
+  readonly writeLog?: (bytes: Uint8Array) => Promise<unknown>;
+  readonly timeouts?: Partial<Timeouts>;
+  readonly maxConnections?: number;
+  readonly maxBodyBytes?: number;
+}
+
+/** An ingress that serves. */
+export interface Ingress {
+  readonly httpPort: number;
+  readonly adminPort: number | null;
+  readonly machine: IngressMachine;
+  readonly metrics: Metrics;
+  /** Stops taking connections, finishes what is under way (bounded), closes. */
+  stop(): Promise<void>;
+}
+
+/** How often timeouts are looked for, in ms. */
+const CHECK_MS = 100;
+/** Connections to replicas are closed after resting this long, in ms. */
+const UPSTREAM_IDLE_MS = 60_000;
+
+/**
+ * Starts an ingress.
+ *
+ * @throws {Failure} `port-taken` or `cannot-listen`.
+ */
+export function startIngress(settings: IngressSettings): Ingress {
+  const timeouts = { ...DEFAULT_TIMEOUTS, ...settings.timeouts };
+  const machine = new IngressMachine({
+    name: settings.name ?? "ingress",
+    staticRoutes: settings.routes,
+    staticEndpoints: settings.endpoints,
+  }, clock());
+  const metrics = new Metrics(machine);
+  const accessLog = settings.accessLog === undefined || settings.accessLog === "none"
+    ? null
+    : new AccessLog(settings.accessLog, settings.writeLog ?? writeStdout);
+  const proxy = new Proxy(
+    machine,
+    metrics,
+    accessLog,
+    timeouts,
+    settings.maxBodyBytes ?? Infinity,
+  );
+  const listener = openListener(proxy, {
+    hostname: settings.hostname,
+    port: settings.httpPort,
+    maxConnections: settings.maxConnections ?? CLIENT_CONNECTIONS,
+  });
+  let watch: Watch | null = null;
+  const perform = (effects: readonly IngressEffect[]) => {
+    for (const effect of effects) {
+      switch (effect.k) {
+        case "send":
+          watch?.send(effect.message);
+          break;
+        case "forget":
+          if (effect.replica.attached instanceof UpstreamPool) effect.replica.attached.clear();
+          metrics.forget(effect.replica);
+          break;
+        case "routes":
+          logger("ingress").info("{count} routes", { count: machine.routes.destinations.length });
+          break;
+        default:
+          effect satisfies never;
+      }
+    }
+  };
+  proxy.perform = perform;
+  let stopping: Promise<void> | null = null;
+  const admin = settings.adminPort === undefined ? null : openAdmin({
+    hostname: settings.hostname,
+    port: settings.adminPort,
+    machine,
+    metrics,
+    draining: () => stopping !== null,
+    connections: () => listener.size,
+  });
+  if (settings.tower !== undefined) {
+    watch = openWatch(
+      settings.tower,
+      (event: IngressEvent) => perform(machine.step(event, proxy.tick())),
+    );
+  }
+  const checks = setInterval(() => {
+    proxy.tick();
+    listener.check(proxy.nowMs);
+    accessLog?.flush().catch(() => {});
+  }, CHECK_MS);
+  const ticks = setInterval(() => {
+    const now = proxy.tick();
+    perform(machine.step({ k: "tick" }, now));
+    for (const { attached } of machine.allReplicas()) {
+      if (attached instanceof UpstreamPool) attached.expire(now.monoMs, UPSTREAM_IDLE_MS);
+    }
+  }, INGRESS_ALIVE_MS / 2);
+
+  const stop = async () => {
+    proxy.draining = true;
+    await listener.drain(timeouts.drainMs);
+    clearInterval(checks);
+    clearInterval(ticks);
+    watch?.close();
+    for (const { attached } of machine.allReplicas()) {
+      if (attached instanceof UpstreamPool) attached.clear();
+    }
+    await accessLog?.flush();
+    await admin?.close();
+  };
+  return {
+    httpPort: listener.port,
+    adminPort: admin?.port ?? null,
+    machine,
+    metrics,
+    stop: () => stopping ??= stop(),
+  };
+}
+
+async function writeStdout(bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await Deno.stdout.write(bytes.subarray(at));
+}

@@ -1,0 +1,73 @@
+import { logger } from "../../core/live/log.ts";
+import { WATCH_RETRY_MAX_MS, WATCH_RETRY_MIN_MS } from "../../core/limits.ts";
+import { type WatcherMessage, watchShape } from "../../core/mesh.ts";
+import { parseShaped } from "../../core/shape.ts";
+import type { IngressEvent } from "../machine.ts";
+
+/** A standing wish to be connected to a tower's watch stream. */
+export interface Watch {
+  /** Sends if the stream stands; else it does not matter, because a reconnect begins anew. */
+  send(message: WatcherMessage): void;
+  close(): void;
+}
+
+/**
+ * Holds the watch stream of a tower: dials, dials again with backoff after a break, hands over
+ * what comes.
+ *
+ * @param tower `host:port`
+ */
+export function openWatch(tower: string, receive: (event: IngressEvent) => void): Watch {
+  const log = logger("ingress", "watch");
+  let socket: WebSocket | null = null;
+  let open = true;
+  let waitMs = WATCH_RETRY_MIN_MS;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let reported = false;
+
+  const dial = () => {
+    const each = new WebSocket(`ws://${tower}/watch`);
+    let stood = false;
+    socket = each;
+    each.onopen = () => {
+      stood = true;
+      waitMs = WATCH_RETRY_MIN_MS;
+      reported = false;
+      log.info("watching tower {tower}", { tower });
+      receive({ k: "connected" });
+    };
+    each.onmessage = ({ data }) => {
+      const message = typeof data === "string" ? parseShaped(watchShape, data) : null;
+      if (message !== null) return receive({ k: "message", message });
+      log.warn("tower {tower} sent what is no watch message; the stream begins anew", { tower });
+      each.close();
+    };
+    each.onerror = (event) => event.preventDefault();
+    each.onclose = () => {
+      socket = null;
+      if (!open) return;
+      if (stood) receive({ k: "lost" });
+      if (stood || !reported) {
+        reported = true;
+        log.warn("no watch stream from tower {tower}; routing by the last table, dialing on", {
+          tower,
+        });
+      }
+      // Half of the wait is by chance, so that many ingresses do not dial in step.
+      timer = setTimeout(dial, waitMs * (0.5 + Math.random() / 2));
+      waitMs = Math.min(waitMs * 2, WATCH_RETRY_MAX_MS);
+    };
+  };
+  dial();
+
+  return {
+    send(message) {
+      if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
+    },
+    close() {
+      open = false;
+      clearTimeout(timer);
+      socket?.close();
+    },
+  };
+}

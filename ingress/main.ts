@@ -1,0 +1,130 @@
+import { Failure } from "../core/errors.ts";
+import { type Flag, type FlagValues, runDaemon } from "../core/live/daemon.ts";
+import { logger } from "../core/live/log.ts";
+import { CLIENT_CONNECTIONS } from "../core/limits.ts";
+import { parseRouteFlag, parseUpstreamFlag } from "./flags.ts";
+import { type IngressSettings, startIngress } from "./live/ingress.ts";
+import { DEFAULT_TIMEOUTS } from "./live/proxy.ts";
+
+const seconds = (ms: number) => String(ms / 1000);
+
+const FLAGS: readonly Flag[] = [
+  { name: "http", value: "PORT", default: "80", help: "port for HTTP" },
+  { name: "admin", value: "PORT", default: "7776", help: "port for /metrics, /health, /status" },
+  {
+    name: "tower",
+    value: "HOST:PORT",
+    default: "127.0.0.1:7772",
+    help: 'the tower to watch; "none": only --route and --upstream',
+  },
+  { name: "name", value: "NAME", default: "ingress", help: "name in the tower's list" },
+  {
+    name: "route",
+    value: "[HOST]/PREFIX:APP",
+    repeat: true,
+    help: "a route beside the published ones",
+  },
+  {
+    name: "upstream",
+    value: "APP=HOST:PORT",
+    repeat: true,
+    help: "a replica beside the registered ones",
+  },
+  {
+    name: "access-log",
+    value: "none|combined|json",
+    default: "none",
+    help: "one line a request, on standard output",
+  },
+  {
+    name: "max-connections",
+    value: "N",
+    default: String(CLIENT_CONNECTIONS),
+    help: "most client connections",
+  },
+  { name: "max-body", value: "BYTES", default: "0", help: "largest request body; 0: any" },
+  {
+    name: "head-timeout",
+    value: "S",
+    default: seconds(DEFAULT_TIMEOUTS.headMs),
+    help: "for a request's head to come",
+  },
+  {
+    name: "body-timeout",
+    value: "S",
+    default: seconds(DEFAULT_TIMEOUTS.bodyMs),
+    help: "between two pieces of a body",
+  },
+  {
+    name: "idle-timeout",
+    value: "S",
+    default: seconds(DEFAULT_TIMEOUTS.idleMs),
+    help: "for a connection without requests",
+  },
+  {
+    name: "connect-timeout",
+    value: "S",
+    default: seconds(DEFAULT_TIMEOUTS.connectMs),
+    help: "for a replica to take a connection",
+  },
+  {
+    name: "first-byte-timeout",
+    value: "S",
+    default: seconds(DEFAULT_TIMEOUTS.firstByteMs),
+    help: "for a replica to begin its response; a route may say otherwise",
+  },
+  {
+    name: "drain-timeout",
+    value: "S",
+    default: seconds(DEFAULT_TIMEOUTS.drainMs),
+    help: "for requests under way when told to stop",
+  },
+];
+
+function settingsOf(flags: FlagValues): IngressSettings {
+  const accessLog = flags.text("access-log");
+  if (accessLog !== "none" && accessLog !== "combined" && accessLog !== "json") {
+    throw new Failure("usage", `--access-log knows none, combined and json, not ${accessLog}`);
+  }
+  const tower = flags.text("tower");
+  const ms = (name: string) => flags.integer(name, 1, 86_400) * 1000;
+  const maxBody = flags.integer("max-body", 0, Number.MAX_SAFE_INTEGER);
+  return {
+    hostname: flags.text("bind"),
+    httpPort: flags.integer("http", 0, 65_535),
+    adminPort: flags.integer("admin", 0, 65_535),
+    tower: tower === "none" ? undefined : tower,
+    name: flags.text("name"),
+    routes: flags.all("route").map(parseRouteFlag),
+    endpoints: flags.all("upstream").map(parseUpstreamFlag),
+    accessLog,
+    maxConnections: flags.integer("max-connections", 1, 1_000_000),
+    maxBodyBytes: maxBody === 0 ? Infinity : maxBody,
+    timeouts: {
+      headMs: ms("head-timeout"),
+      bodyMs: ms("body-timeout"),
+      idleMs: ms("idle-timeout"),
+      connectMs: ms("connect-timeout"),
+      firstByteMs: ms("first-byte-timeout"),
+      drainMs: ms("drain-timeout"),
+    },
+  };
+}
+
+if (import.meta.main) {
+  await runDaemon({
+    name: "ingress",
+    purpose: "takes requests from outside to the replicas of apps",
+    flags: FLAGS,
+    start(flags) {
+      const settings = settingsOf(flags);
+      const ingress = startIngress(settings);
+      logger("ingress").info("serving http://{hostname}:{port}, admin on port {admin}", {
+        hostname: settings.hostname,
+        port: ingress.httpPort,
+        admin: ingress.adminPort,
+      });
+      return Promise.resolve({ stop: () => ingress.stop() });
+    },
+  });
+}

@@ -1,0 +1,69 @@
+// Responses of the ingress's own: small, plain, and naming what is wrong.
+
+import { ascii } from "./field_block.ts";
+
+const REASONS: Readonly<Record<number, string>> = {
+  204: "No Content",
+  308: "Permanent Redirect",
+  400: "Bad Request",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  408: "Request Timeout",
+  413: "Content Too Large",
+  414: "URI Too Long",
+  417: "Expectation Failed",
+  421: "Misdirected Request",
+  426: "Upgrade Required",
+  429: "Too Many Requests",
+  431: "Request Header Fields Too Large",
+  500: "Internal Server Error",
+  501: "Not Implemented",
+  502: "Bad Gateway",
+  503: "Service Unavailable",
+  504: "Gateway Timeout",
+  505: "HTTP Version Not Supported",
+};
+
+/** What an answer of our own consists of. */
+export interface Reply {
+  readonly status: number;
+  /** One line for people; without it there is no content. */
+  readonly text?: string;
+  readonly retryAfterS?: number;
+  readonly location?: string;
+  readonly allow?: string;
+}
+
+/** The fields of a reply but for Date, X-Request-Id and Connection, and its content. */
+export function replyFields(reply: Reply): { fields: [string, string][]; content: string } {
+  const content = reply.text === undefined ? "" : `${reply.text}\n`;
+  const fields: [string, string][] = [];
+  if (reply.status !== 204) {
+    fields.push(["Content-Type", "text/plain; charset=utf-8"]);
+    fields.push(["Content-Length", String(content.length)]);
+  }
+  fields.push(["Cache-Control", "no-store"]);
+  if (reply.retryAfterS) fields.push(["Retry-After", String(reply.retryAfterS)]);
+  if (reply.location !== undefined) fields.push(["Location", reply.location]);
+  if (reply.allow !== undefined) fields.push(["Allow", reply.allow]);
+  return { fields, content };
+}
+
+/** A whole HTTP/1.1 reply. `lines`: further fields, each with its CRLF. */
+export function replyBytes(
+  reply: Reply,
+  options: {
+    readonly toHead: boolean;
+    readonly keepAlive: boolean;
+    readonly clientMinor: number;
+    readonly lines: string;
+  },
+): Uint8Array<ArrayBuffer> {
+  const { fields, content } = replyFields(reply);
+  let head = `HTTP/1.1 ${reply.status} ${REASONS[reply.status] ?? "Error"}\r\n`;
+  for (const [name, value] of fields) head += `${name}: ${value}\r\n`;
+  head += options.lines;
+  if (!options.keepAlive) head += "Connection: close\r\n";
+  else if (options.clientMinor === 0) head += "Connection: keep-alive\r\n";
+  return ascii(`${head}\r\n${options.toHead ? "" : content}`);
+}
