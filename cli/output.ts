@@ -35,21 +35,24 @@ export function paint(on: boolean): Paint {
   return { on, good: by(32), bad: by(31), warn: by(33), strong: by(1), faint: by(2) };
 }
 
-/** Stdout and stderr of this process. */
-export function standardOutput(noColor: boolean): Output {
+/** Stdout and stderr of this process; notes may be sent to stdout as well. */
+export function standardOutput(
+  noColor: boolean,
+  notes: typeof Deno.stdout | typeof Deno.stderr = Deno.stderr,
+): Output {
   const plain = noColor || (Deno.env.get("NO_COLOR") ?? "") !== "";
   const columns = (stream: { isTerminal(): boolean }) => stream.isTerminal() ? width() : null;
   return {
     print: (line) => writeAll(Deno.stdout, `${line}\n`),
-    note: (line) => writeAll(Deno.stderr, `${line}\n`),
-    raw: (text) => writeAll(Deno.stderr, text),
+    note: (line) => writeAll(notes, `${line}\n`),
+    raw: (text) => writeAll(notes, text),
     paint: paint(!plain && Deno.stdout.isTerminal()),
-    notePaint: paint(!plain && Deno.stderr.isTerminal()),
+    notePaint: paint(!plain && notes.isTerminal()),
     get columns() {
       return columns(Deno.stdout) ?? Infinity;
     },
     get noteColumns() {
-      return columns(Deno.stderr);
+      return columns(notes);
     },
   };
 }

@@ -3,6 +3,7 @@
 
 import type { AppView, ReplicaView } from "../../core/view.ts";
 import { harmless, type Output } from "../output.ts";
+import { Block, terminalRows } from "./block.ts";
 import { cutTo } from "./table.ts";
 import { exitText, span, stateColor } from "./words.ts";
 
@@ -39,32 +40,16 @@ export function plainProgress(output: Output): Progress {
 }
 
 /** A block of lines that is drawn over itself. */
-export function blockProgress(output: Output, rows = terminalRows): Progress {
+export function blockProgress(output: Output, rows: () => number = terminalRows): Progress {
   const views = new Map<string, AppView>();
-  let drawn = 0;
-  const draw = () => {
-    const lines = blockLines([...views.values()], output, rows());
-    const up = drawn === 0 ? "" : `\x1b[${drawn}A`;
-    output.raw(`${up}${lines.map((line) => `\x1b[2K${line}\n`).join("")}\x1b[J`);
-    drawn = lines.length;
-  };
+  const block = new Block(output);
   return {
     update(view) {
       views.set(view.app, view);
-      draw();
+      block.draw(blockLines([...views.values()], output, rows()));
     },
-    end() {
-      drawn = 0;
-    },
+    end: () => block.keep(),
   };
-}
-
-function terminalRows(): number {
-  try {
-    return Deno.consoleSize().rows || 24;
-  } catch {
-    return 24;
-  }
 }
 
 function blockLines(views: readonly AppView[], output: Output, rows: number): string[] {

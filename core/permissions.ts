@@ -1,0 +1,103 @@
+/**
+ * The permissions of every program, in one place, least first. A program gets what stands here and
+ * nothing more: `--no-prompt` makes everything else an error instead of a question.
+ *
+ * Networks are CIDRs (all ports) or single addresses. They bound what a program may connect to, send
+ * to and listen on; Deno does not tell these apart.
+ */
+
+import { inNetworks } from "./address.ts";
+import { Failure } from "./errors.ts";
+
+/** What a program's permissions depend on. Folders and files are paths as the program is given them. */
+export interface PermissionParameters {
+  readonly tower: Daemon;
+  readonly conductor: Daemon & {
+    readonly state: string;
+    readonly pubkeys: readonly string[];
+    /** Folder of `--manifests`. */
+    readonly manifests?: string;
+  };
+  readonly node: Daemon & { readonly state: string };
+  readonly ingress: Daemon;
+  readonly skr8tr: { readonly home: string };
+  readonly cluster: { readonly networks: readonly string[]; readonly state: string };
+}
+
+interface Daemon {
+  /** The address that it listens on. */
+  readonly bind: string;
+  /** Where its peers and clients are. */
+  readonly networks: readonly string[];
+}
+
+export type Program = keyof PermissionParameters;
+
+/**
+ * The flags for `deno run`, in a fixed order.
+ *
+ * @throws {Failure} `usage` for a path that cannot be written in a flag.
+ */
+export function permissionFlags<P extends Program>(
+  program: P,
+  parameters: PermissionParameters[P],
+): string[] {
+  return ["--no-prompt", ...BUILDERS[program](parameters)];
+}
+
+const BUILDERS: { readonly [P in Program]: (parameters: PermissionParameters[P]) => string[] } = {
+  /** Keeps nothing on disk. */
+  tower: (of) => [net(of)],
+  conductor: (of) => [
+    net(of),
+    flag("read", [
+      of.state,
+      ...of.pubkeys,
+      ...(of.manifests === undefined ? [] : [of.manifests]),
+    ]),
+    flag("write", [of.state]),
+  ],
+  /**
+   * Starts any program of its account: that is what a node is for. What it starts is bounded by the
+   * account, by systemd and by `sandbox`, not by these flags.
+   */
+  node: (of) => [net(of), flag("read", [of.state]), flag("write", [of.state]), "--allow-run"],
+  ingress: (of) => [net(of)],
+  /** Manifests may lie anywhere; the conductor, too. */
+  skr8tr: ({ home }) => [
+    "--allow-net",
+    "--allow-read",
+    flag("write", [".", `${home}/.skr8tr`]),
+    flag("env", ENVIRONMENT),
+  ],
+  /** Starts the daemons, so it can do what they can. */
+  cluster: (of) => [
+    flag("net", of.networks),
+    flag("read", [".", of.state]),
+    flag("write", [of.state, "market/web/dist"]),
+    flag("env", ["NO_COLOR"]),
+    "--allow-run",
+  ],
+};
+
+/** The environment variables that the CLI looks at. */
+const ENVIRONMENT: readonly string[] = [
+  "HOME",
+  "NO_COLOR",
+  "SKR8TR_CONDUCTOR",
+  "SKR8TR_KEY",
+  "SKR8TR_TOWER",
+  "USERPROFILE",
+];
+
+function net({ bind, networks }: Daemon): string {
+  return flag("net", inNetworks(bind, networks) ? networks : [bind, ...networks]);
+}
+
+function flag(name: string, values: readonly string[]): string {
+  const comma = values.find((value) => value.includes(","));
+  if (comma !== undefined) {
+    throw new Failure("usage", `${comma} has a comma, which no list of permissions can carry`);
+  }
+  return `--allow-${name}=${values.join(",")}`;
+}
