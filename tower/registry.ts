@@ -139,6 +139,11 @@ export class Registry {
     return this.#apps.get(app)?.entries ?? [];
   }
 
+  /** Where the ready replicas of an app are. */
+  placesOf(app: string): readonly Endpoint[] {
+    return this.ofApp(app).map((entry) => entry.endpoint);
+  }
+
   node(node: string): NodeLease | undefined {
     return this.#nodes.get(node);
   }

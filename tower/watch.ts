@@ -192,7 +192,7 @@ export class Watch {
     const endpoints = this.#registry.endpoints();
     const effects = this.#toAll(this.#all, encode({ k: "complete", revision, endpoints }), true);
     for (const [app, group] of this.#byApp) {
-      const own = this.#registry.ofApp(app).map((entry) => entry.endpoint);
+      const own = this.#registry.placesOf(app);
       const text = encode({ k: "complete", revision, endpoints: own });
       effects.push(...this.#toAll(group, text, true));
     }
@@ -227,9 +227,7 @@ export class Watch {
       tower: this.#boot,
       revision: this.#revision,
       complete: this.#complete,
-      endpoints: app === null
-        ? this.#registry.endpoints()
-        : this.#registry.ofApp(app).map((entry) => entry.endpoint),
+      endpoints: app === null ? this.#registry.endpoints() : this.#registry.placesOf(app),
       routes: app === null ? this.#routes : [],
     });
     if (app === null) this.#snapshotText = text;

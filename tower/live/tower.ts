@@ -8,7 +8,9 @@ import { now, randomHex } from "../../core/live/clock.ts";
 import { logger } from "../../core/live/log.ts";
 import { listenFailure, openUdp, type Udp } from "../../core/live/udp.ts";
 import { type TowerEffect, type TowerEvent, TowerMachine } from "../machine.ts";
+import { type LiveDns, startDns } from "./dns.ts";
 import { createHandler, type Handler } from "./http.ts";
+import { onOnePort } from "./ports.ts";
 
 /** How long answers under way may take once the tower is told to stop, in ms. */
 const STOP_MS = 500;
@@ -17,6 +19,8 @@ export interface LiveTowerOptions {
   readonly hostname: string;
   /** UDP and TCP; 0 for one that is free as both. */
   readonly port: number;
+  /** UDP and TCP port of DNS; 0 for a free one; none without it. */
+  readonly dnsPort?: number;
   /** Networks that may read unsealed, besides loopback: `10.0.0.0/8` or single addresses. */
   readonly plain?: readonly string[];
   /** Whether unsealed daemons beyond loopback may take part. */
@@ -27,6 +31,8 @@ export interface LiveTowerOptions {
 export interface LiveTower extends AsyncDisposable {
   /** Its UDP and TCP address. */
   readonly address: Address;
+  /** Where it answers DNS, if it does. */
+  readonly dnsAddress: Address | null;
   readonly machine: TowerMachine;
   stop(): Promise<void>;
 }
@@ -49,7 +55,9 @@ class RunningTower implements LiveTower {
   readonly address: Address;
   readonly machine: TowerMachine;
   #metrics: () => Promise<MetricsRegistry>;
+  readonly dnsAddress: Address | null;
   readonly #udp: Udp;
+  readonly #dns: LiveDns | null;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
   readonly #streams = new Map<number, Stream>();
   readonly #abort = new AbortController();
@@ -68,7 +76,7 @@ class RunningTower implements LiveTower {
       const metrics = createMetrics({
         machine: this.machine,
         udp: () => this.#udp.counters,
-        dns: () => new Map(),
+        dns: () => this.#dns?.answered ?? new Map(),
         slowWatchers: () => this.#slowWatchers,
         startedWallMs: started.wallMs,
       });
@@ -88,7 +96,20 @@ class RunningTower implements LiveTower {
     this.#server = server;
     this.#udp = udp;
     this.address = { hostname: options.hostname, port: server.addr.port };
+    this.#dns = this.#startDns(options);
+    this.dnsAddress = this.#dns?.address ?? null;
     this.#step({ k: "start" });
+  }
+
+  #startDns({ hostname, dnsPort }: LiveTowerOptions): LiveDns | null {
+    if (dnsPort === undefined) return null;
+    try {
+      return startDns({ hostname, port: dnsPort }, this.machine);
+    } catch (error) {
+      this.#udp[Symbol.asyncDispose]();
+      this.#server.shutdown();
+      throw error;
+    }
   }
 
   async stop(): Promise<void> {
@@ -98,7 +119,11 @@ class RunningTower implements LiveTower {
     for (const { socket } of this.#streams.values()) closeSocket(socket, 1001, "the tower stops");
     // A client that reads a long list slowly is not waited for.
     const impatience = setTimeout(() => this.#abort.abort(), STOP_MS);
-    await Promise.all([this.#udp[Symbol.asyncDispose](), this.#server.shutdown()]);
+    await Promise.all([
+      this.#udp[Symbol.asyncDispose](),
+      this.#dns?.[Symbol.asyncDispose](),
+      this.#server.shutdown(),
+    ]);
     clearTimeout(impatience);
   }
 
@@ -194,23 +219,22 @@ function closeSocket(socket: WebSocket, code: number, reason: string): void {
   socket.close(sendable ? code : 3000 + code, reason);
 }
 
-/** Binds TCP and UDP to one port. With port 0, one that is free as both. */
+/** Binds TCP and UDP to one port. */
 function listenBoth(
-  { hostname, port, signal }: Address & { readonly signal: AbortSignal },
+  options: Address & { readonly signal: AbortSignal },
   handler: Handler,
   receive: (text: string, from: Address) => void,
 ): { readonly server: Deno.HttpServer<Deno.NetAddr>; readonly udp: Udp } {
-  for (let attempt = 1;; attempt++) {
-    const server = serve({ hostname, port, signal }, handler);
+  return onOnePort(options.port, () => {
+    const server = serve(options, handler);
     try {
+      const { hostname } = options;
       return { server, udp: openUdp({ hostname, port: server.addr.port, receive }) };
     } catch (error) {
       server.shutdown();
-      const again = port === 0 && attempt < 20 && error instanceof Failure &&
-        error.code === "port-taken";
-      if (!again) throw error;
+      throw error;
     }
-  }
+  });
 }
 
 function serve(
