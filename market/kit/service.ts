@@ -22,6 +22,8 @@ export interface Surroundings {
 /** A running service: its handler, and what has to be released when it stops. */
 export interface Service {
   fetch(request: Request): Response | Promise<Response>;
+  /** Every route as `GET /products/:id`. */
+  readonly routes: readonly string[];
   close(): void | Promise<void>;
 }
 
@@ -100,6 +102,8 @@ export function createService(around: Surroundings, build: (kit: Kit) => void): 
   });
   return {
     fetch: (request) => app.fetch(request),
+    routes: app.routes.filter((each) => each.method !== "ALL")
+      .map((each) => `${each.method} ${each.path}`),
     async close() {
       for (const close of closers.reverse()) await close();
     },

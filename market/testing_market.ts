@@ -1,0 +1,143 @@
+import { placeEnv, type StorePlace } from "./kit/testing_stores.ts";
+import { fixedName } from "./kit/directory.ts";
+import type { Service, Surroundings } from "./kit/service.ts";
+import { type Answer, ask, testSurroundings } from "./kit/testing.ts";
+import { createCartService } from "./services/cart-svc/service.ts";
+import { createFrontendService } from "./services/frontend-svc/service.ts";
+import { createInventoryService } from "./services/inventory-svc/service.ts";
+import { createOrderService } from "./services/order-svc/service.ts";
+import { createProductService } from "./services/product-svc/service.ts";
+import { createRecommendationService } from "./services/recommendation-svc/service.ts";
+import { createReviewService } from "./services/review-svc/service.ts";
+import { createSearchService } from "./services/search-svc/service.ts";
+import { createUserService } from "./services/user-svc/service.ts";
+import { type ServiceName, SERVICES } from "./launch.ts";
+
+// The whole market in one process, handlers only: services reach each other through a `fetch` that
+// knows their names. A service can be taken away and brought back, and time can be moved.
+
+/** Hashing at its cheapest: what is tested is that it happens, not how long it takes. */
+const CHEAP = { cost: 2, blocks: 1, parallel: 1 };
+
+const CREATE: Readonly<Record<ServiceName, (around: Surroundings) => Service | Promise<Service>>> =
+  {
+    "product-svc": createProductService,
+    "inventory-svc": createInventoryService,
+    "search-svc": createSearchService,
+    "cart-svc": createCartService,
+    "order-svc": createOrderService,
+    "user-svc": (around) => createUserService(around, CHEAP),
+    "review-svc": createReviewService,
+    "recommendation-svc": createRecommendationService,
+    "frontend-svc": (around) => createFrontendService(around),
+  };
+
+export interface Given {
+  readonly json?: unknown;
+  readonly raw?: BodyInit;
+  readonly session?: string;
+  readonly headers?: Record<string, string>;
+}
+
+export interface Buyer {
+  readonly id: string;
+  readonly name: string;
+  readonly email: string;
+  readonly session: string;
+}
+
+export interface TestMarket {
+  readonly services: Readonly<Record<ServiceName, Service>>;
+  /** Services that cannot be reached by the others. */
+  readonly down: Set<string>;
+  /** Replaces what a service answers to the others. */
+  readonly instead: Map<string, (request: Request) => Response | Promise<Response>>;
+  /** Requests between services: `POST inventory-svc/stock/reserve`. */
+  readonly calls: string[];
+  ask(service: ServiceName, request: string, given?: Given): Promise<Answer>;
+  /** Moves the clock of all services. */
+  advance(ms: number): void;
+  register(name?: string): Promise<Buyer>;
+  close(): Promise<void>;
+}
+
+/** Starts all nine at a place and waits until they are ready. */
+export async function startMarket(
+  place: StorePlace,
+  env: Record<string, string> = {},
+): Promise<TestMarket> {
+  const down = new Set<string>();
+  const instead: TestMarket["instead"] = new Map();
+  const calls: string[] = [];
+  let offset = 0;
+  const services: Partial<Record<ServiceName, Service>> = {};
+  const between: typeof fetch = async (input, init) => {
+    const request = new Request(input, init);
+    const url = new URL(request.url);
+    calls.push(`${request.method} ${url.host}${url.pathname}`);
+    const service = services[url.host as ServiceName];
+    if (down.has(url.host) || !service) throw new TypeError("connection refused");
+    return await (instead.get(url.host) ?? service.fetch)(request);
+  };
+  const urls = Object.fromEntries(SERVICES.map((name) => [fixedName(name), `http://${name}`]));
+  for (const name of SERVICES) {
+    services[name] = await CREATE[name](testSurroundings(name, {
+      env: { ...urls, ...placeEnv(place), ...env },
+      fetch: between,
+      now: () => Date.now() + offset,
+    }));
+  }
+  const all = services as Record<ServiceName, Service>;
+  const waiting: ServiceName[] = ["inventory-svc", "search-svc", "recommendation-svc"];
+  for (const name of waiting) await untilReady(name, all[name]);
+  let registered = 0;
+  const market: TestMarket = {
+    services: all,
+    down,
+    instead,
+    calls,
+    ask: (service, request, given) => ask(all[service], request, given),
+    advance: (ms) => void (offset += ms),
+    async register(name = "Ada Buyer") {
+      const email = `buyer${++registered}@shop.test`;
+      const { status, body } = await market.ask("user-svc", "POST /register", {
+        json: { email, name, password: "correct horse" },
+      });
+      if (status !== 201) throw new Error(`register: ${status} ${JSON.stringify(body)}`);
+      return { id: body.user.id, name, email, session: body.session };
+    },
+    async close() {
+      for (const service of Object.values(all)) await service.close();
+    },
+  };
+  return market;
+}
+
+async function untilReady(name: string, service: Service): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  while ((await ask(service, "GET /health")).status !== 200) {
+    if (Date.now() > deadline) throw new Error(`${name} is not ready`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** Runs a test with a market that is closed after it. */
+export async function withMarket(
+  place: StorePlace,
+  test: (market: TestMarket) => Promise<void>,
+): Promise<void> {
+  const market = await startMarket(place);
+  try {
+    await test(market);
+  } finally {
+    await market.close();
+  }
+}
+
+export const ADDRESS = {
+  name: "Ada Buyer",
+  line1: "1 Harbour Street",
+  city: "Rotterdam",
+  postal_code: "3011 AA",
+  country: "NL",
+};
