@@ -54,10 +54,15 @@ export interface DnsAnswer {
   readonly additionals: readonly DnsRecord[];
 }
 
+/** A ready replica, as far as DNS is concerned. */
+export interface Place {
+  readonly endpoint: { readonly host: string; readonly port: number };
+}
+
 /** What DNS has to know of the registry. */
 export interface Directory {
   /** Where an app's ready replicas are; none for an unknown app. */
-  placesOf(app: string): readonly { readonly host: string; readonly port: number }[];
+  ofApp(app: string): readonly Place[];
   /** False while a fresh tower may not know every app. */
   readonly isComplete: boolean;
   /** Revision of the registry, for the zone's serial. */
@@ -83,7 +88,7 @@ export function answerDns(question: Question, directory: Directory, turn: number
     return directory.isComplete ? negative("NXDOMAIN", directory) : bare("SERVFAIL");
   }
   const { app, places, kinds } = found;
-  const inTurn = rotate(places, turn).slice(0, DNS_ANSWERS);
+  const inTurn = rotate(places, turn).slice(0, DNS_ANSWERS).map((place) => place.endpoint);
   const answers: DnsRecord[] = [];
   for (const type of ["A", "AAAA"] as const) {
     if (kinds.address && (question.type === type || question.type === "ANY")) {
@@ -109,7 +114,7 @@ export function answerDns(question: Question, directory: Directory, turn: number
 
 interface Found {
   readonly app: string;
-  readonly places: readonly { readonly host: string; readonly port: number }[];
+  readonly places: readonly Place[];
   /** Which kinds of record the name has. */
   readonly kinds: { readonly address: boolean; readonly service: boolean };
 }
@@ -118,13 +123,13 @@ interface Found {
 function find(name: string, directory: Directory): Found | null {
   // Names in DNS know no case; apps do, and are small letters as a rule.
   for (const app of new Set([name, name.toLowerCase()])) {
-    const places = directory.placesOf(app);
+    const places = directory.ofApp(app);
     if (places.length > 0) return { app, places, kinds: { address: true, service: true } };
   }
   const lower = name.toLowerCase();
   const service = /^_(.+)\._tcp$/.exec(lower)?.[1];
   if (service !== undefined) {
-    const places = directory.placesOf(service);
+    const places = directory.ofApp(service);
     if (places.length === 0) return null;
     return { app: service, places, kinds: { address: false, service: true } };
   }
@@ -133,7 +138,7 @@ function find(name: string, directory: Directory): Found | null {
   const app = lower.slice(cut + 1);
   // Only addresses that the app has: a name must not be made to mean any address one likes.
   const label = lower.slice(0, cut);
-  const places = directory.placesOf(app).filter(({ host }) => labelOf(host) === label);
+  const places = directory.ofApp(app).filter(({ endpoint }) => labelOf(endpoint.host) === label);
   if (places.length === 0) return null;
   return { app, places, kinds: { address: true, service: false } };
 }

@@ -13,7 +13,7 @@ import {
 } from "../core/mesh.ts";
 import { parseShaped } from "../core/shape.ts";
 import { type Drain, Drains } from "./drains.ts";
-import { type Entry, Registry } from "./registry.ts";
+import { Registry } from "./registry.ts";
 import { type Access, accessOf, answerPlain } from "./v1.ts";
 import { type Role, Watch, type WatchEffect } from "./watch.ts";
 
@@ -118,11 +118,6 @@ export class TowerMachine {
     this.#tell();
     this.#wake(event.k === "tick");
     return this.#effects;
-  }
-
-  /** The ready replicas of an app as of now; empty when it is unknown. Changes nothing. */
-  ofApp(app: string): readonly Entry[] {
-    return this.registry.ofApp(app);
   }
 
   #handle(event: TowerEvent, nowMs: number): void {

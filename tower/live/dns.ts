@@ -124,7 +124,7 @@ class RunningDns implements LiveDns {
     // Loaded with the first question: where nobody asks, it takes no memory.
     this.#replyTo ??= (await import("./dns_codec.ts")).replyTo;
     const reply = this.#replyTo(bytes, over, {
-      placesOf: (app) => registry.placesOf(app),
+      ofApp: (app) => registry.ofApp(app),
       isComplete: watch.isComplete,
       revision: watch.revision,
     }, this.#turn++);

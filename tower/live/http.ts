@@ -79,10 +79,11 @@ function lookup(machine: TowerMachine, encoded: string): Response {
   } catch {
     return fail(400, "the app's name is not percent-encoded UTF-8");
   }
-  const endpoints = machine.ofApp(app).map(({ endpoint }) => {
-    const { replica, host, port, node, generation } = endpoint;
-    return { replica, host, port, node, generation } satisfies LookupEndpoint;
-  });
+  const endpoints = machine.registry.placesOf(app).map(
+    ({ replica, host, port, node, generation }) => {
+      return { replica, host, port, node, generation } satisfies LookupEndpoint;
+    },
+  );
   return json({ app, endpoints }, {
     status: endpoints.length > 0 ? 200 : 404,
     headers: { "skr8tr-complete": String(machine.watch.isComplete) },
