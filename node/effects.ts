@@ -1,0 +1,157 @@
+// What happens to the node's machine, and what it wants done. All of it is plain data.
+
+import type { Address } from "../core/address.ts";
+import type { HealthCheck } from "../core/manifest/spec.ts";
+import type { ProbeResult } from "./health.ts";
+import type { LaunchPlan } from "./plan.ts";
+import type { LogRecord } from "./records.ts";
+import type { SavedReplica } from "./saved.ts";
+
+/** A replica found on disk when the daemon started. */
+export interface Adopted {
+  readonly saved: SavedReplica;
+  /** Its process, if that still runs; else how it ended comes as `exited`. */
+  readonly pid?: number;
+  readonly running: boolean;
+}
+
+/** How a process ended, as far as anybody could tell. */
+export interface Ended {
+  readonly code?: number;
+  readonly signal?: string;
+  /** The launcher vanished without a code. */
+  readonly lost: boolean;
+  /** The program could not be executed at all: `tail` says why. */
+  readonly notLaunched: boolean;
+  /** The last lines it wrote. */
+  readonly tail: string;
+}
+
+export type NodeEvent =
+  /** The first event: what is on disk. */
+  | {
+    readonly on: "start";
+    readonly adopted: readonly Adopted[];
+    readonly tombstones: readonly (readonly [replica: string, wallMs: number])[];
+    readonly records: readonly LogRecord[];
+  }
+  /** A datagram that begins with `{` arrived. */
+  | { readonly on: "mesh"; readonly text: string; readonly from: Address }
+  /** A plain v1 command arrived from where it may be answered; `open`: also where it may act. */
+  | { readonly on: "plain"; readonly text: string; readonly from: Address; readonly open: boolean }
+  /** From the conductor's log. */
+  | { readonly on: "record"; readonly record: LogRecord }
+  | { readonly on: "head"; readonly sequence: number }
+  /** The answer to `verify`: `null`, or why the record does not count. */
+  | { readonly on: "verified"; readonly sequence: number; readonly refusal: string | null }
+  /** The answer to `try-port`. */
+  | {
+    readonly on: "port-tried";
+    readonly replica: string;
+    readonly port: number;
+    readonly free: boolean;
+  }
+  /** The answers to `launch`: its program runs; or it could not be started. */
+  | {
+    readonly on: "launched";
+    readonly replica: string;
+    readonly instance: number;
+    readonly pid: number;
+  }
+  | {
+    readonly on: "launch-failed";
+    readonly replica: string;
+    readonly instance: number;
+    readonly reason: string;
+  }
+  /** A launched or adopted program ended, and nothing of its process group is left. */
+  | {
+    readonly on: "exited";
+    readonly replica: string;
+    readonly instance: number;
+    readonly ended: Ended;
+  }
+  /** The answer to `probe`. */
+  | {
+    readonly on: "probed";
+    readonly replica: string;
+    readonly probe: string;
+    readonly result: ProbeResult;
+    /** For people: `GET /health answered 500`. */
+    readonly detail: string;
+  }
+  /** The prober was lost with everything it had under way. */
+  | { readonly on: "probes-lost" }
+  /** The answer to `check-owner`. `unknown`: nobody could tell. */
+  | {
+    readonly on: "owner";
+    readonly replica: string;
+    readonly instance: number;
+    readonly owner: "own" | "other" | "unknown";
+    readonly detail: string;
+  }
+  /** How the machine is loaded. */
+  | {
+    readonly on: "sample";
+    readonly cpuPercent: number;
+    readonly ramTotalBytes: number;
+    readonly ramFreeBytes: number;
+  }
+  /** The daemon ends and takes its replicas with it; `stopped` follows when they are gone. */
+  | { readonly on: "stop-all" }
+  /** The time is `dueMonoMs`, or later. */
+  | { readonly on: "tick" };
+
+export type NodeEffect =
+  | { readonly do: "send"; readonly to: Address; readonly text: string }
+  /** Check this record's signature; answered by `verified`. */
+  | { readonly do: "verify"; readonly record: LogRecord }
+  /** Keep this verified record on disk. */
+  | { readonly do: "keep-record"; readonly record: LogRecord }
+  /** Bind this port on all addresses and let go of it; answered by `port-tried`. */
+  | { readonly do: "try-port"; readonly replica: string; readonly port: number }
+  /**
+   * Save this and then start the program; answered by `launched` or `launch-failed`, and after
+   * `launched` by `exited`.
+   */
+  | {
+    readonly do: "launch";
+    readonly replica: string;
+    readonly instance: number;
+    readonly plan: LaunchPlan;
+    readonly saved: SavedReplica;
+  }
+  /** Send a signal to the whole process group. */
+  | {
+    readonly do: "signal";
+    readonly replica: string;
+    readonly instance: number;
+    readonly signal: string;
+  }
+  /** Probe once; answered by `probed` within the timeout or soon after. */
+  | {
+    readonly do: "probe";
+    readonly replica: string;
+    readonly probe: string;
+    readonly check: HealthCheck;
+    readonly port?: number;
+    readonly timeoutMs: number;
+    /** For an EXEC check: where and how its command runs. */
+    readonly plan: LaunchPlan;
+  }
+  /** Find out whose socket listens at this port; answered by `owner`. */
+  | {
+    readonly do: "check-owner";
+    readonly replica: string;
+    readonly instance: number;
+    readonly port: number;
+  }
+  /** Keep this on disk. */
+  | { readonly do: "save"; readonly saved: SavedReplica }
+  /** Remember an id as finished that had no state here. */
+  | { readonly do: "tombstone"; readonly replica: string; readonly wallMs: number }
+  /** The conductor is another one than before: follow its log from where this node is. */
+  | { readonly do: "follow" }
+  | { readonly do: "log"; readonly level: "info" | "warning" | "error"; readonly text: string }
+  /** Everything has ended after `stop-all`. */
+  | { readonly do: "stopped" };

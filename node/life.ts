@@ -1,0 +1,431 @@
+// The life of a replica: what leads from one of its states (replica.ts) to the next.
+
+import type { Instant } from "../core/instant.ts";
+import { BLOCKED_RETRY_MS, KILL_AGAIN_MS, PROBE_MIN_MS, REFUSED_QUICK_MS } from "../core/limits.ts";
+import type { Exit } from "../core/mesh.ts";
+import type { Ended, NodeEffect } from "./effects.ts";
+import {
+  judge,
+  probePlanOf,
+  type ProbeResult,
+  rejectPass,
+  startProbing,
+  type Verdict,
+} from "./health.ts";
+import type { TowerLink } from "./lease.ts";
+import { planLaunch, type Surroundings, unsupported } from "./plan.ts";
+import type { PortTable } from "./ports.ts";
+import type { AppSpec } from "../core/manifest/spec.ts";
+import { endpointOf, hasProcess, type Replica, savedOf, type State } from "./replica.ts";
+import { nextRestart, shouldRestart } from "./restart.ts";
+import { fitExit, fitReason } from "./status.ts";
+
+/** What a replica's life needs of its node. */
+export interface Stage {
+  readonly around: Surroundings;
+  readonly ports: PortTable;
+  readonly tower: TowerLink;
+  readonly hasTower: boolean;
+  now: Instant;
+  /** Probes sent before this moment by a machine that was asleep say nothing. */
+  awakeMs: number;
+  emit(effect: NodeEffect): void;
+  /** The replica has changed: its status is looked at when the step is over. */
+  touch(replica: Replica): void;
+  nextProbe(replica: Replica): string;
+}
+
+export class Life {
+  constructor(private readonly stage: Stage) {}
+
+  #to(replica: Replica, state: State, reason?: string): void {
+    replica.state = state;
+    replica.reason = reason === undefined ? undefined : fitReason(reason);
+    this.stage.touch(replica);
+  }
+
+  get #nowMs(): number {
+    return this.stage.now.monoMs;
+  }
+
+  // ---- On the way up ------------------------------------------------------------------------------
+
+  /** Its record is there and verified. */
+  recordHeld(replica: Replica, spec: AppSpec): void {
+    const { state } = replica;
+    if (state.at !== "record" && state.at !== "adopted") return;
+    replica.spec = spec;
+    if (state.at === "adopted") return this.#resume(replica, spec, state.wasReady);
+    const missing = unsupported(spec);
+    if (missing !== null) this.refuse(replica, missing);
+    else if (state.ended) this.#decide(replica, state.ended, describeExit(state.ended), 0);
+    else {
+      replica.reason = undefined;
+      this.begin(replica);
+    }
+  }
+
+  /** An adopted process whose spec is known (again). */
+  #resume(replica: Replica, spec: AppSpec, wasReady: boolean): void {
+    replica.plan = planLaunch(spec, selfOf(replica), this.stage.around);
+    const plan = probePlanOf(spec);
+    const probing = plan && startProbing(plan, this.#nowMs, wasReady);
+    if (wasReady) this.#to(replica, { at: "ready", probing, sinceMs: this.#nowMs });
+    else this.#to(replica, { at: "starting", probing, readyMs: this.#nowMs, checking: false });
+  }
+
+  /** It will never run. */
+  refuse(replica: Replica, reason: string): void {
+    if (hasProcess(replica.state) || replica.state.at === "finished") return;
+    this.#finish(replica, { why: "launch", wallMs: this.stage.now.wallMs, tail: reason }, reason);
+  }
+
+  /** Starts (again): first a port, if it needs one. */
+  begin(replica: Replica): void {
+    const { spec } = replica;
+    if (!spec) return this.#to(replica, { at: "record" }, replica.reason);
+    if (spec.port) this.#seekPort(replica, spec.port, new Set());
+    else this.#launch(replica, spec);
+  }
+
+  #seekPort(
+    replica: Replica,
+    wish: NonNullable<AppSpec["port"]>,
+    refused: Set<number>,
+  ): void {
+    const { ports } = this.stage;
+    const port = ports.next(replica.id, wish, replica.port, refused);
+    if (port !== null) {
+      this.#to(replica, { at: "port", trying: port, refused }, replica.reason);
+      return this.stage.emit({ do: "try-port", replica: replica.id, port });
+    }
+    const holder = ports.holder(wish.number);
+    const by = holder === undefined || holder === replica.id ? "another program" : holder;
+    const reason = wish.fixed
+      ? `port ${wish.number} is fixed and held by ${by} on ${this.stage.around.name}`
+      : `port ${wish.number} is taken and none of the node's own range is free`;
+    this.#to(replica, { at: "blocked", untilMs: this.#nowMs + BLOCKED_RETRY_MS }, reason);
+  }
+
+  portTried(replica: Replica, port: number, free: boolean): void {
+    const { state, spec } = replica;
+    if (state.at !== "port" || state.trying !== port || !spec?.port) return;
+    if (!free) return this.#seekPort(replica, spec.port, state.refused.add(port));
+    this.stage.ports.release(replica.id);
+    this.stage.ports.take(port, replica.id);
+    replica.port = port;
+    this.#launch(replica, spec);
+  }
+
+  #launch(replica: Replica, spec: AppSpec): void {
+    replica.instance++;
+    replica.pid = undefined;
+    replica.plan = planLaunch(spec, selfOf(replica), this.stage.around);
+    this.#to(replica, { at: "launching" }, replica.reason);
+    this.stage.emit({
+      do: "launch",
+      replica: replica.id,
+      instance: replica.instance,
+      plan: replica.plan,
+      saved: savedOf(replica),
+    });
+  }
+
+  launched(replica: Replica, instance: number, pid: number): void {
+    if (instance !== replica.instance) return;
+    const { state, spec } = replica;
+    replica.pid = pid;
+    this.stage.touch(replica);
+    if (state.at === "terminating") return this.#terminate(replica);
+    if (state.at !== "launching" || !spec) return;
+    const plan = probePlanOf(spec);
+    this.#to(replica, {
+      at: "starting",
+      probing: plan && startProbing(plan, this.#nowMs),
+      readyMs: this.#nowMs + PROBE_MIN_MS,
+      checking: false,
+    }, replica.reason);
+  }
+
+  launchFailed(replica: Replica, instance: number, reason: string): void {
+    if (instance !== replica.instance || !hasProcess(replica.state)) return;
+    const exit: Exit = { why: "launch", wallMs: this.stage.now.wallMs, tail: reason };
+    this.#ended(replica, exit, reason);
+  }
+
+  // ---- Probes -------------------------------------------------------------------------------------
+
+  /** Sends the next probe of a process that is being probed. */
+  #probe(replica: Replica, state: Extract<State, { at: "starting" | "ready" }>): void {
+    const { probing } = state;
+    const { plan } = replica;
+    if (!probing || !plan) return;
+    const probe = this.stage.nextProbe(replica);
+    probing.outstanding = { probe, sentMs: this.#nowMs };
+    this.stage.emit({
+      do: "probe",
+      replica: replica.id,
+      probe,
+      check: probing.plan.check,
+      ...(replica.port === undefined ? {} : { port: replica.port }),
+      timeoutMs: probing.plan.timeoutMs,
+      plan,
+    });
+  }
+
+  probed(replica: Replica, probe: string, result: ProbeResult, detail: string): void {
+    const { state } = replica;
+    if ((state.at !== "starting" && state.at !== "ready") || !state.probing) return;
+    const { probing } = state;
+    if (probing.outstanding?.probe !== probe) return;
+    const slept = probing.outstanding.sentMs < this.stage.awakeMs && result !== "passed";
+    const verdict = judge(probing, slept ? "unknown" : result, this.#nowMs);
+    // That a program does not listen at once is no news.
+    const quiet = verdict === "undecided" && result === "refused" && state.at === "starting" &&
+      this.#nowMs - probing.startedMs < REFUSED_QUICK_MS;
+    if (!quiet) this.#act(replica, state, verdict, result === "passed" ? undefined : detail);
+  }
+
+  /** The prober lost whatever it had under way. */
+  probesLost(replica: Replica): void {
+    const { state } = replica;
+    if ((state.at !== "starting" && state.at !== "ready") || !state.probing?.outstanding) return;
+    judge(state.probing, "unknown", this.#nowMs);
+  }
+
+  #act(
+    replica: Replica,
+    state: Extract<State, { at: "starting" | "ready" }>,
+    verdict: Verdict,
+    detail: string | undefined,
+  ): void {
+    switch (verdict) {
+      case "first-pass":
+        return this.#firstPass(replica, state);
+      case "unhealthy":
+        return this.#endUnhealthy(replica, detail);
+      case "undecided":
+        // What the last probe said is news only where it differs; a pass clears it.
+        if (replica.reason === (detail && fitReason(detail))) return;
+        if (state.at === "ready" || detail !== undefined) this.#to(replica, state, detail);
+        return;
+      default:
+        return verdict satisfies never;
+    }
+  }
+
+  #firstPass(replica: Replica, state: Extract<State, { at: "starting" | "ready" }>): void {
+    if (state.at === "ready") return;
+    const kind = state.probing?.plan.check.kind;
+    if (replica.port === undefined || kind === "exec") return this.#ready(replica, state);
+    this.#to(replica, { ...state, checking: true }, replica.reason);
+    const { id, instance, port } = replica;
+    this.stage.emit({ do: "check-owner", replica: id, instance, port });
+  }
+
+  ownerKnown(
+    replica: Replica,
+    instance: number,
+    owner: "own" | "other" | "unknown",
+    detail: string,
+  ): void {
+    const { state } = replica;
+    if (state.at !== "starting" || !state.checking || instance !== replica.instance) return;
+    if (owner !== "other" || !state.probing) return this.#ready(replica, state);
+    const verdict = rejectPass(state.probing, this.#nowMs);
+    const reason = `port ${replica.port} is answered by ${detail}, not by this replica`;
+    const next: State = { ...state, checking: false };
+    this.#to(replica, next, reason);
+    this.#act(replica, next, verdict, reason);
+  }
+
+  #ready(replica: Replica, state: Extract<State, { at: "starting" }>): void {
+    this.#to(replica, { at: "ready", probing: state.probing, sinceMs: this.#nowMs });
+    const endpoint = endpointOf(replica, this.stage.around);
+    if (endpoint) this.stage.tower.register(endpoint, this.#nowMs);
+  }
+
+  // ---- On the way down ----------------------------------------------------------------------------
+
+  #leaveTower(replica: Replica): void {
+    this.stage.tower.deregister(replica.id, false, Infinity, this.#nowMs);
+  }
+
+  #endUnhealthy(replica: Replica, detail = "its probes fail"): void {
+    this.#leaveTower(replica);
+    const graceMs = replica.spec?.graceMs ?? 0;
+    this.#to(replica, { at: "ending", killMs: this.#nowMs + graceMs }, detail);
+    this.#signal(replica, replica.spec?.stopSignal ?? "SIGTERM");
+  }
+
+  #signal(replica: Replica, signal: string): void {
+    const { id, instance } = replica;
+    this.stage.emit({ do: "signal", replica: id, instance, signal });
+  }
+
+  /** Its program has ended, and its process group with it. */
+  exited(replica: Replica, instance: number, ended: Ended): void {
+    if (instance !== replica.instance || !hasProcess(replica.state)) return;
+    const { code, signal, tail } = ended;
+    const why = ended.notLaunched ? "launch" : ended.lost ? "lost" : "exit";
+    const exit: Exit = {
+      ...(code === undefined ? {} : { code }),
+      ...(signal === undefined ? {} : { signal }),
+      why: replica.state.at === "ending" ? "unhealthy" : why,
+      wallMs: this.stage.now.wallMs,
+      ...(tail === "" ? {} : { tail }),
+    };
+    this.#ended(replica, exit, describeExit(exit));
+  }
+
+  #ended(replica: Replica, exit: Exit, reason: string): void {
+    const { state } = replica;
+    this.#leaveTower(replica);
+    replica.pid = undefined;
+    if (state.at === "draining" || state.at === "terminating") {
+      return this.#finish(replica, { ...exit, why: "stopped" });
+    }
+    replica.exit = fitExit(exit);
+    if (!replica.spec) return this.#to(replica, { at: "record", ended: exit }, reason);
+    this.#decide(replica, exit, reason, state.at === "ready" ? this.#nowMs - state.sinceMs : 0);
+  }
+
+  /** It ended by itself: is it started again, and when? */
+  #decide(replica: Replica, exit: Exit, reason: string, healthyMs: number): void {
+    replica.exit = fitExit(exit);
+    if (!shouldRestart(replica.spec?.restart ?? "always", exit)) {
+      return this.#finish(replica, exit, reason);
+    }
+    const next = nextRestart(replica.restarts, healthyMs);
+    replica.restarts = next.restarts;
+    replica.reason = fitReason(reason);
+    if (next.waitMs === 0) return this.begin(replica);
+    const waitS = next.waitMs / 1000;
+    const untilMs = this.#nowMs + next.waitMs;
+    this.#to(replica, { at: "backoff", untilMs }, `${reason}; starts again after ${waitS} s`);
+  }
+
+  #finish(replica: Replica, exit: Exit, reason?: string): void {
+    this.#leaveTower(replica);
+    this.stage.ports.release(replica.id);
+    replica.exit = fitExit(exit);
+    replica.pid = undefined;
+    replica.port = undefined;
+    this.#to(replica, { at: "finished" }, reason);
+  }
+
+  /**
+   * Ends it for good.
+   *
+   * @param drain first let the ingresses send nothing new and finish what they have there
+   */
+  stop(replica: Replica, drain: boolean): void {
+    const { state } = replica;
+    if (!hasProcess(state)) {
+      if (state.at === "finished") return;
+      return this.#finish(replica, { why: "stopped", wallMs: this.stage.now.wallMs });
+    }
+    switch (state.at) {
+      case "ready":
+      case "adopted":
+        if (drain && this.stage.hasTower && this.stage.tower.has(replica.id)) {
+          return this.#drain(replica);
+        }
+        return this.#terminate(replica);
+      case "launching":
+        return this.#to(replica, { at: "terminating", killMs: Infinity });
+      case "ending":
+        return this.#to(replica, { at: "terminating", killMs: state.killMs });
+      case "draining":
+        return drain ? undefined : this.#terminate(replica);
+      case "starting":
+        return this.#terminate(replica);
+      default:
+        // It is on its way out already.
+    }
+  }
+
+  #drain(replica: Replica): void {
+    const untilMs = this.#nowMs + (replica.spec?.drainMs ?? 5_000);
+    this.stage.tower.deregister(replica.id, true, untilMs, this.#nowMs);
+    this.#to(replica, { at: "draining", untilMs });
+  }
+
+  /** No ingress sends there any more. */
+  drained(replica: Replica): void {
+    if (replica.state.at === "draining") this.#terminate(replica);
+  }
+
+  #terminate(replica: Replica): void {
+    this.#leaveTower(replica);
+    const graceMs = replica.spec?.graceMs ?? 2_000;
+    this.#to(replica, { at: "terminating", killMs: this.#nowMs + graceMs });
+    this.#signal(replica, replica.spec?.stopSignal ?? "SIGTERM");
+  }
+
+  // ---- Time ---------------------------------------------------------------------------------------
+
+  /** The replica's state asked to be woken now. */
+  due(replica: Replica): void {
+    const { state } = replica;
+    switch (state.at) {
+      case "blocked":
+      case "backoff":
+        return this.begin(replica);
+      case "starting":
+      case "ready":
+        return this.#dueProbe(replica, state);
+      case "draining":
+        return this.#terminate(replica);
+      case "ending":
+        this.#to(replica, { at: "ending", killMs: this.#nowMs + KILL_AGAIN_MS }, replica.reason);
+        return this.#signal(replica, "SIGKILL");
+      case "terminating":
+        this.#to(replica, { at: "terminating", killMs: this.#nowMs + KILL_AGAIN_MS });
+        return this.#signal(replica, "SIGKILL");
+      case "record":
+      case "port":
+      case "launching":
+      case "adopted":
+      case "finished":
+        return;
+      default:
+        return state satisfies never;
+    }
+  }
+
+  #dueProbe(replica: Replica, state: Extract<State, { at: "starting" | "ready" }>): void {
+    if (!state.probing) {
+      if (state.at === "starting") this.#ready(replica, state);
+    } else if (state.probing.outstanding) judge(state.probing, "unknown", this.#nowMs);
+    else this.#probe(replica, state);
+  }
+}
+
+function selfOf(replica: Replica) {
+  const { id, app, index, port } = replica;
+  return { replica: id, app, index, ...(port === undefined ? {} : { port }) };
+}
+
+/** How a process ended, for people. */
+export function describeExit(exit: Exit): string {
+  const how = exit.signal !== undefined
+    ? `ended by ${exit.signal}`
+    : exit.code !== undefined
+    ? `exited with code ${exit.code}`
+    : "ended, nobody knows how";
+  switch (exit.why) {
+    case "launch":
+      return `could not be started: ${exit.tail?.trim().split("\n").at(-1) ?? how}`;
+    case "unhealthy":
+      return `was ended as unhealthy (${how})`;
+    case "oom":
+      return `was ended over its memory (${how})`;
+    case "exit":
+    case "stopped":
+    case "lost":
+      return how;
+    default:
+      return exit.why satisfies never;
+  }
+}

@@ -1,0 +1,218 @@
+// The node's state folder.
+//
+//   node.id            the node's identity, 32 hex characters
+//   daemon.lock        locked while a daemon uses the folder
+//   records.jsonl      its copy of the log's signed commands
+//   tombstones.jsonl   finished ids that had no state here
+//   replicas/<id>/     replica.json, and what the launcher keeps: instance, lock, pid, exit.<n>, log
+//   volumes/           relative volumes
+
+import { Failure } from "../../core/errors.ts";
+import { FINISHED_KEEP, FINISHED_KEEP_MS, TOMBSTONE_MS } from "../../core/limits.ts";
+import { logger } from "../../core/live/log.ts";
+import { randomHex } from "../../core/live/clock.ts";
+import { followShape } from "../../core/mesh.ts";
+import { parseShaped } from "../../core/shape.ts";
+import type { LogRecord } from "../records.ts";
+import { formatSaved, parseSaved, type SavedReplica } from "../saved.ts";
+
+const log = () => logger("files");
+
+export class NodeFiles {
+  readonly #lock: Deno.FsFile;
+  readonly node: string;
+
+  /**
+   * Opens a state folder, making it where it is missing.
+   *
+   * @param folder absolute
+   * @throws {Failure} `state-taken` if another daemon uses it, `state-damaged`, `state-unwritable`.
+   */
+  constructor(readonly folder: string) {
+    try {
+      Deno.mkdirSync(`${folder}/replicas`, { recursive: true, mode: 0o700 });
+      this.#lock = Deno.openSync(`${folder}/daemon.lock`, { write: true, create: true });
+    } catch (error) {
+      throw new Failure(
+        "state-unwritable",
+        `cannot use the state folder ${folder}: ${(error as Error).message}`,
+      );
+    }
+    if (!this.#lock.tryLockSync(true)) {
+      this.#lock.close();
+      throw new Failure(
+        "state-taken",
+        `another node daemon uses the state folder ${folder}; stop it, or choose another --state`,
+      );
+    }
+    this.node = this.#identity();
+  }
+
+  #identity(): string {
+    const path = `${this.folder}/node.id`;
+    const known = readText(path)?.trim();
+    if (known === undefined) {
+      const fresh = randomHex(32);
+      writeAtomic(path, `${fresh}\n`);
+      return fresh;
+    }
+    if (/^[0-9a-f]{32}$/.test(known)) return known;
+    throw new Failure(
+      "state-damaged",
+      `${path} does not hold a node's identity; restore it, or remove it to join as a new node`,
+    );
+  }
+
+  close(): void {
+    this.#lock.close();
+  }
+
+  folderOf(replica: string): string {
+    return `${this.folder}/replicas/${replica}`;
+  }
+
+  hasLog(replica: string): boolean {
+    try {
+      return Deno.statSync(`${this.folderOf(replica)}/log`).isFile;
+    } catch {
+      return false;
+    }
+  }
+
+  // ---- Replicas -----------------------------------------------------------------------------------
+
+  /** Keeps a replica's state: the old file or the new one is there, never a part of one. */
+  save(saved: SavedReplica): void {
+    const folder = this.folderOf(saved.replica);
+    Deno.mkdirSync(`${folder}/home`, { recursive: true, mode: 0o700 });
+    writeAtomic(`${folder}/replica.json`, formatSaved(saved));
+  }
+
+  /**
+   * Every replica with a readable state. A damaged one is reported and set aside, with its folder;
+   * what it ran is found by its lock and comes back as `damaged`.
+   */
+  load(): { readonly replicas: SavedReplica[]; readonly damaged: string[] } {
+    const replicas: SavedReplica[] = [];
+    const damaged: string[] = [];
+    for (const entry of Deno.readDirSync(`${this.folder}/replicas`)) {
+      if (!entry.isDirectory) continue;
+      const text = readText(`${this.folderOf(entry.name)}/replica.json`);
+      const saved = text === undefined ? null : parseSaved(text);
+      if (saved && saved.replica === entry.name) replicas.push(saved);
+      else damaged.push(entry.name);
+    }
+    return { replicas, damaged };
+  }
+
+  /** Removes folders of replicas that are long finished; their ids are remembered long enough. */
+  prune(replicas: readonly SavedReplica[], nowMs: number): void {
+    const finished = replicas.filter((each) => each.dropped)
+      .sort((a, b) => b.sinceWallMs - a.sinceWallMs);
+    finished.forEach((each, rank) => {
+      const ageMs = nowMs - each.sinceWallMs;
+      if (ageMs > FINISHED_KEEP_MS || (rank >= FINISHED_KEEP && ageMs > TOMBSTONE_MS)) {
+        this.remove(each.replica);
+      }
+    });
+  }
+
+  remove(replica: string): void {
+    try {
+      Deno.removeSync(this.folderOf(replica), { recursive: true });
+    } catch (error) {
+      log().warn("cannot remove the folder of {replica}: {error}", { replica, error });
+    }
+  }
+
+  // ---- Records and tombstones ----------------------------------------------------------------------
+
+  keepRecord(record: LogRecord): void {
+    append(`${this.folder}/records.jsonl`, JSON.stringify({ k: "record", ...record }));
+  }
+
+  /** The copy of the log; from the first damaged line on it is fetched from the conductor again. */
+  loadRecords(): LogRecord[] {
+    const path = `${this.folder}/records.jsonl`;
+    const lines = (readText(path) ?? "").split("\n");
+    const records: LogRecord[] = [];
+    for (const [index, line] of lines.entries()) {
+      const message = line === "" ? null : parseShaped(followShape, line);
+      const whole = index < lines.length - 1;
+      if (message?.k === "record" && whole) {
+        const { k: _, ...record } = message;
+        records.push(record);
+      } else if (line !== "") {
+        log().error("{path} is damaged at line {line}: what follows is fetched again", {
+          path,
+          line: index + 1,
+        });
+        writeAtomic(path, lines.slice(0, index).map((each) => `${each}\n`).join(""));
+        break;
+      }
+    }
+    return records;
+  }
+
+  keepTombstone(replica: string, wallMs: number): void {
+    append(`${this.folder}/tombstones.jsonl`, JSON.stringify([replica, wallMs]));
+  }
+
+  loadTombstones(nowMs: number): [string, number][] {
+    const path = `${this.folder}/tombstones.jsonl`;
+    const kept: [string, number][] = [];
+    for (const line of (readText(path) ?? "").split("\n")) {
+      const [replica, wallMs] = parseLine(line);
+      if (typeof replica !== "string" || typeof wallMs !== "number") continue;
+      if (nowMs - wallMs < TOMBSTONE_MS) kept.push([replica, wallMs]);
+    }
+    writeAtomic(path, kept.map((each) => `${JSON.stringify(each)}\n`).join(""));
+    return kept;
+  }
+}
+
+function parseLine(line: string): unknown[] {
+  try {
+    const value = JSON.parse(line);
+    return Array.isArray(value) ? value : [];
+  } catch {
+    // A torn last line: the conductor repeats its order.
+    return [];
+  }
+}
+
+/** Appends one line; a torn end of an earlier write stays a line of its own. */
+function append(path: string, line: string): void {
+  using file = Deno.openSync(path, { append: true, create: true, mode: 0o600 });
+  writeAll(file, `${line}\n`);
+}
+
+/** Replaces a file as a whole. Not synced to the disk: after a power cut no program runs anyway. */
+export function writeAtomic(path: string, text: string): void {
+  const temporary = `${path}.new`;
+  {
+    using file = Deno.openSync(temporary, {
+      write: true,
+      create: true,
+      truncate: true,
+      mode: 0o600,
+    });
+    writeAll(file, text);
+  }
+  Deno.renameSync(temporary, path);
+}
+
+function writeAll(file: Deno.FsFile, text: string): void {
+  const bytes = new TextEncoder().encode(text);
+  for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
+}
+
+/** The text of a file; `undefined` where there is none. */
+export function readText(path: string): string | undefined {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,242 @@
+// The helper process (helper_script.ts): asked by lines, answering by lines.
+
+import { HELPER_ANSWER_MS } from "../../core/limits.ts";
+import { logger } from "../../core/live/log.ts";
+import { HELPER } from "./helper_script.ts";
+import type { Found } from "./program.ts";
+
+const log = () => logger("helper");
+
+/** Programs that the launcher needs, by absolute path; empty where there is none. */
+export interface Tools {
+  readonly locker: string;
+  readonly env: string;
+  readonly setpriv: string;
+}
+
+/** Load of the machine between two samples. */
+export interface Sample {
+  readonly cpuPercent: number;
+  readonly ramTotalBytes: number;
+  readonly ramFreeBytes: number;
+}
+
+/** What a process group uses. */
+export interface GroupUse {
+  /** In the kernel's clock ticks. */
+  readonly cpuTicks: number;
+  /** In pages. */
+  readonly residentPages: number;
+  readonly processes: number;
+}
+
+interface Asked {
+  readonly number: number;
+  resolve(answer: string | null): void;
+}
+
+/** Answers are `null` where the helper could not give one; it is then replaced. */
+export class Helper implements AsyncDisposable {
+  #child: Deno.ChildProcess | null = null;
+  #writer: WritableStreamDefaultWriter<Uint8Array> | null = null;
+  #asked: Asked[] = [];
+  #number = 0;
+  #before: { readonly busy: number; readonly all: number } | null = null;
+  #closed = false;
+
+  /** @param path where the helper's own tools are looked for */
+  constructor(private readonly path: string) {}
+
+  async ask(verb: string, ...fields: string[]): Promise<string | null> {
+    if (this.#closed || fields.some((field) => /[\t\n\r]/.test(field))) return null;
+    const number = ++this.#number;
+    const child = this.#child ?? this.#start();
+    const answer = new Promise<string | null>((resolve) => {
+      this.#asked.push({ number, resolve });
+    });
+    const line = `${[number, verb, ...fields].join("\t")}\n`;
+    this.#writer?.write(new TextEncoder().encode(line)).catch(() => this.#lose(child));
+    const timer = setTimeout(() => {
+      log().error("no answer to {verb} in {ms} ms: the helper is replaced", {
+        verb,
+        ms: HELPER_ANSWER_MS,
+      });
+      this.#lose(child);
+    }, HELPER_ANSWER_MS);
+    try {
+      return await answer;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #start(): Deno.ChildProcess {
+    const child = new Deno.Command("/bin/sh", {
+      args: ["-c", HELPER, "skr8tr-helper"],
+      env: { PATH: this.path },
+      clearEnv: true,
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+    child.unref();
+    this.#child = child;
+    this.#writer = child.stdin.getWriter();
+    this.#read(child);
+    return child;
+  }
+
+  async #read(child: Deno.ChildProcess): Promise<void> {
+    let rest = "";
+    try {
+      for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
+        const lines = (rest + chunk).split("\n");
+        rest = lines.pop() ?? "";
+        for (const line of lines) this.#answered(line);
+      }
+    } catch (error) {
+      log().debug("reading ended: {error}", { error });
+    }
+    this.#lose(child);
+  }
+
+  #answered(line: string): void {
+    const cut = line.indexOf("\t");
+    const number = Number(line.slice(0, cut));
+    const index = this.#asked.findIndex((each) => each.number === number);
+    if (index < 0) return;
+    const [asked] = this.#asked.splice(index, 1);
+    asked?.resolve(line.slice(cut + 1));
+  }
+
+  /** Nobody answers any more: whoever waits is told, and the next question starts another. */
+  #lose(child: Deno.ChildProcess): void {
+    if (this.#child !== child) return;
+    this.#child = null;
+    this.#writer = null;
+    for (const { resolve } of this.#asked.splice(0)) resolve(null);
+    try {
+      child.kill("SIGKILL");
+    } catch {
+      // It has ended already.
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    const child = this.#child;
+    if (!child) return;
+    this.#lose(child);
+    await child.status;
+  }
+
+  // ---- Questions ----------------------------------------------------------------------------------
+
+  async host(): Promise<string> {
+    return (await this.ask("host"))?.trim() || "node";
+  }
+
+  async tools(): Promise<Tools & { readonly uid: number | null }> {
+    const [locker = "", env = "/usr/bin/env", setpriv = "", uid] =
+      (await this.ask("tools"))?.split("\t") ?? [];
+    return { locker, env, setpriv, uid: uid === undefined ? null : Number(uid) };
+  }
+
+  async find(path: string, name: string): Promise<Found | null> {
+    const answer = await this.ask("find", path, name);
+    if (answer === null || answer === "unknown") return null;
+    const [state = "", file = "", head = "", interpreter = ""] = answer.split("\t");
+    return { state: state as Found["state"], path: file, head, interpreter };
+  }
+
+  async user(
+    name: string,
+    home: string,
+  ): Promise<{ readonly uid: number; readonly gid: number } | null> {
+    const [uid, gid] = (await this.ask("user", name, home))?.split("\t").map(Number) ?? [];
+    return uid === undefined || gid === undefined ? null : { uid, gid };
+  }
+
+  /**
+   * Whose process listens where a connection to `host`:`port` goes.
+   *
+   * @param replica the program's pid and its process group
+   */
+  async owner(
+    replica: { readonly pid: number; readonly group: number },
+    host: string,
+    port: number,
+  ): Promise<{ readonly owner: "own" | "other" | "unknown"; readonly detail: string }> {
+    const hexPort = port.toString(16).toUpperCase().padStart(4, "0");
+    const answer = await this.ask(
+      "owner",
+      String(replica.pid),
+      String(replica.group),
+      hexPort,
+      procAddress(host),
+    );
+    const [owner = "", pid = "", name = ""] = answer?.split("\t") ?? [];
+    if (owner === "own") return { owner, detail: "" };
+    if (owner !== "other") return { owner: "unknown", detail: "" };
+    return { owner, detail: pid === "" ? "another program" : `pid ${pid} (${name})` };
+  }
+
+  /** Processes whose environment says that they belong to this replica. */
+  async strays(replica: string): Promise<number[]> {
+    const answer = await this.ask("strays", replica);
+    return (answer ?? "").split(" ").filter((each) => each !== "").map(Number);
+  }
+
+  /** What each process group of the machine uses. */
+  async groups(): Promise<Map<number, GroupUse>> {
+    const uses = new Map<number, GroupUse>();
+    for (const part of (await this.ask("groups") ?? "").split(" ")) {
+      const [group, cpuTicks = 0, residentPages = 0] = part.split(":").map(Number);
+      if (!group) continue;
+      const known = uses.get(group) ?? { cpuTicks: 0, residentPages: 0, processes: 0 };
+      uses.set(group, {
+        cpuTicks: known.cpuTicks + cpuTicks,
+        residentPages: known.residentPages + residentPages,
+        processes: known.processes + 1,
+      });
+    }
+    return uses;
+  }
+
+  /** Makes a folder, outside the state folder, too. */
+  async folder(path: string): Promise<boolean> {
+    return await this.ask("folder", path) === "ok";
+  }
+
+  /** The machine's load since the last sample; `null` where it cannot be known. */
+  async sample(cores: number): Promise<Sample | null> {
+    const [cpu = "", total, free] = (await this.ask("sample"))?.split("\t") ?? [];
+    if (total === undefined || free === undefined) return null;
+    return {
+      cpuPercent: this.#cpuPercent(cpu, cores),
+      ramTotalBytes: Number(total) * 1024 || 0,
+      ramFreeBytes: Number(free) * 1024 || 0,
+    };
+  }
+
+  #cpuPercent(text: string, cores: number): number {
+    if (text.startsWith("percent ")) {
+      return Math.min(100, Number(text.slice(8)) / 100 / cores || 0);
+    }
+    const ticks = text.trim().split(/\s+/).slice(0, 8).map(Number);
+    const all = ticks.reduce((sum, each) => sum + each, 0);
+    const busy = all - (ticks[3] ?? 0) - (ticks[4] ?? 0);
+    const before = this.#before;
+    this.#before = { busy, all };
+    if (!before || all <= before.all) return 0;
+    const percent = 100 * (busy - before.busy) / (all - before.all);
+    return Math.round(Math.max(0, Math.min(100, percent)) * 10) / 10;
+  }
+}
+
+/** An IPv4 address as `/proc/net/tcp` writes it (on a little-endian machine); else empty. */
+export function procAddress(host: string): string {
+  const parts = host.split(".").map(Number);
+  if (parts.length !== 4) return "";
+  return parts.reverse().map((part) => part.toString(16).toUpperCase().padStart(2, "0")).join("");
+}

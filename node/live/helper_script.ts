@@ -1,0 +1,193 @@
+/**
+ * The node's helper: one long-lived POSIX shell that reads what Deno refuses to programs without
+ * all permissions (`/proc`, the file system outside the state folder). It uses builtins wherever
+ * they do; each request is a line of fields split by tabs, and so is each answer.
+ *
+ *   sample            cpu ticks of each kind; RAM in kB: total, available
+ *   host              the machine's name
+ *   tools             absolute paths of flock or perl, env, setpriv; the own uid
+ *   find PATH NAME    ok|missing|folder|not-executable|no-interpreter, path, first bytes, interpreter
+ *   user NAME HOME    uid, gid; HOME is given to it
+ *   owner PID GROUP PORT ADDRESS   own | other PID NAME | none | unknown
+ *   strays REPLICA    pids of processes whose environment names this replica
+ *   groups            of each process: its group, cpu ticks, resident pages
+ *   folder PATH       makes it; ok or an error
+ */
+export const HELPER = String.raw`
+tab=$(printf '\t')
+linux=; [ -r /proc/net/tcp ] && linux=1
+LC_ALL=C; export LC_ALL
+
+sample() {
+  if [ $linux ]; then
+    read -r name ticks </proc/stat
+    total=0 available=0
+    while read -r key value unit; do
+      case $key in
+      MemTotal:) total=$value ;;
+      MemAvailable:) available=$value; break ;;
+      esac
+    done </proc/meminfo
+    echo "$ticks$tab$total$tab$available"
+  else
+    bytes=$(sysctl -n hw.memsize 2>/dev/null || echo 0)
+    pages=$(vm_stat 2>/dev/null | awk '/page size/ {s=$8} /free|inactive|speculative/ {n+=$NF} END {print int(n*s/1024)}')
+    busy=$(ps -A -o %cpu= 2>/dev/null | awk '{n+=$1} END {print int(n*100)}')
+    echo "percent $busy$tab$((bytes / 1024))$tab$pages"
+  fi
+}
+
+found() { echo "$1$tab$2$tab$3$tab$4"; }
+
+look() {
+  file=$1
+  if [ ! -e "$file" ]; then found missing "$file"
+  elif [ -d "$file" ]; then found folder "$file"
+  elif [ ! -x "$file" ]; then found not-executable "$file"
+  else
+    head=$(od -An -v -tx1 -N20 <"$file" 2>/dev/null | tr -d ' \n')
+    case $head in
+    2321*)
+      read -r first <"$file"
+      first="$first"
+      first=$(printf '%s' "$first" | tr -d '\r')
+      set -f; set -- $(printf '%s' "$first" | cut -c3-); set +f
+      if [ -x "$1" ]; then found ok "$file" "$head"
+      else found no-interpreter "$file" "$head" "$1"; fi ;;
+    *) found ok "$file" "$head" ;;
+    esac
+  fi
+}
+
+find_program() {
+  case $2 in
+  /*) look "$2"; return ;;
+  */*) found missing "$2"; return ;;
+  esac
+  other=
+  rest=$1:
+  while [ "$rest" ]; do
+    folder=${"${rest%%:*}"}
+    rest=${"${rest#*:}"}
+    [ "$folder" ] || continue
+    if [ -f "$folder/$2" ]; then
+      if [ -x "$folder/$2" ]; then look "$folder/$2"; return; fi
+      other=$folder/$2
+    fi
+  done
+  if [ "$other" ]; then look "$other"; else found missing "$2"; fi
+}
+
+tools() {
+  locker=$(command -v flock || command -v perl)
+  echo "$locker$tab$(command -v env)$tab$(command -v setpriv)$tab$(id -u)"
+}
+
+user() {
+  uid=$(id -u "$1" 2>/dev/null) || { echo none; return; }
+  gid=$(id -g "$1")
+  chown "$uid:$gid" "$2" 2>/dev/null
+  echo "$uid$tab$gid"
+}
+
+# The inode of the socket that a connection to this port and address reaches. Listening sockets come
+# first in these tables; the rest may be long, and the kernel slow to walk it: it is read no further
+# than it must be.
+listening() {
+  exact= wild=
+  for table in /proc/net/tcp /proc/net/tcp6; do
+    [ "$exact$wild" ] || [ ! -r $table ] && continue
+    while read -r slot local remote state queues timer retries owner timeout inode rest; do
+      case $state:$local in
+      st:*) ;;
+      0A:$2:$1) exact=$inode; break ;;
+      0A:00000000:$1 | 0A:00000000000000000000000000000000:$1) wild=$inode ;;
+      0A:*:$1) [ "$2" ] || wild=$inode ;;
+      0A:*) ;;
+      *) break ;;
+      esac
+    done <$table
+  done
+  inode=${"${exact:-$wild}"}
+}
+
+holds() {
+  case $(ls -l "/proc/$1/fd" 2>/dev/null) in
+  *"socket:[$2]"*) return 0 ;;
+  esac
+  return 1
+}
+
+# pid, cpu ticks and resident pages of every process, with its group before.
+processes() {
+  cat /proc/[0-9]*/stat 2>/dev/null |
+    awk '{pid = $1; sub(/^.*\) /, ""); print $3, pid, $12 + $13, $22}'
+}
+
+owner() {
+  if [ ! $linux ]; then owner_lsof "$2" "$3"; return; fi
+  listening "$3" "$4"
+  if [ ! "$inode" ]; then echo none; return; fi
+  if holds "$1" "$inode"; then echo own; return; fi
+  unseen=
+  for pid in $(processes | awk -v group="$2" '$1 == group {print $2}'); do
+    [ -r "/proc/$pid/fd" ] || unseen=1
+    if holds "$pid" "$inode"; then echo own; return; fi
+  done
+  if [ $unseen ]; then echo unknown; return; fi
+  for folder in /proc/[0-9]*; do
+    pid=${"${folder#/proc/}"}
+    if holds "$pid" "$inode"; then
+      read -r name <"/proc/$pid/comm"
+      echo "other$tab$pid$tab$name"
+      return
+    fi
+  done
+  echo other
+}
+
+owner_lsof() {
+  port=$(printf '%d' "0x$2")
+  seen=$(lsof -nP -iTCP:"$port" -sTCP:LISTEN -Fpgc 2>/dev/null) || { echo unknown; return; }
+  case $seen in
+  *"g$1"*) echo own ;;
+  *p*) set -- $seen; echo "other$tab${"${1#p}"}$tab${"${3#c}"}" ;;
+  *) echo none ;;
+  esac
+}
+
+strays() {
+  pids=
+  if [ $linux ]; then
+    for folder in /proc/[0-9]*; do
+      if tr '\0' '\n' <"$folder/environ" 2>/dev/null | grep -qx "REPLICA_ID=$1"; then
+        pids="$pids ${"${folder#/proc/}"}"
+      fi
+    done 2>/dev/null
+  else
+    pids=$(ps -A -E -o pid=,command= 2>/dev/null | awk -v want="REPLICA_ID=$1" 'index($0, want) {printf " %s", $1}')
+  fi
+  echo "$pids"
+}
+
+groups() {
+  if [ $linux ]; then processes | awk '{printf "%s:%s:%s ", $1, $3, $4} END {print ""}'
+  else ps -A -o pgid=,rss= | awk '{printf "%s:0:%d ", $1, $2 / 4} END {print ""}'; fi
+}
+
+while IFS=$tab read -r number verb a b c d; do
+  printf '%s\t' "$number"
+  case $verb in
+  sample) sample ;;
+  host) uname -n ;;
+  tools) tools ;;
+  find) find_program "$a" "$b" ;;
+  user) user "$a" "$b" ;;
+  owner) owner "$a" "$b" "$c" "$d" ;;
+  strays) strays "$a" ;;
+  groups) groups ;;
+  folder) if mkdir -p "$a" 2>/dev/null; then echo ok; else echo failed; fi ;;
+  *) echo unknown ;;
+  esac
+done
+`;

@@ -1,0 +1,123 @@
+// The node over HTTP: logs as they come, what runs here, whether it lives, figures for Prometheus.
+
+import { inNetworks, isLoopback } from "../../core/address.ts";
+import { LOG_RING_LINES } from "../../core/limits.ts";
+import { listenFailure } from "../../core/live/udp.ts";
+import type { NodeMachine } from "../machine.ts";
+import type { LogLine } from "../logs.ts";
+import type { Logs } from "./logs.ts";
+
+/** What the HTTP surface shows. */
+export interface NodeView {
+  readonly machine: NodeMachine;
+  readonly logs: Logs;
+  /** Whether the replica has a log file here, finished ones included. */
+  hasLog(replica: string): boolean;
+  metrics(): Promise<string>;
+  /** Networks that may read, beside loopback. */
+  readonly plain: readonly string[];
+  /** Everybody may read. */
+  readonly open: boolean;
+}
+
+const ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/;
+
+/**
+ * Answers one request.
+ *
+ * | request | answer |
+ * |---|---|
+ * | `GET /logs/<replica>?lines=N&follow=1` | `{"at": wallMs, "line": "..."}` a line, oldest first |
+ * | `GET /replicas` | `{ "node": id, "name": name, "replicas": ReplicaStatus[] }` |
+ * | `GET /health` | `{ "ok": true }` |
+ * | `GET /metrics` | Prometheus text |
+ *
+ * @param from the client's address
+ */
+export async function handleHttp(
+  request: Request,
+  from: string,
+  node: NodeView,
+): Promise<Response> {
+  if (!node.open && !isLoopback(from) && !inNetworks(from, node.plain)) {
+    return Response.json({ error: "only loopback and --plain networks may read" }, { status: 403 });
+  }
+  if (request.method !== "GET" && request.method !== "HEAD") {
+    return Response.json({ error: "only GET" }, { status: 405, headers: { allow: "GET, HEAD" } });
+  }
+  const url = new URL(request.url);
+  const [, first, second, ...more] = url.pathname.split("/");
+  if (first === "logs" && second && more.length === 0) {
+    return logs(decodeURIComponent(second), url.searchParams, node);
+  }
+  if (second !== undefined) return Response.json({ error: "no such path" }, { status: 404 });
+  switch (first) {
+    case "replicas":
+      return Response.json({
+        node: node.machine.node,
+        name: node.machine.around.name,
+        replicas: node.machine.statuses(),
+      });
+    case "health":
+      return Response.json({ ok: true });
+    case "metrics":
+      return new Response(await node.metrics(), {
+        headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" },
+      });
+    default:
+      return Response.json({ error: "no such path" }, { status: 404 });
+  }
+}
+
+function logs(replica: string, query: URLSearchParams, node: NodeView): Response {
+  if (!ID.test(replica) || !node.hasLog(replica)) {
+    return Response.json({ error: `${replica} has no log on this node` }, { status: 404 });
+  }
+  const wish = Number(query.get("lines") ?? "100");
+  if (!Number.isInteger(wish) || wish < 0) {
+    return Response.json({ error: "lines must be a whole number" }, { status: 400 });
+  }
+  const past = node.logs.lines(replica, Math.min(wish, LOG_RING_LINES));
+  const headers = { "content-type": "application/x-ndjson" };
+  if (query.get("follow") !== "1") return new Response(asText(past), { headers });
+  let end = () => {};
+  const stream = new ReadableStream<string>({
+    start(controller) {
+      if (past.length > 0) controller.enqueue(asText(past));
+      end = node.logs.follow(replica, (lines) => {
+        // A reader that does not keep up misses lines; it never makes the node grow.
+        if ((controller.desiredSize ?? 0) > -LOG_RING_LINES) controller.enqueue(asText(lines));
+      });
+    },
+    cancel: () => end(),
+  });
+  return new Response(stream.pipeThrough(new TextEncoderStream()), { headers });
+}
+
+function asText(lines: readonly LogLine[]): string {
+  return lines.map(({ at, line }) => `${JSON.stringify({ at, line })}\n`).join("");
+}
+
+/** Serves the node's HTTP at an address. @throws {Failure} `port-taken`, `cannot-listen`. */
+export function serveHttp(
+  where: { readonly hostname: string; readonly port: number },
+  node: NodeView,
+): AsyncDisposable & { readonly port: number } {
+  const abort = new AbortController();
+  try {
+    const server = Deno.serve(
+      { ...where, signal: abort.signal, onListen: () => {} },
+      (request, info) => handleHttp(request, info.remoteAddr.hostname, node),
+    );
+    return {
+      port: server.addr.port,
+      async [Symbol.asyncDispose]() {
+        // Streams that are followed never end by themselves.
+        abort.abort();
+        await server.finished;
+      },
+    };
+  } catch (error) {
+    throw listenFailure("TCP", where.hostname, where.port, error);
+  }
+}

@@ -1,0 +1,385 @@
+// Starting programs under their launcher, signalling them, and learning how they end; also of
+// programs that an earlier daemon started.
+
+import { KILL_AGAIN_MS, LOCK_POLL_MS, LOCK_WAITERS } from "../../core/limits.ts";
+import { logger } from "../../core/live/log.ts";
+import type { Ended, NodeEvent } from "../effects.ts";
+import { decodeExit } from "../exits.ts";
+import type { LaunchPlan } from "../plan.ts";
+import type { SavedReplica } from "../saved.ts";
+import { type NodeFiles, readText, writeAtomic } from "./files.ts";
+import type { Helper, Tools } from "./helper.ts";
+import { checkProgram } from "./program.ts";
+import { passesShell, SHIM, SHIM_NAME } from "./shim.ts";
+
+const log = () => logger("process");
+
+/** A program under its launcher. */
+interface Running {
+  readonly instance: number;
+  /** The launcher's pid, which is its process group's and session's, too. */
+  readonly group: number;
+  pid: number;
+  readonly plan: LaunchPlan | null;
+  /** Where its lines begin in the log file. */
+  readonly logStart: number;
+}
+
+export interface ProcessesOptions {
+  readonly files: NodeFiles;
+  readonly helper: Helper;
+  readonly tools: Tools;
+  readonly uid: number | null;
+  dispatch(event: NodeEvent): void;
+  /** The replica's log file grows, or is there. */
+  logged(replica: string): void;
+}
+
+export class Processes {
+  readonly #running = new Map<string, Running>();
+  readonly #checked = new Set<string>();
+  #lockWaiters = 0;
+
+  constructor(private readonly options: ProcessesOptions) {}
+
+  /** The process group of a replica that runs, with its program's pid. */
+  groupOf(replica: string): { readonly group: number; readonly pid: number } | undefined {
+    return this.#running.get(replica);
+  }
+
+  // ---- Start --------------------------------------------------------------------------------------
+
+  /** Saves the replica's state, starts its program and follows it to its end. */
+  launch(replica: string, instance: number, plan: LaunchPlan, saved: SavedReplica): void {
+    const fail = (reason: string) =>
+      this.options.dispatch({ on: "launch-failed", replica, instance, reason });
+    try {
+      this.options.files.save(saved);
+      writeAtomic(`${this.#folder(replica)}/instance`, `${instance}\n`);
+      forget(`${this.#folder(replica)}/exit.${instance - 1}`);
+    } catch (error) {
+      return fail(`its state cannot be written: ${(error as Error).message}`);
+    }
+    const key = `${plan.exec}\0${plan.path}\0${plan.user ?? ""}\0${plan.volumes.length}`;
+    const spawn = (command: readonly string[]) => {
+      try {
+        this.#spawn(replica, instance, plan, command);
+      } catch (error) {
+        fail(spawnFailure(plan, error));
+      }
+    };
+    // A program that could be executed before is not looked at again: restarts are to be fast, and
+    // the launcher tells if it no longer can.
+    const known = this.#programs.get(key);
+    if (known && this.#checked.has(replica)) return spawn(known);
+    checkProgram(this.options, plan, this.#folder(replica)).then((program) => {
+      if ("reason" in program) return fail(program.reason);
+      this.#programs.set(key, program.command);
+      this.#checked.add(replica);
+      spawn(program.command);
+    });
+  }
+
+  readonly #programs = new Map<string, readonly string[]>();
+
+  #folder(replica: string): string {
+    return this.options.files.folderOf(replica);
+  }
+
+  #spawn(
+    replica: string,
+    instance: number,
+    plan: LaunchPlan,
+    command: readonly string[],
+  ): void {
+    const folder = this.#folder(replica);
+    const env = this.environmentOf(replica, plan);
+    const shell: Record<string, string> = {};
+    const odd: string[] = [];
+    for (const [name, value] of Object.entries(env)) {
+      if (passesShell(name)) shell[name] = value;
+      else odd.push(`${name}=${value}`);
+    }
+    const through = odd.length === 0 ? [] : [this.options.tools.env, ...odd];
+    const logStart = sizeOf(`${folder}/log`);
+    const child = new Deno.Command("/bin/sh", {
+      args: ["-c", SHIM, SHIM_NAME, folder, String(instance), this.options.tools.locker]
+        .concat(through, command, plan.args),
+      cwd: plan.cwd,
+      env: shell,
+      clearEnv: true,
+      detached: true,
+      stdin: "null",
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+    const running = { instance, group: child.pid, pid: 0, plan, logStart };
+    this.#running.set(replica, running);
+    child.unref();
+    this.#follow(replica, running, child);
+  }
+
+  /** The whole environment of a replica's program. */
+  environmentOf(replica: string, plan: LaunchPlan): Record<string, string> {
+    const env: Record<string, string> = { HOME: `${this.#folder(replica)}/home`, ...plan.env };
+    for (const volume of plan.volumes) {
+      if (volume.env !== undefined) env[volume.env] = this.volumePath(volume.path);
+    }
+    return env;
+  }
+
+  volumePath(path: string): string {
+    return path.startsWith("/") ? path : `${this.options.files.folder}/volumes/${path}`;
+  }
+
+  async #follow(replica: string, running: Running, child: Deno.ChildProcess): Promise<void> {
+    const { instance } = running;
+    const pid = await firstNumber(child.stdout);
+    if (pid !== null) {
+      running.pid = pid;
+      this.options.logged(replica);
+      this.options.dispatch({ on: "launched", replica, instance, pid });
+    }
+    const { code } = await child.status;
+    if (pid === null) {
+      this.#running.delete(replica);
+      return this.options.dispatch({
+        on: "launch-failed",
+        replica,
+        instance,
+        reason: launcherFailure(code),
+      });
+    }
+    await this.#finish(replica, running);
+  }
+
+  // ---- End ----------------------------------------------------------------------------------------
+
+  async #finish(replica: string, running: Running): Promise<void> {
+    const { instance, group, logStart } = running;
+    const status = readExit(this.#folder(replica), instance);
+    // Without a code the launcher was killed, perhaps alone: then its group is still there.
+    if (status === null) await killAll(-group);
+    this.#running.delete(replica);
+    this.options.logged(replica);
+    const ended = this.#ended(replica, status, logStart);
+    if (ended.notLaunched) this.#checked.delete(replica);
+    this.options.dispatch({ on: "exited", replica, instance, ended });
+  }
+
+  #ended(replica: string, status: number | null, logStart: number): Ended {
+    const tail = lastLines(`${this.#folder(replica)}/log`, logStart);
+    const last = tail.slice(tail.lastIndexOf("\n") + 1);
+    const notLaunched = (status === 126 || status === 127) && last.startsWith(`${SHIM_NAME}: `);
+    return {
+      ...(status === null ? {} : decodeExit(status, Deno.build.os)),
+      lost: status === null,
+      notLaunched,
+      tail: notLaunched ? last.replace(/^.*?: (line )?[0-9]+: (exec: )?/, "") : tail,
+    };
+  }
+
+  /** Signals the whole process group; a launcher that is gone has taken its group along. */
+  signal(replica: string, instance: number, signal: string): void {
+    const running = this.#running.get(replica);
+    if (running?.instance !== instance) return;
+    try {
+      Deno.kill(-running.group, signal as Deno.Signal);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) {
+        log().error("cannot send {signal} to {replica}: {error}", { signal, replica, error });
+      }
+    }
+  }
+
+  // ---- Adoption -----------------------------------------------------------------------------------
+
+  /**
+   * Looks whether what a replica's state speaks of still runs, and if so follows it to its end.
+   * If not, no launcher that was on its way can start it any more.
+   */
+  async adopt(
+    replica: string,
+    instance: number,
+  ): Promise<{ readonly running: boolean; readonly pid?: number }> {
+    const folder = this.#folder(replica);
+    let lock: Deno.FsFile;
+    try {
+      lock = Deno.openSync(`${folder}/lock`, { write: true, create: true });
+    } catch (error) {
+      log().error("cannot open the lock of {replica}: {error}", { replica, error });
+      return { running: false };
+    }
+    if (lock.tryLockSync(true)) {
+      writeAtomic(`${folder}/instance`, "none\n");
+      lock.close();
+      return { running: false };
+    }
+    const known = await launcherOf(folder, instance);
+    if (!known) {
+      // The launcher ended before it started the program.
+      await lock.lock(true);
+      lock.close();
+      return { running: false };
+    }
+    const running = { instance, ...known, plan: null, logStart: 0 };
+    this.#running.set(replica, running);
+    this.#awaitLock(lock).then(() => {
+      lock.close();
+      return this.#finish(replica, running);
+    });
+    return { running: true, pid: known.pid };
+  }
+
+  /** How the process of an adopted replica ended that did not run any more. */
+  async past(replica: string, instance: number): Promise<void> {
+    const status = readExit(this.#folder(replica), instance);
+    if (status === null) {
+      for (const pid of await this.options.helper.strays(replica)) {
+        log().warn("ends {pid}, which {replica} left behind", { pid, replica });
+        await killAll(pid);
+      }
+    }
+    const ended = this.#ended(replica, status, 0);
+    this.options.dispatch({ on: "exited", replica, instance, ended });
+  }
+
+  /** Ends whatever a replica runs whose state cannot be read, and sets that state aside. */
+  async abandon(replica: string): Promise<void> {
+    const folder = this.#folder(replica);
+    const [, group] = (readText(`${folder}/pid`) ?? "").trim().split(" ").map(Number);
+    using lock = Deno.openSync(`${folder}/lock`, { write: true, create: true });
+    if (!lock.tryLockSync(true)) {
+      if (group) await killAll(-group);
+      await lock.lock(true);
+    }
+    writeAtomic(`${folder}/instance`, "none\n");
+    for (const pid of await this.options.helper.strays(replica)) await killAll(pid);
+    try {
+      Deno.renameSync(`${folder}/replica.json`, `${folder}/replica.json.damaged`);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+
+  async #awaitLock(lock: Deno.FsFile): Promise<void> {
+    if (this.#lockWaiters >= LOCK_WAITERS) {
+      while (!lock.tryLockSync(true)) {
+        await new Promise((resolve) => setTimeout(resolve, LOCK_POLL_MS));
+      }
+      return;
+    }
+    this.#lockWaiters++;
+    try {
+      await lock.lock(true);
+    } finally {
+      this.#lockWaiters--;
+    }
+  }
+}
+
+/** The pids that a launcher wrote down, once it has; `null` if it ended without. */
+async function launcherOf(
+  folder: string,
+  instance: number,
+): Promise<{ readonly group: number; readonly pid: number } | null> {
+  for (let tries = 0; tries < 200; tries++) {
+    const [known, group, pid] = (readText(`${folder}/pid`) ?? "").trim().split(" ").map(Number);
+    if (known === instance && group && pid) return { group, pid };
+    using probe = Deno.openSync(`${folder}/lock`, { write: true });
+    if (probe.tryLockSync(true)) return null;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  return null;
+}
+
+/** The code in a launcher's exit file; `null` where it wrote none, or not all of it. */
+export function readExit(folder: string, instance: number): number | null {
+  const text = readText(`${folder}/exit.${instance}`);
+  return text !== undefined && /^[0-9]{1,3}\n$/.test(text) ? Number(text) : null;
+}
+
+/** Reads the number on a stream's first line; `null` if it ends without one. */
+async function firstNumber(stream: ReadableStream<Uint8Array>): Promise<number | null> {
+  const reader = stream.getReader();
+  let text = "";
+  while (!text.includes("\n")) {
+    const { value, done } = await reader.read();
+    if (done) break;
+    text += new TextDecoder().decode(value);
+  }
+  reader.cancel().catch(() => {});
+  const pid = Number.parseInt(text);
+  return Number.isNaN(pid) ? null : pid;
+}
+
+/** Ends a process, or a group (negative), and waits until it is gone, as long as that can take. */
+async function killAll(target: number): Promise<void> {
+  const deadline = performance.now() + KILL_AGAIN_MS / 4;
+  try {
+    for (;;) {
+      Deno.kill(target, "SIGKILL");
+      // A zombie that nobody reaps cannot run or listen, and is not waited for longer than this.
+      if (performance.now() > deadline) return;
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return;
+    log().warn("cannot end {target}: {error}", { target, error });
+  }
+}
+
+function forget(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+function sizeOf(path: string): number {
+  try {
+    return Deno.statSync(path).size;
+  } catch {
+    return 0;
+  }
+}
+
+/** The last lines of a file from an offset on, at most 4 KiB of them, without the last line end. */
+export function lastLines(path: string, start: number): string {
+  try {
+    using file = Deno.openSync(path);
+    const { size } = file.statSync();
+    const from = Math.max(start > size ? 0 : start, size - 4096);
+    file.seekSync(from, Deno.SeekMode.Start);
+    const buffer = new Uint8Array(size - from);
+    let length = 0;
+    while (length < buffer.length) {
+      const read = file.readSync(buffer.subarray(length));
+      if (read === null) break;
+      length += read;
+    }
+    return new TextDecoder().decode(buffer.subarray(0, length)).trimEnd();
+  } catch {
+    return "";
+  }
+}
+
+function spawnFailure(plan: LaunchPlan, error: unknown): string {
+  if (error instanceof Deno.errors.NotFound) return `its folder ${plan.cwd} does not exist`;
+  return `its launcher cannot be started: ${(error as Error).message}`;
+}
+
+/** Why a launcher ended before it told a pid; the codes are those of shim.ts. */
+function launcherFailure(code: number): string {
+  switch (code) {
+    case 96:
+      return "its launcher cannot write into the replica's folder";
+    case 97:
+      return "its launcher was overtaken by a later start";
+    case 98:
+      return "an earlier launcher of it still runs";
+    default:
+      return `its launcher ended with code ${code} before it started the program`;
+  }
+}

@@ -1,0 +1,102 @@
+// Whether a program can be executed here, found out before it is tried, so that the reason is clear.
+
+import type { LaunchPlan } from "../plan.ts";
+import type { Helper, Tools } from "./helper.ts";
+
+/** ELF's `e_machine` of this machine, and the others' names. */
+const MACHINES: Readonly<Record<number, string>> = {
+  0x03: "x86",
+  0x28: "arm",
+  0x3e: "x86_64",
+  0xb7: "aarch64",
+  0xf3: "riscv64",
+  0x15: "ppc64",
+  0x16: "s390",
+};
+
+type Program = { readonly command: readonly string[] } | { readonly reason: string };
+
+/**
+ * The command that executes a plan's program, or why it cannot be: not found, a folder, not
+ * executable, built for another machine, its interpreter missing, its user unknown. Makes the
+ * volumes' folders, too.
+ */
+export async function checkProgram(
+  options: { readonly helper: Helper; readonly tools: Tools; readonly uid: number | null },
+  plan: LaunchPlan,
+  folder: string,
+): Promise<Program> {
+  const found = await options.helper.find(plan.path, plan.exec);
+  if (!found) return { command: [plan.exec] };
+  const reason = reasonOf(plan, found);
+  if (reason !== null) return { reason };
+  if (plan.user === undefined) return { command: [found.path] };
+  return await asUser(options, plan.user, found.path, folder);
+}
+
+export interface Found {
+  readonly state: "ok" | "missing" | "folder" | "not-executable" | "no-interpreter";
+  readonly path: string;
+  /** The first 20 bytes, in hex. */
+  readonly head: string;
+  readonly interpreter: string;
+}
+
+function reasonOf(plan: LaunchPlan, found: Found): string | null {
+  const { exec } = plan;
+  switch (found.state) {
+    case "missing":
+      return exec.startsWith("/")
+        ? `${exec} does not exist on this node`
+        : `${exec} is not on the node's path (${plan.path})`;
+    case "folder":
+      return `${found.path} is a folder, not a program`;
+    case "not-executable":
+      return `${found.path} is not executable; chmod +x it`;
+    case "no-interpreter":
+      return `${found.path} begins with #!${found.interpreter}, which does not exist here`;
+    case "ok":
+      return formatReason(found);
+    default:
+      return found.state satisfies never;
+  }
+}
+
+/** Why the kernel will not execute a file that begins so; `null` where it will. */
+export function formatReason(
+  { path, head }: Pick<Found, "path" | "head">,
+  machine: string = Deno.build.arch,
+): string | null {
+  if (head === "" || head.startsWith("2321")) return null;
+  if (head.startsWith("7f454c46")) {
+    // Little-endian `e_machine` at offset 18; big-endian (byte 5 is 2) machines run no Deno.
+    const code = Number.parseInt(head.slice(38, 40) + head.slice(36, 38), 16);
+    const built = MACHINES[code] ?? `machine ${code}`;
+    return built === machine ? null : `${path} is built for ${built}, this node is ${machine}`;
+  }
+  if (Deno.build.os === "darwin" && /^(cffaedfe|cafebabe)/.test(head)) return null;
+  return `${path} is no program: it begins with neither #! nor this system's executable header`;
+}
+
+async function asUser(
+  options: { readonly helper: Helper; readonly tools: Tools; readonly uid: number | null },
+  user: string,
+  program: string,
+  folder: string,
+): Promise<Program> {
+  if (options.uid !== 0) {
+    return { reason: `user ${user}: only a node that runs as root can start a program as another` };
+  }
+  if (options.tools.setpriv === "") return { reason: `user ${user}: setpriv is missing here` };
+  const ids = await options.helper.user(user, `${folder}/home`);
+  if (!ids) return { reason: `user ${user} does not exist on this node` };
+  return {
+    command: [
+      options.tools.setpriv,
+      `--reuid=${ids.uid}`,
+      `--regid=${ids.gid}`,
+      "--init-groups",
+      program,
+    ],
+  };
+}

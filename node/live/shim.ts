@@ -1,0 +1,56 @@
+/** Signals that the launcher must survive, so that it can write down how the program ended. */
+const TRAPPED = "HUP INT QUIT TERM USR1 USR2 ALRM PIPE";
+
+/**
+ * The launcher: a POSIX shell between the node and a replica's program, in a session of its own.
+ *
+ * Arguments: the replica's folder, the number of the start, the program that locks, the command.
+ *
+ * - It locks `lock` for as long as it lives: a later daemon sees by that whether the program runs.
+ * - `instance` is a fence: where the daemon has gone on to another start meanwhile, this one ends.
+ * - It tells its own and the program's pid, in `pid` and by a line on standard output.
+ * - A trapped signal is reset to its default in the program, which an ignored one would not be.
+ * - It writes `$?` to `exit.<n>` and then ends what is left of its process group, itself included:
+ *   so nobody ever has to signal a group that may be gone.
+ */
+export const SHIM = `
+dir=$1 instance=$2 locker=$3
+shift 3
+exec 2>/dev/null 9>>"$dir/lock" || exit 96
+case $locker in
+*perl) "$locker" -MFcntl=:flock -e 'open(F,">&=9") && flock(F,LOCK_EX|LOCK_NB) or exit 1' ;;
+*) "$locker" -n -x 9 ;;
+esac || exit 98
+read -r fence <"$dir/instance"
+[ "$fence" = "$instance" ] || exit 97
+true >>"$dir/log" || exit 96
+trap : ${TRAPPED}
+(
+  trap - ${TRAPPED}
+  exec 3>&1 >>"$dir/log" 2>&1 9>&-
+  if [ -r /proc/self/stat ]; then read -r pid rest </proc/self/stat
+  else pid=$(exec sh -c 'echo $PPID'); fi
+  echo "$instance $$ $pid" >"$dir/pid"
+  echo "$pid" >&3
+  exec 3>&-
+  unset dir instance locker fence rest pid PWD OLDPWD SHLVL
+  exec "$@"
+)
+echo $? >"$dir/exit.$instance"
+kill -KILL 0
+`;
+
+/** What the shell puts before its own messages: by this a failed `exec` is told apart. */
+export const SHIM_NAME = "skr8tr-launcher";
+
+/** Names that a shell cannot pass on as they are. */
+const OWN = new Set(
+  "IFS OPTIND PPID PWD OLDPWD SHLVL LINENO PS1 PS2 PS4 UID EUID GROUPS RANDOM SECONDS _".split(" "),
+);
+const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+const SHIM_NAMES = new Set("dir instance locker fence rest pid".split(" "));
+
+/** Says whether a variable reaches the program unchanged through the launcher's shell. */
+export function passesShell(name: string): boolean {
+  return NAME.test(name) && !OWN.has(name) && !SHIM_NAMES.has(name) && !name.startsWith("BASH");
+}

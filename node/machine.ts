@@ -1,0 +1,619 @@
+/**
+ * The node, pure: orders, records, probe results and exits in; launches, signals, statuses and
+ * registrations out. Nothing is known but what events say; after each step `dueMonoMs` is when the
+ * next `tick` must come.
+ */
+
+import type { Address } from "../core/address.ts";
+import type { Instant } from "../core/instant.ts";
+import { BEAT_MS, NODE_LATE_MS, NODE_TOMBSTONES, TOMBSTONE_MS } from "../core/limits.ts";
+import {
+  type Beat,
+  decodeMesh,
+  digestOf,
+  encodeMesh,
+  type Mesh,
+  type MeshMessage,
+  type ReplicaStatus,
+} from "../core/mesh.ts";
+import type { Adopted, NodeEffect, NodeEvent } from "./effects.ts";
+import { TowerLink } from "./lease.ts";
+import { Life, type Stage } from "./life.ts";
+import type { Surroundings } from "./plan.ts";
+import { unsupported } from "./plan.ts";
+import { PlainDesk } from "./plain.ts";
+import { PortTable } from "./ports.ts";
+import { type LogRecord, Records } from "./records.ts";
+import { dueOf, endpointOf, hasProcess, type Replica, savedOf, statusOf } from "./replica.ts";
+import { NO_RESTARTS } from "./restart.ts";
+import { type SavedReplica } from "./saved.ts";
+import { reportPages, StatusOutbox } from "./status.ts";
+import { specOfLaunch } from "./plan.ts";
+
+export interface NodeOptions extends Surroundings {
+  /** 32 lower-case hex characters. */
+  readonly node: string;
+  /** This start of the daemon: 16 lower-case hex characters. */
+  readonly boot: string;
+  /** Port of the node's own listener. */
+  readonly port: number;
+  readonly conductor: Address | null;
+  readonly tower: Address | null;
+  readonly cores: number;
+  /** In place of what is measured. */
+  readonly ramTotalBytes?: number;
+  readonly gpu: boolean;
+  readonly labels: Readonly<Record<string, string>>;
+  /** The range from which ports are handed out. */
+  readonly ports: { readonly first: number; readonly last: number };
+}
+
+/** What was last said of a replica, to tell what is news. */
+interface Said {
+  readonly status: string;
+  readonly saved: string;
+}
+
+export class NodeMachine implements Stage {
+  readonly around: Surroundings;
+  readonly ports: PortTable;
+  readonly tower: TowerLink;
+  readonly hasTower: boolean;
+  now: Instant = { monoMs: 0, wallMs: 0 };
+  awakeMs = -Infinity;
+  readonly replicas = new Map<string, Replica>();
+
+  readonly #life: Life;
+  readonly #records = new Records();
+  readonly #outbox = new StatusOutbox();
+  readonly #plain: PlainDesk;
+  readonly #tombstones = new Map<string, number>();
+  readonly #touched = new Set<Replica>();
+  readonly #said = new Map<string, Said>();
+  #out: NodeEffect[] = [];
+  #probes = 0;
+  #beat = 0;
+  #nextBeatMs = -Infinity;
+  #everyMs = BEAT_MS;
+  /** Boot of the conductor that answered last. */
+  #conductor: string | null = null;
+  #sample = { cpuPercent: 0, ramTotalBytes: 0, ramFreeBytes: 0 };
+  #dueMs = -Infinity;
+  #started = false;
+  #stopping = false;
+
+  constructor(private readonly options: NodeOptions) {
+    this.around = options;
+    this.ports = new PortTable(options.ports.first, options.ports.last);
+    this.hasTower = options.tower !== null;
+    this.tower = new TowerLink(options, this.hasTower);
+    this.#life = new Life(this);
+    this.#plain = new PlainDesk(options.node, (effect) => this.emit(effect));
+  }
+
+  /** When the next `tick` must come, on the monotonic clock. */
+  get dueMonoMs(): number {
+    return this.#dueMs;
+  }
+
+  /** The last sequence of the log that the node knows: it follows from there. */
+  get sequence(): number {
+    return this.#records.sequence;
+  }
+
+  get node(): string {
+    return this.options.node;
+  }
+
+  /** The machine's load as last heard. */
+  get load(): Pick<Beat, "cpuPercent" | "ramTotalBytes" | "ramFreeBytes"> {
+    return this.#sample;
+  }
+
+  /** The statuses of everything listed, as the conductor hears them. */
+  statuses(): ReplicaStatus[] {
+    return [...this.replicas.values()].filter(isListed).map(statusOf);
+  }
+
+  step(event: NodeEvent, now: Instant): NodeEffect[] {
+    if (this.#started && now.monoMs - this.#dueMs > NODE_LATE_MS) this.awakeMs = now.monoMs;
+    this.now = now;
+    this.#out = [];
+    this.#take(event);
+    this.#runDue();
+    this.#settle();
+    this.#speak();
+    this.#dueMs = this.#nextDue();
+    return this.#out;
+  }
+
+  // ---- Stage: what a replica's life needs ----------------------------------------------------------
+
+  emit(effect: NodeEffect): void {
+    if (effect.do === "launch") this.#noteSaved(effect.saved);
+    this.#out.push(effect);
+  }
+
+  touch(replica: Replica): void {
+    this.#touched.add(replica);
+  }
+
+  nextProbe(replica: Replica): string {
+    return `${replica.id}#${++this.#probes}`;
+  }
+
+  // ---- Events -------------------------------------------------------------------------------------
+
+  #take(event: NodeEvent): void {
+    switch (event.on) {
+      case "start":
+        return this.#start(event);
+      case "mesh":
+        return this.#mesh(event.text);
+      case "plain":
+        return this.#takePlain(event);
+      case "record":
+        if (this.#records.receive(event.record)) this.#verify(event.record);
+        return;
+      case "head":
+        this.#records.reachHead(event.sequence);
+        return this.#answerWaiting();
+      case "verified":
+        return this.#verified(event.sequence, event.refusal);
+      case "probes-lost":
+        for (const replica of this.replicas.values()) this.#life.probesLost(replica);
+        return;
+      case "sample":
+        this.#sample = event;
+        return;
+      case "stop-all":
+        return this.#stopAll();
+      case "tick":
+        return;
+      case "port-tried":
+      case "launched":
+      case "launch-failed":
+      case "exited":
+      case "probed":
+      case "owner": {
+        const replica = this.replicas.get(event.replica);
+        return replica && this.#ofReplica(replica, event);
+      }
+      default:
+        return event satisfies never;
+    }
+  }
+
+  #ofReplica(replica: Replica, event: Extract<NodeEvent, { replica: string }>): void {
+    switch (event.on) {
+      case "port-tried":
+        this.#life.portTried(replica, event.port, event.free);
+        return this.#plainBlocked(replica);
+      case "launched":
+        this.#life.launched(replica, event.instance, event.pid);
+        return this.#plain.launched(replica);
+      case "launch-failed":
+        // Whoever launched it by hand has been told; it is not tried again behind their back.
+        if (this.#plain.failed(replica, event.reason)) replica.stopOrdered = true;
+        this.#life.launchFailed(replica, event.instance, event.reason);
+        return replica.stopOrdered ? this.#life.stop(replica, false) : undefined;
+      case "exited":
+        this.#plain.failed(replica, event.ended.tail);
+        return this.#life.exited(replica, event.instance, event.ended);
+      case "probed":
+        return this.#life.probed(replica, event.probe, event.result, event.detail);
+      case "owner":
+        return this.#life.ownerKnown(replica, event.instance, event.owner, event.detail);
+      default:
+        return event satisfies never;
+    }
+  }
+
+  // ---- Start: adoption ----------------------------------------------------------------------------
+
+  #start(event: Extract<NodeEvent, { on: "start" }>): void {
+    this.#started = true;
+    for (const [replica, wallMs] of event.tombstones) this.#tombstones.set(replica, wallMs);
+    for (const record of event.records) this.#records.load(record);
+    for (const adopted of event.adopted) this.#adopt(adopted);
+    for (const replica of this.replicas.values()) this.#seekRecord(replica);
+  }
+
+  #adopt({ saved, pid, running }: Adopted): void {
+    if (saved.dropped) {
+      this.#tombstones.set(saved.replica, saved.sinceWallMs);
+      return;
+    }
+    const hadProcess = saved.stage !== "pending" && saved.stage !== "finished";
+    const replica = replicaOf(saved);
+    this.replicas.set(replica.id, replica);
+    this.#noteSaved(saved);
+    this.touch(replica);
+    if (saved.port !== undefined) this.ports.take(saved.port, replica.id);
+    replica.pid = pid;
+    if (saved.stage === "finished") replica.state = { at: "finished" };
+    else if (!running && !hadProcess) replica.state = { at: "record" };
+    // How a process ended that is gone comes as `exited`.
+    else replica.state = { at: "adopted", wasReady: running && saved.stage === "ready" };
+    if (running && saved.stage === "ready") {
+      const endpoint = endpointOf(replica, this.around);
+      if (endpoint) this.tower.adopt(endpoint);
+    }
+    if (saved.stopOrdered || saved.stage === "stopping") this.#life.stop(replica, true);
+  }
+
+  /** A replica that waits for its record gets it, if it is there. */
+  #seekRecord(replica: Replica): void {
+    if (replica.state.at !== "record" && replica.state.at !== "adopted") return;
+    if (replica.launch) return this.#life.recordHeld(replica, specOfLaunch(replica.launch));
+    const { answer, verify } = this.#records.need(replica.sequence);
+    if (verify) this.#verify(verify);
+    switch (answer.at) {
+      case "held":
+        if (answer.app === replica.app) return this.#life.recordHeld(replica, answer.spec);
+        return this.#refuseLater(replica, `record ${replica.sequence} is of ${answer.app}`);
+      case "refused":
+        return this.#refuseLater(replica, answer.reason);
+      case "absent":
+      case "verifying":
+        return;
+      default:
+        return answer satisfies never;
+    }
+  }
+
+  /** Its order was accepted before its record was known to be no good. */
+  #refuseLater(replica: Replica, reason: string): void {
+    if (replica.state.at === "record") this.#answer("run-refused", replica.id, reason);
+    this.#life.refuse(replica, reason);
+  }
+
+  // ---- Records ------------------------------------------------------------------------------------
+
+  #verify(record: LogRecord): void {
+    this.emit({ do: "verify", record });
+  }
+
+  #verified(sequence: number, refusal: string | null): void {
+    const keep = this.#records.settle(sequence, refusal);
+    if (keep) this.emit({ do: "keep-record", record: keep });
+    if (refusal !== null) {
+      this.emit({ do: "log", level: "error", text: `record ${sequence} is refused: ${refusal}` });
+    }
+    this.#answerWaiting(sequence);
+  }
+
+  #answerWaiting(sequence?: number): void {
+    for (const replica of this.replicas.values()) {
+      if (sequence === undefined || replica.sequence === sequence) this.#seekRecord(replica);
+    }
+  }
+
+  // ---- The conductor and the tower -----------------------------------------------------------------
+
+  #mesh(text: string): void {
+    const message = decodeMesh(text);
+    if (message && "node" in message && message.node === this.options.node) this.#obey(message);
+  }
+
+  #obey(message: MeshMessage): void {
+    const nowMs = this.now.monoMs;
+    switch (message.k) {
+      case "beat-ok":
+        if (this.#conductor !== null && this.#conductor !== message.conductor) {
+          this.emit({ do: "follow" });
+        }
+        this.#conductor = message.conductor;
+        this.#everyMs = message.everyMs;
+        this.#nextBeatMs = Math.min(this.#nextBeatMs, nowMs + message.everyMs);
+        if (message.reportPlease !== undefined) this.#report(message.reportPlease);
+        return;
+      case "status-ok":
+        return this.#acknowledged(message);
+      case "run":
+        return this.#run(message);
+      case "stop":
+        return this.#stop(message.replica);
+      case "lease-ok":
+        return this.tower.onLeaseOk(message, nowMs);
+      case "register-ok":
+        return this.tower.onRegisterOk(message);
+      case "deregister-ok": {
+        const replica = this.replicas.get(message.replica);
+        if (this.tower.onDeregisterOk(message) && replica) this.#life.drained(replica);
+        return;
+      }
+      case "beat":
+      case "status":
+      case "report":
+      case "run-ok":
+      case "run-refused":
+      case "stop-ok":
+      case "lease":
+      case "register":
+      case "deregister":
+        // Not for a node.
+        return;
+      default:
+        return message satisfies never;
+    }
+  }
+
+  #tellConductor(message: MeshMessage): void {
+    if (!this.options.conductor) return;
+    this.emit({ do: "send", to: this.options.conductor, text: encodeMesh(message) });
+  }
+
+  #answer(k: "run-ok" | "run-refused" | "stop-ok", replica: string, reason = ""): void {
+    const { node, boot } = this.options;
+    if (k === "run-refused") {
+      this.#tellConductor({ k, node, boot, replica, reason: reason.slice(0, 300) });
+    } else this.#tellConductor({ k, node, boot, replica });
+  }
+
+  #run(order: Mesh<"run">): void {
+    const known = this.replicas.get(order.replica);
+    const refusal = this.#refusalOf(order, known);
+    if (refusal !== null) {
+      if (known) this.#outbox.add(known.id, this.now.monoMs);
+      return this.#answer("run-refused", order.replica, refusal);
+    }
+    this.#answer("run-ok", order.replica);
+    if (known) return;
+    const { replica: id, app, generation, sequence, index } = order;
+    const replica = freshReplica({ id, app, generation, sequence, index }, this.now.wallMs);
+    this.replicas.set(id, replica);
+    replica.reason = `waits for record ${sequence} of the conductor's log`;
+    this.touch(replica);
+    this.#seekRecord(replica);
+  }
+
+  /** Why an order to run cannot be taken; `null` where it can. */
+  #refusalOf(order: Mesh<"run">, known: Replica | undefined): string | null {
+    if (this.#stopping) return "this node is stopping";
+    if (this.#tombstones.has(order.replica)) {
+      return `${order.replica} has been stopped here for good`;
+    }
+    if (known) {
+      if (known.state.at === "finished") return `${order.replica} has finished here`;
+      return known.stopOrdered ? `${order.replica} is being stopped here` : null;
+    }
+    const { answer, verify } = this.#records.need(order.sequence);
+    if (verify) this.#verify(verify);
+    if (answer.at === "refused") return answer.reason;
+    if (answer.at !== "held") return null;
+    if (answer.app !== order.app) return `record ${order.sequence} is of ${answer.app}`;
+    return unsupported(answer.spec);
+  }
+
+  #stop(id: string): void {
+    const replica = this.replicas.get(id);
+    this.#answer("stop-ok", id);
+    if (replica) {
+      replica.stopOrdered = true;
+      this.touch(replica);
+      this.#life.stop(replica, true);
+      // Its last word may have been acknowledged before this order: then it is dropped here.
+      if (replica.state.at === "finished" && replica.acked >= replica.version) this.#drop(replica);
+    } else if (!this.#tombstones.has(id)) {
+      this.#tombstone(id);
+      this.emit({ do: "tombstone", replica: id, wallMs: this.now.wallMs });
+    }
+  }
+
+  #tombstone(id: string): void {
+    this.#tombstones.set(id, this.now.wallMs);
+    for (const [old, wallMs] of this.#tombstones) {
+      const young = this.now.wallMs - wallMs < TOMBSTONE_MS;
+      if (young && this.#tombstones.size <= NODE_TOMBSTONES) break;
+      this.#tombstones.delete(old);
+    }
+  }
+
+  #acknowledged({ replica: id, version }: Mesh<"status-ok">): void {
+    const replica = this.replicas.get(id);
+    if (!replica || version < replica.version) return;
+    replica.acked = version;
+    this.#outbox.remove(id);
+    if (replica.state.at === "finished" && replica.stopOrdered) this.#drop(replica);
+  }
+
+  /** Nobody waits for it any more: only its id is remembered. */
+  #drop(replica: Replica): void {
+    replica.dropped = true;
+    this.emit({ do: "save", saved: savedOf(replica) });
+    this.replicas.delete(replica.id);
+    this.#touched.delete(replica);
+    this.#said.delete(replica.id);
+    this.#outbox.remove(replica.id);
+    this.#tombstone(replica.id);
+  }
+
+  #report(request: string): void {
+    this.#settle();
+    const pages = reportPages(this.statuses());
+    const { node, boot } = this.options;
+    pages.forEach((statuses, page) =>
+      this.#tellConductor({ k: "report", node, boot, request, page, pages: pages.length, statuses })
+    );
+  }
+
+  #sendBeat(): void {
+    const { node, boot, name, host, port, gpu, labels, cores } = this.options;
+    const statuses = this.statuses();
+    this.#tellConductor({
+      k: "beat",
+      node,
+      boot,
+      beat: ++this.#beat,
+      name,
+      host,
+      port,
+      cpuPercent: this.#sample.cpuPercent,
+      cores,
+      ramTotalBytes: this.options.ramTotalBytes ?? this.#sample.ramTotalBytes,
+      ramFreeBytes: this.#sample.ramFreeBytes,
+      gpu,
+      labels,
+      replicas: statuses.length,
+      digest: digestOf(statuses.map((each) => [each.replica, each.version])),
+      sequence: this.#records.sequence,
+    });
+  }
+
+  // ---- Plain commands -----------------------------------------------------------------------------
+
+  #takePlain(event: Extract<NodeEvent, { on: "plain" }>): void {
+    const wish = this.#plain.take(event, [...this.replicas.values()]);
+    if (!wish) return;
+    if (wish.kind === "kill") {
+      for (const replica of wish.replicas) {
+        replica.stopOrdered = true;
+        this.#life.stop(replica, true);
+      }
+      return;
+    }
+    const { launch } = wish;
+    let number = this.#tombstones.size + this.replicas.size;
+    let id = "";
+    do id = `v1-${launch.name}-${++number}`; while (
+      this.replicas.has(id) || this.#tombstones.has(id)
+    );
+    const replica = freshReplica(
+      { id, app: launch.name, generation: 0, sequence: 0, index: 0, launch },
+      this.now.wallMs,
+    );
+    this.replicas.set(id, replica);
+    this.touch(replica);
+    this.#plain.expect(id, event.from);
+    this.#seekRecord(replica);
+  }
+
+  /** A v1 LAUNCH whose port is taken fails; it does not wait for the port. */
+  #plainBlocked(replica: Replica): void {
+    if (replica.state.at !== "blocked") return;
+    if (!this.#plain.failed(replica, replica.reason ?? "its port is taken")) return;
+    replica.stopOrdered = true;
+    this.#life.stop(replica, false);
+  }
+
+  // ---- The end of a step --------------------------------------------------------------------------
+
+  #stopAll(): void {
+    this.#stopping = true;
+    for (const replica of this.replicas.values()) this.#life.stop(replica, false);
+  }
+
+  #runDue(): void {
+    for (const replica of this.replicas.values()) {
+      if (dueOf(replica.state) <= this.now.monoMs) this.#life.due(replica);
+    }
+  }
+
+  /** Whatever changed in this step gets its version, is saved and put into the outbox. */
+  #settle(): void {
+    for (const replica of this.#touched) {
+      // Between a port's trial and its answer lies no time that anybody could notice.
+      if (replica.state.at === "port") continue;
+      const said = this.#said.get(replica.id);
+      const status = JSON.stringify({ ...statusOf(replica), version: 0, sinceWallMs: 0 });
+      if (status !== said?.status) this.#noteStatus(replica, status, said);
+      const saved = savedOf(replica);
+      const text = JSON.stringify(saved);
+      if (text !== this.#said.get(replica.id)?.saved) {
+        this.#noteSaved(saved);
+        this.emit({ do: "save", saved });
+      }
+    }
+    for (const replica of this.#touched) {
+      // The conductor does not know of a v1 launch, so nobody else will say that it may go.
+      if (replica.launch && replica.state.at === "finished") this.#drop(replica);
+    }
+    this.#touched.clear();
+    const alive = [...this.replicas.values()].some((replica) => hasProcess(replica.state));
+    if (this.#stopping && !alive) this.emit({ do: "stopped" });
+  }
+
+  #noteStatus(replica: Replica, status: string, said: Said | undefined): void {
+    const stateBefore = said && said.status !== "" ? JSON.parse(said.status).state : undefined;
+    replica.version++;
+    if (stateBefore !== statusOf(replica).state) replica.sinceWallMs = this.now.wallMs;
+    this.#said.set(replica.id, { status, saved: said?.saved ?? "" });
+    if (isListed(replica)) this.#outbox.add(replica.id, this.now.monoMs);
+  }
+
+  #noteSaved(saved: SavedReplica): void {
+    const said = this.#said.get(saved.replica);
+    this.#said.set(saved.replica, { status: said?.status ?? "", saved: JSON.stringify(saved) });
+  }
+
+  /** Sends what is to be said by now. */
+  #speak(): void {
+    const nowMs = this.now.monoMs;
+    const { node, boot, conductor, tower } = this.options;
+    if (conductor) {
+      if (nowMs >= this.#nextBeatMs) {
+        this.#sendBeat();
+        this.#nextBeatMs = nowMs + this.#everyMs;
+      }
+      for (const id of this.#outbox.take(nowMs)) {
+        const replica = this.replicas.get(id);
+        if (replica) this.#tellConductor({ k: "status", node, boot, status: statusOf(replica) });
+      }
+    }
+    for (const message of this.tower.tick(nowMs)) {
+      if (tower) this.emit({ do: "send", to: tower, text: encodeMesh(message) });
+    }
+  }
+
+  #nextDue(): number {
+    let due = this.tower.dueMs;
+    if (this.options.conductor) due = Math.min(due, this.#nextBeatMs, this.#outbox.dueMs);
+    for (const replica of this.replicas.values()) due = Math.min(due, dueOf(replica.state));
+    return due;
+  }
+}
+
+/** A v1 launch is between the node and whoever launched it. */
+function isListed(replica: Replica): boolean {
+  return replica.launch === undefined;
+}
+
+function freshReplica(
+  who: Pick<Replica, "id" | "app" | "generation" | "sequence" | "index" | "launch">,
+  wallMs: number,
+): Replica {
+  return {
+    ...who,
+    spec: null,
+    plan: null,
+    state: { at: "record" },
+    instance: 0,
+    port: undefined,
+    pid: undefined,
+    restarts: NO_RESTARTS,
+    exit: undefined,
+    reason: undefined,
+    stopOrdered: false,
+    dropped: false,
+    version: 0,
+    sinceWallMs: wallMs,
+    acked: 0,
+  };
+}
+
+function replicaOf(saved: SavedReplica): Replica {
+  const { replica: id, app, generation, sequence, index, launch } = saved;
+  return {
+    ...freshReplica(
+      { id, app, generation, sequence, index, ...(launch === undefined ? {} : { launch }) },
+      saved.sinceWallMs,
+    ),
+    instance: saved.instance,
+    port: saved.port,
+    restarts: { count: saved.restarts, streak: 0 },
+    exit: saved.exit,
+    reason: saved.reason,
+    stopOrdered: saved.stopOrdered,
+  };
+}

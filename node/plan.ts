@@ -1,0 +1,130 @@
+// What a replica's program is given: its arguments, its environment and nothing else.
+
+import type { AppSpec } from "../core/manifest/spec.ts";
+import { substitute } from "../core/manifest/variables.ts";
+import type { Launch } from "../core/wire.ts";
+
+/** How a program is to be started. */
+export interface LaunchPlan {
+  /** Absolute, or a name to be found on `path`. */
+  readonly exec: string;
+  readonly args: readonly string[];
+  /** The whole environment, but for HOME and the volumes' folders, which only the disk knows. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Where `exec` is looked for. */
+  readonly path: string;
+  readonly cwd: string;
+  readonly user?: string;
+  readonly volumes: AppSpec["volumes"];
+}
+
+/** What the node gives to all its replicas. */
+export interface Surroundings {
+  /** The node's name and address. */
+  readonly name: string;
+  readonly host: string;
+  readonly path: string;
+  readonly workdir: string;
+  /** Where a Deno program finds its cache. */
+  readonly denoDir?: string;
+  /** `http://ip:7772`. */
+  readonly towerUrl?: string;
+}
+
+/** Who the replica is. */
+export interface Self {
+  readonly replica: string;
+  readonly app: string;
+  readonly index: number;
+  readonly port?: number;
+}
+
+/**
+ * Plans a start. `PORT`, `HOST`, `APP`, `REPLICA` (its number, as `${REPLICA}`), `REPLICA_ID`,
+ * `NODE`, `IP`, `SKR8TR_TOWER`, `PATH` and `DENO_DIR` are given by the node; what the manifest's
+ * `env` says goes before them. A literal `PORT` equal to the app's port stands for the replica's.
+ */
+export function planLaunch(spec: AppSpec, self: Self, around: Surroundings): LaunchPlan {
+  const port = self.port === undefined ? undefined : String(self.port);
+  const values: Record<string, string> = {
+    REPLICA: String(self.index),
+    APP: self.app,
+    NODE: around.name,
+    IP: around.host,
+    ...(port === undefined ? {} : { PORT: port }),
+  };
+  const env: Record<string, string> = {
+    PATH: around.path,
+    HOST: around.host,
+    REPLICA_ID: self.replica,
+    ...(around.denoDir === undefined ? {} : { DENO_DIR: around.denoDir }),
+    ...(around.towerUrl === undefined ? {} : { SKR8TR_TOWER: around.towerUrl }),
+    ...values,
+  };
+  for (const [key, text] of Object.entries(spec.env)) {
+    const literal = key === "PORT" && text === String(spec.port?.number);
+    env[key] = literal && port !== undefined ? port : substitute(text, values);
+  }
+  return {
+    exec: spec.exec ?? "",
+    args: spec.args.map((each) => substitute(each, values)),
+    env,
+    path: around.path,
+    cwd: resolve(spec.cwd ?? ".", around.workdir),
+    ...(spec.user === undefined ? {} : { user: spec.user }),
+    volumes: spec.volumes,
+  };
+}
+
+function resolve(path: string, base: string): string {
+  return path.startsWith("/") ? path : path === "." ? base : `${base}/${path}`;
+}
+
+/** What this app asks for that this node cannot do; `null` where it can run it. */
+export function unsupported(spec: AppSpec): string | null {
+  if (spec.type === "wasm" || spec.type === "vm") return `type ${spec.type} is not built yet`;
+  if (spec.serve) return "serve is not built yet";
+  if (!spec.exec) return "the manifest has no exec";
+  const secrets = Object.keys(spec.secrets);
+  if (secrets.length > 0) return `secret ${secrets[0]} cannot be given: secrets are not built yet`;
+  if (spec.artifact) return "artifact is not built yet";
+  if (spec.sandbox && !spec.sandbox.optional) {
+    return "this node cannot enforce the sandbox; `optional yes` in it runs the app without";
+  }
+  return null;
+}
+
+/** The app that a v1 LAUNCH describes: the manifest's defaults for what it cannot say. */
+export function specOfLaunch(launch: Launch): AppSpec {
+  return {
+    name: launch.name,
+    type: "service",
+    exec: launch.bin,
+    args: launch.args.split(/\s+/).filter((word) => word !== "").map((word) =>
+      word.replaceAll("$", "$$$$")
+    ),
+    ...(launch.port === 0 ? {} : { port: { number: launch.port, fixed: true } }),
+    replicas: 1,
+    gpu: false,
+    restart: launch.restart,
+    drainMs: launch.drainS * 1000,
+    graceMs: 2_000,
+    stopSignal: "SIGTERM",
+    namespace: "default",
+    needs: [],
+    env: Object.fromEntries(
+      Object.entries(launch.env).map(([key, value]) => [key, value.replaceAll("$", "$$$$")]),
+    ),
+    secrets: {},
+    volumes: [],
+    rollout: {
+      order: "start-first",
+      batch: 1,
+      settleMs: 8_000,
+      timeoutMs: 120_000,
+      onFailure: "rollback",
+    },
+    routes: [],
+    place: { require: [], prefer: [], spread: "node", avoid: [], near: [] },
+  };
+}

@@ -1,0 +1,254 @@
+// One replica: the states it can be in, and how each is reported, saved and timed.
+// What leads from one state to the next is in life.ts.
+
+import { PROBE_GRACE_MS } from "../core/limits.ts";
+import type { AppSpec } from "../core/manifest/spec.ts";
+import type { Endpoint, Exit, ReplicaStatus } from "../core/mesh.ts";
+import type { Launch } from "../core/wire.ts";
+import type { Probing } from "./health.ts";
+import type { LaunchPlan } from "./plan.ts";
+import type { Restarts } from "./restart.ts";
+import type { SavedReplica } from "./saved.ts";
+
+export type State =
+  /**
+   * Accepted; its record has not arrived or is not verified yet. `ended`: how its process ended
+   * while the daemon was away; what follows from that, the record's restart policy says.
+   * Exits: `port` or `launching` (record held), `backoff` (held, after `ended`), `finished` (record
+   * refused, policy, or stop).
+   */
+  | { readonly at: "record"; readonly ended?: Exit }
+  /**
+   * A trial bind of `trying` is under way; `refused` are the ports it cannot have.
+   * Exits: `launching` (free), `port` (taken: the next), `blocked` (none left), `finished` (stop).
+   */
+  | { readonly at: "port"; readonly trying: number; readonly refused: Set<number> }
+  /**
+   * Cannot start for a reason of the node's own (no port); tried again at `untilMs`.
+   * Exits: `port` (time), `finished` (stop).
+   */
+  | { readonly at: "blocked"; readonly untilMs: number }
+  /**
+   * The launcher was asked to start the program.
+   * Exits: `starting` (launched), `backoff` or `finished` (could not be), `terminating` (stop).
+   */
+  | { readonly at: "launching" }
+  /**
+   * The program runs and no probe has passed. Without probes (`probing` null) it becomes ready at
+   * `readyMs`. `checking`: a probe passed, and whose socket answered is being found out.
+   * Exits: `ready`, `ending` (never became ready), `backoff`/`port`/`finished` (it ended),
+   * `terminating` (stop).
+   */
+  | {
+    readonly at: "starting";
+    readonly probing: Probing | null;
+    readonly readyMs: number;
+    readonly checking: boolean;
+  }
+  /**
+   * A probe passed; registered with the tower if it has a port.
+   * Exits: `ending` (unhealthy), `backoff`/`port`/`finished` (it ended), `draining` (stop).
+   */
+  | { readonly at: "ready"; readonly probing: Probing | null; readonly sinceMs: number }
+  /**
+   * Found running when the daemon started, its record not verified again yet: nobody knows how to
+   * probe it. Exits: `starting` or `ready` (record held), `record` (it ended), `draining` (stop).
+   */
+  | { readonly at: "adopted"; readonly wasReady: boolean }
+  /**
+   * Unhealthy and told to end; SIGKILL follows at `killMs`. Will be started again.
+   * Exits: `backoff`/`port`/`finished` (it ended), `terminating` (stop).
+   */
+  | { readonly at: "ending"; readonly killMs: number }
+  /** Ended, waits before it is started again. Exits: `port` or `launching`, `finished` (stop). */
+  | { readonly at: "backoff"; readonly untilMs: number }
+  /**
+   * Told to stop and deregistered; waits until no ingress sends there, at most until `untilMs`.
+   * Exits: `terminating`, `finished` (it ended).
+   */
+  | { readonly at: "draining"; readonly untilMs: number }
+  /**
+   * Told to stop and signalled (`killMs` is infinite until it has been); SIGKILL follows at
+   * `killMs`. Exits: `finished`.
+   */
+  | { readonly at: "terminating"; readonly killMs: number }
+  /** It ended and will not be started again. No exits. */
+  | { readonly at: "finished" };
+
+/** A replica as the node's machine holds it. */
+export interface Replica {
+  readonly id: string;
+  readonly app: string;
+  readonly generation: number;
+  readonly sequence: number;
+  readonly index: number;
+  /** A v1 LAUNCH: no record, and the conductor does not hear of it. */
+  readonly launch?: Launch;
+  spec: AppSpec | null;
+  plan: LaunchPlan | null;
+  state: State;
+  /** Number of the current or last start, from 1. */
+  instance: number;
+  port: number | undefined;
+  pid: number | undefined;
+  restarts: Restarts;
+  exit: Exit | undefined;
+  reason: string | undefined;
+  stopOrdered: boolean;
+  dropped: boolean;
+  version: number;
+  sinceWallMs: number;
+  /** Highest version that the conductor has acknowledged. */
+  acked: number;
+}
+
+/** The state as the conductor hears it. */
+export function reported(state: State): ReplicaStatus["state"] {
+  switch (state.at) {
+    case "record":
+    case "blocked":
+    case "backoff":
+      return "waiting";
+    case "port":
+    case "launching":
+    case "starting":
+    case "ending":
+      return "starting";
+    case "adopted":
+      return state.wasReady ? "ready" : "starting";
+    case "ready":
+      return "ready";
+    case "draining":
+    case "terminating":
+      return "stopping";
+    case "finished":
+      return "finished";
+    default:
+      return state satisfies never;
+  }
+}
+
+/** Says whether a process may exist in this state. */
+export function hasProcess(state: State): boolean {
+  switch (state.at) {
+    case "launching":
+    case "starting":
+    case "ready":
+    case "adopted":
+    case "ending":
+    case "draining":
+    case "terminating":
+      return true;
+    case "record":
+    case "port":
+    case "blocked":
+    case "backoff":
+    case "finished":
+      return false;
+    default:
+      return state satisfies never;
+  }
+}
+
+/** When this state has something to do by itself; `Infinity`: never. */
+export function dueOf(state: State): number {
+  switch (state.at) {
+    case "blocked":
+    case "backoff":
+    case "draining":
+      return state.untilMs;
+    case "starting":
+      if (state.checking) return Infinity;
+      return state.probing === null ? state.readyMs : probeDue(state.probing);
+    case "ready":
+      return state.probing === null ? Infinity : probeDue(state.probing);
+    case "ending":
+    case "terminating":
+      return state.killMs;
+    case "record":
+    case "port":
+    case "launching":
+    case "adopted":
+    case "finished":
+      return Infinity;
+    default:
+      return state satisfies never;
+  }
+}
+
+function probeDue(probing: Probing): number {
+  if (probing.outstanding === null) return probing.nextMs;
+  return probing.outstanding.sentMs + probing.plan.timeoutMs + PROBE_GRACE_MS;
+}
+
+/** The replica as the conductor hears of it. */
+export function statusOf(replica: Replica): ReplicaStatus {
+  const { pid, port, exit, reason } = replica;
+  return {
+    replica: replica.id,
+    app: replica.app,
+    generation: replica.generation,
+    version: replica.version,
+    state: reported(replica.state),
+    ...(pid === undefined ? {} : { pid }),
+    ...(port === undefined ? {} : { port }),
+    restarts: replica.restarts.count,
+    sinceWallMs: replica.sinceWallMs,
+    ...(exit === undefined ? {} : { exit }),
+    ...(reason === undefined ? {} : { reason }),
+  };
+}
+
+/** The replica as it stands on disk. */
+export function savedOf(replica: Replica): SavedReplica {
+  const { launch, port, exit, reason } = replica;
+  return {
+    format: 1,
+    replica: replica.id,
+    app: replica.app,
+    generation: replica.generation,
+    sequence: replica.sequence,
+    index: replica.index,
+    ...(launch === undefined ? {} : { launch }),
+    instance: replica.instance,
+    stage: stageOf(replica.state),
+    ...(port === undefined ? {} : { port }),
+    restarts: replica.restarts.count,
+    stopOrdered: replica.stopOrdered,
+    dropped: replica.dropped,
+    sinceWallMs: replica.sinceWallMs,
+    ...(exit === undefined ? {} : { exit }),
+    ...(reason === undefined ? {} : { reason }),
+  };
+}
+
+function stageOf(state: State): SavedReplica["stage"] {
+  switch (reported(state)) {
+    case "waiting":
+      return "pending";
+    case "starting":
+      return hasProcess(state) ? "running" : "pending";
+    case "ready":
+      return "ready";
+    case "stopping":
+      return "stopping";
+    case "finished":
+      return "finished";
+  }
+}
+
+/** The replica as the tower lists it. */
+export function endpointOf(
+  replica: Replica,
+  around: { readonly name: string; readonly host: string },
+): Endpoint | null {
+  if (replica.port === undefined) return null;
+  return {
+    replica: replica.id,
+    app: replica.app,
+    generation: replica.generation,
+    node: around.name,
+    host: around.host,
+    port: replica.port,
+  };
+}

@@ -1,0 +1,45 @@
+// Texts that must fit a datagram.
+
+const CONTROL = /\p{Cc}/gu;
+// deno-lint-ignore no-control-regex -- terminal colours begin with ESC
+const ESCAPE = /\x1b\[[0-9;?]*[ -/]*[@-~]/g;
+
+/** The number of bytes of a text's JSON form in UTF-8, without the quotes. */
+export function jsonBytes(text: string): number {
+  const json = JSON.stringify(text);
+  let bytes = json.length - 2;
+  for (let at = 1; at < json.length - 1; at++) {
+    const unit = json.charCodeAt(at);
+    if (unit >= 0x800) bytes += unit >= 0xd800 && unit <= 0xdfff ? 1 : 2;
+    else if (unit >= 0x80) bytes += 1;
+  }
+  return bytes;
+}
+
+/** The text without terminal colours and control characters; line ends stay. */
+export function plainText(text: string): string {
+  return text.replace(ESCAPE, "").replace(CONTROL, (each) => each === "\n" ? each : " ")
+    .toWellFormed();
+}
+
+/** The beginning of a text, so that its JSON form takes at most `maxBytes`. */
+export function cutEnd(text: string, maxBytes: number): string {
+  return cut(text, maxBytes, (length) => text.slice(0, length));
+}
+
+/** The end of a text (the newest lines), so that its JSON form takes at most `maxBytes`. */
+export function cutStart(text: string, maxBytes: number): string {
+  return cut(text, maxBytes, (length) => text.slice(text.length - length));
+}
+
+function cut(text: string, maxBytes: number, part: (length: number) => string): string {
+  if (text.length <= maxBytes && jsonBytes(text) <= maxBytes) return text;
+  let low = 0;
+  let high = Math.min(text.length, maxBytes);
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if (jsonBytes(part(middle).toWellFormed()) <= maxBytes) low = middle;
+    else high = middle - 1;
+  }
+  return part(low).toWellFormed();
+}
