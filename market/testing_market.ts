@@ -19,13 +19,16 @@ import { type ServiceName, SERVICES } from "./launch.ts";
 /** Hashing at its cheapest: what is tested is that it happens, not how long it takes. */
 const CHEAP = { cost: 2, blocks: 1, parallel: 1 };
 
+/** Orders left half-way are looked for often, so that no test waits for that. */
+const SWEEP_MS = 20;
+
 const CREATE: Readonly<Record<ServiceName, (around: Surroundings) => Service | Promise<Service>>> =
   {
     "product-svc": createProductService,
     "inventory-svc": createInventoryService,
     "search-svc": createSearchService,
     "cart-svc": createCartService,
-    "order-svc": createOrderService,
+    "order-svc": (around) => createOrderService(around, SWEEP_MS),
     "user-svc": (around) => createUserService(around, CHEAP),
     "review-svc": createReviewService,
     "recommendation-svc": createRecommendationService,

@@ -1,6 +1,6 @@
 import type { Directory } from "../../kit/directory.ts";
 import { Problem, unavailable } from "../../kit/problem.ts";
-import type { OrderRow, OrderStore } from "./store.ts";
+import type { OrderedItem, OrderRow, OrderStore } from "./store.ts";
 
 // An order takes stock at another service, so it goes by steps, each written down before the next
 // and each safe to repeat: the reservation carries the order's id, and taking or giving back the
@@ -43,7 +43,7 @@ export function createSaga(
     if (response.ok) await store.move(id, "cancelling", "cancelled");
   };
   const report = async (order: OrderRow) => {
-    const product_ids = (await store.items(order.id)).map((each) => each.product_id);
+    const product_ids = itemsIn(order).map((each) => each.product_id);
     const event = { type: "purchase", order_id: order.id, product_ids };
     const told = await post("recommendation-svc", "/events", event);
     await told.body?.cancel();
@@ -56,7 +56,7 @@ export function createSaga(
 
   return {
     async complete(order) {
-      const items = await store.items(order.id);
+      const items = itemsIn(order);
       let response: Response;
       try {
         response = await post("inventory-svc", "/stock/reserve", {
@@ -106,6 +106,12 @@ export function createSaga(
       }
     },
   };
+}
+
+/** An order's items as the buyer listed them: a refusal names one by its place. */
+function itemsIn(order: OrderRow): OrderedItem[] {
+  const { items } = JSON.parse(order.document) as { items: OrderedItem[] };
+  return items.map(({ product_id, quantity }) => ({ product_id, quantity }));
 }
 
 /** The problem that a rejected order answers with, again and again. */

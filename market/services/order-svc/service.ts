@@ -46,7 +46,10 @@ const QUOTE = shape({
 type Asked = Checked<typeof QUOTE>;
 
 /** Orders: priced by product-svc, taken from inventory-svc, kept here. */
-export async function createOrderService(around: Surroundings): Promise<Service> {
+export async function createOrderService(
+  around: Surroundings,
+  sweepMs = ORDER_SWEEP_MS,
+): Promise<Service> {
   const database = await openFromEnv(around.env, "order-svc", MIGRATIONS);
   const store = createOrderStore(database);
   const directory = createDirectory(around, [
@@ -109,7 +112,7 @@ export async function createOrderService(around: Surroundings): Promise<Service>
   return createService(around, ({ app, onClose, note, metrics }) => {
     const timer = setInterval(
       () => sweep().catch((error) => note("sweep-failed", { error: String(error) })),
-      ORDER_SWEEP_MS,
+      sweepMs,
     );
     onClose(() => clearInterval(timer));
     onClose(() => database.close());

@@ -82,7 +82,6 @@ export interface OrderStore {
     limit: number,
     offset: number,
   ): Promise<{ orders: OrderRow[]; total: number }>;
-  items(id: string): Promise<OrderedItem[]>;
   /** Moves an order from one state to another; false when it was not in the first. */
   move(id: string, from: OrderState, to: OrderState, answer?: string): Promise<boolean>;
   settle(id: string): Promise<void>;
@@ -148,11 +147,6 @@ export function createOrderStore(database: Database): OrderStore {
       );
       return { orders, total: counted[0]!.n };
     },
-    items: (id) =>
-      database.query<{ product_id: number; quantity: number }>(
-        "select product_id, quantity from order_items where order_id = ? order by product_id",
-        id,
-      ),
     async move(id, from, to, answer) {
       const settled = to === "cancelled" ? 1 : 0;
       const moved = await database.query(
