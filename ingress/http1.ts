@@ -11,6 +11,8 @@ import {
   FieldBlock,
   ID,
   isWord,
+  LINE_END,
+  NAME_END,
   type Progress,
   VALUE,
   VALUE_END,
@@ -159,8 +161,15 @@ abstract class MessageHead extends FieldBlock {
       const from = ints[base + VALUE]!;
       const to = ints[base + VALUE_END]!;
       if (id === CONNECTION) says |= connectionSays(bytes, from, to);
-      else if (id === CONTENT_LENGTH) this.readLength(bytes, from, to);
-      else if (id === TRANSFER_ENCODING) this.readCodings(bytes, from, to);
+      else if (id === CONTENT_LENGTH || id === TRANSFER_ENCODING) {
+        // What frames the message is passed on in one spelling only: `Name: value`.
+        if (
+          from - ints[base + NAME_END]! !== 2 || bytes[from - 1] !== SPACE ||
+          ints[base + LINE_END]! - to !== 2
+        ) this.canonicalFraming = false;
+        if (id === CONTENT_LENGTH) this.readLength(bytes, from, to);
+        else this.readCodings(bytes, from, to);
+      }
     }
     this.nominates = (says & SAYS_OTHER) !== 0;
     this.saysUpgrade = (says & SAYS_UPGRADE) !== 0;
@@ -188,7 +197,7 @@ abstract class MessageHead extends FieldBlock {
   }
 
   private readCodings(bytes: Uint8Array, from: number, to: number): void {
-    if (++this.codings > 1) this.canonicalFraming = false;
+    if (++this.codings > 1 || bytes[from] !== 0x63) this.canonicalFraming = false;
     eachListItem(bytes, from, to, (start, end) => {
       const chunked = isWord(bytes, start, end, CHUNKED_WORD);
       if (start === end) this.badFraming = "empty transfer coding";
