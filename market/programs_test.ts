@@ -2,38 +2,9 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fixedName } from "./kit/directory.ts";
 import { eachStore, placeEnv } from "./kit/testing_stores.ts";
 import { launch, manifestOf, type Running, type ServiceName, SERVICES } from "./launch.ts";
+import { ready, stop } from "./testing_programs.ts";
 
 // Each program over real sockets, with exactly the permissions of its manifest.
-
-const DEADLINE_MS = 10_000;
-
-/** Polls until `check` answers true, at most `DEADLINE_MS`. */
-async function until(what: string, check: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + DEADLINE_MS;
-  while (!await check()) {
-    if (Date.now() > deadline) throw new Error(`not within ${DEADLINE_MS} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
-async function ready(running: Running): Promise<string> {
-  const url = await running.url();
-  await until(`${running.service} is ready`, async () => {
-    const response = await fetch(`${url}/health`);
-    const text = await response.text();
-    return response.ok && text === "ok";
-  });
-  return url;
-}
-
-async function stop(running: Running): Promise<number> {
-  try {
-    running.kill("SIGTERM");
-  } catch {
-    // It has ended by itself; its status says how.
-  }
-  return (await running.status).code;
-}
 
 eachStore(
   "every program starts, answers and stops with its manifest's permissions",
