@@ -1,6 +1,6 @@
 // One question, one answer over UDP.
 
-import type { Address } from "../core/address.ts";
+import { type Address, isLoopback } from "../core/address.ts";
 import { DATAGRAM_BYTES } from "../core/limits.ts";
 import { decodeDatagram } from "../core/wire.ts";
 
@@ -25,7 +25,7 @@ export async function askUdp(
 ): Promise<string | null> {
   const socket = Deno.listenDatagram({
     transport: "udp",
-    hostname: to.hostname.includes(":") ? "::" : "0.0.0.0",
+    hostname: localFor(to.hostname),
     port: 0,
   });
   const bytes = encoder.encode(text);
@@ -53,6 +53,12 @@ export async function askUdp(
     options.signal?.removeEventListener("abort", close);
     close();
   }
+}
+
+/** Where to listen for the answer: what talks to this machine need not be reached from others. */
+function localFor(hostname: string): string {
+  if (isLoopback(hostname)) return hostname.includes(":") ? "::1" : "127.0.0.1";
+  return hostname.includes(":") ? "::" : "0.0.0.0";
 }
 
 /** The first well-formed datagram; `null` once the socket is closed. */

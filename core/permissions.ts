@@ -18,7 +18,12 @@ export interface PermissionParameters {
     /** Folder of `--manifests`. */
     readonly manifests?: string;
   };
-  readonly node: Daemon & { readonly state: string };
+  readonly node: Daemon & {
+    readonly state: string;
+    readonly pubkeys: readonly string[];
+    /** The project's folder with a slash at its end; empty for the current one. */
+    readonly root: string;
+  };
   readonly ingress: Daemon;
   readonly skr8tr: { readonly home: string };
   readonly cluster: { readonly networks: readonly string[]; readonly state: string };
@@ -61,7 +66,14 @@ const BUILDERS: { readonly [P in Program]: (parameters: PermissionParameters[P])
    * Starts any program of its account: that is what a node is for. What it starts is bounded by the
    * account, by systemd and by `sandbox`, not by these flags.
    */
-  node: (of) => [net(of), flag("read", [of.state]), flag("write", [of.state]), "--allow-run"],
+  node: (of) => [
+    // 0.0.0.0: whether a port is free on all addresses is found out by listening there.
+    flag("net", [...networksOf(of), "0.0.0.0"]),
+    flag("read", [of.state, ...of.pubkeys, `${of.root}${HEALTH_WORKER}`]),
+    flag("write", [of.state]),
+    flag("env", NODE_ENVIRONMENT),
+    "--allow-run",
+  ],
   ingress: (of) => [net(of)],
   /** Manifests may lie anywhere; the conductor, too. */
   skr8tr: ({ home }) => [
@@ -80,6 +92,12 @@ const BUILDERS: { readonly [P in Program]: (parameters: PermissionParameters[P])
   ],
 };
 
+/** Loaded when the node runs, and so by its permissions. */
+const HEALTH_WORKER = "node/live/health.worker.ts";
+
+/** By these a node finds the cache of the Deno that its replicas are started with. */
+const NODE_ENVIRONMENT: readonly string[] = ["DENO_DIR", "HOME", "XDG_CACHE_HOME"];
+
 /** The environment variables that the CLI looks at. */
 const ENVIRONMENT: readonly string[] = [
   "HOME",
@@ -90,8 +108,12 @@ const ENVIRONMENT: readonly string[] = [
   "USERPROFILE",
 ];
 
-function net({ bind, networks }: Daemon): string {
-  return flag("net", inNetworks(bind, networks) ? networks : [bind, ...networks]);
+function net(of: Daemon): string {
+  return flag("net", networksOf(of));
+}
+
+function networksOf({ bind, networks }: Daemon): readonly string[] {
+  return inNetworks(bind, networks) ? networks : [bind, ...networks];
 }
 
 function flag(name: string, values: readonly string[]): string {

@@ -10,6 +10,8 @@ export interface Layout {
   /** Nodes' beats, UDP. */
   readonly mesh: Address;
   readonly tower: Address;
+  /** DNS of the tower, UDP and TCP. */
+  readonly dns: Address;
   readonly nodes: readonly NodePlace[];
   /** HTTP for clients. */
   readonly ingress: Address;
@@ -29,6 +31,7 @@ export interface WantedPorts {
   readonly conductor: number;
   readonly mesh: number;
   readonly tower: number;
+  readonly dns: number;
   readonly node: number;
   readonly nodeMetrics: number;
   readonly ingress: number;
@@ -40,6 +43,7 @@ export const STANDARD_PORTS: WantedPorts = {
   mesh: 7770,
   conductor: 7771,
   tower: 7772,
+  dns: 7753,
   node: 7775,
   nodeMetrics: 9100,
   ingress: 8080,
@@ -52,6 +56,7 @@ export function portsFrom(base: number): WantedPorts {
     mesh: base,
     conductor: base + 1,
     tower: base + 2,
+    dns: base + 3,
     node: base + 5,
     nodeMetrics: base + 10,
     ingress: base + 20,
@@ -100,6 +105,7 @@ export function findLayout(wanted: WantedPorts, say: (line: string) => void): La
     mesh: find("the conductor's mesh", LOOPBACK, wanted.mesh, ["udp"]),
     conductor: find("the conductor", LOOPBACK, wanted.conductor, both),
     tower: find("the tower", LOOPBACK, wanted.tower, both),
+    dns: find("the tower's DNS", LOOPBACK, wanted.dns, both),
     nodes: NODE_ADDRESSES.map((address, index) => {
       const name = `node-${index + 1}`;
       const hostname = own ? address : LOOPBACK;

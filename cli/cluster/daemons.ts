@@ -1,0 +1,130 @@
+// How each daemon of the cluster is started: its entry, its permissions, its flags.
+
+import type { Address } from "../../core/address.ts";
+import { permissionFlags } from "../../core/permissions.ts";
+import { showAddress } from "../target.ts";
+import type { Layout, NodePlace } from "./layout.ts";
+import type { DaemonSpec } from "./supervisor.ts";
+
+/** Everything of a local cluster stays on this machine. */
+export const NETWORKS: readonly string[] = ["127.0.0.0/8"];
+
+/** Where things are on disk; all absolute. */
+export interface Places {
+  /** The project's folder. */
+  readonly root: string;
+  readonly state: string;
+  readonly publicKey: string;
+  /** Where replicas' programs are looked for. */
+  readonly path: string;
+}
+
+/** What every daemon is told. */
+const COMMON = ["--stop-with-stdin"];
+
+/** All daemons of a cluster, in the order in which they are best started. */
+export function daemonSpecs(layout: Layout, places: Places): DaemonSpec[] {
+  return [
+    conductor(layout, places),
+    tower(layout, places),
+    ...layout.nodes.map((node) => nodeSpec(node, layout, places)),
+    ingress(layout, places),
+  ];
+}
+
+function spec(
+  name: string,
+  entry: string,
+  places: Places,
+  permissions: readonly string[],
+  flags: readonly string[],
+): DaemonSpec {
+  return {
+    name,
+    args: [
+      "run",
+      "--quiet",
+      `--config=${places.root}/deno.json`,
+      ...permissions,
+      `${places.root}/${entry}/main.ts`,
+      ...COMMON,
+      ...flags,
+    ],
+    log: `${places.state}/logs/${name}.log`,
+  };
+}
+
+function conductor(layout: Layout, places: Places): DaemonSpec {
+  const { hostname } = layout.conductor;
+  const state = `${places.state}/conductor`;
+  const permissions = permissionFlags("conductor", {
+    bind: hostname,
+    networks: NETWORKS,
+    state,
+    pubkeys: [places.publicKey],
+  });
+  return spec("conductor", "conductor", places, permissions, [
+    ...listen(layout.conductor),
+    `--mesh-port=${layout.mesh.port}`,
+    `--tower=${showAddress(layout.tower)}`,
+    `--pubkey=${places.publicKey}`,
+    `--state=${state}`,
+  ]);
+}
+
+function tower(layout: Layout, places: Places): DaemonSpec {
+  const permissions = permissionFlags("tower", {
+    bind: layout.tower.hostname,
+    networks: NETWORKS,
+  });
+  return spec("tower", "tower", places, permissions, [
+    ...listen(layout.tower),
+    `--dns=${layout.dns.port}`,
+    `--state=${places.state}/tower`,
+  ]);
+}
+
+function ingress(layout: Layout, places: Places): DaemonSpec {
+  const { hostname, port } = layout.ingress;
+  const permissions = permissionFlags("ingress", { bind: hostname, networks: NETWORKS });
+  return spec("ingress", "ingress", places, permissions, [
+    `--bind=${hostname}`,
+    `--http=${port}`,
+    `--admin=${layout.ingressState.port}`,
+    `--tower=${showAddress(layout.tower)}`,
+    `--state=${places.state}/ingress`,
+  ]);
+}
+
+function nodeSpec(node: NodePlace, layout: Layout, places: Places): DaemonSpec {
+  const state = nodeState(places, node.name);
+  const permissions = permissionFlags("node", {
+    bind: node.address.hostname,
+    networks: NETWORKS,
+    state,
+    pubkeys: [places.publicKey],
+    root: `${places.root}/`,
+  });
+  return spec(node.name, "node", places, permissions, [
+    ...listen(node.address),
+    `--name=${node.name}`,
+    `--conductor=${showAddress(layout.mesh)}`,
+    `--follow=${showAddress(layout.conductor)}`,
+    `--tower=${showAddress(layout.tower)}`,
+    `--pubkey=${places.publicKey}`,
+    `--path=${places.path}`,
+    `--workdir=${places.root}`,
+    `--metrics=${node.metrics.port}`,
+    "--stop-replicas",
+    `--state=${state}`,
+  ]);
+}
+
+/** A node's state folder. */
+export function nodeState(places: Pick<Places, "state">, name: string): string {
+  return `${places.state}/${name}`;
+}
+
+function listen({ hostname, port }: Address): string[] {
+  return [`--bind=${hostname}`, `--port=${port}`];
+}

@@ -1,0 +1,122 @@
+// What `deno task cluster` shows: progress, addresses, and how the cluster is doing.
+
+import { Failure } from "../../core/errors.ts";
+import type { AppView, EventView, StatusView } from "../../core/view.ts";
+import type { Conductor } from "../conductor.ts";
+import type { Output } from "../output.ts";
+import { Block, terminalRows } from "../render/block.ts";
+import { type Progress, progress } from "../render/progress.ts";
+import { cutTo } from "../render/table.ts";
+import { eventLine, statusLines } from "../render/views.ts";
+import { span } from "../render/words.ts";
+import { showAddress } from "../target.ts";
+import type { Cluster } from "./cluster.ts";
+
+/** How often the status on a terminal is looked at, ms. */
+const LOOK_MS = 1_000;
+
+/** The cluster's display. On a terminal it ends in a block that is kept up to date. */
+export class Screen {
+  readonly #block: Block;
+  readonly #progress: Progress;
+  #lines: readonly string[] = [];
+
+  constructor(private readonly output: Output) {
+    this.#block = new Block(output);
+    this.#progress = progress(output);
+  }
+
+  /** A line that stays. */
+  say(line: string): void {
+    this.#block.clear();
+    this.output.note(line);
+    if (this.#lines.length > 0) this.#block.draw(this.#lines);
+  }
+
+  /** An app is coming along. */
+  view(view: AppView): void {
+    this.#progress.update(view);
+  }
+
+  /** All is ready: where everything is. */
+  ready(cluster: Cluster, ms: number): void {
+    this.#progress.end();
+    const { layout, secretKey } = cluster;
+    const { notePaint } = this.output;
+    const target = isStandard(cluster) ? "" : ` --conductor ${showAddress(layout.conductor)}`;
+    const lines = [
+      `${notePaint.good("ready")} in ${span(ms)}`,
+      "",
+      `  ingress    http://${showAddress(layout.ingress)}/api/products?per_page=3`,
+      `  conductor  ${showAddress(layout.conductor)}`,
+      `  tower      ${showAddress(layout.tower)}`,
+      `  try        deno task skr8tr${target} status`,
+      `             deno task skr8tr${target} --key ${secretKey} up FILE`,
+      "",
+    ];
+    for (const line of lines) this.output.note(line);
+  }
+
+  /** Shows how the cluster is doing until the signal is aborted. */
+  async live(conductor: Conductor, signal: AbortSignal): Promise<void> {
+    if (this.output.noteColumns === null) await this.#events(conductor, signal);
+    else await this.#status(conductor, signal);
+  }
+
+  async #status(conductor: Conductor, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      this.#lines = await this.#look(conductor);
+      if (!signal.aborted) this.#block.draw(this.#lines);
+      await pause(LOOK_MS, signal);
+    }
+    this.#block.keep();
+    this.#lines = [];
+  }
+
+  async #look(conductor: Conductor): Promise<readonly string[]> {
+    const width = (this.output.noteColumns ?? 80) - 1;
+    try {
+      const status = await conductor.get<StatusView>("/api/status");
+      const shown = { ...this.output, paint: this.output.notePaint, columns: width };
+      return statusLines(status, shown).slice(0, terminalRows() - 2);
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      return [this.output.notePaint.bad(cutTo(error.message, width))];
+    }
+  }
+
+  async #events(conductor: Conductor, signal: AbortSignal): Promise<void> {
+    let last = 0;
+    while (!signal.aborted) {
+      try {
+        // The first time nothing of the past: it has been told already.
+        const path = `/api/events?follow=1&limit=${last === 0 ? 1 : 100}`;
+        for await (const event of conductor.lines<EventView>(path, signal)) {
+          if (event.sequence > last && last > 0) {
+            this.output.note(eventLine(event, this.output.notePaint, Date.now()));
+          }
+          last = Math.max(last, event.sequence);
+        }
+      } catch (error) {
+        if (!(error instanceof Failure)) throw error;
+      }
+      await pause(LOOK_MS, signal);
+    }
+  }
+}
+
+function isStandard({ layout }: Cluster): boolean {
+  return layout.conductor.hostname === "127.0.0.1" && layout.conductor.port === 7771;
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener("abort", done);
+  });
+}
