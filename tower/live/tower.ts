@@ -60,7 +60,6 @@ class RunningTower implements LiveTower {
   readonly #dns: LiveDns | null;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
   readonly #streams = new Map<number, Stream>();
-  readonly #abort = new AbortController();
   readonly #log = logger("tower");
   #nextWatcher = 1;
   #slowWatchers = 0;
@@ -89,7 +88,7 @@ class RunningTower implements LiveTower {
       watch: (socket, host, app) => this.#open(socket, host, app),
     });
     const { server, udp } = listenBoth(
-      { ...options, signal: this.#abort.signal },
+      options,
       handler,
       (text, from) => this.#step({ k: "datagram", text, from }),
     );
@@ -117,14 +116,16 @@ class RunningTower implements LiveTower {
     this.#stopped = true;
     clearTimeout(this.#timer);
     for (const { socket } of this.#streams.values()) closeSocket(socket, 1001, "the tower stops");
-    // A client that reads a long list slowly is not waited for.
-    const impatience = setTimeout(() => this.#abort.abort(), STOP_MS);
+    // A client that reads a long list slowly is not waited for: it ends with the process. (Aborting
+    // the server's signal while it shuts down throws past every handler in Deno 2.9.)
+    const patience = Promise.withResolvers<void>();
+    const timer = setTimeout(patience.resolve, STOP_MS);
     await Promise.all([
       this.#udp[Symbol.asyncDispose](),
       this.#dns?.[Symbol.asyncDispose](),
-      this.#server.shutdown(),
+      Promise.race([this.#server.shutdown(), patience.promise]),
     ]);
-    clearTimeout(impatience);
+    clearTimeout(timer);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -221,7 +222,7 @@ function closeSocket(socket: WebSocket, code: number, reason: string): void {
 
 /** Binds TCP and UDP to one port. */
 function listenBoth(
-  options: Address & { readonly signal: AbortSignal },
+  options: Address,
   handler: Handler,
   receive: (text: string, from: Address) => void,
 ): { readonly server: Deno.HttpServer<Deno.NetAddr>; readonly udp: Udp } {
@@ -238,13 +239,14 @@ function listenBoth(
 }
 
 function serve(
-  options: Address & { readonly signal: AbortSignal },
+  options: Address,
   handler: Handler,
 ): Deno.HttpServer<Deno.NetAddr> {
   const log = logger("tower", "http");
   try {
     return Deno.serve({
-      ...options,
+      hostname: options.hostname,
+      port: options.port,
       onListen() {},
       onError(error) {
         log.error("a request failed: {error}", { error: String(error) });
