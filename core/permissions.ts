@@ -26,7 +26,7 @@ export interface PermissionParameters {
   };
   readonly ingress: Daemon;
   readonly skr8tr: { readonly home: string };
-  readonly cluster: { readonly networks: readonly string[]; readonly state: string };
+  readonly cluster: { readonly networks: readonly string[] };
 }
 
 interface Daemon {
@@ -35,6 +35,8 @@ interface Daemon {
   /** Where its peers and clients are. */
   readonly networks: readonly string[];
 }
+
+const LOCAL: Daemon = { bind: "127.0.0.1", networks: ["127.0.0.0/8"] };
 
 export type Program = keyof PermissionParameters;
 
@@ -82,14 +84,30 @@ const BUILDERS: { readonly [P in Program]: (parameters: PermissionParameters[P])
     flag("write", [".", `${home}/.skr8tr`]),
     flag("env", ENVIRONMENT),
   ],
-  /** Starts the daemons, so it can do what they can. */
-  cluster: (of) => [
-    flag("net", of.networks),
-    flag("read", [".", of.state]),
-    flag("write", [of.state, "market/web/dist"]),
+  /**
+   * Starts the daemons and, through them, any program, and its state folder may be anywhere: it is
+   * its account's equal and only kept off the network.
+   */
+  cluster: ({ networks }) => [
+    flag("net", networks),
+    "--allow-read",
+    "--allow-write",
     flag("env", ["NO_COLOR"]),
     "--allow-run",
   ],
+};
+
+/**
+ * The setup of the tasks in deno.json: all on this machine, state in `.skr8tr`, the operator's
+ * public key where `skr8tr keygen` puts it. Another setup takes flags of its own from here.
+ */
+export const TASK_PARAMETERS: PermissionParameters = {
+  tower: LOCAL,
+  conductor: { ...LOCAL, state: ".skr8tr", pubkeys: ["skrtrview.pub"] },
+  node: { ...LOCAL, state: ".skr8tr", pubkeys: ["skrtrview.pub"], root: "" },
+  ingress: LOCAL,
+  skr8tr: { home: "$HOME" },
+  cluster: LOCAL,
 };
 
 /** Loaded when the node runs, and so by its permissions. */
