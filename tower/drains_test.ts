@@ -1,4 +1,5 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
 import {
   DRAINED_MEMORY_MS,
   INGRESS_ALIVE_MS,
@@ -6,6 +7,7 @@ import {
   LEASE_MS,
   TOWER_WARMUP_MS,
 } from "../core/limits.ts";
+import { Drains } from "./drains.ts";
 import { endpointOf, NodeVoice, Rig } from "./testing.ts";
 
 const node = () => new NodeVoice(1, 1);
@@ -200,4 +202,123 @@ Deno.test("Drains: what is over is forgotten", () => {
   assertEquals(rig.machine.drains.of("old-0"), undefined);
   assertEquals(rig.machine.drains.of("old-2999"), undefined);
   assertEquals(rig.machine.drains.waiting, 0);
+});
+
+// ---- Against a model ------------------------------------------------------------------------------
+
+/** An ingress as the model sees it: who it is, what it said last, and when. */
+interface Seen {
+  name: string;
+  watcher: number | null;
+  revision: number;
+  busy: ReadonlySet<string>;
+  untilMs: number;
+}
+
+/** The rule of Drains, written the slow way: everything is looked at after every event. */
+class Model {
+  nowMs = 0;
+  revision = 1;
+  readonly ingresses: Seen[] = [];
+  readonly waits = new Map<string, { readonly revision: number; readonly on: Set<Seen> }>();
+
+  begin(replica: string): void {
+    if (this.waits.has(replica)) return;
+    const revision = ++this.revision;
+    const on = new Set(this.ingresses.filter((each) => each.untilMs > this.nowMs));
+    this.waits.set(replica, { revision, on });
+  }
+
+  /** Who has let go or lapsed; returns what is waited for no more. */
+  settle(spoke: Seen | null): string[] {
+    const settled: string[] = [];
+    for (const [replica, { revision, on }] of this.waits) {
+      for (const each of on) {
+        const letGo = each === spoke && each.revision >= revision && !each.busy.has(replica);
+        if (letGo || each.untilMs <= this.nowMs) on.delete(each);
+      }
+      if (on.size > 0) continue;
+      this.waits.delete(replica);
+      settled.push(replica);
+    }
+    return settled;
+  }
+}
+
+const PICK = fc.nat(9);
+const EVENT = fc.oneof(
+  fc.record({ k: fc.constant("connect" as const), name: fc.constantFrom("a", "b", "c") }),
+  fc.record({ k: fc.constant("close" as const), pick: PICK }),
+  fc.record({ k: fc.constant("begin" as const) }),
+  fc.record({
+    k: fc.constant("ack" as const),
+    pick: PICK,
+    behind: fc.nat(3),
+    busy: fc.array(PICK, { maxLength: 3 }),
+  }),
+  fc.record({
+    k: fc.constant("pass" as const),
+    ms: fc.constantFrom(1, 300, 700, INGRESS_LEASE_MS),
+  }),
+);
+
+Deno.test("Drains settles exactly when the rule says so, whatever comes in whatever order", () => {
+  let settledEver = 0;
+  fc.assert(
+    fc.property(fc.array(EVENT, { minLength: 60, maxLength: 120 }), (events) => {
+      const drains = new Drains();
+      drains.complete(1, 0);
+      const model = new Model();
+      let watchers = 0;
+      let replicas = 0;
+      for (const event of events) {
+        const connected = model.ingresses.filter((each) => each.watcher !== null);
+        const picked = "pick" in event
+          ? connected[event.pick % (connected.length || 1)]
+          : undefined;
+        let settled: readonly { readonly replica: string }[] = [];
+        let spoke: Seen | null = null;
+        if (event.k === "connect") {
+          const watcher = ++watchers;
+          drains.connected(watcher, event.name, model.revision, model.nowMs);
+          const known = model.ingresses.find((each) =>
+            each.name === event.name && each.watcher === null && each.untilMs > model.nowMs
+          );
+          const untilMs = model.nowMs + INGRESS_LEASE_MS;
+          if (known) Object.assign(known, { watcher, untilMs });
+          else {
+            const { name } = event;
+            model.ingresses.push(
+              { name, watcher, revision: model.revision, busy: new Set(), untilMs },
+            );
+          }
+        } else if (event.k === "close" && picked) {
+          drains.closed(picked.watcher!);
+          picked.watcher = null;
+        } else if (event.k === "begin") {
+          const replica = `r${++replicas}`;
+          model.begin(replica);
+          const drain = drains.begin(replica, "node", model.revision, model.nowMs);
+          if (drain.drainedMs !== null) settled = [drain];
+        } else if (event.k === "ack" && picked) {
+          const revision = Math.max(0, model.revision - event.behind);
+          const busy = event.busy.map((each) => `r${replicas - each}`);
+          settled = drains.acked(picked.watcher!, revision, busy, model.nowMs);
+          picked.revision = Math.max(picked.revision, revision);
+          picked.busy = new Set(busy);
+          picked.untilMs = model.nowMs + INGRESS_LEASE_MS;
+          spoke = picked;
+        } else if (event.k === "pass") {
+          model.nowMs += event.ms;
+          settled = drains.expire(model.nowMs).settled;
+        }
+        const ids = settled.map((drain) => drain.replica).sort();
+        assertEquals(ids, model.settle(spoke).sort());
+        assertEquals(drains.waiting, model.waits.size);
+        settledEver += ids.length;
+      }
+    }),
+    { numRuns: 500 },
+  );
+  assert(settledEver > 1_000, `only ${settledEver} drains were settled`);
 });
