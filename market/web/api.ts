@@ -118,6 +118,8 @@ async function once<T>(path: string, method: string, options: RequestOptions): P
     response = await fetch(`/api${path}`, {
       method,
       headers,
+      // A change that was shown as made must arrive even if its page is left meanwhile.
+      keepalive: method !== "GET",
       body: options.body === undefined ? undefined : JSON.stringify(options.body),
       signal: options.signal ? AbortSignal.any([options.signal, timeout]) : timeout,
     });

@@ -1,5 +1,5 @@
 // Builds the shop front into `dist/`: `deno bundle` for scripts and styles, content-hashed names,
-// gzip beside every file, an index.html that names them. Nothing is done when no input has changed.
+// an index.html that names them. Nothing is done when no input has changed.
 //
 //   deno run -A market/web/build.ts
 
@@ -56,7 +56,7 @@ export async function buildFront(
     gzipBytes: sum(zipped, [...files.keys()].filter((name) => /\.(js|css)$/.test(name))),
     firstViewBytes: sum(zipped, firstView),
   };
-  await install(outDir, new Map([...files, ...zipped]), fresh);
+  await install(outDir, files, fresh);
   return report(fresh, false, startedMs);
 }
 

@@ -27,7 +27,7 @@ export function ProductCard(
         </h3>
         {product.review_count > 0
           ? <Rating value={product.rating} count={product.review_count} />
-          : <span class="rating-text">No reviews yet</span>}
+          : <span class="rating-text">No ratings yet</span>}
       </div>
       <div class="card-foot">
         <span class="price">{formatMoney(product.price)}</span>
@@ -35,7 +35,7 @@ export function ProductCard(
           type="button"
           class={inCart > 0 ? "add in-cart" : "add"}
           disabled={!product.in_stock}
-          aria-label={`Add ${product.name} to cart`}
+          aria-label={`Add ${product.name} to cart${inCart > 0 ? `, ${inCart} in it` : ""}`}
           onClick={() => {
             addProduct(product);
             announce(`${product.name} added to cart`);

@@ -121,7 +121,7 @@ function Account() {
       }}
     >
       <summary class="action" aria-label={`Account of ${who.name}`}>
-        <span class="initial" aria-hidden="true">{(who.name.trim()[0] ?? "?").toUpperCase()}</span>
+        <span class="initial" data-initial={(who.name.trim()[0] ?? "?").toUpperCase()} />
         <span class="action-text" aria-hidden="true">{who.name.split(" ")[0]}</span>
       </summary>
       <div class="menu">
@@ -158,7 +158,7 @@ function CartLink() {
       aria-label={`Cart, ${count} ${count === 1 ? "item" : "items"}`}
     >
       <Icon name="cart" />
-      <span class="action-text" aria-hidden="true">Cart</span>
+      <span class="action-text" aria-hidden="true">Cart{" "}</span>
       {count > 0 && (
         <span class="badge" key={count} aria-hidden="true">{count > 99 ? "99+" : count}</span>
       )}

@@ -2,7 +2,7 @@
 export function Rating(props: { value: number; count?: number }) {
   const { value, count } = props;
   const shown = value.toFixed(1);
-  const counted = count === undefined ? "" : `, ${count} ${count === 1 ? "review" : "reviews"}`;
+  const counted = count === undefined ? "" : `, ${count} ${count === 1 ? "rating" : "ratings"}`;
   return (
     <span class="rating">
       <span class="hidden">{`Rated ${shown} of 5${counted}`}</span>

@@ -44,16 +44,27 @@ export function Reviews(props: { productId: number; productName: string }) {
       </div>
       <div class="reviews-split">
         <Loaded of={reviews} what="Reviews" skeleton={<Bones lines={6} />}>
-          {(list) => (
-            <div class="reviews-body">
-              <Distribution list={list} />
-              <Entries list={list} go={setPage} />
-            </div>
-          )}
+          {(list) =>
+            list.review_count === 0 ? <Unwritten /> : (
+              <div class="reviews-body">
+                <Distribution list={list} />
+                <Entries list={list} go={setPage} />
+              </div>
+            )}
         </Loaded>
         <Own productId={props.productId} productName={props.productName} posted={posted} />
       </div>
     </section>
+  );
+}
+
+/** Stars are given quickly, words are not: a product may well be rated and not yet described. */
+function Unwritten() {
+  return (
+    <div class="unwritten">
+      <h3>No words yet, only stars.</h3>
+      <p class="hint">Nobody has written about this so far. Yours would be the first review.</p>
+    </div>
   );
 }
 
@@ -63,7 +74,7 @@ function Distribution(props: { list: ReviewList }) {
     <div class="spread">
       <p class="spread-average">{average_rating?.toFixed(1) ?? "–"}</p>
       {average_rating !== null && <Rating value={average_rating} />}
-      <p class="hint">{review_count} {review_count === 1 ? "review" : "reviews"} in this shop</p>
+      <p class="hint">{review_count} written {review_count === 1 ? "review" : "reviews"}</p>
       <ul class="bars">
         {(["5", "4", "3", "2", "1"] as const).map((stars) => (
           <li key={stars}>
@@ -85,9 +96,6 @@ function Distribution(props: { list: ReviewList }) {
 
 function Entries(props: { list: ReviewList; go: (page: number) => void }) {
   const { list } = props;
-  if (list.total === 0) {
-    return <p class="hint">Nobody has written about this yet. Yours would be the first.</p>;
-  }
   return (
     <div>
       <ul class="entries">

@@ -1,0 +1,265 @@
+// The shop in a real browser: the journey, every page's looks and accessibility, and what happens
+// when parts of the shop are away. Runs against SHOP_URL, else against a shop of its own.
+
+import { assert, assertEquals } from "@std/assert";
+import type { Browser, Page, Request } from "playwright-core";
+import { haveChromium, launch } from "./browser.ts";
+import { journey, newShopper } from "./journey.ts";
+import {
+  accessibilityFindings,
+  type Finding,
+  open,
+  photograph,
+  STRANGER_VIEWS,
+  THEMES,
+  views,
+  visitor,
+  WIDTHS,
+} from "./pages.ts";
+import { type Shop, startShop } from "./shop.ts";
+
+const SCREENS = new URL("../output/screens/", import.meta.url);
+const chromium = await haveChromium();
+
+/** Everything the browser complains about, but the refusal that the journey provokes. */
+function complaints(page: Page): string[] {
+  const heard: string[] = [];
+  page.on("console", (message) => {
+    const refused = /the server responded with a status of 400/.test(message.text());
+    const complaint = message.type() === "error" || message.type() === "warning";
+    if (complaint && !refused) heard.push(message.text());
+  });
+  page.on("pageerror", (error) => heard.push(`uncaught: ${error.message}`));
+  return heard;
+}
+
+Deno.test({
+  name: "SovereignMarket in a browser",
+  ignore: !chromium,
+  // Chromium's driver keeps handles of its own until the process ends.
+  sanitizeResources: false,
+  sanitizeOps: false,
+}, async (t) => {
+  await Deno.mkdir(SCREENS, { recursive: true });
+  const shop = await startShop();
+  const browser = await launch();
+  try {
+    for (const width of WIDTHS) {
+      await t.step(
+        `journey() at ${width} px, and all its pages`,
+        () => visitAt(browser, shop, width),
+      );
+    }
+    await t.step("a page asks nobody but the shop", () => ownOriginOnly(browser, shop));
+    await t.step(
+      "the keyboard alone gets to content and through pages",
+      () => keyboard(browser, shop),
+    );
+    await t.step("back returns to the same place of the list", () => goingBack(browser, shop));
+    await t.step("a service that is down takes its section only", () => degraded(browser, shop));
+    await t.step("a refused change of the cart is taken back", () => rollback(browser, shop));
+    await t.step("an order whose answer is lost is placed once", () => lostAnswer(browser, shop));
+    await t.step(
+      "a session that ends asks to sign in and returns",
+      () => endedSession(browser, shop),
+    );
+  } finally {
+    await browser.close();
+    await shop.close();
+  }
+});
+
+async function visitAt(browser: Browser, shop: Shop, width: number): Promise<void> {
+  const context = await visitor(browser, width, "light");
+  const page = await context.newPage();
+  const heard = complaints(page);
+  const findings: Finding[] = [];
+  for (const view of STRANGER_VIEWS) {
+    await open(page, shop.url, view);
+    await look(page, view.name, width, findings);
+  }
+  const visit = await journey(page, shop.url, async (done) => {
+    if (done === "check out") await look(page, "thank-you", width, findings);
+  });
+  await page.getByRole("button", { name: /^Add .* to cart$/ }).first().click();
+  await page.getByRole("link", { name: "Cart, 1 item" }).waitFor();
+  for (const view of views(visit)) {
+    await open(page, shop.url, view);
+    await look(page, view.name, width, findings);
+  }
+  assertEquals({ heard, findings }, { heard: [], findings: [] });
+  await context.close();
+}
+
+/** Photographs the page and checks it, in both themes. */
+async function look(page: Page, name: string, width: number, findings: Finding[]): Promise<void> {
+  for (const theme of THEMES) {
+    await page.emulateMedia({ colorScheme: theme, reducedMotion: "reduce" });
+    await page.locator(`html[data-theme=${theme}]`).waitFor();
+    await photograph(page, new URL(`${name}-${width}-${theme}.png`, SCREENS).pathname);
+    findings.push(...await accessibilityFindings(page, `${name} ${width} ${theme}`));
+  }
+  await page.emulateMedia({ colorScheme: "light", reducedMotion: "reduce" });
+}
+
+async function ownOriginOnly(browser: Browser, shop: Shop): Promise<void> {
+  const context = await visitor(browser, 1280, "light");
+  const page = await context.newPage();
+  const asked = new Set<string>();
+  page.on("request", (request) => asked.add(new URL(request.url()).origin));
+  await page.goto(`${shop.url}/product/1`);
+  await page.waitForLoadState("networkidle");
+  assertEquals([...asked], [new URL(shop.url).origin]);
+  await context.close();
+}
+
+async function keyboard(browser: Browser, shop: Shop): Promise<void> {
+  const context = await visitor(browser, 1280, "light");
+  const page = await context.newPage();
+  await page.goto(`${shop.url}/`);
+  await page.locator(".card").first().waitFor();
+  await page.keyboard.press("Tab");
+  const skip = page.getByRole("link", { name: "Skip to content" });
+  assertEquals(await skip.evaluate(isFocused), true, "the first stop is the skip link");
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("Tab");
+  const inside = await page.locator("main :focus").count();
+  assertEquals(inside, 1, "after it the focus is in the content");
+
+  await page.getByRole("link", { name: "Browse the shop" }).focus();
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/\/catalog$/);
+  await page.getByRole("heading", { level: 1, name: "All goods" }).waitFor();
+  await page.locator("main:focus").waitFor();
+  await page.locator("[role=status]", { hasText: "All goods" }).first().waitFor({
+    state: "attached",
+  });
+  assertEquals(await page.title(), "All goods · SovereignMarket");
+  await context.close();
+}
+
+/** Runs in the page, where the tests' types do not know the document. */
+const isFocused = (element: unknown) => {
+  const { document } = globalThis as unknown as { document: { activeElement: unknown } };
+  return document.activeElement === element;
+};
+
+async function goingBack(browser: Browser, shop: Shop): Promise<void> {
+  const context = await visitor(browser, 1280, "light");
+  const page = await context.newPage();
+  await page.goto(`${shop.url}/catalog`);
+  const card = page.locator(".card").nth(20);
+  await card.waitFor();
+  await card.scrollIntoViewIfNeeded();
+  const before = await scrolled(page);
+  assert(before > 500, `scrolled to ${before} px`);
+  await card.getByRole("link").click();
+  await page.getByRole("button", { name: "Add to cart" }).waitFor();
+  assertEquals(await scrolled(page), 0, "a new page begins at its top");
+  await page.goBack();
+  await card.waitFor();
+  await page.waitForFunction(`Math.abs(scrollY - ${before}) < 3`);
+  await context.close();
+}
+
+function scrolled(page: Page): Promise<number> {
+  return page.evaluate("scrollY");
+}
+
+async function degraded(browser: Browser, shop: Shop): Promise<void> {
+  const context = await visitor(browser, 1280, "light");
+  const page = await context.newPage();
+  const away = /\/api\/(reviews|stock|recommendations|trending|events)\b/;
+  await page.route(away, (route) => route.fulfill({ status: 503, json: { error: "away" } }));
+  await page.goto(`${shop.url}/product/1`);
+  const reviews = page.getByRole("region", { name: "What buyers say" });
+  await reviews.getByText("could not be loaded").waitFor();
+  await page.getByRole("region", { name: "Goes well with this" }).getByText("could not be loaded")
+    .waitFor();
+  await page.getByText("Stock is not known right now").waitFor();
+  await photograph(page, new URL("degraded-1280-light.png", SCREENS).pathname);
+  await page.getByRole("button", { name: "Add to cart" }).click();
+  await page.getByRole("link", { name: "Cart, 1 item" }).waitFor();
+
+  await page.unroute(away);
+  await reviews.getByRole("button", { name: "Try again" }).click();
+  await reviews.locator(".loaded").waitFor();
+  await context.close();
+}
+
+async function rollback(browser: Browser, shop: Shop): Promise<void> {
+  const context = await visitor(browser, 1280, "light");
+  const page = await context.newPage();
+  await page.goto(`${shop.url}/product/1`);
+  const release = Promise.withResolvers<void>();
+  await page.route(/\/api\/cart\/[^/]+\/items/, async (route) => {
+    await release.promise;
+    await route.fulfill({
+      status: 409,
+      json: { error: "Sold out this minute.", field: "quantity" },
+    });
+  });
+  await page.getByRole("button", { name: "Add to cart" }).click();
+  await page.getByRole("link", { name: "Cart, 1 item" }).waitFor();
+  release.resolve();
+  await page.getByRole("link", { name: "Cart, 0 items" }).waitFor();
+  await page.locator(".notice.failed", { hasText: "Sold out this minute." }).waitFor();
+  await context.close();
+}
+
+async function lostAnswer(browser: Browser, shop: Shop): Promise<void> {
+  const context = await visitor(browser, 1280, "light");
+  const page = await context.newPage();
+  await page.goto(`${shop.url}/product/1`);
+  await page.getByRole("button", { name: "Add to cart" }).click();
+  await page.getByRole("link", { name: "Cart, 1 item" }).waitFor();
+  await page.waitForLoadState("networkidle");
+  await registerAt(page, shop, "/checkout");
+  await page.getByLabel("Street and number").fill("1 Row");
+  await page.getByLabel("Postal code").fill("1000");
+  await page.getByLabel("City").fill("Brussels");
+  await page.getByLabel("Country").selectOption("BE");
+  const sent: Request[] = [];
+  await page.route(/\/api\/orders$/, async (route) => {
+    sent.push(route.request());
+    const response = await route.fetch();
+    // The order stands, but the shopper's connection breaks before the answer is there.
+    if (sent.length === 1) await route.abort("connectionreset");
+    else await route.fulfill({ response });
+  });
+  await page.getByRole("button", { name: /^Place order/ }).click();
+  await page.getByRole("heading", { level: 1, name: /^Thank you/ }).waitFor();
+  const keys = new Set(sent.map((request) => request.headers()["idempotency-key"]));
+  assertEquals([sent.length, keys.size], [2, 1], "sent twice under one key");
+  await page.goto(`${shop.url}/orders`);
+  await page.locator(".order-row").first().waitFor();
+  assertEquals(await page.locator(".order-row").count(), 1, "one order");
+  await context.close();
+}
+
+async function registerAt(page: Page, shop: Shop, next: string): Promise<void> {
+  const shopper = newShopper();
+  await page.goto(`${shop.url}/sign-in?new=1&next=${encodeURIComponent(next)}`);
+  await page.getByLabel("Your name").fill(shopper.name);
+  await page.getByLabel("Email").fill(shopper.email);
+  await page.getByLabel("Password").fill(shopper.password);
+  await page.getByRole("button", { name: "Create account" }).click();
+  await page.waitForURL((url) => url.pathname === next);
+}
+
+async function endedSession(browser: Browser, shop: Shop): Promise<void> {
+  const context = await visitor(browser, 390, "dark");
+  const page = await context.newPage();
+  await registerAt(page, shop, "/orders");
+  await page.route(
+    /\/api\/orders\//,
+    (route) =>
+      route.fulfill({
+        status: 401,
+        json: { error: "the session has ended", field: "authorization" },
+      }),
+  );
+  await page.reload();
+  await page.waitForURL(/\/sign-in\?next=\/orders/);
+  await context.close();
+}
