@@ -116,7 +116,7 @@ export class ChunkedBody {
     let at = from;
     let out = from;
     // A size line that began in an earlier piece has no room in this one.
-    let straddles = this.lineBytes > 0;
+    let straddles = this.lineBytes > 0 && this.phase <= SIZE_LF;
     this.leadLength = 0;
     for (;;) {
       if (this.phase === ENDED) return this.said(DONE, at, out);

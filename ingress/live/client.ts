@@ -321,6 +321,10 @@ export class Http1Client implements Front {
       this.badBody(chunked.reason);
       return BAD;
     }
+    if (chunked.contentBytes > this.proxy.maxBodyBytes) {
+      this.badBody(`the body is longer than ${this.proxy.maxBodyBytes} bytes`, 413);
+      return BAD;
+    }
     const tail = progress === DONE ? chunked.tail : NOTHING;
     this.roomInRequest(chunked.leadLength + chunked.outEnd - from + tail.length);
     const request = this.request!;
@@ -334,11 +338,11 @@ export class Http1Client implements Front {
     return progress;
   }
 
-  private badBody(reason: string): void {
+  private badBody(reason: string, status = 400): void {
     this.exchange.abandon();
     this.requestDone = false;
     if (this.responseBegun) return this.destroy();
-    this.answer({ status: 400, text: reason });
+    this.answer({ status, text: reason });
   }
 
   private roomInRequest(bytes: number): void {
