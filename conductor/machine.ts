@@ -343,6 +343,8 @@ export class ConductorMachine {
     }
     const was = node.state;
     const bootBefore = node.beat?.boot;
+    // A node's first beats may come before it has measured its memory.
+    const grew = beat.ramTotalBytes > (node.beat?.ramTotalBytes ?? 0);
     if (!takeBeat(node, beat, from, now.monoMs)) return;
     this.ledger.describe(node.id, {
       name: beat.name,
@@ -352,7 +354,7 @@ export class ConductorMachine {
       gpu: beat.gpu,
       labels: beat.labels,
     });
-    if (was !== "ready" || bootBefore !== beat.boot) this.#welcome(node, was, now);
+    if (was !== "ready" || bootBefore !== beat.boot || grew) this.#welcome(node, was, now);
     let reportPlease: string | undefined;
     if (needsReport(node, now.monoMs)) {
       reportPlease = this.#prng.hex(12);
