@@ -1,0 +1,91 @@
+// The daemon as a process with exactly its permissions.
+
+import { assertEquals, assertMatch } from "@std/assert";
+import { answering, exchange, ok } from "./testing.ts";
+
+const main = new URL("../main.ts", import.meta.url).pathname;
+
+function start(...args: string[]): Deno.ChildProcess {
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-prompt", "--allow-net", main, ...args],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+}
+
+async function readUntil(stream: ReadableStream<Uint8Array>, pattern: RegExp): Promise<string[]> {
+  let text = "";
+  for await (const part of stream.pipeThrough(new TextDecoderStream())) {
+    text += part;
+    const match = pattern.exec(text);
+    if (match) return match;
+  }
+  throw new Error(`it ended before it said ${pattern}: ${text}`);
+}
+
+Deno.test("the ingress serves with --allow-net alone and ends well at SIGTERM", async () => {
+  await using backend = answering(() => ok("hello"));
+  const process = start(
+    "--http",
+    "0",
+    "--admin",
+    "0",
+    "--tower",
+    "none",
+    "--route",
+    "/:shop",
+    "--upstream",
+    `shop=127.0.0.1:${backend.port}`,
+    "--access-log",
+    "json",
+  );
+  const [log, logLater] = process.stderr.tee();
+  const [, http, admin] = await readUntil(log, /http:\/\/127\.0\.0\.1:(\d+), admin on port (\d+)/);
+  const text = await exchange(
+    Number(http),
+    "GET /a?b HTTP/1.1\r\nHost: a.test\r\nUser-Agent: me\r\nConnection: close\r\n\r\n",
+  );
+  assertMatch(text, /hello$/);
+  const base = `http://127.0.0.1:${admin}`;
+  assertEquals(await (await fetch(`${base}/health`)).text(), "ok\n");
+  assertMatch(
+    await (await fetch(`${base}/metrics`)).text(),
+    /skr8tr_ingress_requests_total\{app="shop",route="\/",replica="[^"]+",status="2xx"\} 1/,
+  );
+  const [line] = await readUntil(process.stdout, /\{.*\}\n/);
+  const record = JSON.parse(line!);
+  assertEquals(
+    [record.method, record.target, record.status, record.userAgent, record.app],
+    ["GET", "/a?b", 200, "me", "shop"],
+  );
+  process.kill("SIGTERM");
+  assertEquals((await process.status).code, 0);
+  await logLater.cancel();
+});
+
+Deno.test("the ingress refuses wrong usage with exit code 2 and says why", async () => {
+  for (
+    const [args, message] of [
+      [["--route", "nonsense"], /--route needs/],
+      [["--upstream", "x"], /--upstream needs/],
+      [["--access-log", "xml"], /--access-log knows/],
+      [["--bind", "0.0.0.0", "--tower", "none"], /not sealed|--mesh open/],
+    ] as const
+  ) {
+    const process = start("--http", "0", "--admin", "0", ...args);
+    const { code, stderr } = await process.output();
+    assertEquals(code, 2);
+    assertMatch(new TextDecoder().decode(stderr), message);
+  }
+});
+
+Deno.test("a port that is taken is named", async () => {
+  const taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = taken.addr as Deno.NetAddr;
+  const process = start("--http", String(port), "--admin", "0", "--tower", "none");
+  const { code, stderr } = await process.output();
+  assertEquals(code, 2);
+  assertMatch(new TextDecoder().decode(stderr), new RegExp(`TCP 127\\.0\\.0\\.1:${port}`));
+  taken.close();
+});
