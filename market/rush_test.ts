@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { eventually } from "./kit/testing.ts";
 import { eachStore, openAt, placeEnv, type StorePlace } from "./kit/testing_stores.ts";
 import { launch, type Running, type ServiceName } from "./launch.ts";
 import { MIGRATIONS } from "./services/inventory-svc/store.ts";
@@ -144,7 +145,11 @@ Deno.test("SIGTERM lets a request under way finish and takes no new ones", async
       const program = running.at(-1)!;
       // Hashing a password takes long enough to be interrupted.
       const signingUp = signUp(user!);
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await eventually("it is at work", async () => {
+        const metrics = await (await fetch(`${user}/metrics`)).text();
+        // The question itself is one.
+        return /^http_requests_under_way\{.*\} 2$/m.test(metrics);
+      });
       program.kill("SIGTERM");
       assert((await signingUp).session);
       assertEquals((await program.status).code, 0);

@@ -1,7 +1,7 @@
 import { placeEnv, type StorePlace } from "./kit/testing_stores.ts";
 import { fixedName } from "./kit/directory.ts";
 import type { Service, Surroundings } from "./kit/service.ts";
-import { type Answer, ask, testSurroundings } from "./kit/testing.ts";
+import { type Answer, ask, eventually, testSurroundings } from "./kit/testing.ts";
 import { createCartService } from "./services/cart-svc/service.ts";
 import { createFrontendService } from "./services/frontend-svc/service.ts";
 import { createInventoryService } from "./services/inventory-svc/service.ts";
@@ -92,7 +92,10 @@ export async function startMarket(
   }
   const all = services as Record<ServiceName, Service>;
   const waiting: ServiceName[] = ["inventory-svc", "search-svc", "recommendation-svc"];
-  for (const name of waiting) await untilReady(name, all[name]);
+  for (const name of waiting) {
+    const isReady = async () => (await ask(all[name], "GET /health")).status === 200;
+    await eventually(`${name} is ready`, isReady);
+  }
   let registered = 0;
   const market: TestMarket = {
     services: all,
@@ -114,14 +117,6 @@ export async function startMarket(
     },
   };
   return market;
-}
-
-async function untilReady(name: string, service: Service): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  while ((await ask(service, "GET /health")).status !== 200) {
-    if (Date.now() > deadline) throw new Error(`${name} is not ready`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }
 
 /** Runs a test with a market that is closed after it. */

@@ -1,22 +1,12 @@
+import { eventually } from "./kit/testing.ts";
 import type { Running } from "./launch.ts";
 
 // The market's programs under test: real processes, real sockets.
 
-const DEADLINE_MS = 10_000;
-
-/** Polls until `check` answers true, at most `DEADLINE_MS`. */
-export async function until(what: string, check: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + DEADLINE_MS;
-  while (!await check()) {
-    if (Date.now() > deadline) throw new Error(`not within ${DEADLINE_MS} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
 /** Waits until a program is healthy; where it listens. */
 export async function ready(running: Running): Promise<string> {
   const url = await running.url();
-  await until(`${running.service} is ready`, async () => {
+  await eventually(`${running.service} is ready`, async () => {
     const response = await fetch(`${url}/health`);
     const text = await response.text();
     return response.ok && text === "ok";

@@ -50,6 +50,8 @@ export function createService(around: Surroundings, build: (kit: Kit) => void): 
   const metrics = createMetrics(around.name);
   const closers: (() => void | Promise<void>)[] = [];
   let notReady: () => string | undefined = () => undefined;
+  let underWay = 0;
+  metrics.gauge("http_requests_under_way", "Requests not yet answered.", () => underWay);
   const line = (more: Record<string, unknown>) =>
     around.log(JSON.stringify({
       time: new Date(around.now()).toISOString(),
@@ -67,7 +69,9 @@ export function createService(around: Surroundings, build: (kit: Kit) => void): 
     const began = performance.now();
     const given = c.req.header("x-request-id") ?? "";
     const id = REQUEST_ID.test(given) ? given : crypto.randomUUID();
+    underWay++;
     await next();
+    underWay--;
     finish(c, around.replica, id);
     const seconds = (performance.now() - began) / 1_000;
     const route = routeOf(c);

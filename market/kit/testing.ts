@@ -53,3 +53,15 @@ export async function ask(
     body: isJson ? JSON.parse(text) : text,
   };
 }
+
+/** Waits, at most ten seconds, until `check` says that it has come. */
+export async function eventually(
+  what: string,
+  check: () => boolean | Promise<boolean>,
+): Promise<void> {
+  const deadline = performance.now() + 10_000;
+  while (!await check()) {
+    if (performance.now() > deadline) throw new Error(`did not come within 10 s: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { ORDER_ABANDONED_MS } from "../../kit/limits.ts";
+import { eventually } from "../../kit/testing.ts";
 import { eachStore } from "../../kit/testing_stores.ts";
 import { ADDRESS, type Buyer, type TestMarket, withMarket } from "../../testing_market.ts";
 
@@ -19,15 +20,6 @@ const stock = async (market: TestMarket, id = PRODUCT) =>
   (await market.ask("inventory-svc", `GET /stock/${id}`)).body;
 const ordersOf = async (market: TestMarket, { id, session }: Buyer) =>
   (await market.ask("order-svc", `GET /orders/user/${id}`, { session })).body;
-
-/** Waits, at most ten seconds, until the market shows what is expected. */
-async function eventually(what: string, check: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 10_000;
-  while (!await check()) {
-    if (performance.now() > deadline) throw new Error(`did not come: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
 
 eachStore(
   "POST /orders takes stock, prices by the catalogue, adds shipping and tax",

@@ -10,8 +10,11 @@ export const MIGRATIONS: Migrations = [[
     password_hash text not null,
     created_at bigint not null
   )`,
-  `create table attempts (who text not null, at bigint not null)`,
-  `create index attempts_by_who on attempts (who, at)`,
+  `create table attempts (
+    who text primary key,
+    since bigint not null,
+    tries integer not null
+  )`,
   SECRETS_TABLE,
 ]];
 
@@ -34,7 +37,10 @@ export interface UserStore {
   byEmail(email: string): Promise<UserRow | undefined>;
   /** Changes what a user may change; the user after it, undefined when there is none. */
   update(id: string, name: string, address: string | null): Promise<UserRow | undefined>;
-  /** Records a try under each name and counts those since `since`, this one included. */
+  /**
+   * Counts a try under each name, this one included, since the first one of its window; a window
+   * that began before `since` is over.
+   */
   attempt(whos: readonly string[], now: number, since: number): Promise<number[]>;
   /** Forgets the tries under a name. */
   forgive(who: string): Promise<void>;
@@ -68,16 +74,17 @@ export function createUserStore(database: Database): UserStore {
       ))[0],
     attempt: (whos, now, since) =>
       database.transaction(function* () {
+        yield* rows("delete from attempts where since < ?", since);
         const counts: number[] = [];
-        yield* rows("delete from attempts where at < ?", since);
         for (const who of whos) {
-          yield* rows("insert into attempts (who, at) values (?, ?)", who, now);
-          const found = yield* row<{ n: number }>(
-            "select count(*) as n from attempts where who = ? and at >= ?",
+          // One statement: tries at the same moment, also on two replicas, each see another count.
+          const counted = yield* row<{ tries: number }>(
+            `insert into attempts (who, since, tries) values (?, ?, 1)
+             on conflict (who) do update set tries = attempts.tries + 1 returning tries`,
             who,
-            since,
+            now,
           );
-          counts.push(found!.n);
+          counts.push(counted!.tries);
         }
         return counts;
       }),

@@ -1,0 +1,124 @@
+import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
+import { ATTEMPT_WINDOW_MS, ATTEMPTS_PER_ACCOUNT_AND_CLIENT } from "../../kit/limits.ts";
+import { eachStore, openAt } from "../../kit/testing_stores.ts";
+import { ADDRESS, startMarket, type TestMarket, withMarket } from "../../testing_market.ts";
+import { createPasswords } from "./password.ts";
+import { MIGRATIONS } from "./store.ts";
+
+const account = { email: "Ada@Shop.test", name: "Ada Byron", password: "correct horse" };
+const login = (market: TestMarket, given: Record<string, string> = {}, from?: string) =>
+  market.ask("user-svc", "POST /login", {
+    json: { email: account.email, password: account.password, ...given },
+    headers: from ? { "x-forwarded-for": from } : {},
+  });
+
+eachStore("register, sign in, change the profile", (place) =>
+  withMarket(place, async (market) => {
+    const made = await market.ask("user-svc", "POST /register", { json: account });
+    assertEquals(made.status, 201);
+    const { id } = made.body.user;
+    assertMatch(id, /^[0-9a-f-]{36}$/);
+    assertEquals(made.body.user.email, "ada@shop.test");
+    assert(!JSON.stringify(made.body).includes("scrypt"));
+    const taken = await market.ask("user-svc", "POST /register", {
+      json: { ...account, email: "ADA@shop.test" },
+    });
+    assertEquals([taken.status, taken.body.field], [409, "email"]);
+    const signedIn = await login(market, { email: "ada@SHOP.test" });
+    assertEquals(signedIn.status, 200);
+    const { session } = signedIn.body;
+    const json = { name: "Ada Lovelace", address: { ...ADDRESS, line2: "3rd floor" } };
+    const changed = await market.ask("user-svc", `PUT /profile/${id}`, { session, json });
+    assertEquals(changed.body, { ...made.body.user, ...json });
+    const read = await market.ask("user-svc", `GET /profile/${id}`, { session });
+    assertEquals(read.body, changed.body);
+  }));
+
+eachStore(
+  "a wrong password and an unknown email are told the same",
+  (place) =>
+    withMarket(place, async (market) => {
+      await market.ask("user-svc", "POST /register", { json: account });
+      const wrong = await login(market, { password: "correct horsf" });
+      const unknown = await login(market, { email: "nobody@shop.test" });
+      assertEquals([wrong.status, wrong.body], [401, unknown.body]);
+      assertEquals(unknown.status, 401);
+    }),
+);
+
+eachStore(
+  "tries to sign in are limited by account and client, and forgiven in time",
+  (place) =>
+    withMarket(place, async (market) => {
+      await market.ask("user-svc", "POST /register", { json: account });
+      for (let at = 0; at < ATTEMPTS_PER_ACCOUNT_AND_CLIENT; at++) {
+        assertEquals((await login(market, { password: "wrong" }, "203.0.113.9")).status, 401);
+      }
+      const limited = await login(market, {}, "203.0.113.9");
+      assertEquals([limited.status, limited.body.field], [429, "email"]);
+      assertEquals(limited.headers.get("retry-after"), String(ATTEMPT_WINDOW_MS / 1_000));
+      // Who tries from elsewhere does not lock the owner out.
+      assertEquals((await login(market, {}, "198.51.100.1")).status, 200);
+      market.advance(ATTEMPT_WINDOW_MS + 1);
+      assertEquals((await login(market, {}, "203.0.113.9")).status, 200);
+    }),
+);
+
+eachStore(
+  "signing in rightly clears the count; parallel tries do not get past it",
+  (place) =>
+    withMarket(place, async (market) => {
+      await market.ask("user-svc", "POST /register", { json: account });
+      for (let round = 0; round < 3; round++) {
+        for (let at = 1; at < ATTEMPTS_PER_ACCOUNT_AND_CLIENT; at++) {
+          await login(market, { password: "wrong" });
+        }
+        assertEquals((await login(market)).status, 200);
+      }
+      const tries = await Promise.all(
+        Array.from({ length: 40 }, () => login(market, { password: "wrong" })),
+      );
+      const judged = tries.filter((each) => each.status === 401);
+      assertEquals(judged.length, ATTEMPTS_PER_ACCOUNT_AND_CLIENT);
+      assertEquals(tries.filter((each) => each.status === 429).length, 30);
+    }),
+);
+
+eachStore("sessions outlive a restart, and SESSION_SECRET makes them portable", async (place) => {
+  const first = await startMarket(place);
+  const ada = await first.register();
+  await first.close();
+  const profile = (market: TestMarket) =>
+    market.ask("user-svc", `GET /profile/${ada.id}`, { session: ada.session });
+  const second = await startMarket(place);
+  assertEquals((await profile(second)).status, 200);
+  await second.close();
+  const third = await startMarket(place, { SESSION_SECRET: "one" });
+  assertEquals((await profile(third)).status, 401);
+  const bob = await third.register("Bob").catch(() => undefined);
+  await third.close();
+  assert(bob === undefined, "the first buyer's email is still taken");
+});
+
+eachStore("what is stored of a password is a slow salted hash", async (place) => {
+  await withMarket(place, async (market) => {
+    for (const email of ["a@shop.test", "b@shop.test"]) {
+      await market.ask("user-svc", "POST /register", { json: { ...account, email } });
+    }
+  });
+  const database = await openAt(place, { name: "user-svc", migrations: MIGRATIONS });
+  const rows = await database.query<{ password_hash: string }>("select password_hash from users");
+  await database.close();
+  const [a, b] = rows.map((each) => each.password_hash);
+  assertNotEquals(a, b);
+  assertMatch(a!, /^scrypt\$2\$1\$1\$[0-9a-f]{32}\$[0-9a-f]{64}$/);
+});
+
+Deno.test("passwords: the default cost is OWASP's, equal passwords hash differently, and verify", async () => {
+  const passwords = createPasswords();
+  const hashed = await passwords.hash("Pässwort");
+  assertMatch(hashed, /^scrypt\$32768\$8\$3\$/);
+  assert(await passwords.verify("Pa\u0308sswort", hashed), "composed and decomposed are the same");
+  assert(!await passwords.verify("Passwort", hashed));
+  assert(!await passwords.verify("Pässwort", undefined));
+});
