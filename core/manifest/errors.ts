@@ -96,9 +96,14 @@ export class Faults {
     });
   }
 
-  /** All errors in the order of the text. */
+  /** All errors in the order of the text; of one kind at one place, the first. */
   sorted(): readonly ManifestError[] {
-    const errors = this.#errors.toSorted((a, b) => a.line - b.line || a.column - b.column);
+    const all = this.#errors.toSorted((a, b) => a.line - b.line || a.column - b.column);
+    const errors = all.filter((error, index) => {
+      const before = all[index - 1];
+      return before === undefined || error.line !== before.line ||
+        error.column !== before.column || error.code !== before.code;
+    });
     const last = errors.at(-1);
     if (this.#dropped > 0 && last !== undefined) {
       errors.push({
@@ -190,7 +195,7 @@ export function nearest(written: string, candidates: Iterable<string>): string |
   let bestDistance = allowed + 1;
   for (const candidate of candidates) {
     if (Math.abs(candidate.length - wanted.length) >= bestDistance) continue;
-    const distance = editDistance(wanted, candidate);
+    const distance = editDistance(wanted, candidate.toLowerCase());
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }
   return best;

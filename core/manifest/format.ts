@@ -70,12 +70,11 @@ function lineOf(entry: Entry, scope: Scope): Line {
   const { block } = entry;
   if (block === undefined) return line;
   const bare = scope === FILE && entry.key === "app";
-  const opening = block.opening === undefined ? [] : [{ only: block.opening }];
   const closing = bare && block.closing !== undefined ? [{ only: block.closing }] : [];
   return {
     ...line,
     bare,
-    lines: [...opening, ...itemsOf(block, inner), ...gapItems(block.gaps), ...closing],
+    lines: [...itemsOf(block, inner), ...gapItems(block.gaps), ...closing],
     closing: bare ? undefined : block.closing,
   };
 }

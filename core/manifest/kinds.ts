@@ -268,11 +268,15 @@ function textProblem(value: string, options: TextOptions, isQuoted: boolean): Pr
     }
   }
   if (options.oneWord && !isQuoted) {
-    const blank = value.search(/[ \t]/);
-    if (blank >= 0) {
+    const second = value.search(/(?<=[ \t])[^ \t]/);
+    if (second >= 0) {
       const message = `only one word may stand here: ${options.form}; quote it if the blank ` +
         `belongs to it`;
-      return { fault: { code: "wrong-kind", message }, start: blank, length: value.length - blank };
+      return {
+        fault: { code: "wrong-kind", message },
+        start: second,
+        length: value.length - second,
+      };
     }
   }
   if (options.pattern && !options.pattern.test(value)) {

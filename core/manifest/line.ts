@@ -88,7 +88,7 @@ export function readEntry(
 ): ReadEntry {
   const line = start.at.line;
   const from = skipBlanks(text, start.at.start + start.key.length);
-  if (shape.block !== "never" && text[from] === "{") {
+  if (shape.oneLine && text[from] === "{") {
     const inline = readInline(text, from, line, shape, faults);
     if (inline) return { ...inline, entry: { ...start, comment: inline.comment } };
   }
@@ -132,7 +132,7 @@ function readInline(
       index = skipBlanks(text, index + 1);
       continue;
     }
-    if (closesInline(text, index)) {
+    if (closesInline(text, index) || (index === open + 1 && text[index] === "}")) {
       return { inline, comment: afterInline(text, index, line, faults) };
     }
     const end = inlineKeyEnd(text, index);
@@ -176,8 +176,9 @@ function inlineKeyEnd(text: string, start: number): number {
 /** A `}` that stands alone, so that `${PORT}` and `a}` close nothing. */
 function closesInline(text: string, index: number): boolean {
   if (text[index] !== "}") return false;
-  const next = text[index + 1];
-  return isBlank(text[index - 1] ?? " ") && (next === undefined || isBlank(next));
+  const before = text[index - 1] ?? " ";
+  const after = text[index + 1] ?? " ";
+  return (isBlank(before) || before === ";") && isBlank(after);
 }
 
 // --- values -------------------------------------------------------------------------------------
@@ -229,7 +230,11 @@ function scanQuoted(
   fail: (start: number, length: number, fault: Fault) => void,
 ): Scanned {
   const read = readQuoted(text, from, fail);
-  if (read === undefined) return { stopped: text.length };
+  if (read === undefined) {
+    const rest = text.slice(from).trimEnd();
+    const value = makeValue(rest, rest, { line, start: from, length: rest.length });
+    return { value, stopped: text.length };
+  }
   const rest = skipBlanks(text, read.end);
   const blankBefore = rest > read.end;
   let end = read.end;

@@ -6,13 +6,25 @@ import { APP } from "./keys.ts";
 import { grammarOf, type Place, readBlock } from "./read.ts";
 import { type AnyKey, type BlockOf, findKey } from "./schema.ts";
 import type { AppSpec } from "./spec.ts";
-import { type Block, type Entry, type Grammar, readTree, UNKNOWN_SHAPE } from "./tree.ts";
+import {
+  type Block,
+  type Entry,
+  type Grammar,
+  type KeyShape,
+  readTree,
+  UNKNOWN_SHAPE,
+} from "./tree.ts";
 
 export type ParsedManifest =
   | { readonly ok: true; readonly apps: readonly AppSpec[] }
   | { readonly ok: false; readonly errors: readonly ManifestError[] };
 
-const APP_SHAPE = { mode: "plain", block: "either", inner: grammarOf(APP) } as const;
+const APP_SHAPE: KeyShape = {
+  mode: "plain",
+  block: "either",
+  oneLine: false,
+  inner: grammarOf(APP),
+};
 
 const FILE_GRAMMAR: Grammar = {
   knows: (key) => key === "app",

@@ -52,9 +52,7 @@ export function readQuoted(
     }
     const escape = readEscape(source, index + 1);
     if (escape === undefined) {
-      const length = source[index + 1] === "u"
-        ? Math.max(2, source.slice(index, index + 10).search(/\}|$/) + 1)
-        : 2;
+      const length = /^\\u\{[^}"]{0,7}\}/.exec(source.slice(index, index + 12))?.[0].length ?? 2;
       fail(index, length, {
         code: "quoting",
         message: 'unknown escape: known are \\" \\\\ \\n \\t \\u{1f600}, and a backslash is \\\\',

@@ -43,11 +43,11 @@ function makeShape(key: AnyKey): KeyShape {
     case "list":
       return { ...UNKNOWN_SHAPE, mode: key.kind.mode, block: "never" };
     case "map":
-      return { mode: "plain", block: "only", inner: MAP_GRAMMAR };
+      return { mode: "plain", block: "only", oneLine: true, inner: MAP_GRAMMAR };
     case "block":
     case "blocks": {
       const block = key.block.head === undefined ? "only" : "either";
-      return { mode: "plain", block, inner: grammarOf(key.block) };
+      return { mode: "plain", block, oneLine: true, inner: grammarOf(key.block) };
     }
     default:
       return key satisfies never;

@@ -55,35 +55,34 @@ function renderLine(line: Line, width: number, indent: string, out: string[]): v
 /** Blank lines: none first or last, never two, and always one before and after a block. */
 function spaced(items: readonly Item[]): readonly Item[] {
   const out: Item[] = [];
+  /** Comments that belong to the next line, if no blank line parts them from it. */
   let comments: Item[] = [];
-  let wantsBlank = false;
-  let hasBlank = false;
+  let blank = false;
+  const put = (group: readonly Item[]) => {
+    if (group.length === 0) return;
+    if (blank && out.length > 0) out.push(BLANK);
+    for (const item of group) out.push(item);
+    blank = false;
+  };
   for (const item of items) {
-    if ("only" in item && item.only !== "") {
-      comments.push(item);
-      continue;
-    }
     if ("only" in item) {
-      out.push(...withBlank(comments, out.length > 0 && (wantsBlank || hasBlank)));
-      if (comments.length > 0) wantsBlank = false;
-      comments = [];
-      hasBlank = true;
+      if (item.only !== "") comments.push(item);
+      else {
+        put(comments);
+        comments = [];
+        blank = true;
+      }
       continue;
     }
     const isBlock = item.lines !== undefined;
-    out.push(
-      ...withBlank([...comments, item], out.length > 0 && (wantsBlank || hasBlank || isBlock)),
-    );
+    blank ||= isBlock;
+    comments.push(item);
+    put(comments);
     comments = [];
-    hasBlank = false;
-    wantsBlank = isBlock;
+    blank = isBlock;
   }
-  out.push(...withBlank(comments, out.length > 0 && (wantsBlank || hasBlank)));
+  put(comments);
   return out;
-}
-
-function withBlank(items: readonly Item[], blank: boolean): readonly Item[] {
-  return blank && items.length > 0 ? [BLANK, ...items] : items;
 }
 
 function startsGroup(before: Item | undefined): boolean {

@@ -21,6 +21,8 @@ export interface KeyShape {
   readonly mode: "plain" | "shell";
   /** `never`, `only` (a block and no value), or `either` (a value, a block, or both). */
   readonly block: "never" | "only" | "either";
+  /** The block may stand on the key's own line: `{ key value; key value }`. */
+  readonly oneLine: boolean;
   /** The keys of its block. */
   readonly inner: Grammar;
 }
@@ -52,8 +54,7 @@ export interface Block {
   readonly form: "braces" | "indentation";
   /** Comments after the last entry. */
   readonly gaps: Gap[];
-  /** The comment beside a `{` on its own line, and beside the `}`. */
-  opening?: string;
+  /** The comment beside the `}`. */
   closing?: string;
 }
 
@@ -72,7 +73,7 @@ interface Frame {
 
 const ANYTHING: Grammar = {
   knows: () => false,
-  shape: () => ({ mode: "plain", block: "either", inner: ANYTHING }),
+  shape: () => ({ mode: "plain", block: "either", oneLine: false, inner: ANYTHING }),
 };
 
 /** The grammar of blocks whose keys are not looked at. */
@@ -82,6 +83,9 @@ export const UNKNOWN_SHAPE: KeyShape = ANYTHING.shape("");
 export function readTree(faults: Faults, apps: Grammar): Block {
   return new TreeReader(faults, apps).read();
 }
+
+/** Lines that need no closer look for characters that do not print. */
+const ORDINARY = /^[\t -~]*$/;
 
 class TreeReader {
   readonly #root: Block = { entries: [], form: "braces", gaps: [] };
@@ -104,12 +108,12 @@ class TreeReader {
       this.#complainUnclosed("the end of the file");
       this.#pop(-1);
     }
-    this.#root.gaps.push(...this.#pending);
+    for (const gap of this.#pending) this.#root.gaps.push(gap);
     return this.#root;
   }
 
   #line(text: string, line: number): void {
-    const bad = UNPRINTABLE.exec(text.replaceAll("\t", " "));
+    const bad = ORDINARY.test(text) ? null : UNPRINTABLE.exec(text.replaceAll("\t", " "));
     if (bad) this.#complainCharacter(line, bad.index, bad[0]);
     const start = startLine(text, line);
     switch (start.kind) {
@@ -163,7 +167,10 @@ class TreeReader {
     }
     this.#awaiting = undefined;
     if (this.#takesNoBlock(entry)) this.#complainNoBlock(entry, start.at);
-    if (this.#push(entry, "braces")) this.#top.block.opening = start.comment;
+    this.#push(entry, "braces");
+    if (start.comment !== undefined) {
+      this.#pending.push({ comment: start.comment, indent: this.#indentOf(entry) + 1 });
+    }
   }
 
   #close(start: BraceStart): void {

@@ -10,17 +10,22 @@ import type { AppSpec } from "./spec.ts";
  * default say nothing and are not named.
  */
 export function unbuiltKeys(spec: AppSpec): readonly string[] {
-  return [...new Set(unbuiltIn(APP, spec, ""))];
+  return unbuiltIn(APP, spec);
 }
 
-function unbuiltIn<B>(block: BlockOf<B>, spec: B, prefix: string): readonly string[] {
+/** The same for any block. */
+export function unbuiltIn<B>(block: BlockOf<B>, spec: B): readonly string[] {
+  return [...new Set(walk(block, spec, ""))];
+}
+
+function walk<B>(block: BlockOf<B>, spec: B, prefix: string): readonly string[] {
   const raw = block.unfinish(spec);
   return Object.entries(block.keys).flatMap(([field, key]) => {
     const value = raw[field];
     if (value === undefined || sameValue(value, defaultOf(key))) return [];
     if (!isBuilt(key, value)) return [prefix + nameOf(key, value)];
     return innerBlocks(key, value).flatMap((inner) =>
-      unbuiltIn(inner.block, inner.spec, `${prefix}${key.name}.`)
+      walk(inner.block, inner.spec, `${prefix}${key.name}.`)
     );
   });
 }

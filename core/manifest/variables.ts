@@ -57,15 +57,10 @@ export function checkVariables(text: string, fail: FaultAt): void {
         code: "unknown-variable",
         message: `there is no variable ${quoted(part.name)}; known are ` +
           `${Object.keys(VARIABLES).join(" ")}, and a dollar that stands for itself is $$`,
-        nearest: nearestName(part.name),
+        nearest: nearest(part.name, Object.keys(VARIABLES)),
       });
     }
   }
-}
-
-function nearestName(name: string): string | undefined {
-  const found = nearest(name, Object.keys(VARIABLES).map((known) => known.toLowerCase()));
-  return found?.toUpperCase();
 }
 
 /** The variables that a text names. */
