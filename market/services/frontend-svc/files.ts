@@ -42,19 +42,12 @@ export function createFrontFiles(root: string): FrontFiles {
       const extension = path.match(/\.([a-z0-9]+)$/)?.[1] ?? "";
       const type = TYPES[extension];
       if (!SAFE_PATH.test(path) || !type) return undefined;
-      const name = `${root}/${path}`;
-      let changed: number;
-      try {
-        const info = await Deno.lstat(name);
-        if (!info.isFile || info.size > FRONT_FILE_BYTES) return undefined;
-        changed = info.mtime?.getTime() ?? 0;
-      } catch (error) {
-        if (error instanceof Deno.errors.NotFound || isNotADirectory(error)) return undefined;
-        throw error;
-      }
+      const info = await plainFile(root, path);
+      if (!info || info.size > FRONT_FILE_BYTES) return undefined;
+      const changed = info.mtime?.getTime() ?? 0;
       const entry = known.get(path);
       if (entry?.changed === changed) return entry.file;
-      const bytes = await Deno.readFile(name);
+      const bytes = await Deno.readFile(`${root}/${path}`);
       const file: FrontFile = {
         bytes,
         gzip: COMPRESSED_ALREADY.has(extension) ? undefined : await smaller(bytes),
@@ -68,8 +61,20 @@ export function createFrontFiles(root: string): FrontFiles {
   };
 }
 
-function isNotADirectory(error: unknown): boolean {
-  return error instanceof Deno.errors.NotADirectory;
+/** The file at `path`, if neither it nor a folder on the way is a link: links may lead outside. */
+async function plainFile(root: string, path: string): Promise<Deno.FileInfo | undefined> {
+  try {
+    for (let slash = path.indexOf("/"); slash > 0; slash = path.indexOf("/", slash + 1)) {
+      if (!(await Deno.lstat(`${root}/${path.slice(0, slash)}`)).isDirectory) return undefined;
+    }
+    const info = await Deno.lstat(`${root}/${path}`);
+    return info.isFile ? info : undefined;
+  } catch (error) {
+    const absent = error instanceof Deno.errors.NotFound ||
+      error instanceof Deno.errors.NotADirectory;
+    if (absent) return undefined;
+    throw error;
+  }
 }
 
 async function smaller(bytes: Uint8Array<ArrayBuffer>) {

@@ -7,6 +7,7 @@ export interface Word {
 }
 
 const WORD = /[\p{L}\p{N}]+/gu;
+const PLAIN = /^[a-zA-Z0-9]+$/;
 const MARKS = /\p{M}/gu;
 
 /** The words of a text, in order. */
@@ -19,6 +20,8 @@ export function wordsOf(text: string): Word[] {
 }
 
 function normal(word: string): string {
+  // Most words are plain, and taking accents apart is slow.
+  if (PLAIN.test(word)) return word.toLowerCase();
   return word.toLowerCase().normalize("NFKD").replace(MARKS, "");
 }
 
