@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import fc from "fast-check";
 import { DATAGRAM_BYTES, LEASE_MS, TOWER_WARMUP_MS, V1_LEASE_MS } from "../core/limits.ts";
 import { digestOf, type Mesh } from "../core/mesh.ts";
 import { bootId, endpointOf, LOCAL, NodeVoice, Rig, routeOf, STRANGER } from "./testing.ts";
@@ -362,4 +363,37 @@ Deno.test("TowerMachine answers a datagram to where it came from", () => {
     { monoMs: rig.nowMs, wallMs: 0 },
   );
   assertEquals(effects, [{ k: "datagram", text: "OK|PONG|tower", to: LOCAL }]);
+});
+
+Deno.test("TowerMachine survives whatever is sent to it, and still answers", () => {
+  const node = new NodeVoice(1, 1);
+  const valid = [
+    "REGISTER|api|10.0.0.1|80",
+    "LOOKUP|api",
+    ...[node.register([ONE]), ...node.whole([ONE, TWO], 1), node.deregister("r1"), node.lease(1, 2)]
+      .map((message) => JSON.stringify(message)),
+    JSON.stringify({ k: "hello", role: "ingress", name: "x" }),
+    JSON.stringify({ k: "ack", revision: 1, busy: ["r1"] }),
+    JSON.stringify({ k: "publish", routes: [routeOf("api", "/")] }),
+  ];
+  const bent = fc.tuple(
+    fc.constantFrom(...valid),
+    fc.array(fc.tuple(fc.nat(400), fc.string({ unit: "binary", maxLength: 1 })), { maxLength: 4 }),
+  ).map(([text, changes]) => {
+    for (const [at, by] of changes) text = text.slice(0, at) + by + text.slice(at + 1);
+    return text;
+  });
+  const text = fc.oneof(fc.constantFrom(...valid), bent, fc.string({ unit: "binary" }), fc.json());
+  const rig = Rig.ready();
+  fc.assert(
+    fc.property(text, fc.nat(3_000), (sent, ms) => {
+      rig.plain(sent);
+      rig.sayText(rig.watch("ingress"), sent);
+      rig.sayText(rig.connect(), sent);
+      rig.advance(ms);
+      rig.pushed();
+      assertEquals(rig.plain("PING"), "OK|PONG|tower");
+    }),
+    { numRuns: 5_000 },
+  );
 });

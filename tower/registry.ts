@@ -186,6 +186,7 @@ export class Registry {
     if (lease === null) return this.#nodes.has(message.node) ? "stale" : "full";
     const order = message.order ?? lease.lastOrder;
     const { whole, request } = message;
+    if (whole !== undefined && whole.pages > NODE_ENDPOINTS) return "full";
     if (order < lease.floorOrder || (whole && request === lease.wholeRequest)) return "applied";
     lease.lastOrder = Math.max(lease.lastOrder, order);
     lease.dueMs = nowMs + LEASE_MS;

@@ -28,6 +28,14 @@ Deno.test("Registry.register() keeps each node within its bounds and says so", (
   assertEquals(registry.registerV1("api", "10.0.0.1", 80, 0), true);
 });
 
+Deno.test("Registry.register() refuses a whole of more pages than a node can have endpoints", () => {
+  const registry = new Registry();
+  const [page] = new NodeVoice(1, 1).whole([endpointOf("a")]) as Register[];
+  const endless = { ...page!, whole: { page: 0, pages: 2 ** 40 } };
+  assertEquals(registry.register(endless, 0), "full");
+  assertEquals(listed(registry), []);
+});
+
 Deno.test("Registry.register() moves a replica to the node that says it last", () => {
   const registry = new Registry();
   const [one, two] = [new NodeVoice(1, 1), new NodeVoice(2, 1)];
