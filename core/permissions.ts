@@ -49,8 +49,15 @@ export function permissionFlags<P extends Program>(
   program: P,
   parameters: PermissionParameters[P],
 ): string[] {
-  return ["--no-prompt", ...BUILDERS[program](parameters)];
+  return [...EVERY_PROGRAM, ...BUILDERS[program](parameters)];
 }
+
+/**
+ * Deno lets every program import from deno.land, jsr.io, esm.sh and GitHub while it runs, whatever
+ * its networks are; ours need only npm packages, which are in the cache. (With `jsr:` in the import
+ * map this becomes `--allow-import=jsr.io:443`.)
+ */
+const EVERY_PROGRAM: readonly string[] = ["--no-prompt", "--no-remote"];
 
 const BUILDERS: { readonly [P in Program]: (parameters: PermissionParameters[P]) => string[] } = {
   /** Keeps nothing on disk. */

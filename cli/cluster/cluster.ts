@@ -167,7 +167,9 @@ async function until(what: string, isSo: () => Promise<boolean>): Promise<void> 
 
 async function nodesReady(conductor: Conductor, count: number): Promise<boolean> {
   const { nodes } = await conductor.get<{ nodes: readonly NodeView[] }>("/api/nodes");
-  return nodes.filter((node) => node.state === "ready").length >= count;
+  // A node that has not measured its memory yet would get nothing.
+  const able = nodes.filter((node) => node.state === "ready" && node.ramTotalBytes > 0);
+  return able.length >= count;
 }
 
 /** What the ingress's own port says, as far as we look at it. */
