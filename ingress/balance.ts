@@ -11,11 +11,14 @@ export class Replica {
   readonly circuit: Circuit;
   /** Share of requests saved up while it warms. */
   credit = 0;
+  /** What a sticky cookie calls it: says nothing about the cluster. */
+  readonly key: string;
   /** What the live side keeps about it (its connections). */
   attached: unknown = undefined;
 
   constructor(readonly endpoint: Endpoint, nowMs: number, warm: boolean) {
     this.circuit = new Circuit(warm ? -Infinity : nowMs);
+    this.key = keyOf(endpoint.replica);
   }
 }
 
@@ -100,9 +103,9 @@ export class AppPool {
     return best;
   }
 
-  /** The replica with this id, if it may take a request. */
-  find(id: string, nowMs: number): Replica | null {
-    const replica = this.replicas.find((each) => each.endpoint.replica === id);
+  /** The replica with this key, if it may take a request. */
+  find(key: string, nowMs: number): Replica | null {
+    const replica = this.replicas.find((each) => each.key === key);
     return replica !== undefined && replica.circuit.allows(nowMs) ? replica : null;
   }
 
@@ -130,4 +133,16 @@ function earn(replica: Replica, share: number): boolean {
   if (share >= 1) return true;
   replica.credit = Math.min(1.5, replica.credit + share);
   return replica.credit >= 1;
+}
+
+/** 16 hexadecimal characters that stand for a replica id. */
+function keyOf(id: string): string {
+  let low = 0x811c9dc5;
+  let high = 0x9e3779b9;
+  for (let at = 0; at < id.length; at++) {
+    low = Math.imul(low ^ id.charCodeAt(at), 0x01000193);
+    high = Math.imul(high ^ low, 0x85ebca6b);
+  }
+  const hex = (word: number) => (word >>> 0).toString(16).padStart(8, "0");
+  return hex(low) + hex(high);
 }

@@ -1,4 +1,5 @@
 import { Failure } from "../core/errors.ts";
+import { type Cidr, parseCidr } from "./cidr.ts";
 import type { Endpoint, Route } from "../core/mesh.ts";
 
 const APP = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
@@ -48,4 +49,17 @@ export function parseUpstreamFlag(text: string): Endpoint {
     host: host!,
     port,
   };
+}
+
+/**
+ * Reads `--trust CIDR`.
+ *
+ * @throws {Failure} `usage`.
+ */
+export function parseTrustFlag(text: string): Cidr {
+  const cidr = parseCidr(text);
+  if (cidr === null) {
+    throw new Failure("usage", `--trust needs a CIDR like 10.0.0.0/8, not ${text}`);
+  }
+  return cidr;
 }

@@ -2,6 +2,7 @@ import type { Instant } from "../core/instant.ts";
 import { INGRESS_ALIVE_MS } from "../core/limits.ts";
 import type { Endpoint, Route, WatcherMessage, WatchMessage } from "../core/mesh.ts";
 import { AppPool, Replica } from "./balance.ts";
+import { RateLimit } from "./limit.ts";
 import { type Match, RouteTable } from "./route.ts";
 import type { RequestHead } from "./http1.ts";
 
@@ -49,6 +50,7 @@ export class IngressMachine {
   private readonly fixed: ReadonlySet<string>;
   private readonly staticRoutes: readonly Route[];
   private published: readonly Route[] = [];
+  private limits = new Map<string, RateLimit>();
   private table: RouteTable;
   private revision = 0;
   private tower = "";
@@ -210,7 +212,24 @@ export class IngressMachine {
   }
 
   private tableOf(published: readonly Route[]): RouteTable {
-    return new RouteTable([...this.staticRoutes, ...published], (app) => this.poolOf(app));
+    const before = this.limits;
+    this.limits = new Map();
+    return new RouteTable(
+      [...this.staticRoutes, ...published],
+      (app) => this.poolOf(app),
+      (route) => this.limitOf(route, before),
+    );
+  }
+
+  // A change elsewhere in the table gives nobody new tokens.
+  private limitOf(route: Route, before: ReadonlyMap<string, RateLimit>): RateLimit | null {
+    const { rate } = route;
+    if (rate === undefined) return null;
+    const key = JSON.stringify([route.host, route.path, route.app, rate]);
+    const limit = this.limits.get(key) ?? before.get(key) ??
+      new RateLimit(rate.perSecond, rate.burst);
+    this.limits.set(key, limit);
+    return limit;
   }
 
   private poolOf(app: string): AppPool {

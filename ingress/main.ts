@@ -2,7 +2,7 @@ import { Failure } from "../core/errors.ts";
 import { type Flag, type FlagValues, runDaemon } from "../core/live/daemon.ts";
 import { logger } from "../core/live/log.ts";
 import { CLIENT_CONNECTIONS } from "../core/limits.ts";
-import { parseRouteFlag, parseUpstreamFlag } from "./flags.ts";
+import { parseRouteFlag, parseTrustFlag, parseUpstreamFlag } from "./flags.ts";
 import { type IngressSettings, startIngress } from "./live/ingress.ts";
 import { DEFAULT_TIMEOUTS } from "./live/proxy.ts";
 
@@ -29,6 +29,12 @@ const FLAGS: readonly Flag[] = [
     value: "APP=HOST:PORT",
     repeat: true,
     help: "a replica beside the registered ones",
+  },
+  {
+    name: "trust",
+    value: "CIDR",
+    repeat: true,
+    help: "whose X-Forwarded-* to believe; by default nobody's",
   },
   {
     name: "access-log",
@@ -98,6 +104,7 @@ function settingsOf(flags: FlagValues): IngressSettings {
     routes: flags.all("route").map(parseRouteFlag),
     endpoints: flags.all("upstream").map(parseUpstreamFlag),
     accessLog,
+    trusted: flags.all("trust").map(parseTrustFlag),
     maxConnections: flags.integer("max-connections", 1, 1_000_000),
     maxBodyBytes: maxBody === 0 ? Infinity : maxBody,
     timeouts: {

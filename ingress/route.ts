@@ -1,6 +1,7 @@
 import type { Route } from "../core/mesh.ts";
 import type { AppPool } from "./balance.ts";
 import { ascii, latin1 } from "./field_block.ts";
+import type { RateLimit } from "./limit.ts";
 import type { RequestHead } from "./http1.ts";
 import { normalPath, ODD } from "./target.ts";
 
@@ -11,8 +12,17 @@ export class Destination {
   attached: unknown = undefined;
   /** Smooth weighted round robin. */
   current = 0;
+  /** Lower-case name of the field that tells clients apart for `limit`; empty: their address. */
+  readonly rateField: string;
 
-  constructor(readonly route: Route, readonly pool: AppPool) {
+  constructor(
+    readonly route: Route,
+    readonly pool: AppPool,
+    /** How often a client may come. */
+    readonly limit: RateLimit | null,
+  ) {
+    const per = route.rate?.per ?? "ip";
+    this.rateField = per.startsWith("header:") ? per.slice(7).trim().toLowerCase() : "";
     this.strip = ascii(route.strip === undefined ? "" : trimmed(route.strip));
   }
 }
@@ -76,14 +86,19 @@ export class RouteTable {
 
   /**
    * @param poolOf gives the pool of an app, made if need be
+   * @param limitOf gives the rate limit of a route, the same one for the same route
    */
-  constructor(routes: readonly Route[], poolOf: (app: string) => AppPool) {
+  constructor(
+    routes: readonly Route[],
+    poolOf: (app: string) => AppPool,
+    limitOf: (route: Route) => RateLimit | null = () => null,
+  ) {
     for (const route of routes) {
       const host = route.host === undefined ? "" : hostKey(route.host);
       if (host !== "") this.hosts++;
       const group = this.groupFor(host, ascii(trimmed(normalPath(route.path))));
       if (group.destinations.some((each) => each.route.app === route.app)) continue;
-      const destination = new Destination(route, poolOf(route.app));
+      const destination = new Destination(route, poolOf(route.app), limitOf(route));
       group.destinations.push(destination);
       this.destinations.push(destination);
     }

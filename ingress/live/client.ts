@@ -29,7 +29,7 @@ import type { AccessRecord } from "./access_log.ts";
 import { type Proxy, REQUEST_ID_BYTES } from "./proxy.ts";
 import { closeQuietly, type Connection, type Upstream } from "./upstream.ts";
 import { tunnel } from "./tunnel.ts";
-import { type Admission, admit } from "./admission.ts";
+import { type Admission, admit, type Peer, stickyCookie } from "./admission.ts";
 
 // A head is awaited or partly there.
 const HEAD_STATE = 0;
@@ -95,8 +95,8 @@ export class Http1Client implements Front {
     private readonly connection: Connection,
     private readonly proxy: Proxy,
     private readonly list: ClientList,
-    private readonly origin: Origin,
-    readonly peer: string,
+    origin: Origin,
+    private readonly peer: Peer,
     /** Fields for each response: Strict-Transport-Security. */
     private readonly lines: Uint8Array,
   ) {
@@ -233,7 +233,7 @@ export class Http1Client implements Front {
     if (head.method === OPTIONS && (head.asterisk || this.mayNotForward())) {
       return this.answer({ status: 204, allow: ALLOWED });
     }
-    const admission = admit(proxy, bytes, head, this.origin, this.peer);
+    const admission = admit(proxy, bytes, head, this.peer);
     if ("status" in admission) return this.answer(admission);
     this.admission = admission;
     const { requestExtras } = this;
@@ -483,13 +483,25 @@ export class Http1Client implements Front {
       }
       if (this.proxy.draining) this.keepAlive = false;
       extras.requestId = this.requestExtras.ownId ? this.requestId : NOTHING;
-      extras.lines = this.admission?.lines ?? this.lines;
+      extras.lines = this.stickyLines();
       extras.dateLine = this.proxy.dateLine;
     }
     extras.keepAlive = this.keepAlive;
     // Room for what this read brings, so that head and content leave in one write.
     const out = this.room(upstream.bytes.length + RESPONSE_HEAD_ROOM + extras.lines.length);
     this.outEnd = writeResponseHead(out, this.outEnd, upstream.bytes, head, extras);
+  }
+
+  /** The fields of our own; with them the cookie that keeps a client at its replica. */
+  private stickyLines(): Uint8Array {
+    const { replica } = this.exchange;
+    const { match, preferred } = this.admission!;
+    const { route } = match.destination;
+    if (!route.sticky || replica === null || replica === preferred) return this.lines;
+    const secure = this.peer.secure ? "; Secure" : "";
+    const cookie = `Set-Cookie: ${stickyCookie(route.app)}=${replica.key}; Path=${route.path}; ` +
+      `HttpOnly; SameSite=Lax${secure}\r\n`;
+    return ascii(latin1(this.lines, 0, this.lines.length) + cookie);
   }
 
   responseBody(bytes: Uint8Array, from: number, to: number): void {
@@ -723,7 +735,7 @@ export class Http1Client implements Front {
     if (accessLog === null || remembered === null) return;
     this.remembered = null;
     accessLog.add({
-      client: this.admission?.client ?? this.peer,
+      client: this.admission?.client ?? this.peer.address,
       ...remembered,
       minor: this.head.minor,
       status: exchange.status,

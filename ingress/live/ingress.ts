@@ -2,6 +2,7 @@ import { logger } from "../../core/live/log.ts";
 import { now as clock } from "../../core/live/clock.ts";
 import { CLIENT_CONNECTIONS, INGRESS_ALIVE_MS } from "../../core/limits.ts";
 import type { Endpoint, Route } from "../../core/mesh.ts";
+import type { Cidr } from "../cidr.ts";
 import { type IngressEffect, type IngressEvent, IngressMachine } from "../machine.ts";
 import { AccessLog } from "./access_log.ts";
 import { openAdmin } from "./admin.ts";
@@ -29,6 +30,8 @@ export interface IngressSettings {
   readonly timeouts?: Partial<Timeouts>;
   readonly maxConnections?: number;
   readonly maxBodyBytes?: number;
+  /** Peers whose X-Forwarded-* stand. */
+  readonly trusted?: readonly Cidr[];
 }
 
 /** An ingress that serves. */
@@ -68,6 +71,7 @@ export function startIngress(settings: IngressSettings): Ingress {
     accessLog,
     timeouts,
     settings.maxBodyBytes ?? Infinity,
+    settings.trusted,
   );
   const listener = openListener(proxy, {
     hostname: settings.hostname,

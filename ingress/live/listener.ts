@@ -1,3 +1,4 @@
+import { isWithin } from "../cidr.ts";
 import { ascii } from "../field_block.ts";
 import { originOf } from "../headers.ts";
 import { type ClientList, Http1Client } from "./client.ts";
@@ -42,13 +43,14 @@ export function openListener(
 
   const take = (connection: Deno.TcpConn) => {
     connection.setNoDelay(true);
-    const peer = connection.remoteAddr.hostname;
+    const address = connection.remoteAddr.hostname;
+    const trusted = isWithin(address, proxy.trusted);
     const client = new Http1Client(
       connection,
       proxy,
       list,
-      originOf(peer, "http", false),
-      peer,
+      originOf(address, "http", trusted),
+      { address, trusted, secure: false },
       NO_LINES,
     );
     clients.add(client);

@@ -1,6 +1,7 @@
 import type { Instant } from "../../core/instant.ts";
 import { now as clock } from "../../core/live/clock.ts";
 import { RETRY_BURST, RETRY_SHARE } from "../../core/limits.ts";
+import type { Cidr } from "../cidr.ts";
 import { ascii } from "../field_block.ts";
 import { putHex8 } from "../headers.ts";
 import { RetryBudget } from "../limit.ts";
@@ -49,6 +50,11 @@ export class Proxy {
   /** Carries out what the machine wants. Set by whoever holds the watch stream. */
   perform: (effects: readonly IngressEffect[]) => void = () => {};
 
+  /** Where HTTPS is served; `null`: nowhere. */
+  httpsPort: number | null = null;
+  /** Every plain request is sent there. */
+  redirectToHttps = false;
+
   private dateSecond = -1;
   private readonly random = new Uint32Array(256);
   private randomAt = 256;
@@ -62,6 +68,8 @@ export class Proxy {
     readonly timeouts: Timeouts,
     /** Largest request body accepted, in bytes. */
     readonly maxBodyBytes: number,
+    /** Peers whose X-Forwarded-* stand. */
+    readonly trusted: readonly Cidr[] = [],
   ) {
     this.idPrefix = ascii(crypto.getRandomValues(new Uint8Array(8)).toHex());
     this.tick();

@@ -1,0 +1,133 @@
+import { assertEquals } from "@std/assert";
+import fc from "fast-check";
+import type { Instant } from "../core/instant.ts";
+import { INGRESS_ALIVE_MS } from "../core/limits.ts";
+import type { Endpoint, Route, WatchMessage } from "../core/mesh.ts";
+import { type IngressEffect, IngressMachine } from "./machine.ts";
+
+const at = (monoMs: number): Instant => ({ monoMs, wallMs: 1_700_000_000_000 + monoMs });
+
+function endpoint(replica: string, app = "shop", port = 8000): Endpoint {
+  return { replica, app, generation: 1, node: "n1", host: "127.0.0.1", port };
+}
+
+function route(path: string, app: string): Route {
+  return { app, path, sticky: false, weight: 100, tlsRequired: false };
+}
+
+function snapshot(
+  endpoints: readonly Endpoint[],
+  more: Partial<Extract<WatchMessage, { k: "snapshot" }>> = {},
+): WatchMessage {
+  const tower = "0011223344556677";
+  return { k: "snapshot", tower, revision: 1, complete: true, endpoints, routes: [], ...more };
+}
+
+function started(...messages: WatchMessage[]): IngressMachine {
+  const machine = new IngressMachine({ name: "i" }, at(0));
+  machine.step({ k: "connected" }, at(0));
+  for (const message of messages) machine.step({ k: "message", message }, at(1));
+  return machine;
+}
+
+function ids(machine: IngressMachine): string[] {
+  return [...machine.allReplicas()].filter((each) => !each.gone).map((each) =>
+    each.endpoint.replica
+  ).sort();
+}
+
+function acks(effects: readonly IngressEffect[]): unknown[] {
+  return effects.flatMap((each) => each.k === "send" ? [each.message] : []);
+}
+
+Deno.test("IngressMachine acknowledges each message with what is still busy", () => {
+  const machine = started(snapshot([endpoint("a"), endpoint("b")]));
+  const replica = [...machine.allReplicas()][0]!;
+  replica.outstanding = 1;
+  const delta: WatchMessage = { k: "delta", revision: 2, up: [], down: ["a", "b", "unknown"] };
+  const effects = machine.step({ k: "message", message: delta }, at(2));
+  assertEquals(acks(effects), [{ k: "ack", revision: 2, busy: ["a"] }]);
+  assertEquals(effects.filter((each) => each.k === "forget").length, 1);
+  replica.outstanding = 0;
+  assertEquals(acks(machine.idle(replica, at(3))), [{ k: "ack", revision: 2, busy: [] }]);
+  assertEquals(machine.idle(replica, at(4)), []);
+});
+
+Deno.test("IngressMachine says nothing without a stream, and speaks up again every INGRESS_ALIVE_MS", () => {
+  const machine = started(snapshot([]));
+  assertEquals(machine.step({ k: "tick" }, at(2)), []);
+  assertEquals(acks(machine.step({ k: "tick" }, at(1 + INGRESS_ALIVE_MS))).length, 1);
+  machine.step({ k: "lost" }, at(1000));
+  assertEquals(machine.step({ k: "tick" }, at(5000)), []);
+  assertEquals(acks(machine.step({ k: "connected" }, at(5001))).length, 1);
+});
+
+Deno.test("IngressMachine removes nothing for an incomplete snapshot", () => {
+  const machine = started(
+    snapshot([endpoint("a")], { routes: [route("/", "shop")] }),
+    snapshot([endpoint("b")], { complete: false, tower: "ff11223344556677", revision: 7 }),
+  );
+  assertEquals(ids(machine), ["a", "b"]);
+  assertEquals(machine.routes.destinations.length, 1);
+  const message: WatchMessage = { k: "complete", revision: 8, endpoints: [endpoint("b")] };
+  machine.step({ k: "message", message }, at(3));
+  assertEquals(ids(machine), ["b"]);
+  assertEquals(machine.routes.destinations.length, 1);
+});
+
+Deno.test("IngressMachine keeps its routes when another tower has not been told any", () => {
+  const routes = [route("/", "shop")];
+  const machine = started(snapshot([], { routes }), snapshot([], { tower: "ff11223344556677" }));
+  assertEquals(machine.routes.destinations.length, 1);
+  machine.step({ k: "message", message: snapshot([], { tower: "ff11223344556677" }) }, at(2));
+  assertEquals(machine.routes.destinations.length, 0);
+});
+
+Deno.test("IngressMachine takes a replica back that comes up again while it is busy", () => {
+  const machine = started(snapshot([endpoint("a")]));
+  const [replica] = machine.allReplicas();
+  replica!.outstanding = 1;
+  const say = (up: Endpoint[], down: string[]) =>
+    machine.step({ k: "message", message: { k: "delta", revision: 2, up, down } }, at(2));
+  say([], ["a"]);
+  assertEquals(acks(say([endpoint("a")], [])), [{ k: "ack", revision: 2, busy: [] }]);
+  assertEquals([...machine.allReplicas()], [replica]);
+});
+
+Deno.test("IngressMachine never removes what was given by flags", () => {
+  const machine = new IngressMachine({
+    name: "i",
+    staticRoutes: [route("/", "fixed")],
+    staticEndpoints: [endpoint("static", "fixed")],
+  }, at(0));
+  machine.step({ k: "connected" }, at(0));
+  machine.step({ k: "message", message: snapshot([]) }, at(1));
+  assertEquals([ids(machine), machine.routes.destinations.length], [["static"], 1]);
+});
+
+Deno.test("IngressMachine ends with the tower's list, however it was told", () => {
+  const id = fc.constantFrom("a", "b", "c", "d", "e");
+  const delta = fc.record({ up: fc.uniqueArray(id), down: fc.uniqueArray(id) });
+  const step = fc.oneof(
+    delta.map((each) => ({ kind: "delta" as const, ...each })),
+    fc.uniqueArray(id).map((up) => ({ kind: "complete" as const, up, down: [] as string[] })),
+  );
+  fc.assert(fc.property(fc.array(step, { maxLength: 20 }), (steps) => {
+    const machine = started(snapshot([]));
+    const expected = new Set<string>();
+    steps.forEach(({ kind, up, down }, index) => {
+      if (kind === "complete") expected.clear();
+      for (const each of up) expected.add(each);
+      for (const each of down) expected.delete(each);
+      const revision = index + 2;
+      const endpoints = up.map((each) => endpoint(each));
+      machine.step({
+        k: "message",
+        message: kind === "delta"
+          ? { k: "delta", revision, up: endpoints, down }
+          : { k: "complete", revision, endpoints },
+      }, at(index));
+      assertEquals(ids(machine), [...expected].sort());
+    });
+  }));
+});
