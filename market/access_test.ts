@@ -176,6 +176,23 @@ eachStore(
 );
 
 eachStore(
+  "what is for services only is hidden from the world, even with their token",
+  (place) =>
+    withMarket(place, async (market) => {
+      const scene = await setScene(market);
+      const rows = table(scene);
+      const tokens = await serviceTokens(market);
+      for (const [name, caller] of Object.entries(CALLER)) {
+        const [service, method] = name.split(" ") as [ServiceName, string];
+        const [path, { json }] = rows[name]!;
+        const headers = { "x-service-token": tokens[caller]!, "x-forwarded-for": "203.0.113.1" };
+        const { status } = await market.ask(service, `${method} ${path}`, { json, headers });
+        assertEquals(status, 404, name);
+      }
+    }),
+);
+
+eachStore(
   "a cart's session that is not one of ours opens nothing",
   (place) =>
     withMarket(place, async (market) => {

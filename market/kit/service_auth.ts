@@ -4,7 +4,7 @@ import type { Database } from "./database.ts";
 import type { Directory } from "./directory.ts";
 import { createSigner, createVerifier, type PublicKeys, remoteKeys } from "./keys.ts";
 import { SERVICE_TOKEN_MS } from "./limits.ts";
-import { Problem, unauthorized } from "./problem.ts";
+import { notFound, Problem, unauthorized } from "./problem.ts";
 import { signingSecret } from "./secrets.ts";
 import type { Surroundings } from "./service.ts";
 
@@ -65,6 +65,10 @@ export function createServiceCheck(
     createVerifier(remoteKeys(directory, caller, around.now), caller, AUDIENCE, around.now),
   ]));
   return async (c) => {
+    // Services speak to each other directly; what came through the ingress is no service of ours.
+    if (c.req.header("x-forwarded-for") !== undefined) {
+      throw notFound("path", "there is nothing at this path with this method");
+    }
     const sent = c.req.header(SERVICE_TOKEN_HEADER);
     if (sent === undefined) {
       throw unauthorized(SERVICE_TOKEN_HEADER, "this is for the market's own services only");
