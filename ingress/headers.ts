@@ -179,6 +179,8 @@ export interface RequestExtras {
   readonly requestId: Uint8Array;
   /** Four random 32-bit numbers for a new trace and two for its span. */
   readonly random: () => number;
+  /** The client's address as a trusted peer's X-Forwarded-For has it. */
+  readonly realIp: Uint8Array;
   /** Set by `writeRequestHead`: the request brought no id of its own, `requestId` was written. */
   ownId: boolean;
 }
@@ -201,7 +203,7 @@ export function writeRequestHead(
     at = writeHost(out, at, extras.defaultHost, 0, extras.defaultHost.length);
   }
   if (!head.canonicalFraming) at = writeFraming(out, at, head.framing, head.length);
-  if (origin.trusted) at = writeTrustedOrigin(out, at, bytes, head, origin);
+  if (origin.trusted) at = writeTrustedOrigin(out, at, bytes, head, extras);
   else at = put(out, at, origin.lines);
   if (head.hostStart >= 0 && !(origin.trusted && (seen & SAW_FORWARDED_HOST) !== 0)) {
     at = putShort(out, at, FORWARDED_HOST);
@@ -273,7 +275,7 @@ function writeTrustedOrigin(
   at: number,
   bytes: Uint8Array,
   head: RequestHead,
-  origin: Origin,
+  { origin, realIp: client }: RequestExtras,
 ): number {
   let realIp = false;
   let proto = false;
@@ -292,7 +294,7 @@ function writeTrustedOrigin(
   at = put(out, at, origin.peer);
   at = put(out, at, CRLF);
   if (!realIp) {
-    at = put(out, put(out, put(out, at, REAL_IP), origin.peer), CRLF);
+    at = put(out, put(out, put(out, at, REAL_IP), client), CRLF);
   }
   if (!proto) {
     at = put(out, put(out, put(out, at, FORWARDED_PROTO), origin.scheme), CRLF);

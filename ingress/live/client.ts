@@ -109,6 +109,7 @@ export class Http1Client implements Front {
       defaultHost: NOTHING,
       requestId: this.requestId,
       random: proxy.nextRandom,
+      realIp: origin.peer,
       ownId: true,
     };
     this.responseExtras = {
@@ -237,6 +238,7 @@ export class Http1Client implements Front {
     if ("status" in admission) return this.answer(admission);
     this.admission = admission;
     const { requestExtras } = this;
+    if (this.peer.trusted) requestExtras.realIp = ascii(admission.client);
     requestExtras.strip = admission.match.strip;
     requestExtras.target = admission.match.target;
     requestExtras.defaultHost = head.hostStart < 0
