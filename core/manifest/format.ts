@@ -87,7 +87,9 @@ function valueOf(value: Value | undefined, key: AnyKey | undefined): string | un
     return read === undefined ? value.written : flag.print(read);
   }
   if (key.type === "value" && key.kind.mode === "plain") {
-    return writeValue(value.text, value.quoted && key.kind.oneWord);
+    // Several words where one belongs are a mistake; quoting them here would hide it.
+    const isMistaken = key.kind.oneWord && !value.quoted && /[ \t]/.test(value.text);
+    return isMistaken ? value.written : writeValue(value.text, key.kind.oneWord);
   }
   return value.written;
 }

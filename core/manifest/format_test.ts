@@ -158,8 +158,8 @@ Deno.test("formatManifest() makes nothing of nothing", () => {
 
 Deno.test("formatManifest() formats what is only wrong in its values", () => {
   assertEquals(
-    formatted("app A\n port none\n health\n  check   nothing\n"),
-    "app A\n  port none\n\n  health {\n    check nothing\n  }\n",
+    formatted("app A\n exec  /a {\n port none\n health\n  check   nothing\n"),
+    "app A\n  exec /a {\n  port none\n\n  health {\n    check nothing\n  }\n",
   );
 });
 

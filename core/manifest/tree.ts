@@ -212,8 +212,9 @@ class TreeReader {
 
   #add(frame: Frame, entry: Entry, start: KeyStart): void {
     frame.block.entries.push(entry);
-    if (frame.opener !== undefined || entry.key === "app") return;
-    if (entry.key.startsWith("x-") || this.#complainedOutside) return;
+    if (frame.opener !== undefined || entry.key === "app" || this.#complainedOutside) return;
+    const isFirst = !this.#root.entries.some((other) => other.key === "app");
+    if (entry.key.startsWith("x-") && isFirst) return;
     this.#complainedOutside = true;
     this.faults.add(start.at, {
       code: "missing-key",

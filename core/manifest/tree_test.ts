@@ -127,6 +127,14 @@ const WRONG: Readonly<Record<string, readonly [text: string, ...mistakes: string
   "nothing": ["", "1:1+1 missing-key"],
   "only comments": ["# x\n\n", "1:1+1 missing-key"],
   "a key before any app": ["exec /a\nport 80\n", "1:1+4 missing-key"],
+  "a key behind an app in braces": [
+    "x-fine 1\napp a {\n  exec /a\n}\nport 80\nreplicas 2\n",
+    "5:1+4 missing-key",
+  ],
+  "an x- key behind an app in braces": [
+    "app a {\n  exec /a\n}\nx-a\n  b 1\n",
+    "4:1+3 missing-key",
+  ],
   "a } with nothing open": ["app a\n  exec /a\n}\n", "3:1+1 braces"],
   "a { that follows nothing": ["{\napp a\n  exec /a\n", "1:1+1 braces"],
   "a { after a value": [
