@@ -20,6 +20,8 @@ export interface ClusterPlan {
   /** Absolute. */
   readonly state: string;
   readonly ports: WantedPorts;
+  /** Addresses of the nodes. */
+  readonly addresses: readonly string[];
   /** Names of manifests below market/manifests. */
   readonly apps: readonly string[];
 }
@@ -77,7 +79,7 @@ export async function startCluster(
   try {
     const [keys] = await Promise.all([findKeys(plan.state), prepareFront(plan)]);
     if (keys.made) listener.say(`made the operator's key: ${keys.secret}`);
-    const layout = findLayout(plan.ports, (line) => listener.say(line));
+    const layout = findLayout(plan.ports, (line) => listener.say(line), plan.addresses);
     const places = placesOf(plan, keys.public);
     states = layout.nodes.map((node) => nodeState(places, node.name));
     listener.onLayout?.(layout);

@@ -115,6 +115,7 @@ function nodeSpec(node: NodePlace, layout: Layout, places: Places): DaemonSpec {
     `--path=${places.path}`,
     `--workdir=${places.root}`,
     `--metrics=${node.metrics.port}`,
+    `--ports=${node.ports.first}-${node.ports.last}`,
     "--stop-replicas",
     `--state=${state}`,
   ]);

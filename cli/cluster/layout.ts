@@ -24,6 +24,8 @@ export interface NodePlace {
   readonly name: string;
   readonly address: Address;
   readonly metrics: Address;
+  /** What its replicas listen on where their own ports are taken. */
+  readonly ports: { readonly first: number; readonly last: number };
 }
 
 /** Where each listener would be if every port were free. */
@@ -65,21 +67,29 @@ export function portsFrom(base: number): WantedPorts {
 }
 
 const LOOPBACK = "127.0.0.1";
+/** Ports for replicas: so many for each node from here on, so that nodes do not race for one. */
+const REPLICA_PORT = 20_000;
+const REPLICA_PORTS = 3_000;
 /** Each node has an address of its own, as on a network, where the system has these (Linux). */
-const NODE_ADDRESSES = ["127.0.0.11", "127.0.0.12", "127.0.0.13"] as const;
+export const NODE_ADDRESSES: readonly string[] = ["127.0.0.11", "127.0.0.12", "127.0.0.13"];
 /** How many ports after a taken one are tried. */
 const STEPS = 200;
 
 type Protocol = "udp" | "tcp";
 
 /**
- * Finds a free port for every listener, from the wanted one on.
+ * Finds a free port for every listener, from the wanted one on. Where the nodes' addresses do not
+ * exist (macOS) all share one, with ports of their own.
  *
  * @param say hears of each port that was taken.
  * @throws {Failure} `no-port` where a whole range is taken; `cannot-listen` where listening fails
  *   for another reason.
  */
-export function findLayout(wanted: WantedPorts, say: (line: string) => void): Layout {
+export function findLayout(
+  wanted: WantedPorts,
+  say: (line: string) => void,
+  addresses: readonly string[] = NODE_ADDRESSES,
+): Layout {
   const given = new Set<string>();
   const find = (
     who: string,
@@ -100,13 +110,13 @@ export function findLayout(wanted: WantedPorts, say: (line: string) => void): La
     );
   };
   const both = ["udp", "tcp"] as const;
-  const own = NODE_ADDRESSES.every(hasAddress);
+  const own = new Set(addresses).size === addresses.length && addresses.every(hasAddress);
   return {
     mesh: find("the conductor's mesh", LOOPBACK, wanted.mesh, ["udp"]),
     conductor: find("the conductor", LOOPBACK, wanted.conductor, both),
     tower: find("the tower", LOOPBACK, wanted.tower, both),
     dns: find("the tower's DNS", LOOPBACK, wanted.dns, both),
-    nodes: NODE_ADDRESSES.map((address, index) => {
+    nodes: addresses.map((address, index) => {
       const name = `node-${index + 1}`;
       const hostname = own ? address : LOOPBACK;
       // On one address the nodes keep clear of the ingress's port, which follows theirs.
@@ -115,6 +125,10 @@ export function findLayout(wanted: WantedPorts, say: (line: string) => void): La
         name,
         address: find(name, hostname, wanted.node + step, both),
         metrics: find(`the metrics of ${name}`, hostname, wanted.nodeMetrics + step, ["tcp"]),
+        ports: {
+          first: REPLICA_PORT + index * REPLICA_PORTS,
+          last: REPLICA_PORT + (index + 1) * REPLICA_PORTS - 1,
+        },
       };
     }),
     ingressState: find("the ingress's state", LOOPBACK, wanted.ingressState, ["tcp"]),

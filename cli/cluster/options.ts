@@ -3,7 +3,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { Failure } from "../../core/errors.ts";
 import { rows } from "../help.ts";
-import { portsFrom, STANDARD_PORTS, type WantedPorts } from "./layout.ts";
+import { NODE_ADDRESSES, portsFrom, STANDARD_PORTS, type WantedPorts } from "./layout.ts";
 
 export interface ClusterOptions {
   /** Absolute. */
@@ -11,6 +11,8 @@ export interface ClusterOptions {
   readonly ports: WantedPorts;
   /** Names of manifests below market/manifests. */
   readonly apps: readonly string[];
+  /** Addresses of the nodes. */
+  readonly addresses: readonly string[];
   readonly json: boolean;
   /** Goes on when whoever started it ends. */
   readonly stay: boolean;
@@ -25,6 +27,7 @@ const FLAGS: readonly (readonly [string, string])[] = [
   ["--only APP,APP", `manifests of market/manifests to deploy (${DEFAULT_APPS.join(",")})`],
   ["--http PORT", "the ingress's port (8080)"],
   ["--port-base PORT", "put every port from here on, to run beside another cluster"],
+  ["--one-address", "put all nodes at 127.0.0.1, as is done where 127.0.0.11 does not exist"],
   ["--json", "print one line of JSON on stdout when all is ready; everything else on stderr"],
   ["--stay", "go on when the program that started this one ends"],
   ["--no-color", "plain text even on a terminal; also NO_COLOR"],
@@ -50,7 +53,7 @@ export function clusterHelp(): string {
 export function readOptions(args: readonly string[], root: string): ClusterOptions | null {
   const parsed = parseArgs(args, {
     string: ["state", "only", "http", "port-base", "_"],
-    boolean: ["json", "stay", "no-color", "help"],
+    boolean: ["one-address", "json", "stay", "no-color", "help"],
     unknown: (arg) => {
       throw new Failure("usage", `deno task cluster does not know ${arg}; --help lists its flags`);
     },
@@ -76,6 +79,9 @@ export function readOptions(args: readonly string[], root: string): ClusterOptio
     state: state.startsWith("/") ? state : `${root}/${state.replace(/^\.\//, "")}`,
     ports: http === 0 ? ports : { ...ports, ingress: http },
     apps: text("only", DEFAULT_APPS.join(",")).split(",").filter((app) => app !== ""),
+    addresses: parsed["one-address"] === true
+      ? NODE_ADDRESSES.map(() => "127.0.0.1")
+      : NODE_ADDRESSES,
     json: parsed.json === true,
     stay: parsed.stay === true,
     noColor: parsed["no-color"] === true,
