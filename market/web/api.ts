@@ -98,9 +98,7 @@ export async function request<T>(path: string, options: RequestOptions = {}): Pr
     } catch (error) {
       options.signal?.throwIfAborted();
       const wait = repeatable ? RETRY_WAITS_MS[attempt] : undefined;
-      if (!(error instanceof ApiError) || error.code !== "unavailable" || wait === undefined) {
-        throw error;
-      }
+      if (wait === undefined || !isUnavailable(error)) throw error;
       await new Promise((resolve) => setTimeout(resolve, wait));
       options.signal?.throwIfAborted();
     }
@@ -241,8 +239,23 @@ export const placeOrder = (order: OrderRequest, idempotencyKey: string): Promise
     repeatable: true,
   });
 
-export const register = (body: { email: string; password: string; name: string }) =>
-  request<SignedIn>("/register", { method: "POST", body });
+/**
+ * A new account. When the answer is lost the account may exist: then its owner can sign in, and
+ * only if not it is made once more.
+ */
+export async function register(body: { email: string; password: string; name: string }) {
+  const create = () => request<SignedIn>("/register", { method: "POST", body });
+  try {
+    return await create();
+  } catch (error) {
+    if (!isUnavailable(error)) throw error;
+    const { email, password } = body;
+    return await login({ email, password }).catch((failure) => {
+      if (failure instanceof ApiError && failure.code === "signed_out") return create();
+      throw failure;
+    });
+  }
+}
 
 export const login = (body: { email: string; password: string }) =>
   request<SignedIn>("/login", { method: "POST", body, repeatable: true });
@@ -251,11 +264,27 @@ export const login = (body: { email: string; password: string }) =>
 export const saveProfile = (userId: string, body: { name: string; address: Address }) =>
   request<User>(`/profile/${id(userId)}`, { method: "PUT", body, repeatable: true });
 
-/** A review. Repeatable: a second one by the same buyer is refused. */
-export async function postReview(productId: number, review: NewReview): Promise<Review> {
-  const posted = await request<Review>(`/reviews/${productId}`, { method: "POST", body: review });
-  forget(`/reviews/${productId}`);
-  return posted;
+/**
+ * Publishes a review; undefined when the answer to it was lost and the service, asked again, had
+ * it already.
+ */
+export async function postReview(productId: number, body: NewReview): Promise<Review | undefined> {
+  const post = () => request<Review>(`/reviews/${productId}`, { method: "POST", body });
+  try {
+    return await post().catch((error) => {
+      if (!isUnavailable(error)) throw error;
+      return post().catch((second) => {
+        if (second instanceof ApiError && second.code === "conflict") return undefined;
+        throw second;
+      });
+    });
+  } finally {
+    forget(`/reviews/${productId}`);
+  }
+}
+
+function isUnavailable(error: unknown): boolean {
+  return error instanceof ApiError && error.code === "unavailable";
 }
 
 /** Says that a product was looked at. Nobody waits for it and nobody misses it. */

@@ -2,9 +2,10 @@
 // when parts of the shop are away. Runs against SHOP_URL, else against a shop of its own.
 
 import { assert, assertEquals } from "@std/assert";
+import { gzipSync } from "node:zlib";
 import type { Browser, Page, Request } from "playwright-core";
 import { haveChromium, launch } from "./browser.ts";
-import { journey, newShopper } from "./journey.ts";
+import { journey, newShopper, type Step } from "./journey.ts";
 import {
   accessibilityFindings,
   type Finding,
@@ -50,7 +51,16 @@ Deno.test({
         () => visitAt(browser, shop, width),
       );
     }
+    await t.step({
+      name: "journey() loses nothing when every service is killed and started again on the way",
+      ignore: shop.restartAll === undefined,
+      fn: () => restarted(browser, shop),
+    });
     await t.step("a page asks nobody but the shop", () => ownOriginOnly(browser, shop));
+    await t.step(
+      "the first view fetches at most 30 KB of scripts and styles",
+      () => firstView(browser, shop),
+    );
     await t.step(
       "the keyboard alone gets to content and through pages",
       () => keyboard(browser, shop),
@@ -100,6 +110,42 @@ async function look(page: Page, name: string, width: number, findings: Finding[]
     findings.push(...await accessibilityFindings(page, `${name} ${width} ${theme}`));
   }
   await page.emulateMedia({ colorScheme: "light", reducedMotion: "reduce" });
+}
+
+async function restarted(browser: Browser, shop: Shop): Promise<void> {
+  const context = await visitor(browser, 1280, "light");
+  const page = await context.newPage();
+  const restartAfter: readonly Step[] = ["add to cart", "sign up", "check out"];
+  await journey(page, shop.url, async (done) => {
+    if (restartAfter.includes(done)) await shop.restartAll?.();
+  });
+  await context.close();
+}
+
+/** The standard's bound for the first view, gzipped bytes. */
+const FIRST_VIEW_BYTES = 30_000;
+
+async function firstView(browser: Browser, shop: Shop): Promise<void> {
+  const context = await visitor(browser, 1280, "light");
+  const page = await context.newPage();
+  const sizes: Promise<number>[] = [];
+  page.on("requestfinished", (request) => {
+    if (["script", "stylesheet"].includes(request.resourceType())) {
+      sizes.push(gzippedBytes(request));
+    }
+  });
+  await page.goto(`${shop.url}/`);
+  await page.locator(".card").first().waitFor();
+  await page.waitForLoadState("networkidle");
+  const bytes = (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+  assert(bytes > 0 && bytes <= FIRST_VIEW_BYTES, `the first view fetched ${bytes} bytes`);
+  await context.close();
+}
+
+/** Compressed here, whatever the server does. */
+async function gzippedBytes(request: Request): Promise<number> {
+  const response = await request.response();
+  return gzipSync(await response!.body(), { level: 9 }).length;
 }
 
 async function ownOriginOnly(browser: Browser, shop: Shop): Promise<void> {

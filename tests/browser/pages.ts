@@ -56,7 +56,7 @@ export async function photograph(page: Page, file: string): Promise<void> {
     await picture.scrollIntoViewIfNeeded();
   }
   await page.waitForLoadState("networkidle");
-  await page.locator("main").press("Home");
+  await page.evaluate("scrollTo({ top: 0, behavior: 'instant' })");
   await page.screenshot({ path: file, fullPage: true, animations: "disabled" });
 }
 

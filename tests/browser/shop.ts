@@ -8,6 +8,8 @@ import { createShop } from "../../market/web/dev_proxy.ts";
 export interface Shop {
   /** Without a slash at the end. */
   readonly url: string;
+  /** Kills every program and starts it again; only a shop of our own has this. */
+  restartAll?(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -22,32 +24,41 @@ export async function startShop(): Promise<Shop> {
   const folder = await Deno.makeTempDir({ prefix: "market-browser-" });
   const origins = new Map<ServiceName, string>();
   const tower = serve((request) => lookup(request, origins));
-  const started: Running[] = [];
+  const running = new Map<ServiceName, Running>();
+  const start = async (service: ServiceName) => {
+    const program = launch(service, {
+      host: "127.0.0.1",
+      port: 0,
+      replica: "r1",
+      env: { SKR8TR_TOWER: urlOf(tower), DATA_DIR: `${folder}/${service}` },
+    });
+    running.set(service, program);
+    origins.set(service, await program.url());
+    await ready(service, origins.get(service)!);
+  };
+  const startAll = () => Promise.all(SERVICES.map(start)).then(() => undefined);
+  const endAll = async (signal: Deno.Signal) => {
+    for (const program of running.values()) end(program, signal);
+    await Promise.all([...running.values()].map((program) => program.status));
+  };
+  const front = serve(createShop((service) => origins.get(service)));
   const close = async () => {
-    for (const running of started) stop(running);
-    await Promise.all(started.map((running) => running.status));
+    await endAll("SIGTERM");
     await Promise.all([tower.shutdown(), front.shutdown()]);
     await Deno.remove(folder, { recursive: true });
   };
-  const front = serve(createShop((service) => origins.get(service)));
   try {
-    for (const service of SERVICES) {
-      started.push(launch(service, {
-        host: "127.0.0.1",
-        port: 0,
-        replica: "r1",
-        env: { SKR8TR_TOWER: urlOf(tower), DATA_DIR: await ownFolder(folder, service) },
-      }));
-    }
-    await Promise.all(started.map(async (running) => {
-      origins.set(running.service, await running.url());
-    }));
-    await Promise.all(started.map(({ service }) => ready(service, origins.get(service)!)));
+    for (const service of SERVICES) await Deno.mkdir(`${folder}/${service}`);
+    await startAll();
   } catch (error) {
     await close();
     throw error;
   }
-  return { url: urlOf(front), close };
+  const restartAll = async () => {
+    await endAll("SIGKILL");
+    await startAll();
+  };
+  return { url: urlOf(front), restartAll, close };
 }
 
 function serve(handler: (request: Request) => Response | Promise<Response>) {
@@ -68,14 +79,9 @@ function lookup(request: Request, origins: ReadonlyMap<string, string>): Respons
   return Response.json({ endpoints });
 }
 
-async function ownFolder(folder: string, service: string): Promise<string> {
-  await Deno.mkdir(`${folder}/${service}`);
-  return `${folder}/${service}`;
-}
-
-function stop(running: Running): void {
+function end(running: Running, signal: Deno.Signal): void {
   try {
-    running.kill("SIGTERM");
+    running.kill(signal);
   } catch (error) {
     // It has ended by itself.
     if (!(error instanceof TypeError)) throw error;

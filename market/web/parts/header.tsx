@@ -158,10 +158,8 @@ function CartLink() {
       aria-label={`Cart, ${count} ${count === 1 ? "item" : "items"}`}
     >
       <Icon name="cart" />
-      <span class="action-text" aria-hidden="true">Cart{" "}</span>
-      {count > 0 && (
-        <span class="badge" key={count} aria-hidden="true">{count > 99 ? "99+" : count}</span>
-      )}
+      <span class="action-text" aria-hidden="true">Cart</span>
+      {count > 0 && <span class="badge" key={count} data-count={count > 99 ? "99+" : count} />}
     </a>
   );
 }

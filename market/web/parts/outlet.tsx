@@ -32,7 +32,15 @@ export function Outlet() {
     const ready = loaded.get(route);
     if (ready) return swap(ready);
     let left = false;
-    loadPage(route).then((page) => left || swap(page), () => left || pageLost(fail));
+    loadPage(route).then(
+      (page) => {
+        if (!left) swap(page);
+      },
+      async () => {
+        if (left || await reloaded() || left) return;
+        fail(true);
+      },
+    );
     return () => {
       left = true;
     };
@@ -77,16 +85,32 @@ function loadStyles(): Promise<void> {
   });
 }
 
+/** Waits between the questions whether the shop is there again, ms. */
+const ANSWER_WAITS_MS = [0, 500, 1_500, 3_000];
+/** Two reloads for the same reason within this time would go on for ever, ms. */
+const RELOAD_AGAIN_MS = 30_000;
+
 /**
  * A new release of the shop has other file names, so a page opened before it no longer finds its
- * parts: one reload fetches the new release. A second failure is a lost connection.
+ * parts: one reload fetches the new release. But only once the shop answers: a page that says what
+ * is wrong is better than the browser's own.
  */
-function pageLost(fail: (failed: boolean) => void): void {
-  const last = Number((history.state as { reloadedMs?: number } | null)?.reloadedMs ?? 0);
-  if (navigator.onLine && Date.now() - last > 30_000) {
-    history.replaceState({ ...history.state, reloadedMs: Date.now() }, "");
-    location.reload();
-  } else fail(true);
+async function reloaded(): Promise<boolean> {
+  const state = history.state as { reloadedMs?: number } | null;
+  const tried = Date.now() - (state?.reloadedMs ?? 0) < RELOAD_AGAIN_MS;
+  if (tried || !await shopAnswers()) return false;
+  history.replaceState({ ...history.state, reloadedMs: Date.now() }, "");
+  location.reload();
+  return true;
+}
+
+async function shopAnswers(): Promise<boolean> {
+  for (const wait of ANSWER_WAITS_MS) {
+    await new Promise((resolve) => setTimeout(resolve, wait));
+    const response = await fetch(location.href, { cache: "no-store" }).catch(() => undefined);
+    if (response?.ok) return true;
+  }
+  return false;
 }
 
 /** How long a page may take to grow to where it is to be scrolled, ms. */

@@ -134,7 +134,7 @@ function Entry({ review }: { review: Review }) {
       <p class="entry-body">{review.body}</p>
       <p class="entry-who">
         {review.author} · <time dateTime={review.created_at}>{day(review.created_at)}</time>
-        {review.verified && (
+        {review?.verified && (
           <span class="verified">
             <Icon name="check" />Verified buyer
           </span>
@@ -190,7 +190,7 @@ function ReviewForm(props: { productId: number; productName: string; posted: () 
       setState("sent");
       notify(
         "done",
-        review.verified
+        review?.verified
           ? "Your review is published, marked as verified."
           : "Your review is published.",
       );

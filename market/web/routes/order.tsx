@@ -60,7 +60,7 @@ function Details({ order, placed }: { order: Order; placed: boolean }) {
             </span>
             <h1>Thank you. It is on its way to the packing table.</h1>
             <p class="lead">
-              Order <code>{order.id}</code> is confirmed.
+              Order <code>{order.id.slice(0, 8)}</code> is confirmed.
             </p>
           </div>
         )

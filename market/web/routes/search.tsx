@@ -7,7 +7,7 @@ import { CardBones, CardGrid, ProductCard } from "../parts/card.tsx";
 import { type Chip, Chips, FilterPanel } from "../parts/filters.tsx";
 import { Empty, type PageProps, useTitle } from "../parts/page.tsx";
 import { Pagination } from "../parts/pagination.tsx";
-import { Loaded, useRead } from "../parts/resource.tsx";
+import { Loaded, type Resource, useRead } from "../parts/resource.tsx";
 import { announce } from "../state/notices.ts";
 import { go, place } from "../state/navigation.ts";
 
@@ -55,15 +55,29 @@ export default function Search(_: PageProps) {
     );
   }
   const chips = chipsOf(wanted);
+  const nothing = total === 0 && chips.length === 0;
   return (
     <div class="page">
       <div class="page-head">
         <h1>
-          <span class="label">Results for</span>
-          “{wanted.q}”
+          <span class="label">Results for</span>“{wanted.q}”
         </h1>
         {total !== undefined && <p class="count">{total} {total === 1 ? "result" : "results"}</p>}
       </div>
+      {nothing
+        ? <Nothing q={wanted.q} filtered={false} />
+        : <Found wanted={wanted} found={found} chips={chips} />}
+    </div>
+  );
+}
+
+/** What was found, with the filters that narrow it. */
+function Found(
+  props: { wanted: Wanted; found: Resource<SearchResult>; chips: readonly Chip[] },
+) {
+  const { wanted, found, chips } = props;
+  return (
+    <>
       {found.data && <Corrections list={found.data.corrections} />}
       <div class="split">
         <FilterPanel active={chips.length}>
@@ -79,7 +93,7 @@ export default function Search(_: PageProps) {
           </Loaded>
         </section>
       </div>
-    </div>
+    </>
   );
 }
 
@@ -137,20 +151,7 @@ function Corrections(props: { list: SearchResult["corrections"] }) {
 function Hits(props: { wanted: Wanted; result: SearchResult; filtered: boolean }) {
   const { wanted, result } = props;
   if (result.items.length === 0) {
-    return (
-      <Empty
-        title={`Nothing found for “${wanted.q}”`}
-        text="Try another word, a brand, or fewer filters."
-      >
-        {props.filtered
-          ? (
-            <a class="button" data-refine href={path({ ...NOTHING, q: wanted.q })}>
-              Clear the filters
-            </a>
-          )
-          : <a class="button" href="/catalog">Browse everything</a>}
-      </Empty>
-    );
+    return <Nothing q={wanted.q} filtered={props.filtered} />;
   }
   return (
     <>
@@ -171,6 +172,25 @@ function Hits(props: { wanted: Wanted; result: SearchResult; filtered: boolean }
         what="results"
       />
     </>
+  );
+}
+
+function Nothing(props: { q: string; filtered: boolean }) {
+  return (
+    <Empty
+      title={props.filtered ? "Nothing with these filters" : "Nothing like that on our shelves"}
+      text={props.filtered
+        ? "Take one away, or clear them all."
+        : "Try another word, a brand, or a use."}
+    >
+      {props.filtered
+        ? (
+          <a class="button" data-refine href={path({ ...NOTHING, q: props.q })}>
+            Clear the filters
+          </a>
+        )
+        : <a class="button" href="/catalog">Browse everything</a>}
+    </Empty>
   );
 }
 

@@ -4,7 +4,7 @@ import { safeNext } from "../lib/query.ts";
 import { Field } from "../parts/field.tsx";
 import { type PageProps, useTitle } from "../parts/page.tsx";
 import { go, place } from "../state/navigation.ts";
-import { notify } from "../state/notices.ts";
+import { announce } from "../state/notices.ts";
 import { signIn, user } from "../state/session.ts";
 
 type Mode = "sign-in" | "register";
@@ -75,10 +75,7 @@ function Form(props: { mode: Mode; next: string }) {
         ? await register({ email: email.trim(), password, name: name.trim() })
         : await login({ email: email.trim(), password });
       signIn(answer);
-      notify(
-        "done",
-        fresh ? `Welcome, ${answer.user.name}.` : `Good to see you, ${answer.user.name}.`,
-      );
+      announce(`You are signed in as ${answer.user.name}.`);
       go(props.next, { replace: true });
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
