@@ -19,6 +19,9 @@ export interface Places {
   readonly path: string;
 }
 
+/** Cores that a node announces at least: nine services ask for 4.5 in all. */
+const LEAST_CORES = 2;
+
 /** What every daemon is told. */
 const COMMON = ["--stop-with-stdin"];
 
@@ -116,6 +119,8 @@ function nodeSpec(node: NodePlace, layout: Layout, places: Places): DaemonSpec {
     `--workdir=${places.root}`,
     `--metrics=${node.metrics.port}`,
     `--ports=${node.ports.first}-${node.ports.last}`,
+    // Each node announces the whole machine; on a small one three still hold the market's replicas.
+    `--cpus=${Math.max(LEAST_CORES, navigator.hardwareConcurrency)}`,
     "--stop-replicas",
     `--state=${state}`,
   ]);
