@@ -23,7 +23,7 @@ export interface ClusterPlan {
   /** Addresses of the nodes. */
   readonly addresses: readonly string[];
   /** Names of manifests below market/manifests. */
-  readonly apps: readonly string[];
+  readonly apps: readonly string[] | "all";
 }
 
 /** What a cluster tells while it lives. */
@@ -48,6 +48,8 @@ export interface Cluster {
   stop(): Promise<void>;
 }
 
+const MANIFESTS = "market/manifests";
+const SUFFIX = ".skr8tr";
 /** How long nodes and ingress may take from the daemons' start, ms. */
 const READY_MS = 30_000;
 /** How long nodes may take to stop their replicas before they are killed, ms. */
@@ -77,7 +79,11 @@ export async function startCluster(
     held.release();
   };
   try {
-    const [keys] = await Promise.all([findKeys(plan.state), prepareFront(plan)]);
+    const apps = await appNames(plan);
+    const [keys] = await Promise.all([
+      findKeys(plan.state),
+      apps.includes("frontend-svc") ? buildFront(plan.root) : undefined,
+    ]);
     if (keys.made) listener.say(`made the operator's key: ${keys.secret}`);
     const layout = findLayout(plan.ports, (line) => listener.say(line), plan.addresses);
     const places = placesOf(plan, keys.public);
@@ -88,7 +94,7 @@ export async function startCluster(
     const outcomes = await Promise.race([
       supervisor.failed,
       stopped(signal),
-      bringUp(plan, listener, layout, conductor, keys.secret),
+      bringUp(plan.root, apps, listener, layout, conductor, keys.secret),
     ]);
     const { failed } = supervisor;
     return { layout, conductor, secretKey: keys.secret, outcomes, failed, stop };
@@ -112,23 +118,27 @@ function stopped(signal: AbortSignal): Promise<never> {
   });
 }
 
-async function prepareFront(plan: ClusterPlan): Promise<void> {
-  if (plan.apps.includes("frontend-svc")) await buildFront(plan.root);
+async function appNames({ root, apps }: ClusterPlan): Promise<readonly string[]> {
+  if (apps !== "all") return apps;
+  const entries = await Array.fromAsync(Deno.readDir(`${root}/${MANIFESTS}`));
+  const names = entries.map(({ name }) => name).filter((name) => name.endsWith(SUFFIX));
+  return names.map((name) => name.slice(0, -SUFFIX.length)).sort();
 }
 
 async function bringUp(
-  plan: ClusterPlan,
+  root: string,
+  apps: readonly string[],
   listener: ClusterListener,
   layout: Layout,
   conductor: Conductor,
   keyPath: string,
 ): Promise<Outcome[]> {
   const say = (line: string) => listener.say(line);
-  const services = plan.apps.map((app) => `market/services/${app}/main.ts`);
+  const services = apps.map((app) => `market/services/${app}/main.ts`);
   const [signer, specs] = await Promise.all([
     openSigner(keyPath),
-    appsOf(plan.apps.map((app) => `${plan.root}/market/manifests/${app}.skr8tr`)),
-    cacheImports(plan.root, services, say),
+    appsOf(apps.map((app) => `${root}/${MANIFESTS}/${app}${SUFFIX}`)),
+    cacheImports(root, services, say),
     until("the nodes have joined", () => nodesReady(conductor, layout.nodes.length)),
   ]);
   const outcomes = await deploy({

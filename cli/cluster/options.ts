@@ -10,7 +10,7 @@ export interface ClusterOptions {
   readonly state: string;
   readonly ports: WantedPorts;
   /** Names of manifests below market/manifests. */
-  readonly apps: readonly string[];
+  readonly apps: readonly string[] | "all";
   /** Addresses of the nodes. */
   readonly addresses: readonly string[];
   readonly json: boolean;
@@ -24,7 +24,10 @@ export const DEFAULT_APPS: readonly string[] = ["product-svc"];
 
 const FLAGS: readonly (readonly [string, string])[] = [
   ["--state DIR", "folder for keys, logs and what must survive (.skr8tr)"],
-  ["--only APP,APP", `manifests of market/manifests to deploy (${DEFAULT_APPS.join(",")})`],
+  [
+    "--only APP,APP",
+    `manifests of market/manifests to deploy , or all (${DEFAULT_APPS.join(",")})`,
+  ],
   ["--http PORT", "the ingress's port (8080)"],
   ["--port-base PORT", "put every port from here on, to run beside another cluster"],
   ["--one-address", "put all nodes at 127.0.0.1, as is done where 127.0.0.11 does not exist"],
@@ -74,11 +77,12 @@ export function readOptions(args: readonly string[], root: string): ClusterOptio
   const base = port("port-base", 65_000);
   const http = port("http", 65_535);
   const ports = base === 0 ? STANDARD_PORTS : portsFrom(base);
+  const only = text("only", DEFAULT_APPS.join(","));
   const state = text("state", ".skr8tr").replace(/\/+$/, "");
   return {
     state: state.startsWith("/") ? state : `${root}/${state.replace(/^\.\//, "")}`,
     ports: http === 0 ? ports : { ...ports, ingress: http },
-    apps: text("only", DEFAULT_APPS.join(",")).split(",").filter((app) => app !== ""),
+    apps: only === "all" ? only : only.split(",").filter((app) => app !== ""),
     addresses: parsed["one-address"] === true
       ? NODE_ADDRESSES.map(() => "127.0.0.1")
       : NODE_ADDRESSES,
