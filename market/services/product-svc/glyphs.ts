@@ -1,35 +1,9 @@
 // One drawing a subcategory, around (0, 0), within about 190 to each side; the floor is at y 180.
 // `variant` (0 to 14) turns details, so that neighbours on a shelf differ.
 
-/** The colours of one picture. */
-export interface Palette {
-  readonly sky: string;
-  readonly skyLight: string;
-  readonly floor: string;
-  readonly shadow: string;
-  readonly main: string;
-  readonly dark: string;
-  readonly light: string;
-  readonly pale: string;
-  readonly accent: string;
-}
+import { circle, ellipse, type Glyph, line, many, path, rect, SHINE } from "./shapes.ts";
 
-type Glyph = (colours: Palette, variant: number) => string;
-
-const rect = (x: number, y: number, w: number, h: number, r: number, fill: string, more = "") =>
-  `<rect x="${x}" y="${y}" width="${w}" height="${h}" rx="${r}" fill="${fill}"${more}/>`;
-const circle = (x: number, y: number, r: number, fill: string, more = "") =>
-  `<circle cx="${x}" cy="${y}" r="${r}" fill="${fill}"${more}/>`;
-const ellipse = (x: number, y: number, rx: number, ry: number, fill: string, more = "") =>
-  `<ellipse cx="${x}" cy="${y}" rx="${rx}" ry="${ry}" fill="${fill}"${more}/>`;
-const path = (d: string, fill: string, more = "") => `<path d="${d}" fill="${fill}"${more}/>`;
-const line = (d: string, colour: string, width: number, more = "") =>
-  `<path d="${d}" fill="none" stroke="${colour}" stroke-width="${width}"${more}/>`;
-const many = (count: number, draw: (at: number) => string) =>
-  Array.from({ length: count }, (_, at) => draw(at)).join("");
-const SHINE = ` opacity=".35"`;
-
-/** By subcategory name. */
+/** By subcategory name; `kinds.ts` has drawings of single kinds. */
 export const GLYPHS: Readonly<Record<string, Glyph>> = {
   "Audio": (c, v) =>
     v % 3 === 2

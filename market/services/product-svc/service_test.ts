@@ -2,6 +2,10 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { ask, testSurroundings } from "../../kit/testing.ts";
 import { products } from "./catalogue.ts";
 import type { Product } from "../../kit/product.ts";
+import { ASSORTMENT } from "./assortment.ts";
+import { DRAWN_AS } from "./drawn_as.ts";
+import { GLYPHS } from "./glyphs.ts";
+import { KINDS } from "./kinds.ts";
 import { createProductService } from "./service.ts";
 
 const around = testSurroundings("product-svc");
@@ -205,3 +209,17 @@ function count(metrics: string): number {
   const line = metrics.match(/_count\{.*route="\/products\/:id",status="200"\} (\d+)/);
   return Number(line?.[1] ?? 0);
 }
+
+Deno.test("picture() shows each kind by a drawing that there is", () => {
+  const kinds = new Set(
+    ASSORTMENT.flatMap((each) =>
+      each.subcategories.flatMap((shelf) => shelf.kinds.map(([name]) => name))
+    ),
+  );
+  for (const [kind, [drawing]] of Object.entries(DRAWN_AS)) {
+    assert(kinds.has(kind), `${kind} is no kind of ours`);
+    assert(KINDS[drawing] ?? GLYPHS[drawing], `${kind} has no drawing ${drawing}`);
+  }
+  const used = new Set(Object.values(DRAWN_AS).map(([drawing]) => drawing));
+  for (const drawing of Object.keys(KINDS)) assert(used.has(drawing), `${drawing} is not used`);
+});
