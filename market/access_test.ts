@@ -1,7 +1,14 @@
 import { assert, assertEquals } from "@std/assert";
 import { eachStore } from "./kit/testing_stores.ts";
 import type { ServiceName } from "./launch.ts";
-import { ADDRESS, type Buyer, type Given, type TestMarket, withMarket } from "./testing_market.ts";
+import {
+  ADDRESS,
+  type Buyer,
+  type Given,
+  startMarket,
+  type TestMarket,
+  withMarket,
+} from "./testing_market.ts";
 
 // Who may do what: every route of every service, with no session, with somebody else's, with a
 // forged one, and rightly. A route that is not in the table fails the test.
@@ -311,3 +318,35 @@ function other(part: string): string {
   const changed = part[middle] === "A" ? "B" : "A";
   return part.slice(0, middle) + changed + part.slice(middle + 1);
 }
+
+eachStore(
+  "with SERVICE_TOKEN set, it and nothing else opens what is for services only",
+  async (place) => {
+    const market = await startMarket(place, { SERVICE_TOKEN: "a-shared-secret" });
+    try {
+      const ada = await market.register();
+      const order = await market.ask("order-svc", "POST /orders", {
+        session: ada.session,
+        json: { items: [{ product_id: 1, quantity: 1 }], shipping_address: ADDRESS },
+      });
+      assertEquals(order.status, 201, JSON.stringify(order.body));
+      const json = { reservation_id: "r-1", items: [{ product_id: 2, quantity: 1 }] };
+      const ways: [string | undefined, number][] = [
+        [undefined, 401],
+        ["", 403],
+        ["a-shared-secres", 403],
+        ["a-shared-secret-", 403],
+        ["a-shared-secret", 201],
+      ];
+      for (const [token, status] of ways) {
+        const headers: Record<string, string> = token === undefined
+          ? {}
+          : { "x-service-token": token };
+        const answer = await market.ask("inventory-svc", "POST /stock/reserve", { json, headers });
+        assertEquals(answer.status, status, token);
+      }
+    } finally {
+      await market.close();
+    }
+  },
+);
