@@ -42,6 +42,8 @@ export const LEASE_MS = 5_000;
 export const LEASE_RENEW_MS = 500;
 /** A fresh tower's list counts only after this long: by then every live node has reported. */
 export const TOWER_WARMUP_MS = 2_000;
+/** Nodes that are still saying what they hold are waited for beyond that, but not longer than this. */
+export const TOWER_WARMUP_MAX_MS = 30_000;
 /** An ingress that has not spoken for this long is not waited for when a replica drains, ms. */
 export const INGRESS_LEASE_MS = 2_000;
 export const INGRESS_ALIVE_MS = 500;
@@ -68,6 +70,8 @@ export const WATCH_BUFFER_BYTES = 8 * 1024 * 1024;
 export const WATCH_DELTA_ITEMS = 20_000;
 /** Most replicas that may be leaving at once. */
 export const TOWER_DRAINS = 500_000;
+/** Most removals that a fresh tower remembers until its list is complete. */
+export const WATCH_GONE_REPLICAS = 100_000;
 /** How long a tower remembers that a replica is drained, to answer repeated questions, in ms. */
 export const DRAINED_MEMORY_MS = 30_000;
 /** Leases are looked at for expiry this often at most, in ms. */
@@ -163,11 +167,13 @@ export const NODE_REFUSALS = 1_000;
 /** Registrations on their way to the tower at once before they become one whole. */
 export const REGISTER_REQUESTS = 32;
 /** Largest JSON form of an exit's last lines, and of a reason, in a status datagram, in bytes. */
-export const STATUS_TAIL_BYTES = 420;
-export const STATUS_REASON_BYTES = 280;
+export const STATUS_TAIL_BYTES = 400;
+export const STATUS_REASON_BYTES = 240;
 /** How often the health worker is asked whether it lives, and how long it may take twice, in ms. */
 export const HEALTH_PING_MS = 1_000;
 export const HEALTH_HUNG_MS = 3_000;
+/** The same before its first answer: it is being loaded, perhaps by a starved machine, in ms. */
+export const HEALTH_START_MS = 30_000;
 /** A probe that has no verdict this long after its own timeout counts as unknown, in ms. */
 export const PROBE_GRACE_MS = 1_000;
 /** Most of an answer that a GET probe reads before it hangs up, in bytes. */
@@ -187,3 +193,6 @@ export const EXEC_MS = 10_000;
 /** Adopted launchers whose lock is awaited by a thread each; further ones are polled. */
 export const LOCK_WAITERS = 256;
 export const LOCK_POLL_MS = 100;
+/** Streams that one HTTP/2 session may have open, and how many it may reset before it is ended. */
+export const HTTP2_STREAMS = 128;
+export const HTTP2_RESETS = 500;

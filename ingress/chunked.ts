@@ -74,6 +74,8 @@ export class ChunkedBody {
   leadLength = 0;
   /** After `DONE`: `0`, trailers, empty line; nothing where `bare`. */
   tail: Uint8Array = LAST_CHUNK;
+  /** After `DONE`, also where `bare`: the same with the trailers. */
+  trailerTail: Uint8Array = LAST_CHUNK;
   /** Why it is bad. */
   reason = "";
   /** Bytes of content so far. */
@@ -101,6 +103,7 @@ export class ChunkedBody {
       this.contentBytes =
         0;
     this.tail = bare ? NOTHING : LAST_CHUNK;
+    this.trailerTail = LAST_CHUNK;
     this.reason = "";
     this.held = null;
     this.heldEnd = 0;
@@ -309,7 +312,7 @@ export class ChunkedBody {
       kept.push(line);
       length += line.length;
     }
-    if (this.bare || kept.length === 1) return true;
+    if (kept.length === 1) return true;
     kept.push(CRLF);
     const tail = new Uint8Array(length);
     let at = 0;
@@ -317,7 +320,8 @@ export class ChunkedBody {
       tail.set(part, at);
       at += part.length;
     }
-    this.tail = tail;
+    this.trailerTail = tail;
+    if (!this.bare) this.tail = tail;
     return true;
   }
 }

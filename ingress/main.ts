@@ -10,6 +10,21 @@ const seconds = (ms: number) => String(ms / 1000);
 
 const FLAGS: readonly Flag[] = [
   { name: "http", value: "PORT", default: "80", help: "port for HTTP" },
+  {
+    name: "https",
+    value: "PORT",
+    default: "443",
+    help: "port for HTTPS, if there is a certificate",
+  },
+  {
+    name: "tls-cert",
+    value: "FILE",
+    repeat: true,
+    help: "certificate chain (PEM); read again when it changes",
+  },
+  { name: "tls-key", value: "FILE", repeat: true, help: "its key; one for each --tls-cert" },
+  { name: "hsts", value: "S", default: "0", help: "seconds for Strict-Transport-Security" },
+  { name: "redirect-https", help: "send plain requests to HTTPS" },
   { name: "admin", value: "PORT", default: "7776", help: "port for /metrics, /health, /status" },
   {
     name: "tower",
@@ -87,6 +102,22 @@ const FLAGS: readonly Flag[] = [
   },
 ];
 
+function tlsOf(flags: FlagValues): IngressSettings["tls"] {
+  const certificates = flags.all("tls-cert");
+  const keys = flags.all("tls-key");
+  if (certificates.length !== keys.length) {
+    throw new Failure("usage", "each --tls-cert needs its --tls-key, in the same order");
+  }
+  const redirect = flags.has("redirect-https");
+  const hstsS = flags.integer("hsts", 0, 1e9);
+  if (certificates.length === 0) {
+    if (redirect) throw new Failure("usage", "--redirect-https needs --tls-cert and --tls-key");
+    return undefined;
+  }
+  const files = certificates.map((certificate, at) => ({ certificate, key: keys[at]! }));
+  return { port: flags.integer("https", 0, 65_535), files, hstsS, redirect };
+}
+
 function settingsOf(flags: FlagValues): IngressSettings {
   const accessLog = flags.text("access-log");
   if (accessLog !== "none" && accessLog !== "combined" && accessLog !== "json") {
@@ -104,6 +135,7 @@ function settingsOf(flags: FlagValues): IngressSettings {
     routes: flags.all("route").map(parseRouteFlag),
     endpoints: flags.all("upstream").map(parseUpstreamFlag),
     accessLog,
+    tls: tlsOf(flags),
     trusted: flags.all("trust").map(parseTrustFlag),
     maxConnections: flags.integer("max-connections", 1, 1_000_000),
     maxBodyBytes: maxBody === 0 ? Infinity : maxBody,
@@ -123,15 +155,18 @@ if (import.meta.main) {
     name: "ingress",
     purpose: "takes requests from outside to the replicas of apps",
     flags: FLAGS,
-    start(flags) {
+    async start(flags) {
       const settings = settingsOf(flags);
-      const ingress = startIngress(settings);
+      const ingress = await startIngress(settings);
       logger("ingress").info("serving http://{hostname}:{port}, admin on port {admin}", {
         hostname: settings.hostname,
         port: ingress.httpPort,
         admin: ingress.adminPort,
       });
-      return Promise.resolve({ stop: () => ingress.stop() });
+      if (ingress.httpsPort !== null) {
+        logger("ingress").info("serving https on port {port}", { port: ingress.httpsPort });
+      }
+      return { stop: () => ingress.stop() };
     },
   });
 }

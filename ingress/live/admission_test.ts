@@ -8,7 +8,7 @@ const CLOSE = "Connection: close\r\n\r\n";
 Deno.test("a rate limit answers 429 with Retry-After, by address or by field", async () => {
   await using backend = answering(() => ok("fine"));
   const rate = { perSecond: 0.5, burst: 2, per: "header:X-Key" };
-  await using ingress = testIngress({
+  await using ingress = await testIngress({
     routes: [route("/", "shop", { rate })],
     endpoints: [endpoint("shop", backend.port)],
   });
@@ -29,7 +29,7 @@ Deno.test("a rate limit answers 429 with Retry-After, by address or by field", a
 Deno.test("a sticky route keeps a client at its replica, and lets it go when that is gone", async () => {
   await using one = answering(() => ok("one"));
   await using two = answering(() => ok("two"));
-  await using ingress = testIngress({
+  await using ingress = await testIngress({
     routes: [route("/", "shop", { sticky: true })],
     endpoints: [endpoint("shop", one.port), endpoint("shop", two.port)],
   });
@@ -56,7 +56,7 @@ Deno.test("a sticky route keeps a client at its replica, and lets it go when tha
 Deno.test("weights share a path between two apps", async () => {
   await using old = answering(() => ok("old"));
   await using fresh = answering(() => ok("new"));
-  await using ingress = testIngress({
+  await using ingress = await testIngress({
     routes: [route("/", "v1", { weight: 3 }), route("/", "v2", { weight: 1 })],
     endpoints: [endpoint("v1", old.port), endpoint("v2", fresh.port)],
   });
@@ -74,7 +74,7 @@ Deno.test("a trusted peer's X-Forwarded-* are believed and added to", async () =
     return ok("");
   });
   const rate = { perSecond: 0.1, burst: 1, per: "ip" };
-  await using ingress = testIngress({
+  await using ingress = await testIngress({
     routes: [route("/", "shop"), route("/rated", "shop", { rate })],
     endpoints: [endpoint("shop", backend.port)],
     trusted: [parseCidr("127.0.0.0/8")!, parseCidr("10.0.0.0/8")!],
@@ -105,11 +105,11 @@ Deno.test("a route that needs TLS is not served plain, unless a trusted peer has
     routes: [route("/", "shop", { tlsRequired: true })],
     endpoints: [endpoint("shop", backend.port)],
   };
-  await using ingress = testIngress(setup);
+  await using ingress = await testIngress(setup);
   assertMatch(await exchange(ingress.httpPort, `${GET}${CLOSE}`), /^HTTP\/1\.1 426 /);
   const claim = `${GET}X-Forwarded-Proto: https\r\n${CLOSE}`;
   assertMatch(await exchange(ingress.httpPort, claim), /^HTTP\/1\.1 426 /);
-  await using behind = testIngress({ ...setup, trusted: [parseCidr("127.0.0.0/8")!] });
+  await using behind = await testIngress({ ...setup, trusted: [parseCidr("127.0.0.0/8")!] });
   assertMatch(await exchange(behind.httpPort, claim), /fine$/);
 });
 
@@ -119,7 +119,7 @@ Deno.test("OPTIONS * and Max-Forwards: 0 are answered here, TRACE and CONNECT no
     seen = head;
     return ok("fine");
   });
-  await using ingress = testIngress({
+  await using ingress = await testIngress({
     routes: [route("/", "shop")],
     endpoints: [endpoint("shop", backend.port)],
   });
@@ -137,7 +137,7 @@ Deno.test("OPTIONS * and Max-Forwards: 0 are answered here, TRACE and CONNECT no
 Deno.test("the access log tells each request once, and nothing in it can forge a line", async () => {
   await using backend = answering(() => ok("fine"));
   let text = "";
-  const ingress = testIngress({
+  const ingress = await testIngress({
     routes: [route("/", "shop")],
     endpoints: [endpoint("shop", backend.port)],
     accessLog: "combined",

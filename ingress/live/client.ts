@@ -27,7 +27,8 @@ import { ascii } from "../field_block.ts";
 import { Exchange, type Front } from "./exchange.ts";
 import type { AccessRecord } from "./access_log.ts";
 import { type Proxy, REQUEST_ID_BYTES } from "./proxy.ts";
-import { closeQuietly, type Connection, type Upstream } from "./upstream.ts";
+import { closeQuietly, type Connection } from "./connection.ts";
+import type { Upstream } from "./upstream.ts";
 import { tunnel } from "./tunnel.ts";
 import { type Admission, admit, type Peer, stickyCookie } from "./admission.ts";
 

@@ -6,7 +6,10 @@ import type { Cidr } from "../cidr.ts";
 import { type IngressEffect, type IngressEvent, IngressMachine } from "../machine.ts";
 import { AccessLog } from "./access_log.ts";
 import { openAdmin } from "./admin.ts";
+import { type CertificateFiles, Certificates } from "./certificates.ts";
+import { ClientSet } from "./client_set.ts";
 import { openListener } from "./listener.ts";
+import { openTlsListener } from "./tls_listener.ts";
 import { Metrics } from "./metrics.ts";
 import { DEFAULT_TIMEOUTS, Proxy, type Timeouts } from "./proxy.ts";
 import { UpstreamPool } from "./upstream.ts";
@@ -32,11 +35,23 @@ export interface IngressSettings {
   readonly maxBodyBytes?: number;
   /** Peers whose X-Forwarded-* stand. */
   readonly trusted?: readonly Cidr[];
+  /** Other processes may take connections from the same ports. */
+  readonly reusePort?: boolean;
+  /** Absent: no HTTPS. */
+  readonly tls?: {
+    readonly port: number;
+    readonly files: readonly CertificateFiles[];
+    /** Seconds for Strict-Transport-Security; 0: none. */
+    readonly hstsS: number;
+    /** Plain requests are redirected to HTTPS. */
+    readonly redirect: boolean;
+  };
 }
 
 /** An ingress that serves. */
 export interface Ingress {
   readonly httpPort: number;
+  readonly httpsPort: number | null;
   readonly adminPort: number | null;
   readonly machine: IngressMachine;
   readonly metrics: Metrics;
@@ -46,15 +61,17 @@ export interface Ingress {
 
 /** How often timeouts are looked for, in ms. */
 const CHECK_MS = 100;
+/** How often certificate files are looked at, in ms. */
+const CERTIFICATE_CHECK_MS = 1_000;
 /** Connections to replicas are closed after resting this long, in ms. */
 const UPSTREAM_IDLE_MS = 60_000;
 
 /**
  * Starts an ingress.
  *
- * @throws {Failure} `port-taken` or `cannot-listen`.
+ * @throws {Failure} `port-taken`, `cannot-listen` or `bad-certificate` (rejection).
  */
-export function startIngress(settings: IngressSettings): Ingress {
+export async function startIngress(settings: IngressSettings): Promise<Ingress> {
   const timeouts = { ...DEFAULT_TIMEOUTS, ...settings.timeouts };
   const machine = new IngressMachine({
     name: settings.name ?? "ingress",
@@ -73,11 +90,26 @@ export function startIngress(settings: IngressSettings): Ingress {
     settings.maxBodyBytes ?? Infinity,
     settings.trusted,
   );
-  const listener = openListener(proxy, {
-    hostname: settings.hostname,
+  const maxConnections = settings.maxConnections ?? CLIENT_CONNECTIONS;
+  const { hostname } = settings;
+  const clients = new ClientSet(proxy);
+  const certificates = new Certificates(settings.tls?.files ?? []);
+  certificates.load();
+  metrics.certificates = () => certificates.expiries();
+  const listener = openListener(proxy, clients, {
+    hostname,
     port: settings.httpPort,
-    maxConnections: settings.maxConnections ?? CLIENT_CONNECTIONS,
+    maxConnections,
+    reusePort: settings.reusePort ?? false,
   });
+  const secure = settings.tls === undefined ? null : await openTlsListener(
+    proxy,
+    clients,
+    certificates,
+    { hostname, port: settings.tls.port, maxConnections, hstsS: settings.tls.hstsS },
+  );
+  proxy.httpsPort = secure?.port ?? null;
+  proxy.redirectToHttps = settings.tls?.redirect ?? false;
   let watch: Watch | null = null;
   const perform = (effects: readonly IngressEffect[]) => {
     for (const effect of effects) {
@@ -100,12 +132,12 @@ export function startIngress(settings: IngressSettings): Ingress {
   proxy.perform = perform;
   let stopping: Promise<void> | null = null;
   const admin = settings.adminPort === undefined ? null : openAdmin({
-    hostname: settings.hostname,
+    hostname,
     port: settings.adminPort,
     machine,
     metrics,
     draining: () => stopping !== null,
-    connections: () => listener.size,
+    connections: () => clients.size,
   });
   if (settings.tower !== undefined) {
     watch = openWatch(
@@ -115,7 +147,7 @@ export function startIngress(settings: IngressSettings): Ingress {
   }
   const checks = setInterval(() => {
     proxy.tick();
-    listener.check(proxy.nowMs);
+    clients.check(proxy.nowMs);
     accessLog?.flush().catch(() => {});
   }, CHECK_MS);
   const ticks = setInterval(() => {
@@ -126,11 +158,17 @@ export function startIngress(settings: IngressSettings): Ingress {
     }
   }, INGRESS_ALIVE_MS / 2);
 
+  const refreshes = setInterval(() => certificates.refresh(), CERTIFICATE_CHECK_MS);
+
   const stop = async () => {
     proxy.draining = true;
-    await listener.drain(timeouts.drainMs);
+    listener.close();
+    secure?.drain();
+    await clients.drain(timeouts.drainMs);
+    secure?.close();
     clearInterval(checks);
     clearInterval(ticks);
+    clearInterval(refreshes);
     watch?.close();
     for (const { attached } of machine.allReplicas()) {
       if (attached instanceof UpstreamPool) attached.clear();
@@ -140,6 +178,7 @@ export function startIngress(settings: IngressSettings): Ingress {
   };
   return {
     httpPort: listener.port,
+    httpsPort: secure?.port ?? null,
     adminPort: admin?.port ?? null,
     machine,
     metrics,

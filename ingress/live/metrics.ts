@@ -45,6 +45,9 @@ export class Metrics {
   connections = 0;
   refusedConnections = 0;
   badResponses = 0;
+  tlsFailures = 0;
+  /** When each certificate ends, ms since 1970. */
+  certificates: () => Iterable<readonly [name: string, validToMs: number]> = () => [];
   private readonly stats = new Map<string, Stat>();
 
   constructor(private readonly machine: IngressMachine) {
@@ -179,6 +182,39 @@ export class Metrics {
       "1 while the tower's watch stream stands.",
       () => machine.summary().connected ? 1 : 0,
     );
+    // deno-lint-ignore no-this-alias -- prom-client calls `collect` with its own `this`
+    const self = this;
+    for (
+      const [name, help, value] of [
+        ["bad_responses", "Responses of replicas that were not HTTP.", () => self.badResponses],
+        ["tls_failures", "TLS handshakes that failed.", () => self.tlsFailures],
+        [
+          "refused_connections",
+          "Connections that could not be taken.",
+          () => self.refusedConnections,
+        ],
+      ] as const
+    ) {
+      new Counter({
+        name: `skr8tr_ingress_${name}_total`,
+        help,
+        registers,
+        collect() {
+          this.reset();
+          this.inc(value());
+        },
+      });
+    }
+    new Gauge({
+      name: "skr8tr_ingress_certificate_expiry_seconds",
+      help: "When a certificate ends, seconds since 1970.",
+      labelNames: ["name"],
+      registers,
+      collect() {
+        this.reset();
+        for (const [name, validToMs] of self.certificates()) this.set({ name }, validToMs / 1000);
+      },
+    });
     this.registry.registerMetric(
       new LatencyHistogram(stats, labels) as unknown as Parameters<Registry["registerMetric"]>[0],
     );

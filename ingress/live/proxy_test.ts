@@ -29,7 +29,7 @@ Deno.test("a request reaches its replica with the fields that say where it came 
       "Keep-Alive: timeout=5\r\nX-Own: yes\r\nConnection: X-Secret\r\nX-Secret: 1\r\n",
     );
   });
-  await using ingress = testIngress({
+  await using ingress = await testIngress({
     routes: [route("/api/products", "shop", { strip: "/api" })],
     endpoints: [endpoint("shop", backend.port)],
   });
@@ -64,7 +64,7 @@ Deno.test("a client's own request id and trace are passed on, malformed ones are
     seen = head;
     return ok("");
   });
-  await using ingress = testIngress({
+  await using ingress = await testIngress({
     routes: [route("/", "shop")],
     endpoints: [endpoint("shop", backend.port)],
   });
@@ -89,7 +89,7 @@ Deno.test("a client's own request id and trace are passed on, malformed ones are
 Deno.test("successive requests are answered by both replicas in turn", async () => {
   await using one = answering(() => ok("one"));
   await using two = answering(() => ok("two"));
-  await using ingress = testIngress({
+  await using ingress = await testIngress({
     routes: [route("/", "shop")],
     endpoints: [endpoint("shop", one.port), endpoint("shop", two.port)],
   });
@@ -101,7 +101,7 @@ Deno.test("successive requests are answered by both replicas in turn", async () 
 });
 
 Deno.test("no route is 404, no replica 503 with Retry-After, and both name what is missing", async () => {
-  await using ingress = testIngress({ routes: [route("/shop", "shop")] });
+  await using ingress = await testIngress({ routes: [route("/shop", "shop")] });
   assertMatch(await exchange(ingress.httpPort, get("/shopping")), /^HTTP\/1\.1 404 /);
   const none = await exchange(ingress.httpPort, get("/shop/cart"));
   assertMatch(none, /^HTTP\/1\.1 503 /);
@@ -113,7 +113,7 @@ Deno.test("a refused connection is tried on another replica, for any method", as
   await using dead = answering(() => ok("dead"));
   await using alive = answering(() => ok("alive"));
   dead.die();
-  await using ingress = testIngress({
+  await using ingress = await testIngress({
     routes: [route("/", "shop")],
     endpoints: [endpoint("shop", dead.port), endpoint("shop", alive.port)],
   });
@@ -128,7 +128,7 @@ Deno.test("a refused connection is tried on another replica, for any method", as
 Deno.test("with every replica refusing the answer is 502", async () => {
   await using dead = answering(() => ok("dead"));
   dead.die();
-  await using ingress = testIngress({
+  await using ingress = await testIngress({
     routes: [route("/", "shop")],
     endpoints: [endpoint("shop", dead.port)],
   });
@@ -149,7 +149,7 @@ for (const sent of ["", "H", "HTTP/1.1 200 OK\r\nContent-Len"]) {
     await using one = script();
     await using two = script();
     await using three = script();
-    await using ingress = testIngress({
+    await using ingress = await testIngress({
       routes: [route("/", "shop")],
       endpoints: [one, two, three].map((each) => endpoint("shop", each.port)),
     });
@@ -167,7 +167,7 @@ Deno.test("a response cut short after its head is never passed off as whole", as
     await wire.readRequest();
     await wire.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
   });
-  await using ingress = testIngress({
+  await using ingress = await testIngress({
     routes: [route("/", "shop")],
     endpoints: [endpoint("shop", backend.port)],
   });
@@ -182,7 +182,7 @@ Deno.test("a kept-alive connection that the replica has closed meanwhile is no e
     each.requests++;
     await wire.write(ok("fine"));
   });
-  await using ingress = testIngress({
+  await using ingress = await testIngress({
     routes: [route("/", "shop")],
     endpoints: [endpoint("shop", backend.port)],
   });
@@ -198,7 +198,7 @@ Deno.test("a replica that does not answer in time is 504", async () => {
   await using backend = openBackend(async (wire) => {
     await wire.readAll();
   });
-  await using ingress = testIngress({
+  await using ingress = await testIngress({
     routes: [route("/", "shop", { timeoutMs: 150 })],
     endpoints: [endpoint("shop", backend.port)],
   });
@@ -222,7 +222,7 @@ Deno.test("a body streams to the replica while the client still sends it", async
     await wire.readUntil("0\r\n\r\n");
     await wire.write("0\r\n\r\n");
   });
-  await using ingress = testIngress({
+  await using ingress = await testIngress({
     routes: [route("/", "echo")],
     endpoints: [endpoint("echo", backend.port)],
   });
@@ -255,7 +255,7 @@ Deno.test("a body of 5 MB arrives whole, by length and in chunks", async () => {
       await wire.write(ok(chunked ? "chunked" : String(content === body)));
     }
   });
-  await using ingress = testIngress({
+  await using ingress = await testIngress({
     routes: [route("/", "sink")],
     endpoints: [endpoint("sink", backend.port)],
   });
@@ -292,7 +292,7 @@ Deno.test("a response of 5 MB arrives whole, by length, in chunks and until the 
       }
     }
   });
-  await using ingress = testIngress({
+  await using ingress = await testIngress({
     routes: [route("/", "source")],
     endpoints: [endpoint("source", backend.port)],
   });
@@ -321,7 +321,7 @@ Deno.test("a client that stops reading holds the replica back and grows no memor
     }
   });
   await using other = answering(() => ok("quick"));
-  await using ingress = testIngress({
+  await using ingress = await testIngress({
     routes: [route("/", "source"), route("/other", "other")],
     endpoints: [endpoint("source", backend.port), endpoint("other", other.port)],
     timeouts: { bodyMs: 600 },
@@ -350,7 +350,7 @@ Deno.test("Expect: 100-continue goes to the replica and its answer comes back", 
     await wire.readUntil("abc");
     await wire.write(ok("taken"));
   });
-  await using ingress = testIngress({
+  await using ingress = await testIngress({
     routes: [route("/", "shop")],
     endpoints: [endpoint("shop", backend.port)],
   });
@@ -380,7 +380,7 @@ Deno.test("an upgrade becomes a tunnel both ways, each side's end passed on", as
     }
     await wire.write("bye");
   });
-  await using ingress = testIngress({
+  await using ingress = await testIngress({
     routes: [route("/", "chat")],
     endpoints: [endpoint("chat", backend.port)],
   });
@@ -402,7 +402,7 @@ Deno.test("a WebSocket works through the ingress", async () => {
     socket.onmessage = ({ data }) => socket.send(`echo ${data}`);
     return response;
   });
-  await using ingress = testIngress({
+  await using ingress = await testIngress({
     routes: [route("/", "chat")],
     endpoints: [endpoint("chat", server.addr.port)],
   });
@@ -431,7 +431,7 @@ Deno.test("pipelined requests are answered in their order", async () => {
     await new Promise((resolve) => setTimeout(resolve, 20 - Number(number)));
     return ok(`<${number}>`);
   });
-  await using ingress = testIngress({
+  await using ingress = await testIngress({
     routes: [route("/", "shop")],
     endpoints: [endpoint("shop", backend.port)],
   });
@@ -450,7 +450,7 @@ Deno.test("HEAD, 204, 304 and interim responses carry no content and keep the co
     if (head.includes("/304")) return "HTTP/1.1 304 Not Modified\r\nContent-Length: 99\r\n\r\n";
     return `HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n${ok("end")}`;
   });
-  await using ingress = testIngress({
+  await using ingress = await testIngress({
     routes: [route("/", "shop")],
     endpoints: [endpoint("shop", backend.port)],
   });
@@ -474,7 +474,7 @@ Deno.test("a client that has ended its side still gets its answer", async () => 
     await new Promise((resolve) => setTimeout(resolve, 50));
     return ok("late");
   });
-  await using ingress = testIngress({
+  await using ingress = await testIngress({
     routes: [route("/", "shop")],
     endpoints: [endpoint("shop", backend.port)],
   });
@@ -498,7 +498,7 @@ Deno.test("a client that resets its connection frees the replica", async () => {
       ended = true;
     }
   });
-  await using ingress = testIngress({
+  await using ingress = await testIngress({
     routes: [route("/", "shop")],
     endpoints: [endpoint("shop", backend.port)],
   });
@@ -512,7 +512,7 @@ Deno.test("a client that resets its connection frees the replica", async () => {
 
 Deno.test("slow heads and idle connections are closed in time, others are served meanwhile", async () => {
   await using backend = answering(() => ok("fine"));
-  await using ingress = testIngress({
+  await using ingress = await testIngress({
     routes: [route("/", "shop")],
     endpoints: [endpoint("shop", backend.port)],
     timeouts: { headMs: 400, idleMs: 300 },
@@ -543,7 +543,7 @@ Deno.test("slow heads and idle connections are closed in time, others are served
 });
 
 Deno.test("heads without end are refused at 16 KiB", async () => {
-  await using ingress = testIngress({ routes: [route("/", "shop")] });
+  await using ingress = await testIngress({ routes: [route("/", "shop")] });
   using client = await connect(ingress.httpPort);
   const endless = async () => {
     await client.write(`GET / HTTP/1.1\r\n${HEAD}`);
@@ -555,7 +555,7 @@ Deno.test("heads without end are refused at 16 KiB", async () => {
 
 Deno.test("at the bound of connections further ones wait and are served later", async () => {
   await using backend = answering(() => ok("fine"));
-  await using ingress = testIngress({
+  await using ingress = await testIngress({
     routes: [route("/", "shop")],
     endpoints: [endpoint("shop", backend.port)],
     maxConnections: 3,
@@ -568,7 +568,7 @@ Deno.test("at the bound of connections further ones wait and are served later", 
 
 Deno.test("a body larger than allowed is refused", async () => {
   await using backend = answering(() => ok("fine"));
-  await using ingress = testIngress({
+  await using ingress = await testIngress({
     routes: [route("/", "shop")],
     endpoints: [endpoint("shop", backend.port)],
     maxBodyBytes: 1000,
@@ -593,7 +593,7 @@ Deno.test("stop() finishes what is under way and takes nothing more", async () =
     await held;
     return ok("finished");
   });
-  const ingress = testIngress({
+  const ingress = await testIngress({
     routes: [route("/", "shop")],
     endpoints: [endpoint("shop", backend.port)],
   });

@@ -32,7 +32,7 @@ const CASE_MS = 2_000;
 /** Short, so that nothing is waited for in vain. */
 const TIMEOUTS = { headMs: 500, idleMs: 250, bodyMs: 500 };
 
-function openLane(): Lane & AsyncDisposable {
+async function openLane(): Promise<Lane & AsyncDisposable> {
   const backend = openBackend(async (wire) => {
     for (;;) {
       const head = await wire.readUntil("\r\n\r\n");
@@ -42,7 +42,7 @@ function openLane(): Lane & AsyncDisposable {
       await wire.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
     }
   });
-  const ingress = testIngress({
+  const ingress = await testIngress({
     routes: [route("/", "app")],
     endpoints: [endpoint("app", backend.port)],
     timeouts: TIMEOUTS,
@@ -94,7 +94,7 @@ export async function lanes<T>(
 ): Promise<void> {
   let next = 0;
   const work = async () => {
-    await using lane = openLane();
+    await using lane = await openLane();
     while (next < cases.length) await run(cases[next++]!, lane);
   };
   await Promise.all(Array.from({ length: 24 }, work));
@@ -178,7 +178,7 @@ export async function runResponseCase(
     await wire.readUntil("\r\n\r\n");
     await wire.write(bytes);
   });
-  await using ingress = testIngress({
+  await using ingress = await testIngress({
     routes: [route("/", "app")],
     endpoints: [endpoint("app", backend.port)],
     timeouts: TIMEOUTS,

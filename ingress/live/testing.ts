@@ -10,8 +10,10 @@ import { type Ingress, type IngressSettings, startIngress } from "./ingress.ts";
 const HOST = "127.0.0.1";
 
 /** An ingress on free ports, with short timeouts unless given. */
-export function testIngress(settings: Partial<IngressSettings> = {}): Ingress & AsyncDisposable {
-  const ingress = startIngress({ hostname: HOST, httpPort: 0, name: "test", ...settings });
+export async function testIngress(
+  settings: Partial<IngressSettings> = {},
+): Promise<Ingress & AsyncDisposable> {
+  const ingress = await startIngress({ hostname: HOST, httpPort: 0, name: "test", ...settings });
   return { ...ingress, [Symbol.asyncDispose]: () => ingress.stop() };
 }
 

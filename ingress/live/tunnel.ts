@@ -1,4 +1,5 @@
-import type { Connection, Upstream } from "./upstream.ts";
+import type { Connection } from "./connection.ts";
+import type { Upstream } from "./upstream.ts";
 
 /**
  * Carries raw bytes both ways after a switch of protocols, until both sides have ended. One side's

@@ -2,10 +2,8 @@ import { HEAD_BYTES, IDLE_UPSTREAMS, INTERIM_RESPONSES } from "../../core/limits
 import type { Replica } from "../balance.ts";
 import { ChunkedBody } from "../chunked.ts";
 import { BAD, DONE, MORE } from "../field_block.ts";
+import { closeQuietly, type Connection } from "./connection.ts";
 import { BY_LENGTH, CHUNKED, NO_BODY, ResponseHead, UNTIL_CLOSE } from "../http1.ts";
-
-/** A byte stream to a peer: TCP or TLS. */
-export type Connection = Deno.Conn;
 
 /** How a replica failed a request. */
 export type UpstreamFault =
@@ -309,15 +307,6 @@ export class Upstream {
     this.owner = null;
     this.pool.left();
     closeQuietly(this.connection);
-  }
-}
-
-/** Closes a connection that may be closed already. */
-export function closeQuietly(connection: Connection): void {
-  try {
-    connection.close();
-  } catch {
-    // It was closed by the other side's doing.
   }
 }
 

@@ -25,7 +25,7 @@ Deno.test("the ingress says hello, applies what the tower says and acknowledges 
   await using two = answering(() => ok("two"));
   const [first, second] = [endpoint("shop", one.port), endpoint("shop", two.port)];
   await using tower = FakeTower.complete([first], [route("/", "shop")]);
-  await using ingress = testIngress({ tower: tower.address });
+  await using ingress = await testIngress({ tower: tower.address });
   await tower.acked(1);
   assertEquals(tower.messages[0], { k: "hello", role: "ingress", name: "test" });
   assertMatch(await exchange(ingress.httpPort, GET_CLOSE), /one$/);
@@ -40,7 +40,7 @@ Deno.test("the ingress says hello, applies what the tower says and acknowledges 
 
 Deno.test("it acknowledges again and again, so that its lease does not lapse", async () => {
   await using tower = FakeTower.complete([], []);
-  await using _ingress = testIngress({ tower: tower.address });
+  await using _ingress = await testIngress({ tower: tower.address });
   await eventually("three acks", () => tower.messages.filter(({ k }) => k === "ack").length >= 3);
 });
 
@@ -54,7 +54,7 @@ Deno.test("a replica that is down gets nothing new, is busy until its requests h
   await using quick = answering(() => ok("quick"));
   const [leaving, staying] = [endpoint("shop", slow.port), endpoint("shop", quick.port)];
   await using tower = FakeTower.complete([leaving], [route("/", "shop")]);
-  await using ingress = testIngress({ tower: tower.address });
+  await using ingress = await testIngress({ tower: tower.address });
   await tower.acked(1);
   using client = await connect(ingress.httpPort);
   await client.write(GET);
@@ -75,7 +75,7 @@ Deno.test("an incomplete snapshot removes nothing, the complete list does", asyn
   const first = endpoint("shop", one.port);
   const tower = FakeTower.complete([first], [route("/", "shop")]);
   const { port } = tower;
-  await using ingress = testIngress({ tower: tower.address });
+  await using ingress = await testIngress({ tower: tower.address });
   await tower.acked(1);
   await tower[Symbol.asyncDispose]();
   await eventually("the stream is lost", () => !ingress.machine.summary().connected);
@@ -93,7 +93,7 @@ Deno.test("an incomplete snapshot removes nothing, the complete list does", asyn
 
 Deno.test("what is no watch message ends the stream, which begins anew", async () => {
   await using tower = FakeTower.complete([], []);
-  await using _ingress = testIngress({ tower: tower.address });
+  await using _ingress = await testIngress({ tower: tower.address });
   await tower.acked(1);
   tower.send({ k: "nonsense", revision: 2 } as never);
   await eventually(
@@ -115,7 +115,7 @@ Deno.test("10,000 numbered requests on 50 connections are never mixed up while r
   const backends = [numbered("a"), numbered("b"), numbered("c"), numbered("d")];
   const endpoints = backends.map((each) => endpoint("shop", each.port));
   await using tower = FakeTower.complete(endpoints.slice(0, 2), [route("/", "shop")]);
-  await using ingress = testIngress({ tower: tower.address });
+  await using ingress = await testIngress({ tower: tower.address });
   await tower.acked(1);
   let sent = 0;
   const wrong: string[] = [];
@@ -159,7 +159,7 @@ Deno.test("no request fails while replicas are replaced and the old ones stop wh
   };
   let [backend, current] = make();
   await using tower = FakeTower.complete([current], [route("/", "shop")]);
-  await using ingress = testIngress({ tower: tower.address });
+  await using ingress = await testIngress({ tower: tower.address });
   await tower.acked(1);
   let running = true;
   let served = 0;
@@ -197,7 +197,7 @@ Deno.test("replicas killed under load cost no idempotent request", async () => {
     backends.map((each) => endpoint("shop", each.port)),
     [route("/", "shop")],
   );
-  await using ingress = testIngress({ tower: tower.address });
+  await using ingress = await testIngress({ tower: tower.address });
   await tower.acked(1);
   let sent = 0;
   const wrong: string[] = [];
@@ -229,7 +229,7 @@ Deno.test("changes of routes and replicas touch no open tunnel", async () => {
   });
   const first = endpoint("chat", chat.port);
   await using tower = FakeTower.complete([first], [route("/", "chat")]);
-  await using ingress = testIngress({ tower: tower.address });
+  await using ingress = await testIngress({ tower: tower.address });
   await tower.acked(1);
   using client = await connect(ingress.httpPort);
   await client.write(

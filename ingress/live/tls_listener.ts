@@ -1,0 +1,105 @@
+import tls, { type TLSSocket } from "node:tls";
+import type { AddressInfo } from "node:net";
+import { listenFailure } from "../../core/live/udp.ts";
+import { isWithin } from "../cidr.ts";
+import { ascii } from "../field_block.ts";
+import { originOf } from "../headers.ts";
+import type { Certificates } from "./certificates.ts";
+import { Http1Client } from "./client.ts";
+import type { ClientSet } from "./client_set.ts";
+import { type Connection, NodeConnection } from "./connection.ts";
+import { type Http2Session, serveHttp2 } from "./http2.ts";
+import type { Proxy } from "./proxy.ts";
+
+/** How HTTPS is served. */
+export interface TlsOptions {
+  readonly hostname: string;
+  readonly port: number;
+  readonly maxConnections: number;
+  /** Seconds for Strict-Transport-Security; 0: none. */
+  readonly hstsS: number;
+}
+
+/** A port that serves HTTP/1.1 and HTTP/2 over TLS. */
+export interface TlsListener {
+  readonly port: number;
+  readonly size: number;
+  /** Takes no more; tells sessions to end. Clients themselves are the `ClientSet`'s. */
+  drain(): void;
+  /** Ends all. */
+  close(): void;
+}
+
+/** Serves HTTPS. @throws {Failure} `port-taken` or `cannot-listen` (rejection). */
+export async function openTlsListener(
+  proxy: Proxy,
+  clients: ClientSet,
+  certificates: Certificates,
+  options: TlsOptions,
+): Promise<TlsListener> {
+  const lines = ascii(
+    options.hstsS > 0 ? `Strict-Transport-Security: max-age=${options.hstsS}\r\n` : "",
+  );
+  const sockets = new Set<TLSSocket>();
+  const sessions = new Set<Http2Session>();
+
+  const serve = (connection: Connection, address: string) => {
+    const trusted = isWithin(address, proxy.trusted);
+    clients.add(
+      new Http1Client(
+        connection,
+        proxy,
+        clients,
+        originOf(address, "https", trusted),
+        { address, trusted, secure: true },
+        lines,
+      ),
+    );
+  };
+  const server = tls.createServer({
+    ALPNProtocols: ["h2", "http/1.1"],
+    handshakeTimeout: proxy.timeouts.headMs,
+    SNICallback: (name, done) => done(null, certificates.contextFor(name)),
+  }, (socket) => {
+    const address = socket.remoteAddress ?? "";
+    sockets.add(socket);
+    socket.setNoDelay(true);
+    socket.on("close", () => sockets.delete(socket));
+    socket.on("error", () => {});
+    if (socket.alpnProtocol !== "h2") return serve(new NodeConnection(socket), address);
+    const session = serveHttp2(
+      socket,
+      proxy.timeouts.idleMs,
+      (stream) => serve(stream, address),
+      () => sessions.delete(session),
+    );
+    sessions.add(session);
+    if (proxy.draining) session.drain();
+  });
+  server.maxConnections = options.maxConnections;
+  server.on("tlsClientError", (_error, socket) => {
+    proxy.metrics.tlsFailures++;
+    socket.destroy();
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (error: Error & { code?: string }) => {
+      const known = error.code === "EADDRINUSE" ? new Deno.errors.AddrInUse(error.message) : error;
+      reject(listenFailure("TCP", options.hostname, options.port, known));
+    });
+    server.listen({ host: options.hostname, port: options.port, backlog: 1024 }, () => resolve());
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    get size() {
+      return sockets.size;
+    },
+    drain() {
+      server.close();
+      for (const session of sessions) session.drain();
+    },
+    close() {
+      for (const session of sessions) session.destroy();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
