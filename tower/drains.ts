@@ -26,7 +26,7 @@ export interface Drain {
   readonly node: string;
   /** Order of the `deregister` that asks for it, to be repeated in the answer. */
   order: number | undefined;
-  /** The revision from which on it is not listed; `null` until the tower's list is complete. */
+  /** The revision from which on it is not listed; `null` until `open`. */
   revision: number | null;
   readonly waitsFor: Set<Ingress>;
   /** When it was drained, ms; `null` while it is not. */
@@ -40,8 +40,8 @@ export interface Drain {
  * An ingress that comes later has a snapshot without the replica and is not waited for. One that
  * comes back under its name goes on where it was: it may still hold its older table.
  *
- * A fresh tower cannot know which ingress still holds a table of the time before. So until its
- * list is complete nothing counts as drained (`complete` starts those drains).
+ * A fresh tower does not know the ingresses yet that hold a table of the time before. So nothing
+ * counts as drained until they have had time to connect (`open`).
  *
  * Costs: beginning a drain is O(live ingresses), an acknowledgement O(what it settles + its busy
  * list).
@@ -55,7 +55,7 @@ export class Drains {
   readonly #memory: Drain[] = [];
   #forgotten = 0;
   #waiting = 0;
-  #complete = false;
+  #isOpen = false;
 
   /** Ingresses that are waited for. */
   get liveIngresses(): number {
@@ -76,9 +76,13 @@ export class Drains {
     return this.#drains.get(replica);
   }
 
-  /** The tower's list is complete: what waited for that now waits for this revision. */
-  complete(revision: number, nowMs: number): Drain[] {
-    this.#complete = true;
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /** Every living ingress has had time to connect: what waited for that waits for this revision. */
+  open(revision: number, nowMs: number): Drain[] {
+    this.#isOpen = true;
     const settled: Drain[] = [];
     for (const drain of this.#drains.values()) {
       if (drain.revision === null) this.#start(drain, revision, nowMs, settled);
@@ -103,7 +107,7 @@ export class Drains {
     };
     this.#drains.set(replica, drain);
     this.#waiting++;
-    if (this.#complete) this.#start(drain, revision, nowMs, []);
+    if (this.#isOpen) this.#start(drain, revision, nowMs, []);
     return drain;
   }
 

@@ -2,7 +2,7 @@
 
 import { type Address, inNetworks } from "../core/address.ts";
 import type { Instant } from "../core/instant.ts";
-import { TOWER_DRAINS, TOWER_WARMUP_MS } from "../core/limits.ts";
+import { TOWER_DRAINS, TOWER_WARMUP_MAX_MS, TOWER_WARMUP_MS } from "../core/limits.ts";
 import {
   decodeMesh,
   encodeMesh,
@@ -95,7 +95,8 @@ export class TowerMachine {
   /** Where each node was heard last: there it is told when a replica is drained. */
   readonly #nodeAddress = new Map<string, Address>();
   readonly #watcherHost = new Map<number, string>();
-  #completeMs: number | null = null;
+  /** When the list is complete: at the first if every known node has said all, else by the last. */
+  #complete: { readonly firstMs: number; readonly lastMs: number } | null = null;
   #wakeMs = Infinity;
   #effects: TowerEffect[] = [];
 
@@ -112,10 +113,13 @@ export class TowerMachine {
   step(event: TowerEvent, now: Instant): TowerEffect[] {
     const nowMs = now.monoMs;
     this.#effects = [];
-    if (event.k === "start") this.#completeMs = nowMs + TOWER_WARMUP_MS;
+    if (event.k === "start") {
+      this.#complete = { firstMs: nowMs + TOWER_WARMUP_MS, lastMs: nowMs + TOWER_WARMUP_MAX_MS };
+    }
     this.#expire(nowMs, event.k === "tick");
     this.#handle(event, nowMs);
     this.#tell();
+    this.#completeIfDue(nowMs);
     this.#wake(event.k === "tick");
     return this.#effects;
   }
@@ -336,7 +340,6 @@ export class TowerMachine {
         });
       }
     }
-    if (this.#completeMs !== null && this.#completeMs <= nowMs) this.#complete(nowMs);
     if (isTick || this.drains.nextExpiryMs <= nowMs) {
       const { settled, lapsed } = this.drains.expire(nowMs);
       for (const name of lapsed) {
@@ -352,15 +355,27 @@ export class TowerMachine {
     }
   }
 
-  #complete(nowMs: number): void {
-    this.#completeMs = null;
-    this.#tell();
+  /**
+   * By `firstMs` every node has spoken and every ingress has connected. One that holds more than it could say until then is waited
+   * for: a watcher removes what is not in the complete list.
+   */
+  #completeIfDue(nowMs: number): void {
+    if (this.#complete === null || nowMs < this.#complete.firstMs) return;
+    if (!this.drains.isOpen) this.#drained(this.drains.open(this.watch.revision, nowMs));
+    if (this.registry.unsettledCount > 0 && nowMs < this.#complete.lastMs) return;
+    this.#complete = null;
     this.#effects.push(...this.watch.complete());
     this.#log("info", "the list is complete: {endpoints} endpoints on {nodes} nodes", {
       endpoints: this.registry.size,
       nodes: this.registry.nodeCount,
     });
-    this.#drained(this.drains.complete(this.watch.revision, nowMs));
+  }
+
+  get #completeDueMs(): number {
+    if (this.#complete === null) return Infinity;
+    const { firstMs, lastMs } = this.#complete;
+    // After that, while a node is unsettled, it is its next word that completes the list, not time.
+    return this.drains.isOpen ? lastMs : firstMs;
   }
 
   #drained(drains: readonly Drain[]): void {
@@ -382,7 +397,7 @@ export class TowerMachine {
   #wake(isTick: boolean): void {
     const dueMs = Math.min(
       this.registry.nextExpiryMs,
-      this.#completeMs ?? Infinity,
+      this.#completeDueMs,
       this.drains.nextExpiryMs,
       this.watch.nextExpiryMs,
     );

@@ -1,6 +1,12 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import fc from "fast-check";
-import { DATAGRAM_BYTES, LEASE_MS, TOWER_WARMUP_MS, V1_LEASE_MS } from "../core/limits.ts";
+import {
+  DATAGRAM_BYTES,
+  LEASE_MS,
+  TOWER_WARMUP_MAX_MS,
+  TOWER_WARMUP_MS,
+  V1_LEASE_MS,
+} from "../core/limits.ts";
 import { digestOf, type Mesh } from "../core/mesh.ts";
 import { bootId, endpointOf, LOCAL, NodeVoice, Rig, routeOf, STRANGER } from "./testing.ts";
 
@@ -248,6 +254,15 @@ Deno.test("TowerMachine does not let late copies undo what was said after them",
   assertEquals(rig.machine.registry.entry("r1")!.endpoint.port, 9_999);
 });
 
+Deno.test("TowerMachine keeps the later of two registrations, whichever comes last", () => {
+  const rig = Rig.ready();
+  const node = new NodeVoice(1, 1);
+  const before = node.register([ONE]);
+  const after = node.register([{ ...ONE, port: 9_999 }]);
+  for (const message of [before, after, before]) rig.mesh(message);
+  assertEquals(rig.machine.registry.entry("r1")!.endpoint.port, 9_999);
+});
+
 // ---- Watching ---------------------------------------------------------------------------------------
 
 Deno.test("TowerMachine says snapshot, complete and deltas to a watcher of a fresh tower", () => {
@@ -268,6 +283,41 @@ Deno.test("TowerMachine says snapshot, complete and deltas to a watcher of a fre
   ]);
   const late = rig.watch("client");
   assertEquals(rig.heard(late).map((each) => each.k === "snapshot" && each.complete), [true]);
+});
+
+Deno.test("TowerMachine is not complete while a node it knows is still saying what it holds", () => {
+  const rig = new Rig();
+  const node = new NodeVoice(1, 1);
+  const watcher = rig.watch("client");
+  rig.mesh(node.lease(2, digest(ONE, TWO)));
+  const [first, second] = node.whole([ONE, TWO], 1);
+  rig.advance(TOWER_WARMUP_MS);
+  rig.mesh(first!);
+  rig.advance(1_000);
+  assertEquals(rig.heard(watcher).map((each) => each.k), ["snapshot", "delta"]);
+  rig.mesh(second!);
+  assertEquals(rig.heard(watcher).map((each) => each.k), ["delta", "complete"]);
+});
+
+Deno.test("TowerMachine is complete although nodes that have said all go on changing", () => {
+  const rig = new Rig();
+  const node = new NodeVoice(1, 1);
+  rig.mesh(node.whole([ONE])[0]!);
+  rig.mesh(node.lease(2, digest(ONE, TWO)));
+  rig.advance(TOWER_WARMUP_MS);
+  assertEquals(rig.machine.watch.isComplete, true);
+});
+
+Deno.test("TowerMachine does not wait for ever for a node that never agrees", () => {
+  const rig = new Rig();
+  const node = new NodeVoice(1, 1);
+  for (let passedMs = 0; passedMs < TOWER_WARMUP_MAX_MS; passedMs += 500) {
+    assertEquals(rig.machine.watch.isComplete, false, `after ${passedMs} ms`);
+    rig.mesh(node.register([ONE]));
+    rig.mesh(node.lease(1, 12345));
+    rig.advance(500);
+  }
+  assertEquals(rig.machine.watch.isComplete, true);
 });
 
 Deno.test("TowerMachine says nothing to watchers when nothing changes", () => {

@@ -38,6 +38,10 @@ export interface NodeLease extends Timed {
   pages: Pages | null;
   /** Request id of the whole registration applied last. */
   wholeRequest: string | null;
+  /** Whether it has ever been in agreement with what is listed of it. */
+  hasAgreed: boolean;
+  /** Known to hold something else than is listed, and has never been in agreement. */
+  isUnsettled: boolean;
 }
 
 interface Pages {
@@ -101,6 +105,7 @@ export class Registry {
   readonly #nodes = new Map<string, NodeLease>();
   readonly #deadlines = new Deadlines<Lease>();
   #changes: Changes = { up: new Map(), down: new Map() };
+  #unsettled = 0;
   readonly #bounds: Bounds;
 
   constructor(bounds: Partial<Bounds> = {}) {
@@ -114,6 +119,11 @@ export class Registry {
 
   get nodeCount(): number {
     return this.#nodes.size;
+  }
+
+  /** Nodes that have not said yet all that they hold. */
+  get unsettledCount(): number {
+    return this.#unsettled;
   }
 
   get appCount(): number {
@@ -174,9 +184,9 @@ export class Registry {
   renew(message: Mesh<"lease">, nowMs: number): number | null {
     const lease = this.#hear(message.node, message.boot, nowMs, true);
     if (lease === null) return null;
-    if (lease.digest === message.digest && lease.entries.size === message.count) {
-      lease.dueMs = nowMs + LEASE_MS;
-    }
+    const agrees = lease.digest === message.digest && lease.entries.size === message.count;
+    if (agrees) lease.dueMs = nowMs + LEASE_MS;
+    this.#settle(lease, agrees);
     return lease.digest;
   }
 
@@ -248,6 +258,8 @@ export class Registry {
       gone: new Map(),
       pages: null,
       wholeRequest: null,
+      hasAgreed: false,
+      isUnsettled: false,
       dueMs: nowMs + LEASE_MS,
       at: 0,
       slot: -1,
@@ -255,6 +267,13 @@ export class Registry {
     this.#nodes.set(node, lease);
     this.#deadlines.add(lease);
     return lease;
+  }
+
+  #settle(lease: NodeLease, agrees: boolean): void {
+    lease.hasAgreed ||= agrees;
+    if (lease.isUnsettled === !lease.hasAgreed) return;
+    lease.isUnsettled = !lease.hasAgreed;
+    this.#unsettled += lease.isUnsettled ? 1 : -1;
   }
 
   #page(
@@ -277,12 +296,16 @@ export class Registry {
     const { pages } = lease;
     if (whole.page < pages.count) pages.seen.add(whole.page);
     for (const { replica } of message.endpoints) pages.replicas.add(replica);
-    if (pages.seen.size < pages.count) return "partial";
+    if (pages.seen.size < pages.count) {
+      this.#settle(lease, false);
+      return "partial";
+    }
     for (const entry of lease.entries.values()) {
       const newer = message.order !== undefined && entry.order > order;
       if (!newer && !pages.replicas.has(entry.endpoint.replica)) this.#drop(entry);
     }
     lease.pages = null;
+    this.#settle(lease, true);
     lease.wholeRequest = message.request;
     lease.floorOrder = Math.max(lease.floorOrder, order);
     return "applied";
@@ -361,6 +384,7 @@ export class Registry {
       }
       lapsed.push({ node: lease.node, endpoints: lease.entries.size });
       for (const entry of lease.entries.values()) this.#drop(entry);
+      this.#settle(lease, true);
       this.#nodes.delete(lease.node);
     }
   }

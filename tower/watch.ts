@@ -1,6 +1,11 @@
 // The watch streams: who listens, and what each is told.
 
-import { TOWER_WATCHERS, WATCH_DELTA_ITEMS, WATCH_HELLO_MS } from "../core/limits.ts";
+import {
+  TOWER_WATCHERS,
+  WATCH_DELTA_ITEMS,
+  WATCH_GONE_REPLICAS,
+  WATCH_HELLO_MS,
+} from "../core/limits.ts";
 import type { Endpoint, Route, WatcherMessage, WatchMessage } from "../core/mesh.ts";
 import type { Changes, Registry } from "./registry.ts";
 
@@ -46,6 +51,8 @@ export class Watch {
   #snapshotText: string | null = null;
   #revision: number;
   #complete = false;
+  /** What went while the list was not complete: who connects then may still have it. */
+  readonly #gone = new Set<string>();
 
   constructor(registry: Registry, boot: string, revision: number) {
     this.#registry = registry;
@@ -146,7 +153,15 @@ export class Watch {
       if (group === undefined) this.#byApp.set(watcher.app, new Set([watcher]));
       else group.add(watcher);
     }
-    return [{ k: "send", watcher: id, text: this.#snapshot(watcher.app), whole: true }];
+    const effects: WatchEffect[] = [
+      { k: "send", watcher: id, text: this.#snapshot(watcher.app), whole: true },
+    ];
+    if (this.#gone.size > 0) {
+      const down = Array.from(this.#gone);
+      const text = encode({ k: "delta", revision: this.#revision, up: [], down });
+      effects.push({ k: "send", watcher: id, text, whole: true });
+    }
+    return effects;
   }
 
   /** Tells every watcher what changed in the registry. */
@@ -154,6 +169,8 @@ export class Watch {
     const effects: WatchEffect[] = [];
     const up = Array.from(changes.up.values());
     const down = Array.from(changes.down.values());
+    for (const { replica } of up) this.#gone.delete(replica);
+    for (const { replica } of down) this.#remember(replica);
     const items = Math.max(up.length, down.length);
     for (let at = 0; at < items; at += WATCH_DELTA_ITEMS) {
       this.#advance();
@@ -166,6 +183,7 @@ export class Watch {
   /** A replica that is not listed here may be in tables of the time before this tower: it is gone. */
   tellGone(replica: string): WatchEffect[] {
     this.#advance();
+    this.#remember(replica);
     const text = encode({ k: "delta", revision: this.#revision, up: [], down: [replica] });
     return this.#toAll(this.#watchers.values(), text, false);
   }
@@ -187,6 +205,7 @@ export class Watch {
   /** The list is complete from here on; says it whole to everyone. */
   complete(): WatchEffect[] {
     this.#complete = true;
+    this.#gone.clear();
     this.#advance();
     const revision = this.#revision;
     const endpoints = this.#registry.endpoints();
@@ -197,6 +216,10 @@ export class Watch {
       effects.push(...this.#toAll(group, text, true));
     }
     return effects;
+  }
+
+  #remember(replica: string): void {
+    if (!this.#complete && this.#gone.size < WATCH_GONE_REPLICAS) this.#gone.add(replica);
   }
 
   #advance(): void {

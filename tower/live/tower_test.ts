@@ -42,7 +42,8 @@ Deno.test("startTower() pushes a delta to a watcher and drained to the node", as
   const snapshot = await ingress.next("snapshot");
   assertEquals([snapshot.endpoints, snapshot.complete], [[], false]);
   await conductor.next("complete", TOWER_WARMUP_MS + 5_000);
-  await ingress.next("complete");
+  const { revision } = await ingress.next("complete");
+  ingress.say({ k: "ack", revision, busy: [] });
 
   node.add(endpointOf("r1"));
   const up = await ingress.next("delta");
