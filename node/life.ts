@@ -55,7 +55,9 @@ export class Life {
     const { state } = replica;
     if (state.at !== "record" && state.at !== "adopted") return;
     replica.spec = spec;
-    if (state.at === "adopted") return this.#resume(replica, spec, state.wasReady);
+    if (state.at === "adopted") {
+      return state.running ? this.#resume(replica, spec, state.wasReady) : undefined;
+    }
     const missing = unsupported(spec);
     if (missing !== null) this.refuse(replica, missing);
     else if (state.ended) this.#decide(replica, state.ended, describeExit(state.ended), 0);
@@ -110,7 +112,9 @@ export class Life {
   portTried(replica: Replica, port: number, free: boolean): void {
     const { state, spec } = replica;
     if (state.at !== "port" || state.trying !== port || !spec?.port) return;
-    if (!free) return this.#seekPort(replica, spec.port, state.refused.add(port));
+    // Two replicas that begin at once try the same port; the first to hear of it has it.
+    const taken = (this.stage.ports.holder(port) ?? replica.id) !== replica.id;
+    if (!free || taken) return this.#seekPort(replica, spec.port, state.refused.add(port));
     this.stage.ports.release(replica.id);
     this.stage.ports.take(port, replica.id);
     replica.port = port;

@@ -234,7 +234,7 @@ export class NodeMachine implements Stage {
     if (saved.stage === "finished") replica.state = { at: "finished" };
     else if (!running && !hadProcess) replica.state = { at: "record" };
     // How a process ended that is gone comes as `exited`.
-    else replica.state = { at: "adopted", wasReady: running && saved.stage === "ready" };
+    else replica.state = { at: "adopted", running, wasReady: running && saved.stage === "ready" };
     if (running && saved.stage === "ready") {
       const endpoint = endpointOf(replica, this.around);
       if (endpoint) this.tower.adopt(endpoint);

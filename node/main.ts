@@ -6,7 +6,8 @@ import { type Flag, type FlagValues, runDaemon } from "../core/live/daemon.ts";
 import { logger } from "../core/live/log.ts";
 import { readKey, startNode, type StartOptions } from "./live/node.ts";
 
-const FLAGS: readonly Flag[] = [
+/** The node's own flags. */
+export const NODE_FLAGS: readonly Flag[] = [
   { name: "port", value: "PORT", default: "7775", help: "UDP and TCP port of the node itself" },
   { name: "host", value: "IP", help: "address at which others reach this node (default: --bind)" },
   { name: "name", value: "NAME", help: "the node's name (default: the machine's)" },
@@ -93,7 +94,8 @@ function keysOf(flags: FlagValues, bind: string): Uint8Array[] {
   return keys;
 }
 
-function readOptions(flags: FlagValues): StartOptions {
+/** Reads what a node is told on its command line. @throws {Failure} for what it cannot be told. */
+export function readOptions(flags: FlagValues): StartOptions {
   const bind = flags.text("bind");
   const host = flags.optional("host") ?? bind;
   const conductor = address(flags.optional("conductor"), 7770, "conductor");
@@ -136,7 +138,7 @@ if (import.meta.main) {
   await runDaemon({
     name: "node",
     purpose: "runs and watches programs",
-    flags: FLAGS,
+    flags: NODE_FLAGS,
     start: (flags) => startNode(readOptions(flags)),
   });
 }

@@ -51,10 +51,12 @@ export type State =
    */
   | { readonly at: "ready"; readonly probing: Probing | null; readonly sinceMs: number }
   /**
-   * Found running when the daemon started, its record not verified again yet: nobody knows how to
-   * probe it. Exits: `starting` or `ready` (record held), `record` (it ended), `draining` (stop).
+   * Found when the daemon started. Running: its record is not verified again yet, so nobody knows how
+   * to probe it. Not running: how it ended is still being read.
+   * Exits: `starting` or `ready` (running, record held), `record`, `backoff`, `port` or `finished`
+   * (it ended), `draining` or `terminating` (stop).
    */
-  | { readonly at: "adopted"; readonly wasReady: boolean }
+  | { readonly at: "adopted"; readonly running: boolean; readonly wasReady: boolean }
   /**
    * Unhealthy and told to end; SIGKILL follows at `killMs`. Will be started again.
    * Exits: `backoff`/`port`/`finished` (it ended), `terminating` (stop).

@@ -8,7 +8,7 @@ import {
   STEADY_DATAGRAM_BYTES,
 } from "../core/limits.ts";
 import type { Exit, ReplicaStatus } from "../core/mesh.ts";
-import { cutEnd, cutStart, plainText } from "./text.ts";
+import { cutEnd, cutStart, plainText, utf8Bytes } from "./text.ts";
 
 /** Replicas whose latest status the conductor has not acknowledged. */
 export class StatusOutbox {
@@ -53,32 +53,19 @@ export function fitReason(reason: string): string {
   return cutEnd(plainText(reason), STATUS_REASON_BYTES);
 }
 
-/** A report's pages: every status, without the exits' last lines, each page a steady datagram. */
+/** A report's pages: every status, each page a steady datagram. */
 export function reportPages(statuses: readonly ReplicaStatus[]): ReplicaStatus[][] {
   const room = STEADY_DATAGRAM_BYTES - 220;
   const pages: ReplicaStatus[][] = [[]];
   let used = 0;
   for (const status of statuses) {
-    const brief = withoutTail(status);
-    // `fitReason` bounds the only part that may take more than one byte a unit.
-    const size = JSON.stringify(brief).length + STATUS_REASON_BYTES * Number(!isAscii(brief));
+    const size = utf8Bytes(JSON.stringify(status)) + 1;
     if (used > 0 && (used + size > room || pages.at(-1)!.length === 64)) {
       pages.push([]);
       used = 0;
     }
-    pages.at(-1)!.push(brief);
+    pages.at(-1)!.push(status);
     used += size;
   }
   return pages;
-}
-
-function withoutTail(status: ReplicaStatus): ReplicaStatus {
-  if (status.exit?.tail === undefined) return status;
-  const { tail: _, ...exit } = status.exit;
-  return { ...status, exit };
-}
-
-function isAscii(status: ReplicaStatus): boolean {
-  // deno-lint-ignore no-control-regex -- the range of ASCII
-  return /^[\x00-\x7f]*$/.test(status.reason ?? "");
 }

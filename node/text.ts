@@ -4,16 +4,21 @@ const CONTROL = /\p{Cc}/gu;
 // deno-lint-ignore no-control-regex -- terminal colours begin with ESC
 const ESCAPE = /\x1b\[[0-9;?]*[ -/]*[@-~]/g;
 
-/** The number of bytes of a text's JSON form in UTF-8, without the quotes. */
-export function jsonBytes(text: string): number {
-  const json = JSON.stringify(text);
-  let bytes = json.length - 2;
-  for (let at = 1; at < json.length - 1; at++) {
-    const unit = json.charCodeAt(at);
+/** The number of bytes of a text in UTF-8. */
+export function utf8Bytes(text: string): number {
+  let bytes = text.length;
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at);
+    // A surrogate pair is two units and four bytes.
     if (unit >= 0x800) bytes += unit >= 0xd800 && unit <= 0xdfff ? 1 : 2;
     else if (unit >= 0x80) bytes += 1;
   }
   return bytes;
+}
+
+/** The number of bytes of a text's JSON form in UTF-8, without the quotes. */
+export function jsonBytes(text: string): number {
+  return utf8Bytes(JSON.stringify(text)) - 2;
 }
 
 /** The text without terminal colours and control characters; line ends stay. */

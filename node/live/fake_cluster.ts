@@ -19,7 +19,7 @@ const BOOT = "c".repeat(16);
 
 /** Waits until the condition holds; fails with what was waited for after the deadline. */
 export async function until<T>(
-  what: string,
+  what: string | (() => string),
   condition: () => T | null | undefined | false | Promise<T | null | undefined | false>,
   deadlineMs = 10_000,
 ): Promise<T> {
@@ -27,7 +27,10 @@ export async function until<T>(
   for (;;) {
     const value = await condition();
     if (value) return value;
-    if (performance.now() > end) throw new Error(`not within ${deadlineMs} ms: ${what}`);
+    if (performance.now() > end) {
+      const text = typeof what === "string" ? what : what();
+      throw new Error(`not within ${deadlineMs} ms: ${text}`);
+    }
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
 }
@@ -159,6 +162,8 @@ export class FakeCluster implements AsyncDisposable {
     const message = decodeMesh(text);
     if (!message) return;
     this.heard.push(message);
+    // What another boot of the node says counts only after its first beat.
+    if (message.k !== "beat" && "boot" in message && message.boot !== this.beat?.boot) return;
     const answer = (reply: MeshMessage) => this.#conductor.send(encodeMesh(reply), from);
     switch (message.k) {
       case "beat": {
@@ -251,7 +256,7 @@ export class FakeCluster implements AsyncDisposable {
 
   state(replica: string, state: ReplicaStatus["state"], deadlineMs?: number) {
     return until(
-      `${replica} ${state}, is ${JSON.stringify(this.statuses.get(replica))}`,
+      () => `${replica} ${state}, is ${JSON.stringify(this.statuses.get(replica))}`,
       () => {
         const status = this.statuses.get(replica);
         return status?.state === state ? status : null;

@@ -97,10 +97,15 @@ export class NodeFiles {
     const damaged: string[] = [];
     for (const entry of Deno.readDirSync(`${this.folder}/replicas`)) {
       if (!entry.isDirectory) continue;
-      const text = readText(`${this.folderOf(entry.name)}/replica.json`);
+      const folder = this.folderOf(entry.name);
+      const text = readText(`${folder}/replica.json`);
       const saved = text === undefined ? null : parseSaved(text);
       if (saved && saved.replica === entry.name) replicas.push(saved);
-      else damaged.push(entry.name);
+      // A daemon that died before it had saved a new replica leaves a folder without anything.
+      else if (text === undefined && !exists(`${folder}/instance`)) this.remove(entry.name);
+      else if (text !== undefined || !exists(`${folder}/replica.json.damaged`)) {
+        damaged.push(entry.name);
+      }
     }
     return { replicas, damaged };
   }
@@ -154,6 +159,19 @@ export class NodeFiles {
     return records;
   }
 
+  /**
+   * Says whether the operators' keys are others than those of the last start, and remembers them:
+   * records that were refused then may count now, and so the log is read from its beginning.
+   */
+  keysChanged(fingerprints: readonly string[]): boolean {
+    const path = `${this.folder}/keys`;
+    const text = `${fingerprints.toSorted().join("\n")}\n`;
+    const before = readText(path);
+    if (before === text) return false;
+    writeAtomic(path, text);
+    return before !== undefined;
+  }
+
   keepTombstone(replica: string, wallMs: number): void {
     append(`${this.folder}/tombstones.jsonl`, JSON.stringify([replica, wallMs]));
   }
@@ -181,7 +199,7 @@ function parseLine(line: string): unknown[] {
   }
 }
 
-/** Appends one line; a torn end of an earlier write stays a line of its own. */
+/** Appends one line. Where a write was torn, loading finds it and everything after it. */
 function append(path: string, line: string): void {
   using file = Deno.openSync(path, { append: true, create: true, mode: 0o600 });
   writeAll(file, `${line}\n`);
@@ -205,6 +223,16 @@ export function writeAtomic(path: string, text: string): void {
 function writeAll(file: Deno.FsFile, text: string): void {
   const bytes = new TextEncoder().encode(text);
   for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
 }
 
 /** The text of a file; `undefined` where there is none. */

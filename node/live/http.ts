@@ -101,16 +101,15 @@ function asText(lines: readonly LogLine[]): string {
 /** Serves the node's HTTP at an address. @throws {Failure} `port-taken`, `cannot-listen`. */
 export function serveHttp(
   where: { readonly hostname: string; readonly port: number },
-  node: NodeView,
-): AsyncDisposable & { readonly port: number } {
+  handler: (request: Request, from: string) => Promise<Response>,
+): AsyncDisposable {
   const abort = new AbortController();
   try {
     const server = Deno.serve(
       { ...where, signal: abort.signal, onListen: () => {} },
-      (request, info) => handleHttp(request, info.remoteAddr.hostname, node),
+      (request, info) => handler(request, info.remoteAddr.hostname),
     );
     return {
-      port: server.addr.port,
       async [Symbol.asyncDispose]() {
         // Streams that are followed never end by themselves.
         abort.abort();

@@ -10,13 +10,13 @@ import { logger } from "../../core/live/log.ts";
 import { openUdp, type Udp } from "../../core/live/udp.ts";
 import { fingerprint, PUBLIC_KEY_BYTES } from "../../core/sign.ts";
 import type { Adopted, NodeEffect, NodeEvent } from "../effects.ts";
-import { NodeMachine } from "../machine.ts";
+import { NodeMachine, type NodeOptions } from "../machine.ts";
 import type { LogRecord } from "../records.ts";
 import type { SavedReplica } from "../saved.ts";
 import { NodeFiles } from "./files.ts";
 import { Follower } from "./follow.ts";
 import { Helper } from "./helper.ts";
-import { serveHttp } from "./http.ts";
+import { handleHttp, type NodeView, serveHttp } from "./http.ts";
 import { Logs } from "./logs.ts";
 import { nodeMetrics } from "./metrics.ts";
 import { PlainLive } from "./plain.ts";
@@ -62,16 +62,6 @@ export interface StartOptions {
 /** The exit code with which a node asks its supervisor to start it again. */
 export const EXIT_AGAIN = 75;
 
-export interface NodeDaemon extends Running {
-  readonly ended: Promise<number>;
-  readonly machine: NodeMachine;
-  readonly udp: Udp;
-  readonly logs: Logs;
-  readonly processes: Processes;
-  readonly helper: Helper;
-  readonly prober: Prober;
-}
-
 /**
  * Starts a node.
  *
@@ -79,200 +69,316 @@ export interface NodeDaemon extends Running {
  */
 export async function startNode(options: StartOptions): Promise<NodeDaemon> {
   const files = new NodeFiles(options.state);
-  const log = logger("node");
   const helper = new Helper(options.path);
-  const [tools, hostName, verifier] = await Promise.all([
-    helper.tools(),
-    options.name ?? helper.host(),
-    createVerifier(),
-  ]);
-  if (tools.locker === "") {
-    throw new Failure("no-locker", "neither flock nor perl is on this machine; install util-linux");
+  try {
+    const [tools, hostName, verifier] = await Promise.all([
+      helper.tools(),
+      options.name ?? helper.host(),
+      createVerifier(),
+    ]);
+    if (tools.locker === "") {
+      throw new Failure("no-locker", "neither flock nor perl is on this machine; install one");
+    }
+    const daemon = new NodeDaemon(options, { files, helper, tools, verifier, hostName });
+    await daemon.begin();
+    return daemon;
+  } catch (error) {
+    await helper[Symbol.asyncDispose]();
+    files.close();
+    throw error;
+  }
+}
+
+/** What a daemon needs before it can begin. */
+interface Parts {
+  readonly files: NodeFiles;
+  readonly helper: Helper;
+  readonly tools: Awaited<ReturnType<Helper["tools"]>>;
+  readonly verifier: Verifier;
+  readonly hostName: string;
+}
+
+export class NodeDaemon implements Running {
+  readonly ended: Promise<number>;
+  readonly machine: NodeMachine;
+  readonly udp: Udp;
+  readonly logs: Logs;
+  readonly processes: Processes;
+  readonly helper: Helper;
+  readonly prober: Prober;
+
+  readonly #files: NodeFiles;
+  readonly #verifier: Verifier;
+  readonly #keys: ReadonlyMap<string, Uint8Array>;
+  readonly #plain: PlainLive;
+  readonly #servers: AsyncDisposable[] = [];
+  readonly #log = logger("node");
+  readonly #queue: NodeEvent[] = [];
+  readonly #allStopped = Promise.withResolvers<void>();
+  readonly #end = Promise.withResolvers<number>();
+  #follower: Follower | null = null;
+  #sampler: Sampler | null = null;
+  #timer: Timer | undefined;
+  #busy = false;
+  #closed = false;
+
+  constructor(private readonly options: StartOptions, parts: Parts) {
+    const { files, helper, tools, verifier, hostName } = parts;
+    const dispatch = (event: NodeEvent) => this.dispatch(event);
+    this.ended = this.#end.promise;
+    this.#files = files;
+    this.#verifier = verifier;
+    this.#keys = new Map(options.keys.map((key) => [fingerprint(key), key]));
+    this.helper = helper;
+    const ports = openPorts(
+      options,
+      (text, from) => this.#receive(text, from),
+      (request, from) => handleHttp(request, from, this.#view()),
+    );
+    this.udp = ports.udp;
+    this.#servers.push(ports.server);
+    if (options.metricsPort !== null) {
+      const where = { hostname: options.bind, port: options.metricsPort };
+      this.#servers.push(
+        serveHttp(where, (request, from) => handleHttp(request, from, this.#view())),
+      );
+    }
+    this.machine = new NodeMachine(machineOptions(options, files.node, hostName, this.udp));
+    this.logs = new Logs(`${options.state}/replicas`);
+    this.processes = new Processes({
+      files,
+      helper,
+      tools,
+      uid: tools.uid,
+      dispatch,
+      logged: (replica) => this.logs.touch(replica),
+    });
+    this.prober = new Prober({
+      host: options.host,
+      workerUrl: options.healthWorkerUrl ?? new URL("./health.worker.ts", import.meta.url),
+      environmentOf: (replica, plan) => this.processes.environmentOf(replica, plan),
+      dispatch,
+      hung: () => this.#again(),
+    });
+    this.#plain = new PlainLive({
+      options,
+      machine: this.machine,
+      udp: this.udp,
+      logs: this.logs,
+      processes: this.processes,
+      dispatch,
+    });
   }
 
-  const queue: NodeEvent[] = [];
-  let busy = false;
-  let timer: Timer | undefined;
-  let closed = false;
-  const dispatch = (event: NodeEvent): void => {
-    queue.push(event);
-    if (busy || closed) return;
-    busy = true;
+  /** Adopts what an earlier daemon left, and begins to speak. */
+  async begin(): Promise<void> {
+    const { options } = this;
+    const adopted = await adopt(this.#files, this.processes);
+    const { wallMs } = now();
+    this.#files.prune(adopted.map((each) => each.saved), wallMs);
+    const tombstones = this.#files.loadTombstones(wallMs);
+    this.dispatch({ on: "start", adopted, tombstones, records: this.#files.loadRecords() });
+    for (const { saved, running } of adopted) {
+      if (!running && hadProcess(saved)) this.processes.past(saved.replica, saved.instance);
+    }
+    this.#follow();
+    this.#sampler = new Sampler(
+      this.helper,
+      options.cores ?? navigator.hardwareConcurrency,
+      (event) => this.dispatch(event),
+    );
+    this.#log.info("{name} listens at {host}:{port}, state in {state}, {count} replicas adopted", {
+      name: this.machine.around.name,
+      host: options.host,
+      port: this.udp.address.port,
+      state: options.state,
+      count: adopted.filter((each) => each.running).length,
+    });
+  }
+
+  #follow(): void {
+    let fromStart = this.#files.keysChanged([...this.#keys.keys()]);
+    if (this.options.follow === null) return;
+    this.#follower = new Follower(
+      this.options.follow,
+      () => fromStart ? 0 : this.machine.sequence,
+      (event) => {
+        if (event.on === "head") fromStart = false;
+        this.dispatch(event);
+      },
+    );
+  }
+
+  #receive(text: string, from: Address): void {
+    if (text.startsWith("{")) this.dispatch({ on: "mesh", text, from });
+    else this.#plain.receive(text, from);
+  }
+
+  #view(): NodeView {
+    const { machine, logs, udp, prober } = this;
+    return {
+      machine,
+      logs,
+      plain: this.options.plain,
+      open: this.options.open,
+      hasLog: (replica) => machine.replicas.has(replica) || this.#files.hasLog(replica),
+      metrics: () => nodeMetrics({ machine, udp, plain: this.#plain, prober }),
+    };
+  }
+
+  // ---- The machine --------------------------------------------------------------------------------
+
+  /** Hands an event to the machine and does what it wants; then sees when it is due again. */
+  dispatch(event: NodeEvent): void {
+    this.#queue.push(event);
+    if (this.#busy || this.#closed) return;
+    this.#busy = true;
     try {
-      for (let next; (next = queue.shift());) {
-        for (const effect of machine.step(next, now())) perform(effect);
+      for (let next; (next = this.#queue.shift());) {
+        for (const effect of this.machine.step(next, now())) this.#perform(effect);
       }
     } finally {
-      busy = false;
+      this.#busy = false;
     }
-    const waitMs = Math.max(0, Math.min(machine.dueMonoMs - performance.now(), 2 ** 30));
-    clearTimeout(timer);
-    timer = setTimeout(() => dispatch({ on: "tick" }), Math.ceil(waitMs));
-  };
+    const waitMs = Math.max(0, Math.min(this.machine.dueMonoMs - performance.now(), 2 ** 30));
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.dispatch({ on: "tick" }), Math.ceil(waitMs));
+  }
 
-  const udp = openUdp({
-    hostname: options.bind,
-    port: options.port,
-    receive: (text, from) =>
-      text.startsWith("{") ? dispatch({ on: "mesh", text, from }) : plain.receive(text, from),
-  });
-  const machine = new NodeMachine({
-    node: files.node,
+  #perform(effect: NodeEffect): void {
+    switch (effect.do) {
+      case "send":
+        return this.udp.send(effect.text, effect.to);
+      case "verify":
+        this.#verify(effect.record);
+        return;
+      case "keep-record":
+        return guard("keep a record", () => this.#files.keepRecord(effect.record));
+      case "try-port": {
+        const { replica, port } = effect;
+        return this.dispatch({ on: "port-tried", replica, port, free: isFree(port) });
+      }
+      case "launch":
+        return this.processes.launch(effect.replica, effect.instance, effect.plan, effect.saved);
+      case "signal":
+        return this.processes.signal(effect.replica, effect.instance, effect.signal);
+      case "probe":
+        return this.prober.probe(effect);
+      case "check-owner":
+        this.#checkOwner(effect);
+        return;
+      case "save":
+        return this.#save(effect.saved);
+      case "tombstone":
+        return guard(
+          "keep a finished id",
+          () => this.#files.keepTombstone(effect.replica, effect.wallMs),
+        );
+      case "follow":
+        return this.#follower?.again();
+      case "log":
+        return this.#log[effect.level === "warning" ? "warn" : effect.level](effect.text);
+      case "stopped":
+        return this.#allStopped.resolve();
+      default:
+        return effect satisfies never;
+    }
+  }
+
+  #save(saved: SavedReplica): void {
+    guard("save a replica's state", () => this.#files.save(saved));
+    if (saved.dropped) this.logs.forget(saved.replica);
+  }
+
+  async #verify(record: LogRecord): Promise<void> {
+    const refusal = await refusalOf(this.#verifier, this.#keys, record);
+    this.dispatch({ on: "verified", sequence: record.sequence, refusal });
+  }
+
+  async #checkOwner(
+    { replica, instance, port }: Extract<NodeEffect, { do: "check-owner" }>,
+  ): Promise<void> {
+    const running = this.processes.groupOf(replica);
+    const { owner, detail } = running
+      ? await this.helper.owner(running, this.options.host, port)
+      : { owner: "unknown" as const, detail: "" };
+    this.dispatch({ on: "owner", replica, instance, owner, detail });
+  }
+
+  // ---- The end ------------------------------------------------------------------------------------
+
+  /** The health worker hangs. */
+  #again(): void {
+    this.#log.error("ends to be started again; its replicas run on and will be adopted");
+    // A worker that hangs blocks every gentler way out.
+    Deno.exit(EXIT_AGAIN);
+  }
+
+  async stop(): Promise<void> {
+    if (this.options.stopReplicas) {
+      this.dispatch({ on: "stop-all" });
+      await this.#allStopped.promise;
+    }
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#sampler?.[Symbol.dispose]();
+    this.#follower?.[Symbol.dispose]();
+    this.prober[Symbol.dispose]();
+    this.logs[Symbol.dispose]();
+    await Promise.all(this.#servers.map((server) => server[Symbol.asyncDispose]()));
+    await this.udp[Symbol.asyncDispose]();
+    await this.helper[Symbol.asyncDispose]();
+    this.#files.close();
+    this.#end.resolve(0);
+  }
+}
+
+type Handler = (request: Request, from: string) => Promise<Response>;
+
+/**
+ * Opens the node's UDP and TCP port, which are one number: where any will do (0), one at which both
+ * are free.
+ */
+function openPorts(
+  { bind: hostname, port }: StartOptions,
+  receive: (text: string, from: Address) => void,
+  handler: Handler,
+): { readonly udp: Udp; readonly server: AsyncDisposable } {
+  for (let tries = 1;; tries++) {
+    const udp = openUdp({ hostname, port, receive });
+    try {
+      return { udp, server: serveHttp({ hostname, port: udp.address.port }, handler) };
+    } catch (error) {
+      udp[Symbol.asyncDispose]();
+      if (port !== 0 || tries === 20) throw error;
+    }
+  }
+}
+
+function machineOptions(
+  options: StartOptions,
+  node: string,
+  hostName: string,
+  udp: Udp,
+): NodeOptions {
+  const { denoDir, tower, ramTotalBytes } = options;
+  return {
+    node,
     boot: randomHex(16),
     name: meshName(hostName),
     host: options.host,
     port: udp.address.port,
     path: options.path,
     workdir: options.workdir,
-    ...(options.denoDir === undefined ? {} : { denoDir: options.denoDir }),
-    ...(options.tower === null ? {} : { towerUrl: urlOf(options.tower) }),
+    ...(denoDir === undefined ? {} : { denoDir }),
+    ...(tower === null ? {} : { towerUrl: urlOf(tower) }),
     conductor: options.conductor,
-    tower: options.tower,
+    tower,
     cores: options.cores ?? navigator.hardwareConcurrency,
-    ...(options.ramTotalBytes === undefined ? {} : { ramTotalBytes: options.ramTotalBytes }),
+    ...(ramTotalBytes === undefined ? {} : { ramTotalBytes }),
     gpu: options.gpu,
     labels: options.labels,
     ports: options.ports,
-  });
-
-  let end: (code: number) => void = () => {};
-  const ended = new Promise<number>((resolve) => end = resolve);
-  let stopped: () => void = () => {};
-  const allStopped = new Promise<void>((resolve) => stopped = resolve);
-
-  const logs = new Logs(`${options.state}/replicas`);
-  const processes = new Processes({
-    files,
-    helper,
-    tools,
-    uid: tools.uid,
-    dispatch,
-    logged: (replica) => logs.touch(replica),
-  });
-  const prober = new Prober({
-    host: options.host,
-    workerUrl: options.healthWorkerUrl ?? new URL("./health.worker.ts", import.meta.url),
-    environmentOf: (replica, plan) => processes.environmentOf(replica, plan),
-    dispatch,
-    hung: () => {
-      log.error("ends to be started again; its replicas run on and will be adopted");
-      // A worker that hangs blocks every gentler way out.
-      Deno.exit(EXIT_AGAIN);
-    },
-  });
-  const plain = new PlainLive({ options, machine, udp, logs, processes, dispatch });
-  const view = {
-    machine,
-    logs,
-    plain: options.plain,
-    open: options.open,
-    hasLog: (replica: string) => machine.replicas.has(replica) || files.hasLog(replica),
-    metrics: () => nodeMetrics({ machine, udp, plain, prober }),
-  };
-  const servers = [serveHttp({ hostname: options.bind, port: udp.address.port }, view)];
-  if (options.metricsPort !== null) {
-    servers.push(serveHttp({ hostname: options.bind, port: options.metricsPort }, view));
-  }
-  const keys = new Map(options.keys.map((key) => [fingerprint(key), key]));
-
-  function perform(effect: NodeEffect): void {
-    switch (effect.do) {
-      case "send":
-        return udp.send(effect.text, effect.to);
-      case "verify":
-        verify(verifier, keys, effect.record).then((refusal) =>
-          dispatch({ on: "verified", sequence: effect.record.sequence, refusal })
-        );
-        return;
-      case "keep-record":
-        return guard("keep a record", () => files.keepRecord(effect.record));
-      case "try-port": {
-        const { replica, port } = effect;
-        return dispatch({ on: "port-tried", replica, port, free: isFree(port) });
-      }
-      case "launch":
-        return processes.launch(effect.replica, effect.instance, effect.plan, effect.saved);
-      case "signal":
-        return processes.signal(effect.replica, effect.instance, effect.signal);
-      case "probe":
-        return prober.probe(effect);
-      case "check-owner":
-        checkOwner(effect);
-        return;
-      case "save":
-        return guard("save a replica's state", () => files.save(effect.saved));
-      case "tombstone":
-        return guard(
-          "keep a finished id",
-          () => files.keepTombstone(effect.replica, effect.wallMs),
-        );
-      case "follow":
-        return follower?.again();
-      case "log":
-        return log[effect.level === "warning" ? "warn" : effect.level](effect.text);
-      case "stopped":
-        return stopped();
-      default:
-        return effect satisfies never;
-    }
-  }
-
-  async function checkOwner(
-    { replica, instance, port }: Extract<NodeEffect, { do: "check-owner" }>,
-  ): Promise<void> {
-    const running = processes.groupOf(replica);
-    const { owner, detail } = running
-      ? await helper.owner(running, options.host, port)
-      : { owner: "unknown" as const, detail: "" };
-    dispatch({ on: "owner", replica, instance, owner, detail });
-  }
-
-  const adopted = await adopt(files, processes);
-  const saved = adopted.map((each) => each.saved);
-  files.prune(saved, now().wallMs);
-  const present = { adopted, tombstones: files.loadTombstones(now().wallMs) };
-  dispatch({ on: "start", ...present, records: files.loadRecords() });
-  for (const { saved, running } of adopted) {
-    if (!running && hadProcess(saved)) processes.past(saved.replica, saved.instance);
-  }
-
-  const follower = options.follow === null
-    ? null
-    : new Follower(options.follow, () => machine.sequence, dispatch);
-  const sampler = new Sampler(helper, options.cores ?? navigator.hardwareConcurrency, dispatch);
-  log.info("{name} listens at {host}:{port}, state in {state}, {count} replicas adopted", {
-    name: machine.around.name,
-    host: options.host,
-    port: udp.address.port,
-    state: options.state,
-    count: adopted.filter((each) => each.running).length,
-  });
-
-  return {
-    ended,
-    machine,
-    udp,
-    logs,
-    processes,
-    helper,
-    prober,
-    async stop() {
-      if (options.stopReplicas) {
-        dispatch({ on: "stop-all" });
-        await allStopped;
-      }
-      closed = true;
-      clearTimeout(timer);
-      sampler[Symbol.dispose]();
-      follower?.[Symbol.dispose]();
-      prober[Symbol.dispose]();
-      logs[Symbol.dispose]();
-      await Promise.all(servers.map((server) => server[Symbol.asyncDispose]()));
-      await udp[Symbol.asyncDispose]();
-      await helper[Symbol.asyncDispose]();
-      files.close();
-      end(0);
-    },
   };
 }
 
@@ -299,7 +405,7 @@ function hadProcess(saved: SavedReplica): boolean {
 }
 
 /** Why a record does not count; `null` where it does. */
-async function verify(
+async function refusalOf(
   verifier: Verifier,
   keys: ReadonlyMap<string, Uint8Array>,
   record: LogRecord,

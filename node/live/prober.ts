@@ -1,6 +1,6 @@
 // Probes: GET and TCP in the health worker, EXEC here, since a worker may run nothing.
 
-import { HEALTH_HUNG_MS, HEALTH_PING_MS, PROBE_BYTES } from "../../core/limits.ts";
+import { HEALTH_HUNG_MS, HEALTH_PING_MS, HEALTH_START_MS, PROBE_BYTES } from "../../core/limits.ts";
 import { logger } from "../../core/live/log.ts";
 import type { HealthCheck } from "../../core/manifest/spec.ts";
 import type { NodeEffect, NodeEvent } from "../effects.ts";
@@ -57,6 +57,8 @@ export class Prober implements Disposable {
   /** When the oldest ping without an answer went out. */
   #unansweredMs: number | null = null;
   #strikes = 0;
+  /** It has answered once: until then it is being loaded. */
+  #awake = false;
   #lastTickMs = performance.now();
   #replacements = 0;
   #closed = false;
@@ -106,6 +108,7 @@ export class Prober implements Disposable {
     this.#unansweredMs = null;
     this.#strikes = 0;
     this.#pongs = this.#pings;
+    this.#awake = false;
     this.#worker = this.#start();
     this.options.dispatch({ on: "probes-lost" });
   }
@@ -113,6 +116,7 @@ export class Prober implements Disposable {
   #hear(message: FromWorker): void {
     if (message.k === "pong") {
       this.#pongs = message.number;
+      this.#awake = true;
       if (this.#pongs === this.#pings) this.#unansweredMs = null;
       this.#strikes = 0;
       return;
@@ -139,7 +143,8 @@ export class Prober implements Disposable {
       return;
     }
     this.#strikes = late ? 0 : this.#strikes + 1;
-    if (this.#strikes * HEALTH_PING_MS >= HEALTH_HUNG_MS) {
+    const patienceMs = this.#awake ? HEALTH_HUNG_MS : HEALTH_START_MS;
+    if (this.#strikes * HEALTH_PING_MS >= patienceMs) {
       log().error("the health worker has not answered for {ms} ms", {
         ms: Math.round(nowMs - this.#unansweredMs),
       });

@@ -72,7 +72,8 @@ export class Processes {
     // the launcher tells if it no longer can.
     const known = this.#programs.get(key);
     if (known && this.#checked.has(replica)) return spawn(known);
-    checkProgram(this.options, plan, this.#folder(replica)).then((program) => {
+    const around = { ...this.options, volumePath: (path: string) => this.volumePath(path) };
+    checkProgram(around, plan, this.#folder(replica)).then((program) => {
       if ("reason" in program) return fail(program.reason);
       this.#programs.set(key, program.command);
       this.#checked.add(replica);

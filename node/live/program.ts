@@ -16,16 +16,30 @@ const MACHINES: Readonly<Record<number, string>> = {
 
 type Program = { readonly command: readonly string[] } | { readonly reason: string };
 
+export interface ProgramOptions {
+  readonly helper: Helper;
+  readonly tools: Tools;
+  readonly uid: number | null;
+  /** Where a volume is on this node. */
+  volumePath(path: string): string;
+}
+
 /**
  * The command that executes a plan's program, or why it cannot be: not found, a folder, not
  * executable, built for another machine, its interpreter missing, its user unknown. Makes the
  * volumes' folders, too.
  */
 export async function checkProgram(
-  options: { readonly helper: Helper; readonly tools: Tools; readonly uid: number | null },
+  options: ProgramOptions,
   plan: LaunchPlan,
   folder: string,
 ): Promise<Program> {
+  for (const volume of plan.volumes) {
+    const path = options.volumePath(volume.path);
+    if (!await options.helper.folder(path)) {
+      return { reason: `its volume ${path} cannot be made on this node` };
+    }
+  }
   const found = await options.helper.find(plan.path, plan.exec);
   if (!found) return { command: [plan.exec] };
   const reason = reasonOf(plan, found);
@@ -79,7 +93,7 @@ export function formatReason(
 }
 
 async function asUser(
-  options: { readonly helper: Helper; readonly tools: Tools; readonly uid: number | null },
+  options: ProgramOptions,
   user: string,
   program: string,
   folder: string,
