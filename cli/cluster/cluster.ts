@@ -7,7 +7,7 @@ import { deploy, type Outcome } from "../deploy.ts";
 import { request } from "../http.ts";
 import { openSigner } from "../keys.ts";
 import { appsOf } from "../manifests.ts";
-import { longestRollout } from "../commands/up.ts";
+import { longestRollout } from "../up.ts";
 import { daemonSpecs, nodeState, type Places } from "./daemons.ts";
 import { findLayout, type Layout, type WantedPorts } from "./layout.ts";
 import { buildFront, cacheImports, findKeys, holdState } from "./prepare.ts";

@@ -1,92 +1,11 @@
-import { Failure } from "../../core/errors.ts";
-import { unbuiltKeys } from "../../core/manifest/unbuilt.ts";
-import type { AppSpec } from "../../core/manifest/spec.ts";
-import { type Context, DONE, FAILED } from "../command.ts";
-import { conductorAt } from "../conductor.ts";
-import { deploy, type Outcome, planOf } from "../deploy.ts";
+import type { Context } from "../command.ts";
 import { keyPathOf, openSigner } from "../keys.ts";
-import { appsOf } from "../manifests.ts";
-import { harmless, type Output } from "../output.ts";
-import { progress, took } from "../render/progress.ts";
-import { planLines } from "../render/views.ts";
-import { targetOf } from "../target.ts";
 
-/** A reply takes no longer than this even where `--timeout` allows the deploy more, ms. */
-const REPLY_MS = 5_000;
-
-export async function run({ arguments: args, output }: Context): Promise<number> {
-  const target = targetOf(args);
-  const json = args.has("json");
-  const specs = await appsOf(args.positional);
-  if (specs.length === 0) throw new Failure("usage", "there is no app in these files");
-  const replyMs = Math.min(target.timeoutMs, REPLY_MS);
-  const conductor = conductorAt(target.conductor, replyMs);
-  if (args.has("dry-run")) {
-    sayUnbuilt(specs, output);
-    const apps = await planOf(conductor, specs);
-    if (json) output.print(JSON.stringify({ apps }));
-    else apps.flatMap((app) => planLines(app, output.paint)).forEach((line) => output.print(line));
-    return DONE;
-  }
-  const keyPath = keyPathOf(args);
-  const signer = await openSigner(keyPath);
-  sayUnbuilt(specs, output);
-  const shown = args.has("wait") && !json ? progress(output) : null;
-  const outcomes = await deploy({
-    specs,
-    conductor,
-    signer,
-    keyPath,
-    timeoutMs: replyMs,
-    ...(args.has("wait") ? { waitMs: args.durationMs("timeout", longestRollout(specs)) } : {}),
-    onPlan: (plan) => {
-      if (json || plan.unchanged) return;
-      planLines(plan, output.notePaint).forEach((line) => output.note(line));
-    },
-    onView: (view) => shown?.update(view),
-  });
-  shown?.end();
-  if (json) output.print(JSON.stringify({ apps: outcomes }));
-  else outcomes.forEach((outcome) => sayOutcome(outcome, output));
-  return outcomes.some((outcome) => outcome.result === "failed") ? FAILED : DONE;
-}
-
-/** How long a deploy may take if nobody says otherwise: as long as its slowest rollout. */
-export function longestRollout(specs: readonly AppSpec[]): number {
-  return Math.max(...specs.map((spec) => spec.rollout.timeoutMs));
-}
-
-function sayUnbuilt(specs: readonly AppSpec[], output: Output): void {
-  for (const spec of specs) {
-    for (const key of unbuiltKeys(spec)) {
-      output.note(`${output.notePaint.warn("note:")} ${spec.name}: ${key} is not acted on yet`);
-    }
-  }
-}
-
-/** Prints what became of an app. */
-export function sayOutcome(outcome: Outcome, output: Output): void {
-  const { app, generation, result } = outcome;
-  const { paint } = output;
-  switch (result) {
-    case "unchanged":
-      return output.print(`${app} unchanged (generation ${generation})`);
-    case "applied":
-      return output.print(`${app} generation ${generation} accepted`);
-    case "ready":
-      return output.print(
-        `${app} generation ${generation} ${paint.good("ready")} ${took(outcome.ms)}`,
-      );
-    case "failed": {
-      const where = outcome.replica ? `: ${outcome.replica} on ${outcome.node}` : "";
-      output.print(
-        `${app} generation ${generation} ${paint.bad("failed")}${where}: ` +
-          harmless(outcome.reason ?? ""),
-      );
-      outcome.lines?.forEach((line) => output.print(`  | ${harmless(line)}`));
-      return;
-    }
-    default:
-      return result satisfies never;
-  }
+export async function run(context: Context): Promise<number> {
+  const { arguments: args } = context;
+  // The signer's first run takes 35 ms on a thread of its own; meanwhile the rest is loaded.
+  const signer = args.has("dry-run") ? null : openSigner(keyPathOf(args));
+  signer?.catch(() => {}); // told when it is needed: what is wrong with a manifest comes first
+  const { up } = await import("../up.ts");
+  return await up(context, signer);
 }
