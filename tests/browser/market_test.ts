@@ -11,6 +11,7 @@ import {
   type Finding,
   open,
   photograph,
+  showPictures,
   STRANGER_VIEWS,
   THEMES,
   views,
@@ -89,7 +90,9 @@ async function visitAt(browser: Browser, shop: Shop, width: number): Promise<voi
     await look(page, view.name, width, findings);
   }
   const visit = await journey(page, shop.url, async (done) => {
-    if (done === "check out") await look(page, "thank-you", width, findings);
+    if (done !== "check out") return;
+    await showPictures(page);
+    await look(page, "thank-you", width, findings);
   });
   await page.getByRole("button", { name: /^Add .* to cart$/ }).first().click();
   await page.getByRole("link", { name: "Cart, 1 item" }).waitFor();
@@ -223,6 +226,7 @@ async function degraded(browser: Browser, shop: Shop): Promise<void> {
   await page.getByRole("region", { name: "Goes well with this" }).getByText("could not be loaded")
     .waitFor();
   await page.getByText("Stock is not known right now").waitFor();
+  await showPictures(page);
   await photograph(page, new URL("degraded-1280-light.png", SCREENS).pathname);
   await page.getByRole("button", { name: "Add to cart" }).click();
   await page.getByRole("link", { name: "Cart, 1 item" }).waitFor();

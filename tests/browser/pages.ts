@@ -47,17 +47,21 @@ export interface Finding {
 export async function open(page: Page, shopUrl: string, view: View): Promise<void> {
   await page.goto(shopUrl + view.path);
   await page.locator(view.ready).first().waitFor();
-  await page.waitForLoadState("networkidle");
+  await showPictures(page);
 }
 
-/** Photographs the whole page, its lazy pictures included. */
+/** Photographs the whole page, from its top; `showPictures` first. */
 export async function photograph(page: Page, file: string): Promise<void> {
-  for (const picture of await page.locator("img[loading=lazy]").all()) {
-    await picture.scrollIntoViewIfNeeded();
-  }
-  await page.waitForLoadState("networkidle");
   await page.evaluate("scrollTo({ top: 0, behavior: 'instant' })");
   await page.screenshot({ path: file, fullPage: true, animations: "disabled" });
+}
+
+/** Fetches the pictures that wait for being scrolled to. */
+export async function showPictures(page: Page): Promise<void> {
+  await page.evaluate(
+    "document.querySelectorAll('img[loading=lazy]').forEach((each) => each.loading = 'eager')",
+  );
+  await page.waitForLoadState("networkidle");
 }
 
 /** What axe-core finds serious or critical on the page as it is. */

@@ -41,7 +41,7 @@ export function ProductCard(
             announce(`${product.name} added to cart`);
           }}
         >
-          {inCart > 0 ? <span class="add-count">{inCart}</span> : <Icon name="plus" />}
+          {inCart > 0 ? inCart : <Icon name="plus" />}
         </button>
       </div>
     </article>
@@ -64,13 +64,13 @@ export function Picture(props: { url: string; eager?: boolean; size?: number }) 
   );
 }
 
-export function CardGrid(props: { children: ComponentChildren; row?: boolean }) {
-  return <div class={props.row ? "cards row" : "cards"}>{props.children}</div>;
+export function CardGrid(props: { children: ComponentChildren }) {
+  return <div class="cards">{props.children}</div>;
 }
 
-export function CardBones(props: { count: number; row?: boolean }) {
+export function CardBones(props: { count: number }) {
   return (
-    <div class={props.row ? "cards row" : "cards"} aria-hidden="true">
+    <div class="cards" aria-hidden="true">
       {Array.from({ length: props.count }, (_, index) => (
         <div class="card ghost" key={index}>
           <div class="card-picture bone" />

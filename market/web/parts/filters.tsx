@@ -83,7 +83,7 @@ export function PriceFilter(props: {
   };
   return (
     <form
-      class="filter price-filter"
+      class="filter"
       aria-label="Price"
       onSubmit={(event) => {
         event.preventDefault();

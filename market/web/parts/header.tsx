@@ -15,7 +15,7 @@ export function Header() {
       <div class="bar">
         <a class="logo" href="/" aria-label="SovereignMarket, home">
           <Mark />
-          <span class="logo-text" aria-hidden="true">
+          <span aria-hidden="true">
             Sovereign<b>Market</b>
           </span>
         </a>
@@ -153,7 +153,7 @@ function CartLink() {
   const count = cart.value.item_count;
   return (
     <a
-      class="action cart-link"
+      class="action"
       href="/cart"
       aria-label={`Cart, ${count} ${count === 1 ? "item" : "items"}`}
     >

@@ -24,7 +24,6 @@ export function Notices() {
             )}
             <button
               type="button"
-              class="notice-close"
               aria-label="Dismiss"
               onClick={() => dismiss(id)}
             >

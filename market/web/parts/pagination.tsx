@@ -15,7 +15,7 @@ export function Pagination(
         </a>
       )}
       {pageNumbers(page, pages).map((number, index) =>
-        number === 0 ? <span class="page gap" key={`gap-${index}`} aria-hidden="true">…</span> : (
+        number === 0 ? <span class="page" key={`gap-${index}`} aria-hidden="true">…</span> : (
           <a
             class="page"
             key={number}

@@ -69,7 +69,7 @@ export function Loaded<T>(props: {
   }
   if (error) return <Failed what={props.what} error={error} retry={retry} />;
   return (
-    <div class="loading" aria-busy="true">
+    <div aria-busy="true">
       <span class="hidden">{`Loading ${props.what.toLowerCase()}`}</span>
       {props.skeleton}
     </div>

@@ -8,7 +8,7 @@ import { checkAddress, COUNTRIES } from "../lib/address.ts";
 import { Field } from "../parts/field.tsx";
 import { Empty, type PageProps, useTitle } from "../parts/page.tsx";
 import { Totals } from "../parts/totals.tsx";
-import { cart, cartBusy, cartOrdered, cartState } from "../state/cart.ts";
+import { cart, cartBusy, cartState } from "../state/cart.ts";
 import { go } from "../state/navigation.ts";
 import { signOut, updateUser, user } from "../state/session.ts";
 import { keep, recall } from "../state/storage.ts";
@@ -74,7 +74,6 @@ function CheckoutForm() {
     try {
       const order = await sendOrder(address, method);
       go(`/orders/${encodeURIComponent(order.id)}?placed=1`, { replace: true });
-      cartOrdered();
       if (remember) keepAddress(order.shipping_address);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;

@@ -47,7 +47,8 @@ export default function Home() {
 }
 
 function Hero(props: { featured: readonly Product[] }) {
-  const shown = [props.featured[1], props.featured[4], props.featured[0]];
+  const inStock = props.featured.filter((product) => product.in_stock);
+  const shown = [inStock[1], inStock[3], inStock[0]];
   return (
     <section class="hero">
       <div class="hero-text">
@@ -134,7 +135,7 @@ function Shelf(props: {
       <Loaded of={props.of} what={props.what} skeleton={<CardBones count={4} />}>
         {({ items }) => (
           <CardGrid>
-            {items.slice(0, SHOWN).map((product) => (
+            {inStockFirst(items).slice(0, SHOWN).map((product) => (
               <ProductCard key={product.id} product={product} />
             ))}
           </CardGrid>
@@ -142,6 +143,10 @@ function Shelf(props: {
       </Loaded>
     </section>
   );
+}
+
+function inStockFirst(items: readonly Product[]): Product[] {
+  return items.toSorted((a, b) => Number(b.in_stock) - Number(a.in_stock));
 }
 
 function Promises() {

@@ -9,6 +9,7 @@ import { Icon } from "../parts/icon.tsx";
 import { Crumbs, Empty, type PageProps, useTitle } from "../parts/page.tsx";
 import { Bones, Loaded, useRead } from "../parts/resource.tsx";
 import { Totals } from "../parts/totals.tsx";
+import { cartOrdered } from "../state/cart.ts";
 import { go, place } from "../state/navigation.ts";
 import { signOut, user } from "../state/session.ts";
 
@@ -24,6 +25,10 @@ export default function OrderPage({ params }: PageProps) {
   useEffect(() => {
     if (!who) go(`/sign-in?next=/orders/${encodeURIComponent(id)}`, { replace: true });
   }, [who]);
+  // Here and not at checkout, which would show an empty cart until this page has come.
+  useEffect(() => {
+    if (placed) cartOrdered();
+  }, []);
   if (!who) return null;
   const code = order.error?.code;
   if (code === "not_found" || code === "forbidden" || code === "invalid") {
