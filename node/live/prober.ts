@@ -65,6 +65,7 @@ export class Prober implements Disposable {
 
   constructor(private readonly options: ProberOptions) {
     this.#worker = this.#start();
+    this.#ping();
     this.#timer = setInterval(() => this.#tick(), HEALTH_PING_MS);
     Deno.unrefTimer(this.#timer);
   }
@@ -110,7 +111,13 @@ export class Prober implements Disposable {
     this.#pongs = this.#pings;
     this.#awake = false;
     this.#worker = this.#start();
+    this.#ping();
     this.options.dispatch({ on: "probes-lost" });
+  }
+
+  #ping(): void {
+    this.#unansweredMs = performance.now();
+    this.#worker.postMessage({ k: "ping", number: ++this.#pings } satisfies ToWorker);
   }
 
   #hear(message: FromWorker): void {
@@ -137,11 +144,7 @@ export class Prober implements Disposable {
     const nowMs = performance.now();
     const late = nowMs - this.#lastTickMs > 2 * HEALTH_PING_MS;
     this.#lastTickMs = nowMs;
-    if (this.#unansweredMs === null) {
-      this.#unansweredMs = nowMs;
-      this.#worker.postMessage({ k: "ping", number: ++this.#pings } satisfies ToWorker);
-      return;
-    }
+    if (this.#unansweredMs === null) return this.#ping();
     this.#strikes = late ? 0 : this.#strikes + 1;
     const patienceMs = this.#awake ? HEALTH_HUNG_MS : HEALTH_START_MS;
     if (this.#strikes * HEALTH_PING_MS >= patienceMs) {
