@@ -37,7 +37,7 @@ export function seedPathOf(keyPath: string): string {
  * @throws {Failure} `no-key`, `key-exposed` (group or others can read it) or `bad-key`.
  */
 export async function openSigner(keyPath: string): Promise<Signer> {
-  const secretKey = await readPrivate(keyPath, SECRET_KEY_BYTES, "a signing key");
+  const secretKey = readPrivate(keyPath, SECRET_KEY_BYTES, "a signing key");
   if (secretKey === null) {
     throw new Failure(
       "no-key",
@@ -45,24 +45,28 @@ export async function openSigner(keyPath: string): Promise<Signer> {
     );
   }
   const seedPath = seedPathOf(keyPath);
-  const seed = await readPrivate(seedPath, SEED_BYTES, "the seed of a signing key");
+  const seed = readPrivate(seedPath, SEED_BYTES, "the seed of a signing key");
   const key = seed === null ? null : await importSeed(seed);
   if (key === null) return nobleSigner(secretKey);
-  if (!belongsTo(key.publicKey, secretKey)) {
+  const signer = webCryptoSigner(key);
+  if (!belongsTo(await publicKeyOf(key), secretKey)) {
     throw new Failure("bad-key", `${seedPath} is not the seed of ${keyPath}: remove it`);
   }
-  return webCryptoSigner(key.sign);
+  return signer;
 }
 
-/** Reads a file that must be nobody else's business; `null` if there is none. */
-async function readPrivate(path: string, size: number, what: string): Promise<Uint8Array | null> {
+/**
+ * Reads a file that must be nobody else's business; `null` if there is none. Synchronously, so that
+ * signing begins before the modules that are being loaded meanwhile take the thread.
+ */
+function readPrivate(path: string, size: number, what: string): Uint8Array | null {
   let bytes: Uint8Array;
   let mode: number | null;
   try {
-    const info = await Deno.stat(path);
+    const info = Deno.statSync(path);
     if (!info.isFile) throw new Failure("bad-key", `${path} is not a file`);
     mode = info.mode;
-    bytes = await Deno.readFile(path);
+    bytes = Deno.readFileSync(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return null;
     if (error instanceof Failure || !(error instanceof Error)) throw error;
@@ -84,25 +88,22 @@ async function readPrivate(path: string, size: number, what: string): Promise<Ui
 
 const ALGORITHM = "ML-DSA-65";
 
-interface SeedKey {
-  readonly sign: CryptoKey;
-  readonly publicKey: Uint8Array;
-}
-
 /** The key that a seed makes; `null` where the runtime's WebCrypto has no ML-DSA-65. */
-async function importSeed(seed: Uint8Array): Promise<SeedKey | null> {
+async function importSeed(seed: Uint8Array): Promise<CryptoKey | null> {
   try {
     // "raw-seed" is newer than TypeScript's list of formats.
     const format = "raw-seed" as "raw";
-    const sign = await crypto.subtle.importKey(format, seed as BufferSource, ALGORITHM, true, [
-      "sign",
-    ]);
-    const { pub } = await crypto.subtle.exportKey("jwk", sign) as JsonWebKey & { pub: string };
-    return { sign, publicKey: Uint8Array.fromBase64(pub, { alphabet: "base64url" }) };
+    const bytes = seed as BufferSource;
+    return await crypto.subtle.importKey(format, bytes, ALGORITHM, true, ["sign"]);
   } catch (error) {
     if (error instanceof DOMException || error instanceof TypeError) return null;
     throw error;
   }
+}
+
+async function publicKeyOf(key: CryptoKey): Promise<Uint8Array> {
+  const { pub } = await crypto.subtle.exportKey("jwk", key) as JsonWebKey & { pub: string };
+  return Uint8Array.fromBase64(pub, { alphabet: "base64url" });
 }
 
 /**

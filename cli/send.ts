@@ -1,6 +1,6 @@
 // Signed commands on their way to the conductor.
 
-import type { OperatorCommand } from "../core/command.ts";
+import { formatOperatorCommand, type OperatorCommand } from "../core/command.ts";
 import { Failure } from "../core/errors.ts";
 import { DATAGRAM_BYTES } from "../core/limits.ts";
 import type { Conductor } from "./conductor.ts";
@@ -17,7 +17,6 @@ export function commandId(): string {
 
 /** The signed command as it travels. */
 export async function signCommand(signer: Signer, command: OperatorCommand): Promise<string> {
-  const { formatOperatorCommand } = await import("../core/command.ts");
   const text = `${formatOperatorCommand(command)}|${Math.floor(Date.now() / 1000)}`;
   return `${text}|${await signer.sign(text)}`;
 }
