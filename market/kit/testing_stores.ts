@@ -10,6 +10,7 @@ const START_MS = 20_000;
 
 /** Registers `<name> (sqlite)` and `<name> (postgres)`; each gets an empty place of its own. */
 export function eachStore(name: string, test: (place: StorePlace) => Promise<void>): void {
+  stopAfterAll();
   Deno.test(`${name} (sqlite)`, async () => {
     const folder = Deno.makeTempDirSync({ prefix: "market-" });
     try {
@@ -44,21 +45,25 @@ export function openAt(
   return openDatabase({ ...settings, ...place });
 }
 
-export interface PostgresServer {
+interface PostgresServer {
   /** Makes an empty database; its URL. */
   createDatabase(): Promise<string>;
   stop(): Promise<void>;
 }
 
 let shared: Promise<PostgresServer | undefined> | undefined;
+let stopsAfterAll = false;
+
+/** To be called while tests are registered: during one it would come too late. */
+function stopAfterAll(): void {
+  if (stopsAfterAll) return;
+  stopsAfterAll = true;
+  Deno.test.afterAll(async () => await (await shared)?.stop());
+}
 
 /** The file's server, started at the first call; undefined where PostgreSQL is not installed. */
-export function postgresServer(): Promise<PostgresServer | undefined> {
-  if (!shared) {
-    shared = startPostgres();
-    Deno.test.afterAll(async () => await (await shared)?.stop());
-  }
-  return shared;
+function postgresServer(): Promise<PostgresServer | undefined> {
+  return shared ??= startPostgres();
 }
 
 function binaries(): string | undefined {
