@@ -72,6 +72,22 @@ function writeAll(stream: { writeSync(bytes: Uint8Array): number }, text: string
   for (let at = 0; at < bytes.length;) at += stream.writeSync(bytes.subarray(at));
 }
 
+/** The same output, which goes on when nobody reads it any more. */
+export function unheard(output: Output): Output {
+  const quietly = (write: (text: string) => void) => (text: string) => {
+    try {
+      write(text);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+    }
+  };
+  return Object.create(output, {
+    print: { value: quietly(output.print) },
+    note: { value: quietly(output.note) },
+    raw: { value: quietly(output.raw) },
+  });
+}
+
 /** Text from elsewhere with nothing in it that a terminal would act on. */
 export function harmless(text: string): string {
   // deno-lint-ignore no-control-regex

@@ -2,7 +2,7 @@
 
 import { Failure } from "../../core/errors.ts";
 import { exitCodeOf } from "../main.ts";
-import { type Output, standardOutput } from "../output.ts";
+import { type Output, standardOutput, unheard } from "../output.ts";
 import { showAddress } from "../target.ts";
 import { type Cluster, startCluster } from "./cluster.ts";
 import { clusterHelp, type ClusterOptions, readOptions } from "./options.ts";
@@ -82,9 +82,9 @@ function readyLine({ layout }: Cluster, ms: number): string {
 
 if (import.meta.main) {
   const json = Deno.args.includes("--json");
-  const output = standardOutput(
-    Deno.args.includes("--no-color"),
-    json ? Deno.stderr : Deno.stdout,
+  // A cluster goes on when its output is closed: deno task cluster | head -1
+  const output = unheard(
+    standardOutput(Deno.args.includes("--no-color"), json ? Deno.stderr : Deno.stdout),
   );
   try {
     const options = readOptions(Deno.args, ROOT);

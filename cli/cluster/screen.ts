@@ -77,8 +77,8 @@ export class Screen {
     const width = (this.output.noteColumns ?? 80) - 1;
     try {
       const status = await conductor.get<StatusView>("/api/status");
-      const shown = { ...this.output, paint: this.output.notePaint, columns: width };
-      return statusLines(status, shown).slice(0, terminalRows() - 2);
+      const { notePaint: paint } = this.output;
+      return statusLines(status, { paint, columns: width }).slice(0, terminalRows() - 2);
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       return [this.output.notePaint.bad(cutTo(error.message, width))];

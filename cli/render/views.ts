@@ -9,8 +9,12 @@ import type {
   StatusView,
 } from "../../core/view.ts";
 import { harmless, type Output, type Paint } from "../output.ts";
+
 import { type Column, table } from "./table.ts";
 import { clockTime, counted, exitText, replicaAddress, size, span, stateColor } from "./words.ts";
+
+/** What a table needs to know of where it is shown. */
+export type Surface = Pick<Output, "paint" | "columns">;
 
 /** One line of `list`: a replica, or an app that has none. */
 interface ListRow {
@@ -25,7 +29,7 @@ function listRows(apps: readonly AppView[]): ListRow[] {
 }
 
 /** Every replica of every app. */
-export function listTable(apps: readonly AppView[], output: Output, nowMs: number): string[] {
+export function listTable(apps: readonly AppView[], output: Surface, nowMs: number): string[] {
   return table<ListRow>(
     listRows(apps),
     [
@@ -70,7 +74,7 @@ function whyOf(app: AppView, replica: ReplicaView | undefined): string {
 }
 
 /** All nodes. */
-export function nodesTable(nodes: readonly NodeView[], output: Output): string[] {
+export function nodesTable(nodes: readonly NodeView[], output: Surface): string[] {
   return table<NodeView>(
     nodes,
     [
@@ -100,7 +104,7 @@ function labelsOf(node: NodeView): string {
 }
 
 /** All apps, one line each. */
-export function appsTable(apps: readonly AppView[], output: Output): string[] {
+export function appsTable(apps: readonly AppView[], output: Surface): string[] {
   return table<AppView>(
     apps,
     [
@@ -121,7 +125,7 @@ export function appsTable(apps: readonly AppView[], output: Output): string[] {
 }
 
 /** The whole cluster. */
-export function statusLines(status: StatusView, output: Output): string[] {
+export function statusLines(status: StatusView, output: Surface): string[] {
   const { paint } = output;
   const { conductor, nodes, apps, problems, sequence } = status;
   const live = nodes.filter((node) => node.state === "ready").length;
@@ -146,7 +150,7 @@ function problemLines(problems: readonly string[], paint: Paint, well: string): 
 }
 
 /** One app. */
-export function appLines(app: AppView, output: Output, nowMs: number): string[] {
+export function appLines(app: AppView, output: Surface, nowMs: number): string[] {
   const { paint } = output;
   const state = stateColor(app.state, paint)(app.state);
   const signed = `${clockTime(app.signedWallMs, nowMs)} by ${app.signedBy.slice(0, 16)}`;

@@ -208,6 +208,27 @@ Deno.test("the cluster ends with its own death by SIGKILL, replicas and all", as
   await until(5_000, "the replicas have ended", () => !pids.some(isAlive));
 });
 
+Deno.test("replicas of nodes that die while all is stopped are swept", async () => {
+  await using cluster = await startClusterTask();
+  const ready = await cluster.ready();
+  assert(ready.ready, ready.error);
+  const pids = [...readyPids(await app(ready)).values()];
+  const nodes = await Promise.all(
+    ["node-1", "node-2", "node-3"].map((name) => daemonPid(cluster.state, name)),
+  );
+  const ingress = await daemonPid(cluster.state, "ingress");
+  // Frozen, they stop no replica; killed once all is being stopped, they are not started again.
+  for (const pid of nodes) kill(pid, "SIGSTOP");
+  cluster.child.kill("SIGTERM");
+  await until(10_000, "all is being stopped", () => !isAlive(ingress));
+  for (const pid of nodes) kill(pid, "SIGKILL");
+  const { status, errors } = await cluster.end();
+  assertEquals(status.code, 0, errors);
+  assertStringIncludes(errors, "killed what was left: product-svc.");
+  assertEquals(pids.filter(isAlive), []);
+  await assertNothingLeft(cluster.state);
+});
+
 /** The process of cli/cluster/main.ts itself, below `deno task`. */
 async function mainPid(state: string): Promise<number> {
   return await daemonPid(state, "cluster");
