@@ -15,7 +15,7 @@ $words
 " in
     *"
 $folder
-"*) kill -KILL -- "-$group" && echo "${folder##*/}" ;;
+"*) kill -KILL "-$group" && echo "${folder##*/}" ;;
     esac
   done
 done
