@@ -15,6 +15,8 @@ export const TOWER = { hostname: "10.0.0.1", port: 7772 };
 export const OPTIONS: NodeOptions = {
   node: NODE,
   boot: "b".repeat(16),
+  bootWallMs: 1_700_000_000_000,
+  trustPaths: false,
   name: "node-1",
   host: "10.0.0.5",
   port: 7775,

@@ -49,10 +49,19 @@ export class TowerLink {
   #nextLeaseMs = -Infinity;
   #changedMs = -Infinity;
   #tower: string | null = null;
-  #order = 0;
+  #order: number;
 
-  /** @param enabled false where the node has no tower: then nothing is ever sent */
-  constructor(private readonly self: TowerSelf, private readonly enabled: boolean) {}
+  /**
+   * @param enabled false where the node has no tower: then nothing is ever sent
+   * @param firstOrder the `order` of this boot's first message, above all of earlier boots
+   */
+  constructor(
+    private readonly self: TowerSelf,
+    private readonly enabled: boolean,
+    firstOrder = 0,
+  ) {
+    this.#order = firstOrder;
+  }
 
   has(replica: string): boolean {
     return this.#endpoints.has(replica);
@@ -191,6 +200,8 @@ export class TowerLink {
   onDeregisterOk(message: Mesh<"deregister-ok">): boolean {
     const leaving = this.#leaving.get(message.replica);
     if (!leaving) return false;
+    // A late answer to an earlier removal of the same replica says nothing.
+    if (message.order !== undefined && message.order !== leaving.message.order) return false;
     if (leaving.drain && !message.drained) return false;
     this.#leaving.delete(message.replica);
     return leaving.drain;

@@ -192,3 +192,13 @@ Deno.test("a node without a tower says nothing", () => {
   link.register(endpoint("web-1"), 0);
   assertEquals([link.tick(10_000), link.dueMs], [[], Infinity]);
 });
+
+Deno.test("an answer to an earlier deregistration does not end a drain", () => {
+  const link = new TowerLink(SELF, true, 5_000);
+  link.adopt(endpoint("web-1"));
+  link.deregister("web-1", true, 9_000, 0);
+  const [sent] = link.tick(0).filter((each) => each.k === "deregister");
+  assertEquals(sent?.order, 5_001);
+  assertEquals(link.onDeregisterOk({ ...deregisterOk("web-1", true), order: 4_000 }), false);
+  assertEquals(link.onDeregisterOk({ ...deregisterOk("web-1", true), order: 5_001 }), true);
+});

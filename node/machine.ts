@@ -35,6 +35,10 @@ export interface NodeOptions extends Surroundings {
   readonly node: string;
   /** This start of the daemon: 16 lower-case hex characters. */
   readonly boot: string;
+  /** When this start was. */
+  readonly bootWallMs: number;
+  /** Run manifests of which an operator signed only the path (v1 SUBMIT). */
+  readonly trustPaths: boolean;
   /** Port of the node's own listener. */
   readonly port: number;
   readonly conductor: Address | null;
@@ -64,7 +68,7 @@ export class NodeMachine implements Stage {
   readonly replicas = new Map<string, Replica>();
 
   readonly #life: Life;
-  readonly #records = new Records();
+  readonly #records: Records;
   readonly #outbox = new StatusOutbox();
   readonly #plain: PlainDesk;
   readonly #tombstones = new Map<string, number>();
@@ -86,7 +90,8 @@ export class NodeMachine implements Stage {
     this.around = options;
     this.ports = new PortTable(options.ports.first, options.ports.last);
     this.hasTower = options.tower !== null;
-    this.tower = new TowerLink(options, this.hasTower);
+    this.tower = new TowerLink(options, this.hasTower, Math.floor(options.bootWallMs / 1000) * 256);
+    this.#records = new Records(options.trustPaths);
     this.#life = new Life(this);
     this.#plain = new PlainDesk(options.node, (effect) => this.emit(effect));
   }

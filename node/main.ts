@@ -25,6 +25,7 @@ export const NODE_FLAGS: readonly Flag[] = [
   { name: "gpu", help: "announce a GPU" },
   { name: "metrics", value: "PORT|off", default: "9100", help: "TCP port for Prometheus" },
   { name: "plain", value: "CIDR", repeat: true, help: "network whose plain reads are answered" },
+  { name: "trust-paths", help: "run manifests of which only the path is signed (v1 SUBMIT)" },
   { name: "stop-replicas", help: "at the end stop the replicas, too, instead of leaving them" },
 ];
 
@@ -96,6 +97,9 @@ function keysOf(flags: FlagValues, bind: string): Uint8Array[] {
 
 /** Reads what a node is told on its command line. @throws {Failure} for what it cannot be told. */
 export function readOptions(flags: FlagValues): StartOptions {
+  if (flags.has("trust-paths")) {
+    logger("node").warn("--trust-paths: what stands at a signed path is run, signed by nobody");
+  }
   const bind = flags.text("bind");
   const host = flags.optional("host") ?? bind;
   const conductor = address(flags.optional("conductor"), 7770, "conductor");
@@ -130,6 +134,7 @@ export function readOptions(flags: FlagValues): StartOptions {
     metricsPort: flags.text("metrics") === "off" ? null : flags.integer("metrics", 0, 65_535),
     plain: flags.all("plain"),
     open: flags.optional("mesh") === "open",
+    trustPaths: flags.has("trust-paths"),
     stopReplicas: flags.has("stop-replicas"),
   };
 }

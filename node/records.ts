@@ -8,6 +8,7 @@ import { NODE_RECORDS, NODE_REFUSALS } from "../core/limits.ts";
 import { parseManifest } from "../core/manifest/parse.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
 import type { FollowMessage } from "../core/mesh.ts";
+import { splitVerb } from "../core/wire.ts";
 
 /** A signed command as it came from the conductor's log. */
 export type LogRecord = Omit<Extract<FollowMessage, { k: "record" }>, "k">;
@@ -35,6 +36,9 @@ export class Records {
   #head = 0;
   #last = 0;
 
+  /** @param trustPaths manifests that no operator signed, only their paths (v1), are run, too */
+  constructor(private readonly trustPaths = false) {}
+
   /** The last sequence of which this node knows: everything after it is still to be followed. */
   get sequence(): number {
     return this.#last;
@@ -43,7 +47,7 @@ export class Records {
   /** Takes in a record from this node's own disk: verified again when something runs from it. */
   load(record: LogRecord): void {
     this.#last = Math.max(this.#last, record.sequence);
-    if (appOf(record) === null) return;
+    if (!applies(record)) return;
     this.#held.set(record.sequence, { at: "loaded", record });
   }
 
@@ -76,7 +80,7 @@ export class Records {
       this.#refuse(sequence, refusal);
       return null;
     }
-    const read = readRecord(held.record);
+    const read = readRecord(held.record, this.trustPaths);
     if (read !== null && "reason" in read) this.#refuse(sequence, read.reason);
     else if (read !== null) this.#hold(sequence, read.app, read.spec);
     return held.fresh ? held.record : null;
@@ -128,25 +132,48 @@ export class Records {
   }
 }
 
-/** The app that a record applies; `null` for other commands. */
-function appOf(record: LogRecord): string | null {
-  const command = parseOperatorCommand(record.text.slice(0, record.text.lastIndexOf("|")));
-  return "error" in command || command.verb !== "APPLY" ? null : command.app;
+const APPLYING: readonly string[] = ["APPLY", "SUBMIT", "ROLLOUT"];
+
+/** Says whether a record may describe an app. */
+function applies(record: LogRecord): boolean {
+  return APPLYING.includes(splitVerb(record.text)[0]);
 }
 
-/** The app and what it is; a reason where the record cannot be run; `null` if it is no APPLY. */
+/** The app and what it is; a reason where the record cannot be run; `null` if it applies none. */
 function readRecord(
   record: LogRecord,
+  trustPaths: boolean,
 ): { readonly app: string; readonly spec: AppSpec } | { readonly reason: string } | null {
+  const number = `record ${record.sequence}`;
   const command = parseOperatorCommand(record.text.slice(0, record.text.lastIndexOf("|")));
-  if ("error" in command) return { reason: `record ${record.sequence}: ${command.error}` };
-  if (command.verb !== "APPLY") return null;
-  const parsed = parseManifest(command.manifest);
-  if (!parsed.ok) {
-    const first = parsed.errors[0];
-    return { reason: `record ${record.sequence} holds a manifest with errors: ${first?.message}` };
+  if ("error" in command) return { reason: `${number}: ${command.error}` };
+  switch (command.verb) {
+    case "APPLY":
+      return readManifest(number, command.manifest, command.app);
+    case "SUBMIT":
+    case "ROLLOUT":
+      if (!trustPaths) {
+        return {
+          reason: `${number} signs only the path ${command.path}, not what stands there; ` +
+            `a node with --trust-paths would run it`,
+        };
+      }
+      return readManifest(number, record.manifest ?? "", null);
+    default:
+      return null;
   }
-  const spec = parsed.apps.find((each) => each.name === command.app);
-  if (!spec) return { reason: `record ${record.sequence} does not describe ${command.app}` };
-  return { app: command.app, spec };
+}
+
+/** @param app the app that it must describe; `null`: whichever comes first */
+function readManifest(
+  number: string,
+  manifest: string,
+  app: string | null,
+): { readonly app: string; readonly spec: AppSpec } | { readonly reason: string } {
+  const parsed = parseManifest(manifest);
+  if (!parsed.ok) {
+    return { reason: `${number} holds a manifest with errors: ${parsed.errors[0]?.message}` };
+  }
+  const spec = parsed.apps.find((each) => app === null || each.name === app);
+  return spec ? { app: spec.name, spec } : { reason: `${number} does not describe ${app}` };
 }

@@ -79,3 +79,19 @@ Deno.test("only the newest manifests of an app are held", () => {
   }
   assertEquals([held(records, 5), held(records, 6)], ["refused", "held"]);
 });
+
+Deno.test("a manifest of which only the path is signed is run only where paths are trusted", () => {
+  const record = {
+    ...makeRecord(5, "web"),
+    text: "SUBMIT|/srv/web.skr8tr|1700000000",
+    manifest: "app web\n  exec /bin/web\n",
+  };
+  const answers = [false, true].map((trust) => {
+    const records = new Records(trust);
+    records.receive(record);
+    records.settle(5, null);
+    return records.need(5).answer;
+  });
+  assertEquals(answers.map((each) => each.at), ["refused", "held"]);
+  assertStringIncludes(answers[0]?.at === "refused" ? answers[0].reason : "", "--trust-paths");
+});

@@ -52,6 +52,8 @@ export interface StartOptions {
   readonly plain: readonly string[];
   /** Plain v1 commands that act are taken. */
   readonly open: boolean;
+  /** Run manifests of which an operator signed only the path (v1 SUBMIT). */
+  readonly trustPaths: boolean;
   readonly stopReplicas: boolean;
   /** Where Prometheus scrapes; `null`: nowhere but on the node's own port. */
   readonly metricsPort: number | null;
@@ -365,6 +367,8 @@ function machineOptions(
   return {
     node,
     boot: randomHex(16),
+    bootWallMs: now().wallMs,
+    trustPaths: options.trustPaths,
     name: meshName(hostName),
     host: options.host,
     port: udp.address.port,

@@ -33,6 +33,7 @@ async function bench(options: Partial<StartOptions> = {}): Promise<Bench> {
     labels: {},
     plain: [],
     open: false,
+    trustPaths: false,
     stopReplicas: true,
     metricsPort: null,
     ...options,
