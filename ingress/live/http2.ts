@@ -17,7 +17,6 @@ import type { Connection } from "./connection.ts";
 const {
   NGHTTP2_CANCEL,
   NGHTTP2_ENHANCE_YOUR_CALM,
-  NGHTTP2_INTERNAL_ERROR,
   NGHTTP2_PROTOCOL_ERROR,
 } = http2.constants;
 
@@ -119,7 +118,8 @@ class StreamConnection implements Connection {
 
   // The content is not as long as was said (RFC 9113 8.1.1).
   private refuse(): void {
-    this.stream.close(NGHTTP2_PROTOCOL_ERROR);
+    if (this.answered) this.stream.destroy(new Error("content is not as long as was said"));
+    else this.stream.close(NGHTTP2_PROTOCOL_ERROR);
     this.fail();
   }
 
@@ -248,8 +248,8 @@ class StreamConnection implements Connection {
   close(): void {
     const { stream } = this;
     if (stream.destroyed) return;
-    if (!this.answered) stream.close(NGHTTP2_INTERNAL_ERROR);
-    else if (!this.finished) stream.close(NGHTTP2_INTERNAL_ERROR);
+    // Not `stream.close`: after a response has begun that ends it as if it were whole.
+    if (!this.finished) stream.destroy(new Error("the response was cut short"));
     // The answer is whole, the rest of the request is not wanted.
     else if (!this.bodyEnded) stream.close(NGHTTP2_CANCEL);
   }
