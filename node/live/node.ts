@@ -175,7 +175,13 @@ export class NodeDaemon implements Running {
   /** Adopts what an earlier daemon left, and begins to speak. */
   async begin(): Promise<void> {
     const { options } = this;
-    const adopted = await adopt(this.#files, this.processes);
+    const cores = options.cores ?? navigator.hardwareConcurrency;
+    const [adopted, sample] = await Promise.all([
+      adopt(this.#files, this.processes),
+      this.helper.sample(cores),
+    ]);
+    // Known before the first beat: a node that announced no memory would be given no replica.
+    if (sample) this.dispatch({ on: "sample", ...sample });
     const { wallMs } = now();
     this.#files.prune(adopted.map((each) => each.saved), wallMs);
     const tombstones = this.#files.loadTombstones(wallMs);
@@ -184,11 +190,7 @@ export class NodeDaemon implements Running {
       if (!running && hadProcess(saved)) this.processes.past(saved.replica, saved.instance);
     }
     this.#follow();
-    this.#sampler = new Sampler(
-      this.helper,
-      options.cores ?? navigator.hardwareConcurrency,
-      (event) => this.dispatch(event),
-    );
+    this.#sampler = new Sampler(this.helper, cores, (event) => this.dispatch(event));
     this.#log.info("{name} listens at {host}:{port}, state in {state}, {count} replicas adopted", {
       name: this.machine.around.name,
       host: options.host,
@@ -455,7 +457,6 @@ class Sampler implements Disposable {
       this.#asking = false;
       if (sample) dispatch({ on: "sample", ...sample });
     };
-    ask();
     this.#timer = setInterval(ask, SAMPLE_MS);
     Deno.unrefTimer(this.#timer);
   }
