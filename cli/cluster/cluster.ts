@@ -11,7 +11,7 @@ import { longestRollout } from "../up.ts";
 import { daemonSpecs, nodeState, type Places } from "./daemons.ts";
 import { findLayout, type Layout, type WantedPorts } from "./layout.ts";
 import { buildFront, cacheImports, findKeys, holdState } from "./prepare.ts";
-import { Supervisor } from "./supervisor.ts";
+import { type DaemonSpec, Supervisor } from "./supervisor.ts";
 import { sweepReplicas } from "./sweep.ts";
 
 export interface ClusterPlan {
@@ -89,12 +89,14 @@ export async function startCluster(
     const places = placesOf(plan, keys.public);
     states = layout.nodes.map((node) => nodeState(places, node.name));
     listener.onLayout?.(layout);
-    for (const spec of daemonSpecs(layout, places)) supervisor.start(spec);
     const conductor = conductorAt(layout.conductor, ANSWER_MS);
     const outcomes = await Promise.race([
       supervisor.failed,
       stopped(signal),
-      bringUp(plan.root, apps, listener, layout, conductor, keys.secret),
+      Promise.all([
+        bringUp(plan.root, apps, listener, layout, conductor, keys.secret),
+        startDaemons(supervisor, daemonSpecs(layout, places), conductor),
+      ]).then(([outcomes]) => outcomes),
     ]);
     const { failed } = supervisor;
     return { layout, conductor, secretKey: keys.secret, outcomes, failed, stop };
@@ -102,6 +104,24 @@ export async function startCluster(
     await stop();
     throw error;
   }
+}
+
+/**
+ * Conductor and tower first: what a node or an ingress says before they listen is lost, and said
+ * again only a quarter of a second later.
+ */
+async function startDaemons(
+  supervisor: Supervisor,
+  specs: readonly DaemonSpec[],
+  conductor: Conductor,
+): Promise<void> {
+  const first = specs.filter(({ name }) => name === "conductor" || name === "tower");
+  for (const spec of first) supervisor.start(spec);
+  await until("the conductor listens", async () => {
+    await conductor.get("/api/nodes");
+    return true;
+  });
+  for (const spec of specs) if (!first.includes(spec)) supervisor.start(spec);
 }
 
 function placesOf(plan: ClusterPlan, publicKey: string): Places {
