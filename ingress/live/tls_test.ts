@@ -100,6 +100,9 @@ function ask(
     stream.on("trailers", (list) => answer.trailers = { ...list });
     stream.on("end", () => resolve(answer));
     stream.on("error", reject);
+    // After a response this says nothing new: the promise is settled.
+    stream.on("close", () => reject(new Error(`the stream was closed: ${stream.rstCode}`)));
+    session.once("close", () => reject(new Error("the session was closed")));
     for (const part of body) stream.write(Buffer.from(part, "latin1"));
     if (body.length > 0) stream.end();
   });
@@ -108,10 +111,11 @@ function ask(
 async function withSession(port: number, run: (session: ClientHttp2Session) => Promise<void>) {
   const session = http2.connect(`https://127.0.0.1:${port}`, { rejectUnauthorized: false });
   session.on("error", () => {});
+  session.setMaxListeners(0);
   try {
     await run(session);
   } finally {
-    await new Promise<void>((resolve) => session.close(() => resolve()));
+    session.destroy();
   }
 }
 
@@ -232,15 +236,18 @@ tlsTest("HTTP/2 carries requests, bodies, trailers, interim and empty responses"
 tlsTest("HTTP/2 requests that are malformed are reset and reach no replica", async () => {
   await using backend = answering(() => ok("fine"));
   await using ingress = await secureIngress(backend, [await certify("h2-bad", "127.0.0.1")]);
-  await withSession(ingress.httpsPort!, async (session) => {
-    const bad: [Record<string, string>, string[]][] = [
-      [{ ":path": "/", ":method": "POST", "content-length": "2" }, ["abc"]],
-      [{ ":path": "/", ":method": "POST", "content-length": "5" }, ["abc"]],
-      [{ ":path": "/", ":method": "POST", "content-length": "x" }, ["abc"]],
-    ];
-    for (const [headers, body] of bad) {
+  // Each on a session of its own: some end the whole of it.
+  const bad: [Record<string, string>, string[]][] = [
+    [{ ":path": "/", ":method": "POST", "content-length": "2" }, ["abc"]],
+    [{ ":path": "/", ":method": "POST", "content-length": "5" }, ["abc"]],
+    [{ ":path": "/", ":method": "POST", "content-length": "x" }, ["abc"]],
+  ];
+  for (const [headers, body] of bad) {
+    await withSession(ingress.httpsPort!, async (session) => {
       await assertRejects(() => ask(session, headers, body), Error, "", JSON.stringify(headers));
-    }
+    });
+  }
+  await withSession(ingress.httpsPort!, async (session) => {
     assertEquals((await ask(session, { ":path": "/" })).body, "fine");
   });
   assertEquals(backend.requests, 1);
