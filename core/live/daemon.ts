@@ -139,6 +139,8 @@ export async function runDaemon(options: {
     console.log(describeFlags(options.name, options.purpose, flags));
     Deno.exit(0);
   }
+  // Listened for from the start: whoever hears of us may tell us to stop at once.
+  const signal = signalled();
   let running: Running;
   let values: FlagValues;
   try {
@@ -156,7 +158,7 @@ export async function runDaemon(options: {
     Deno.exit(2);
   }
   const reason = await Promise.race([
-    signalled(),
+    signal,
     ...(values.has("stop-with-stdin") ? [stdinEnds()] : []),
     ...(running.ended ? [running.ended] : []),
   ]);
