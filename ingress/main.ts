@@ -3,7 +3,9 @@ import { type Flag, type FlagValues, runDaemon } from "../core/live/daemon.ts";
 import { logger } from "../core/live/log.ts";
 import { CLIENT_CONNECTIONS } from "../core/limits.ts";
 import { parseRouteFlag, parseTrustFlag, parseUpstreamFlag } from "./flags.ts";
-import { type IngressSettings, startIngress } from "./live/ingress.ts";
+import type { LogLevel } from "@logtape/logtape";
+import type { IngressSettings } from "./live/ingress.ts";
+import { startIngressWorkers } from "./live/workers.ts";
 import { DEFAULT_TIMEOUTS } from "./live/proxy.ts";
 
 const seconds = (ms: number) => String(ms / 1000);
@@ -51,6 +53,13 @@ const FLAGS: readonly Flag[] = [
     repeat: true,
     help: "whose X-Forwarded-* to believe; by default nobody's",
   },
+  {
+    name: "workers",
+    value: "N",
+    default: "1",
+    help: "threads that take connections; above 1 it must be allowed to read ingress/ and core/",
+  },
+  { name: "reuse-port", help: "let another ingress take connections from the same ports" },
   {
     name: "access-log",
     value: "none|combined|json",
@@ -136,6 +145,7 @@ function settingsOf(flags: FlagValues): IngressSettings {
     endpoints: flags.all("upstream").map(parseUpstreamFlag),
     accessLog,
     tls: tlsOf(flags),
+    reusePort: flags.has("reuse-port"),
     trusted: flags.all("trust").map(parseTrustFlag),
     maxConnections: flags.integer("max-connections", 1, 1_000_000),
     maxBodyBytes: maxBody === 0 ? Infinity : maxBody,
@@ -157,7 +167,10 @@ if (import.meta.main) {
     flags: FLAGS,
     async start(flags) {
       const settings = settingsOf(flags);
-      const ingress = await startIngress(settings);
+      const ingress = await startIngressWorkers(settings, flags.integer("workers", 1, 256), {
+        format: flags.text("log") === "json" ? "json" : "text",
+        level: flags.text("log-level") as LogLevel,
+      });
       logger("ingress").info("serving http://{hostname}:{port}, admin on port {admin}", {
         hostname: settings.hostname,
         port: ingress.httpPort,

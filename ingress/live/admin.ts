@@ -13,6 +13,7 @@ export interface AdminOptions {
   readonly port: number;
   readonly machine: IngressMachine;
   readonly metrics: Metrics;
+  metricsText(): Promise<string>;
   draining(): boolean;
   connections(): number;
 }
@@ -26,7 +27,7 @@ export async function answerAdmin(request: Request, options: AdminOptions): Prom
   }
   switch (pathname) {
     case "/metrics":
-      return new Response(await metrics.registry.metrics(), {
+      return new Response(await options.metricsText(), {
         headers: { "content-type": metrics.registry.contentType },
       });
     case "/health":

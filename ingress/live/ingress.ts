@@ -4,6 +4,7 @@ import { CLIENT_CONNECTIONS, INGRESS_ALIVE_MS } from "../../core/limits.ts";
 import type { Endpoint, Route } from "../../core/mesh.ts";
 import type { Cidr } from "../cidr.ts";
 import { type IngressEffect, type IngressEvent, IngressMachine } from "../machine.ts";
+import type { Registry } from "prom-client";
 import { AccessLog } from "./access_log.ts";
 import { openAdmin } from "./admin.ts";
 import { type CertificateFiles, Certificates } from "./certificates.ts";
@@ -37,6 +38,8 @@ export interface IngressSettings {
   readonly trusted?: readonly Cidr[];
   /** Other processes may take connections from the same ports. */
   readonly reusePort?: boolean;
+  /** Makes the text of /metrics; by default the registry's own. */
+  readonly metricsText?: (registry: Registry) => Promise<string>;
   /** Absent: no HTTPS. */
   readonly tls?: {
     readonly port: number;
@@ -106,7 +109,13 @@ export async function startIngress(settings: IngressSettings): Promise<Ingress> 
     proxy,
     clients,
     certificates,
-    { hostname, port: settings.tls.port, maxConnections, hstsS: settings.tls.hstsS },
+    {
+      hostname,
+      port: settings.tls.port,
+      maxConnections,
+      reusePort: settings.reusePort ?? false,
+      hstsS: settings.tls.hstsS,
+    },
   );
   proxy.httpsPort = secure?.port ?? null;
   proxy.redirectToHttps = settings.tls?.redirect ?? false;
@@ -136,6 +145,8 @@ export async function startIngress(settings: IngressSettings): Promise<Ingress> 
     port: settings.adminPort,
     machine,
     metrics,
+    metricsText: () =>
+      (settings.metricsText ?? ((registry) => registry.metrics()))(metrics.registry),
     draining: () => stopping !== null,
     connections: () => clients.size,
   });

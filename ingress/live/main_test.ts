@@ -6,8 +6,12 @@ import { answering, exchange, ok } from "./testing.ts";
 const main = new URL("../main.ts", import.meta.url).pathname;
 
 function start(...args: string[]): Deno.ChildProcess {
+  return startWith([], ...args);
+}
+
+function startWith(permissions: readonly string[], ...args: string[]): Deno.ChildProcess {
   return new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-prompt", "--allow-net", main, ...args],
+    args: ["run", "--no-prompt", "--allow-net", ...permissions, main, ...args],
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
@@ -88,4 +92,36 @@ Deno.test("a port that is taken is named", async () => {
   assertEquals(code, 2);
   assertMatch(new TextDecoder().decode(stderr), new RegExp(`TCP 127\\.0\\.0\\.1:${port}`));
   taken.close();
+});
+
+Deno.test("two workers serve one port and add up their figures", async () => {
+  await using backend = answering(() => ok("hello"));
+  const folder = new URL("../", import.meta.url).pathname;
+  const core = new URL("../../core/", import.meta.url).pathname;
+  const args = [
+    ...["--workers", "2", "--http", "0", "--admin", "0", "--tower", "none", "--route", "/:shop"],
+    ...["--upstream", `shop=127.0.0.1:${backend.port}`],
+  ];
+  const process = startWith([`--allow-read=${folder},${core}`], ...args);
+  const [log, logLater] = process.stderr.tee();
+  const [, http, admin] = await readUntil(log, /http:\/\/127\.0\.0\.1:(\d+), admin on port (\d+)/);
+  const request = "GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n";
+  const texts = await Promise.all(
+    Array.from({ length: 60 }, () => exchange(Number(http), request)),
+  );
+  for (const text of texts) assertMatch(text, /hello$/);
+  const metrics = await (await fetch(`http://127.0.0.1:${admin}/metrics`)).text();
+  assertMatch(metrics, /skr8tr_ingress_requests_total\{[^}]*status="2xx"\} 60\n/);
+  assertMatch(metrics, /skr8tr_ingress_request_seconds_count\{[^}]*\} 60\n/);
+  process.kill("SIGTERM");
+  assertEquals((await process.status).code, 0);
+  await logLater.cancel();
+  await process.stdout.cancel();
+});
+
+Deno.test("workers that may not read their code are a clear error", async () => {
+  const process = start("--workers", "2", "--http", "0", "--admin", "0", "--tower", "none");
+  const { code, stderr } = await process.output();
+  assertEquals(code, 2);
+  assertMatch(new TextDecoder().decode(stderr), /allowed to read ingress\/ and core\//);
 });

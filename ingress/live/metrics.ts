@@ -224,6 +224,8 @@ export class Metrics {
     new Gauge({
       name,
       help,
+      // Several workers: connections add up, the watch stands if it stands for all.
+      aggregator: name.endsWith("connected") ? "min" : "sum",
       registers: [this.registry],
       collect() {
         this.set(value());

@@ -16,6 +16,7 @@ export interface TlsOptions {
   readonly hostname: string;
   readonly port: number;
   readonly maxConnections: number;
+  readonly reusePort: boolean;
   /** Seconds for Strict-Transport-Security; 0: none. */
   readonly hstsS: number;
 }
@@ -86,7 +87,8 @@ export async function openTlsListener(
       const known = error.code === "EADDRINUSE" ? new Deno.errors.AddrInUse(error.message) : error;
       reject(listenFailure("TCP", options.hostname, options.port, known));
     });
-    server.listen({ host: options.hostname, port: options.port, backlog: 1024 }, () => resolve());
+    const { hostname: host, port, reusePort } = options;
+    server.listen({ host, port, reusePort, backlog: 1024 }, () => resolve());
   });
   return {
     port: (server.address() as AddressInfo).port,
