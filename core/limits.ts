@@ -148,7 +148,11 @@ export const WATCH_RETRY_MAX_MS = 1_000;
 
 // ---- node ----
 
-/** Until the first pass a refused connection is tried again this often for `REFUSED_QUICK_MS`, ms. */
+/**
+ * The first probe of a process; while the connection is refused the next wait is as long as the
+ * process is old, at most `PROBE_MIN_MS`, for `REFUSED_QUICK_MS`, in ms.
+ */
+export const PROBE_FIRST_MS = 5;
 export const REFUSED_QUICK_MS = 1_000;
 /** A machine that is woken this much later than it asked has been stopped or starved, in ms. */
 export const NODE_LATE_MS = 500;

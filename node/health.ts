@@ -1,6 +1,6 @@
 // What a replica's probes say about it: a history of results in, a verdict out.
 
-import { PROBE_MIN_MS, REFUSED_QUICK_MS } from "../core/limits.ts";
+import { PROBE_FIRST_MS, PROBE_MIN_MS, REFUSED_QUICK_MS } from "../core/limits.ts";
 import type { AppSpec, HealthCheck } from "../core/manifest/spec.ts";
 
 /** How a replica is probed. */
@@ -58,7 +58,7 @@ export function startProbing(plan: ProbePlan, nowMs: number, passed = false): Pr
     passed,
     failures: 0,
     waitMs: PROBE_MIN_MS,
-    nextMs: passed && plan.untilReady ? Infinity : nowMs + (passed ? 0 : PROBE_MIN_MS),
+    nextMs: passed && plan.untilReady ? Infinity : nowMs + (passed ? 0 : PROBE_FIRST_MS),
     outstanding: null,
   };
 }
@@ -98,9 +98,11 @@ function fail(probing: Probing, refused: boolean, nowMs: number): Verdict {
     return probing.failures >= plan.retries ? "unhealthy" : "undecided";
   }
   const ageMs = nowMs - probing.startedMs;
-  probing.nextMs = nowMs + probing.waitMs;
-  // A refused connection costs nothing, and the first moment at which it is not is worth knowing.
-  if (!refused || ageMs >= REFUSED_QUICK_MS) {
+  if (refused && ageMs < REFUSED_QUICK_MS) {
+    // A refused connection costs nothing, and the first moment at which it is not is worth knowing.
+    probing.nextMs = nowMs + Math.min(PROBE_MIN_MS, Math.max(PROBE_FIRST_MS, ageMs));
+  } else {
+    probing.nextMs = nowMs + probing.waitMs;
     probing.waitMs = Math.min(plan.intervalMs, probing.waitMs * 2);
   }
   return ageMs >= plan.startPeriodMs + plan.retries * plan.intervalMs ? "unhealthy" : "undecided";

@@ -4,7 +4,7 @@
 //   daemon.lock        locked while a daemon uses the folder
 //   records.jsonl      its copy of the log's signed commands
 //   tombstones.jsonl   finished ids that had no state here
-//   replicas/<id>/     replica.json, and what the launcher keeps: instance, lock, pid, exit.<n>, log
+//   replicas/<id>/     replica.json, and what the launcher keeps: lock, fence, pid, exit, log
 //   volumes/           relative volumes
 
 import { Failure } from "../../core/errors.ts";
@@ -20,6 +20,8 @@ const log = () => logger("files");
 
 export class NodeFiles {
   readonly #lock: Deno.FsFile;
+  /** Replicas whose folders exist. */
+  readonly #made = new Set<string>();
   readonly node: string;
 
   /**
@@ -45,7 +47,12 @@ export class NodeFiles {
         `another node daemon uses the state folder ${folder}; stop it, or choose another --state`,
       );
     }
-    this.node = this.#identity();
+    try {
+      this.node = this.#identity();
+    } catch (error) {
+      this.#lock.close();
+      throw error;
+    }
   }
 
   #identity(): string {
@@ -84,7 +91,11 @@ export class NodeFiles {
   /** Keeps a replica's state: the old file or the new one is there, never a part of one. */
   save(saved: SavedReplica): void {
     const folder = this.folderOf(saved.replica);
-    Deno.mkdirSync(`${folder}/home`, { recursive: true, mode: 0o700 });
+    if (!this.#made.has(saved.replica)) {
+      Deno.mkdirSync(`${folder}/home`, { recursive: true, mode: 0o700 });
+      this.#made.add(saved.replica);
+    }
+    if (saved.dropped) this.#made.delete(saved.replica);
     writeAtomic(`${folder}/replica.json`, formatSaved(saved));
   }
 
@@ -102,7 +113,7 @@ export class NodeFiles {
       const saved = text === undefined ? null : parseSaved(text);
       if (saved && saved.replica === entry.name) replicas.push(saved);
       // A daemon that died before it had saved a new replica leaves a folder without anything.
-      else if (text === undefined && !exists(`${folder}/instance`)) this.remove(entry.name);
+      else if (text === undefined && !exists(`${folder}/lock`)) this.remove(entry.name);
       else if (text !== undefined || !exists(`${folder}/replica.json.damaged`)) {
         damaged.push(entry.name);
       }

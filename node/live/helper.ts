@@ -12,6 +12,7 @@ export interface Tools {
   readonly locker: string;
   readonly env: string;
   readonly setpriv: string;
+  readonly setsid: string;
 }
 
 /** Load of the machine between two samples. */
@@ -137,9 +138,9 @@ export class Helper implements AsyncDisposable {
   }
 
   async tools(): Promise<Tools & { readonly uid: number | null }> {
-    const [locker = "", env = "/usr/bin/env", setpriv = "", uid] =
+    const [locker = "", env = "/usr/bin/env", setpriv = "", setsid = "", uid] =
       (await this.ask("tools"))?.split("\t") ?? [];
-    return { locker, env, setpriv, uid: uid === undefined ? null : Number(uid) };
+    return { locker, env, setpriv, setsid, uid: uid === undefined ? null : Number(uid) };
   }
 
   async find(path: string, name: string): Promise<Found | null> {

@@ -5,7 +5,7 @@
  *
  *   sample            cpu ticks of each kind; RAM in kB: total, available
  *   host              the machine's name
- *   tools             absolute paths of flock or perl, env, setpriv; the own uid
+ *   tools             absolute paths of flock or perl, env, setpriv, setsid; own uid
  *   find PATH NAME    ok|missing|folder|not-executable|no-interpreter, path, first bytes, interpreter
  *   user NAME HOME    uid, gid; HOME is given to it
  *   owner PID GROUP PORT ADDRESS   own | other PID NAME | none | unknown
@@ -80,7 +80,7 @@ find_program() {
 
 tools() {
   locker=$(command -v flock || command -v perl)
-  echo "$locker$tab$(command -v env)$tab$(command -v setpriv)$tab$(id -u)"
+  echo "$locker$tab$(command -v env)$tab$(command -v setpriv)$tab$(command -v setsid)$tab$(id -u)"
 }
 
 user() {

@@ -48,7 +48,7 @@ export async function handleHttp(
   const url = new URL(request.url);
   const [, first, second, ...more] = url.pathname.split("/");
   if (first === "logs" && second && more.length === 0) {
-    return logs(decodeURIComponent(second), url.searchParams, node);
+    return logs(decoded(second), url.searchParams, node);
   }
   if (second !== undefined) return Response.json({ error: "no such path" }, { status: 404 });
   switch (first) {
@@ -66,6 +66,16 @@ export async function handleHttp(
       });
     default:
       return Response.json({ error: "no such path" }, { status: 404 });
+  }
+}
+
+/** A part of a path in plain characters; empty where it is malformed. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch (error) {
+    if (error instanceof URIError) return "";
+    throw error;
   }
 }
 

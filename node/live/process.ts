@@ -55,8 +55,6 @@ export class Processes {
       this.options.dispatch({ on: "launch-failed", replica, instance, reason });
     try {
       this.options.files.save(saved);
-      writeAtomic(`${this.#folder(replica)}/instance`, `${instance}\n`);
-      forget(`${this.#folder(replica)}/exit.${instance - 1}`);
     } catch (error) {
       return fail(`its state cannot be written: ${(error as Error).message}`);
     }
@@ -103,13 +101,16 @@ export class Processes {
     }
     const through = odd.length === 0 ? [] : [this.options.tools.env, ...odd];
     const logStart = sizeOf(`${folder}/log`);
-    const child = new Deno.Command("/bin/sh", {
-      args: ["-c", SHIM, SHIM_NAME, folder, String(instance), this.options.tools.locker]
-        .concat(through, command, plan.args),
+    // `detached` makes Deno fork, which takes milliseconds in a process of its size; setsid(1) lets
+    // it spawn.
+    const { setsid, locker } = this.options.tools;
+    const launcher = ["-c", SHIM, SHIM_NAME, folder, String(instance), locker];
+    const child = new Deno.Command(setsid === "" ? "/bin/sh" : setsid, {
+      args: (setsid === "" ? [] : ["/bin/sh"]).concat(launcher, through, command, plan.args),
       cwd: plan.cwd,
       env: shell,
       clearEnv: true,
-      detached: true,
+      detached: setsid === "",
       stdin: "null",
       stdout: "piped",
       stderr: "null",
@@ -212,7 +213,7 @@ export class Processes {
       return { running: false };
     }
     if (lock.tryLockSync(true)) {
-      writeAtomic(`${folder}/instance`, "none\n");
+      writeAtomic(`${folder}/fence`, `${instance}\n`);
       lock.close();
       return { running: false };
     }
@@ -254,7 +255,6 @@ export class Processes {
       if (group) await killAll(-group);
       await lock.lock(true);
     }
-    writeAtomic(`${folder}/instance`, "none\n");
     for (const pid of await this.options.helper.strays(replica)) await killAll(pid);
     try {
       Deno.renameSync(`${folder}/replica.json`, `${folder}/replica.json.damaged`);
@@ -296,8 +296,8 @@ async function launcherOf(
 
 /** The code in a launcher's exit file; `null` where it wrote none, or not all of it. */
 export function readExit(folder: string, instance: number): number | null {
-  const text = readText(`${folder}/exit.${instance}`);
-  return text !== undefined && /^[0-9]{1,3}\n$/.test(text) ? Number(text) : null;
+  const match = /^([0-9]+) ([0-9]{1,3})\n$/.exec(readText(`${folder}/exit`) ?? "");
+  return Number(match?.[1]) === instance ? Number(match![2]) : null;
 }
 
 /** Reads the number on a stream's first line; `null` if it ends without one. */
@@ -327,14 +327,6 @@ async function killAll(target: number): Promise<void> {
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return;
     log().warn("cannot end {target}: {error}", { target, error });
-  }
-}
-
-function forget(path: string): void {
-  try {
-    Deno.removeSync(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }
 

@@ -7,10 +7,11 @@ const TRAPPED = "HUP INT QUIT TERM USR1 USR2 ALRM PIPE";
  * Arguments: the replica's folder, the number of the start, the program that locks, the command.
  *
  * - It locks `lock` for as long as it lives: a later daemon sees by that whether the program runs.
- * - `instance` is a fence: where the daemon has gone on to another start meanwhile, this one ends.
+ * - `fence` names the last start that must not happen any more: a daemon that found the lock free
+ *   when it adopted wrote it, so that a launcher that was late does not start a second program.
  * - It tells its own and the program's pid, in `pid` and by a line on standard output.
  * - A trapped signal is reset to its default in the program, which an ignored one would not be.
- * - It writes `$?` to `exit.<n>` and then ends what is left of its process group, itself included:
+ * - It writes the start's number and `$?` to `exit` and then ends what is left of its process group, itself included:
  *   so nobody ever has to signal a group that may be gone.
  */
 export const SHIM = `
@@ -21,8 +22,7 @@ case $locker in
 *perl) "$locker" -MFcntl=:flock -e 'open(F,">&=9") && flock(F,LOCK_EX|LOCK_NB) or exit 1' ;;
 *) "$locker" -n -x 9 ;;
 esac || exit 98
-read -r fence <"$dir/instance"
-[ "$fence" = "$instance" ] || exit 97
+[ -e "$dir/fence" ] && read -r fence <"$dir/fence" && [ "$instance" -le "$fence" ] && exit 97
 true >>"$dir/log" || exit 96
 trap : ${TRAPPED}
 (
@@ -36,7 +36,7 @@ trap : ${TRAPPED}
   unset dir instance locker fence rest pid PWD OLDPWD SHLVL
   exec "$@"
 )
-echo $? >"$dir/exit.$instance"
+echo "$instance $?" >"$dir/exit"
 kill -KILL 0
 `;
 

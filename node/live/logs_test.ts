@@ -1,0 +1,107 @@
+import { assert, assertEquals } from "@std/assert";
+import { LOG_FILES } from "../../core/limits.ts";
+import { until } from "./fake_cluster.ts";
+import { Logs } from "./logs.ts";
+
+function bench(fileBytes?: number) {
+  const folder = Deno.makeTempDirSync({ prefix: "skr8tr-logs-" });
+  Deno.mkdirSync(`${folder}/web-1`);
+  const logs = new Logs(folder, fileBytes === undefined ? {} : { fileBytes });
+  const path = `${folder}/web-1/log`;
+  return {
+    logs,
+    path,
+    /** Writes as a program does whose output is appended. */
+    write: (text: string) => Deno.writeTextFileSync(path, text, { append: true }),
+    [Symbol.dispose]() {
+      logs[Symbol.dispose]();
+      Deno.removeSync(folder, { recursive: true });
+    },
+  };
+}
+
+Deno.test("lines() has what was written up to now, with its time", () => {
+  using all = bench();
+  assertEquals(all.logs.lines("web-1", 10), []);
+  const before = Date.now();
+  all.write("one\ntwo\nthr");
+  const lines = all.logs.lines("web-1", 10);
+  assertEquals(lines.map((each) => each.line), ["one", "two"]);
+  assert(lines.every((each) => each.at >= before && each.at <= Date.now()));
+  all.write("ee\n");
+  assertEquals(all.logs.lines("web-1", 1).map((each) => each.line), ["three"]);
+});
+
+Deno.test("followers hear new lines by themselves, until they leave", async () => {
+  using all = bench();
+  const heard: string[] = [];
+  const leave = all.logs.follow("web-1", (lines) => heard.push(...lines.map((each) => each.line)));
+  all.write("one\n");
+  await until("the first line", () => heard.length === 1);
+  all.write("two\n");
+  await until("the second line", () => heard.length === 2);
+  leave();
+  all.write("three\n");
+  await until("it is read", () => all.logs.lines("web-1", 1)[0]?.line === "three");
+  assertEquals(heard, ["one", "two"]);
+});
+
+Deno.test("multi-byte characters survive being cut anywhere", () => {
+  using all = bench();
+  const bytes = new TextEncoder().encode("größe €uro 🚀\n");
+  for (const byte of bytes) {
+    Deno.writeFileSync(all.path, new Uint8Array([byte]), { append: true });
+    all.logs.lines("web-1", 1);
+  }
+  assertEquals(all.logs.lines("web-1", 1)[0]?.line, "größe €uro 🚀");
+});
+
+Deno.test("a log file is rotated under the program that appends to it, and nothing is lost", async () => {
+  using all = bench(1_000);
+  // The program keeps its descriptor.
+  using file = Deno.openSync(all.path, { append: true, create: true });
+  const heard: string[] = [];
+  all.logs.follow("web-1", (lines) => heard.push(...lines.map((each) => each.line)));
+  const written: string[] = [];
+  const encoder = new TextEncoder();
+  for (let batch = 0; batch < 12; batch++) {
+    for (let line = 0; line < 10; line++) {
+      const text = `batch ${batch} line ${line} `.padEnd(60, ".");
+      written.push(text);
+      file.writeSync(encoder.encode(`${text}\n`));
+    }
+    await until("read", () => heard.length === written.length);
+  }
+  assertEquals(heard, written);
+  const kept = [...Array(LOG_FILES).keys()].map((age) =>
+    Deno.readTextFileSync(`${all.path}.${age + 1}`)
+  );
+  const files = [...kept.reverse(), Deno.readTextFileSync(all.path)].join("");
+  assertEquals(files.trimEnd().split("\n"), written.slice(-files.trimEnd().split("\n").length));
+  assert(kept.every((text) => text.length >= 600));
+  assert(
+    ![...Deno.readDirSync(all.path.slice(0, -4))].some(({ name }) =>
+      name === `log.${LOG_FILES + 1}`
+    ),
+  );
+});
+
+Deno.test("a large old log is read from near its end", () => {
+  using all = bench();
+  const line = `${"x".repeat(99)}\n`;
+  for (let part = 0; part < 30; part++) all.write(line.repeat(1_000));
+  all.write("last\n");
+  const lines = all.logs.lines("web-1", 5);
+  assertEquals(lines.at(-1)?.line, "last");
+});
+
+Deno.test("forget() closes nothing that is followed", () => {
+  using all = bench();
+  all.write("one\n");
+  all.logs.lines("web-1", 1);
+  const leave = all.logs.follow("web-1", () => {});
+  all.logs.forget("web-1");
+  leave();
+  all.logs.forget("web-1");
+  assertEquals(all.logs.lines("web-1", 1)[0]?.line, "one");
+});
