@@ -56,8 +56,8 @@ export const NODE_ENDPOINTS = 65_536;
 export const NODE_PAST_BOOTS = 8;
 export const NODE_GONE_REPLICAS = 64;
 /**
- * While a tower has known a node for less than `BOOT_DOUBT_MS` it may have heard two of its boots
- * in the wrong order: then the other takes over again after this silence of the one, in ms.
+ * For `BOOT_DOUBT_MS` after a node's boot changed, its tower may have heard the two in the wrong
+ * order: then the other takes over again after this silence of the one, in ms.
  */
 export const BOOT_SILENCE_MS = 3 * LEASE_RENEW_MS;
 export const BOOT_DOUBT_MS = 10_000;

@@ -234,6 +234,28 @@ Deno.test("TowerMachine returns to the boot that goes on renewing when two came 
   }
 });
 
+Deno.test("TowerMachine knows a boot that it never heard in its time by its orders", () => {
+  const rig = Rig.ready();
+  const missed = new NodeVoice(1, 2);
+  const living = new NodeVoice(1, 3);
+  rig.mesh(new NodeVoice(1, 1).register([ONE]));
+  rig.mesh(living.whole([TWO])[0]!);
+  assertEquals(rig.mesh(missed.register([ONE])), []);
+  assertEquals(rig.mesh(missed.lease(1, digest(ONE))), []);
+  assertEquals(rig.mesh(missed.deregister("r2")), []);
+  assertEquals(rig.listed, ["r2"]);
+  assertEquals(rig.mesh(living.lease(1, digest(TWO))).length, 1);
+});
+
+Deno.test("TowerMachine takes a boot with lower orders once it renews: clocks may be set back", () => {
+  const rig = Rig.ready();
+  const after = new NodeVoice(1, 1);
+  rig.mesh(new NodeVoice(1, 9).register([ONE]));
+  rig.mesh(after.lease(1, digest(TWO)));
+  rig.mesh(after.whole([TWO])[0]!);
+  assertEquals(rig.listed, ["r2"]);
+});
+
 Deno.test("TowerMachine does not let late copies undo what was said after them", () => {
   const rig = Rig.ready();
   const node = new NodeVoice(1, 1);

@@ -22,13 +22,13 @@ export interface NodeLease extends Timed {
   boot: string;
   /** Boots before this one, the latest last; what they say is ignored. */
   readonly pastBoots: string[];
-  /** When the node was first heard, and this boot last, ms of the monotonic clock. */
-  readonly admittedMs: number;
+  /** When this boot began to count, and when it was heard last, ms of the monotonic clock. */
+  bootMs: number;
   heardMs: number;
   /** `digestOf([replica, port])` over `entries`, kept up with each change. */
   digest: number;
   readonly entries: Map<string, Entry>;
-  /** Order of the latest message that was applied. */
+  /** Highest order that was applied, of any boot. */
   lastOrder: number;
   /** Registrations of a lower order say nothing new: a whole one came, or it is long ago. */
   floorOrder: number;
@@ -57,6 +57,8 @@ export interface V1Lease extends Timed {
   readonly kind: "v1";
   entry: Entry;
 }
+
+type FromNode = Mesh<"lease"> | Mesh<"register"> | Mesh<"deregister">;
 
 export type Lease = NodeLease | V1Lease;
 
@@ -182,7 +184,7 @@ export class Registry {
    * @returns the node's digest as the tower holds it; `null` if the message is to be ignored.
    */
   renew(message: Mesh<"lease">, nowMs: number): number | null {
-    const lease = this.#hear(message.node, message.boot, nowMs, true);
+    const lease = this.#hear(message, nowMs);
     if (lease === null) return null;
     const agrees = lease.digest === message.digest && lease.entries.size === message.count;
     if (agrees) lease.dueMs = nowMs + LEASE_MS;
@@ -192,7 +194,7 @@ export class Registry {
 
   /** Adds or changes a node's endpoints; with `whole`, what the pages do not name goes. */
   register(message: Mesh<"register">, nowMs: number): Registered {
-    const lease = this.#hear(message.node, message.boot, nowMs, false);
+    const lease = this.#hear(message, nowMs);
     if (lease === null) return this.#nodes.has(message.node) ? "stale" : "full";
     const order = message.order ?? lease.lastOrder;
     const { whole, request } = message;
@@ -213,7 +215,7 @@ export class Registry {
    * of an earlier boot or older than what is known of the replica.
    */
   deregister(message: Mesh<"deregister">, nowMs: number): "removed" | "unknown" | "stale" {
-    const lease = this.#hear(message.node, message.boot, nowMs, false);
+    const lease = this.#hear(message, nowMs);
     if (lease === null) return this.#nodes.has(message.node) ? "stale" : "unknown";
     const order = message.order ?? lease.lastOrder;
     lease.lastOrder = Math.max(lease.lastOrder, order);
@@ -226,17 +228,13 @@ export class Registry {
   }
 
   /** The lease of the node, made if need be; `null` for an earlier boot or when there are too many. */
-  #hear(node: string, boot: string, nowMs: number, isRenewal: boolean): NodeLease | null {
+  #hear(message: FromNode, nowMs: number): NodeLease | null {
+    const { node, boot } = message;
     const known = this.#nodes.get(node);
     if (known === undefined) return this.#admit(node, boot, nowMs);
     if (known.boot !== boot) {
-      // A boot that was superseded speaks again: a late copy. But who has just come to know the
-      // node may have heard two boots in the wrong order. Then the living one is the one that goes
-      // on renewing while the other is silent (a renewal alone changes no endpoint).
-      const mayDoubt = isRenewal && nowMs - known.admittedMs < BOOT_DOUBT_MS &&
-        nowMs - known.heardMs > BOOT_SILENCE_MS;
-      if (known.pastBoots.includes(boot) && !mayDoubt) return null;
-      changeBoot(known, boot);
+      if (isEarlier(known, message, nowMs)) return null;
+      changeBoot(known, boot, nowMs);
     }
     known.heardMs = nowMs;
     return known;
@@ -249,7 +247,7 @@ export class Registry {
       node,
       boot,
       pastBoots: [],
-      admittedMs: nowMs,
+      bootMs: nowMs,
       heardMs: nowMs,
       digest: 0,
       entries: new Map(),
@@ -434,14 +432,34 @@ interface Bounds {
   readonly nodes: number;
 }
 
+/** Says whether a message of another boot than the known one is from before it. */
+function isEarlier(known: NodeLease, message: FromNode, nowMs: number): boolean {
+  const isRenewal = message.k === "lease";
+  if (!known.pastBoots.includes(message.boot)) {
+    // Of a boot that never was heard in its time, orders tell: those of later boots are higher.
+    if (isRenewal || (message.order ?? Infinity) >= known.lastOrder) return false;
+    rememberBoot(known, message.boot);
+    return true;
+  }
+  // A boot that was superseded speaks again: a late copy. But two boots may have been heard in the
+  // wrong order. Then the living one is the one that goes on renewing while the other is silent (a
+  // renewal alone changes no endpoint).
+  const mayDoubt = nowMs - known.bootMs < BOOT_DOUBT_MS;
+  return !(isRenewal && mayDoubt && nowMs - known.heardMs > BOOT_SILENCE_MS);
+}
+
+function rememberBoot(lease: NodeLease, boot: string): void {
+  lease.pastBoots.push(boot);
+  if (lease.pastBoots.length > NODE_PAST_BOOTS) lease.pastBoots.shift();
+}
+
 /** What the node had stays: it adopts what runs, and its whole registration will say so. */
-function changeBoot(lease: NodeLease, boot: string): void {
+function changeBoot(lease: NodeLease, boot: string, nowMs: number): void {
   const known = lease.pastBoots.indexOf(boot);
   if (known >= 0) lease.pastBoots.splice(known, 1);
-  lease.pastBoots.push(lease.boot);
-  if (lease.pastBoots.length > NODE_PAST_BOOTS) lease.pastBoots.shift();
+  rememberBoot(lease, lease.boot);
   lease.boot = boot;
-  lease.lastOrder = 0;
+  lease.bootMs = nowMs;
   lease.floorOrder = 0;
   lease.wholeRequest = null;
   lease.pages = null;
