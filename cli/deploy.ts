@@ -12,6 +12,8 @@ import { verdictOf, whyLate } from "./verdict.ts";
 
 /** How many of a failed replica's last lines are shown. */
 const LAST_LINES = 10;
+/** How long replicas without a health check must stay up to count as ready, at most, ms. */
+const SETTLE_MS = 1_000;
 /** A broken watch is taken up again after this, ms. */
 const WATCH_AGAIN_MS = 250;
 
@@ -75,7 +77,7 @@ export async function deploy(options: DeployOptions): Promise<Outcome[]> {
     const accepted = plan.unchanged ? "unchanged" : "applied";
     const judged = options.waitMs === undefined
       ? { result: accepted } as const
-      : await watch(options, spec.name, generation, begun + options.waitMs);
+      : await watch(options, spec, generation, begun + options.waitMs);
     const result = plan.unchanged && judged.result === "ready" ? accepted : judged.result;
     const ms = Math.round(performance.now() - begun);
     return { app: spec.name, generation, ...judged, result, ms };
@@ -104,40 +106,55 @@ async function apply(options: DeployOptions, spec: AppSpec, first: AppPlan): Pro
 
 type Judged = Pick<Outcome, "result" | "reason" | "replica" | "node" | "lines">;
 
-/** Follows an app until it is ready, has failed, or the time (`performance.now()`) is up. */
+/**
+ * Follows an app until it is ready, has failed, or the time (`performance.now()`) is up. Without a
+ * health check "ready" only means that a process is there, so it has to stay for a while.
+ */
 async function watch(
   options: DeployOptions,
-  app: string,
+  spec: AppSpec,
   generation: number,
   untilMs: number,
 ): Promise<Judged> {
+  const path = `/api/apps/${spec.name}?watch=1`;
+  const settleMs = spec.health ? 0 : Math.min(SETTLE_MS, spec.rollout.settleMs);
   const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(), untilMs - performance.now());
+  let settling: ReturnType<typeof setTimeout> | undefined;
+  let settled = false;
   let last: AppView | undefined;
   try {
     while (!stop.signal.aborted) {
       try {
-        const path = `/api/apps/${app}?watch=1`;
         for await (const view of options.conductor.lines<AppView>(path, stop.signal)) {
           last = view;
           options.onView?.(view);
+          clearTimeout(settling);
           const verdict = verdictOf(view, generation);
-          if (verdict.kind === "ready") return { result: "ready" };
           if (verdict.kind === "failed") {
-            return await failed(options.conductor, app, verdict.reason, verdict.replica);
+            return await failed(options.conductor, spec.name, verdict.reason, verdict.replica);
           }
+          if (verdict.kind !== "ready") continue;
+          if (settleMs === 0) return { result: "ready" };
+          settling = setTimeout(() => {
+            settled = true;
+            stop.abort();
+          }, settleMs);
         }
       } catch (error) {
         // The conductor may be restarting; what it has accepted it still knows then.
         if (!(error instanceof Failure) || error.code !== "unreachable") throw error;
+        clearTimeout(settling);
       }
-      await new Promise((resolve) => setTimeout(resolve, WATCH_AGAIN_MS));
+      if (!stop.signal.aborted) await new Promise((again) => setTimeout(again, WATCH_AGAIN_MS));
     }
   } finally {
     clearTimeout(timer);
+    clearTimeout(settling);
   }
+  if (settled) return { result: "ready" };
   const { reason, replica } = whyLate(last, generation);
-  return await failed(options.conductor, app, `not ready in time: ${reason}`, replica);
+  return await failed(options.conductor, spec.name, `not ready in time: ${reason}`, replica);
 }
 
 async function failed(

@@ -168,6 +168,37 @@ Deno.test("up --wait says which replica failed on which node, why, with its last
   assertEquals([app.result, app.replica, app.node], ["failed", "api.2", "node-2"]);
 });
 
+Deno.test("up --wait does not take a moment's life for readiness without a health check", async () => {
+  const up = (generation: number, restarts: number) =>
+    appView("api", {
+      generation,
+      state: "ready",
+      ready: 1,
+      replicas: [replicaView("api.1", { generation, state: "ready", restarts })],
+    });
+  await using cli = await stage({
+    story: (app, generation) => [
+      up(generation, 0),
+      up(generation, 3),
+      appView(app, {
+        generation,
+        state: "failing",
+        replicas: [
+          replicaView("api.1", {
+            generation,
+            state: "waiting",
+            restarts: 3,
+            exit: { why: "exit", code: 3, wallMs: 1 },
+          }),
+        ],
+      }),
+    ],
+  });
+  const { code, out } = await cli.run("up --wait @good.skr8tr");
+  assertEquals(code, 1);
+  assertStringIncludes(out, "api.1 on node-1: exit code 3, restarted 3 times");
+});
+
 Deno.test("up --wait gives up when its time is over", async () => {
   await using cli = await stage({
     story: (app, generation) => [

@@ -66,7 +66,8 @@ export const COMMANDS: readonly Command[] = [
       "app that changes and sends it. Nothing is sent if any file has an error.",
       "With --wait the command ends when every app is ready (exit code 0) or has failed (1): then " +
       "it says which replica on which node, why, and the last lines it wrote. --timeout then " +
-      "bounds the whole wait; by default it is the longest rollout timeout of the apps.",
+      "bounds the whole wait; by default it is the longest rollout timeout of the apps. Without " +
+      "a health check a replica counts as ready when it has stayed up for a second.",
     ],
     examples: ["skr8tr up shop.skr8tr --wait", "skr8tr up shop.skr8tr --dry-run"],
     arguments: [1, 1_000],

@@ -96,7 +96,7 @@ export function fakeConductor(options: FakeOptions = {}): FakeConductor {
     const app = /^\/api\/apps\/([^/]+)$/.exec(pathname)?.[1];
     if (app && searchParams.has("watch") && options.story) {
       const views = options.story(app, generations.get(app) ?? 0);
-      return new Response(ReadableStream.from(lines(views)));
+      return new Response(story(views));
     }
     const page = options.pages?.[pathname + search] ?? options.pages?.[pathname];
     return page === undefined
@@ -149,12 +149,15 @@ async function answerDatagrams(
   }
 }
 
-async function* lines(views: readonly AppView[]): AsyncGenerator<Uint8Array> {
-  for (const view of views) {
-    yield new TextEncoder().encode(`${JSON.stringify(view)}\n`);
-    // Each view in a chunk of its own.
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
+/** The views, one a line; then the stream stays open, as the conductor's does. */
+function story(views: readonly AppView[]): ReadableStream<Uint8Array<ArrayBuffer>> {
+  return new ReadableStream({
+    start(controller) {
+      for (const view of views) {
+        controller.enqueue(new TextEncoder().encode(`${JSON.stringify(view)}\n`));
+      }
+    },
+  });
 }
 
 /** An app's view for tests. */
