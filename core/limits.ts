@@ -200,3 +200,8 @@ export const LOCK_POLL_MS = 100;
 /** Streams that one HTTP/2 session may have open, and how many it may reset before it is ended. */
 export const HTTP2_STREAMS = 128;
 export const HTTP2_RESETS = 500;
+/** First wait before a certificate is asked for again after a failure, doubling to the max. */
+export const ACME_RETRY_MIN_MS = 1_000;
+export const ACME_RETRY_MAX_MS = 45_000;
+/** An ingress that holds the lock of an order for this long has died. */
+export const ACME_LOCK_MS = 300_000;

@@ -25,6 +25,20 @@ const FLAGS: readonly Flag[] = [
     help: "certificate chain (PEM); read again when it changes",
   },
   { name: "tls-key", value: "FILE", repeat: true, help: "its key; one for each --tls-cert" },
+  {
+    name: "acme-domain",
+    value: "NAME",
+    repeat: true,
+    help: "fetch and renew a certificate for this name; kept in <state>/acme",
+  },
+  { name: "acme-email", value: "ADDRESS", help: "for the ACME account" },
+  {
+    name: "acme-directory",
+    value: "URL",
+    default: "https://acme-v02.api.letsencrypt.org/directory",
+    help: "the ACME server",
+  },
+  { name: "acme-ca", value: "FILE", help: "certificate to trust for the ACME server (PEM)" },
   { name: "hsts", value: "S", default: "0", help: "seconds for Strict-Transport-Security" },
   { name: "redirect-https", help: "send plain requests to HTTPS" },
   { name: "admin", value: "PORT", default: "7776", help: "port for /metrics, /health, /status" },
@@ -111,6 +125,24 @@ const FLAGS: readonly Flag[] = [
   },
 ];
 
+type AcmeSettings = NonNullable<IngressSettings["tls"]>["acme"];
+
+function acmeOf(flags: FlagValues): AcmeSettings {
+  const domains = flags.all("acme-domain").map((domain) => domain.toLowerCase());
+  if (domains.length === 0) return undefined;
+  const wrong = domains.find((domain) => !/^([a-z0-9-]+\.)+[a-z0-9-]+$/.test(domain));
+  if (wrong !== undefined) throw new Failure("usage", `--acme-domain needs a name, not ${wrong}`);
+  const ca = flags.optional("acme-ca");
+  return {
+    domains,
+    email: flags.text("acme-email"),
+    directoryUrl: flags.text("acme-directory"),
+    folder: `${flags.text("state")}/acme`,
+    ...(ca === undefined ? {} : { caPem: Deno.readTextFileSync(ca) }),
+    keeper: true,
+  };
+}
+
 function tlsOf(flags: FlagValues): IngressSettings["tls"] {
   const certificates = flags.all("tls-cert");
   const keys = flags.all("tls-key");
@@ -118,13 +150,14 @@ function tlsOf(flags: FlagValues): IngressSettings["tls"] {
     throw new Failure("usage", "each --tls-cert needs its --tls-key, in the same order");
   }
   const redirect = flags.has("redirect-https");
+  const acme = acmeOf(flags);
   const hstsS = flags.integer("hsts", 0, 1e9);
-  if (certificates.length === 0) {
-    if (redirect) throw new Failure("usage", "--redirect-https needs --tls-cert and --tls-key");
+  if (certificates.length === 0 && acme === undefined) {
+    if (redirect) throw new Failure("usage", "--redirect-https needs --tls-cert or --acme-domain");
     return undefined;
   }
   const files = certificates.map((certificate, at) => ({ certificate, key: keys[at]! }));
-  return { port: flags.integer("https", 0, 65_535), files, hstsS, redirect };
+  return { port: flags.integer("https", 0, 65_535), files, hstsS, redirect, acme };
 }
 
 function settingsOf(flags: FlagValues): IngressSettings {

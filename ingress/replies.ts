@@ -3,6 +3,7 @@
 import { ascii } from "./field_block.ts";
 
 const REASONS: Readonly<Record<number, string>> = {
+  200: "OK",
   204: "No Content",
   308: "Permanent Redirect",
   400: "Bad Request",
@@ -29,6 +30,8 @@ export interface Reply {
   readonly status: number;
   /** One line for people; without it there is no content. */
   readonly text?: string;
+  /** `text` is sent as it is, without a line's end. */
+  readonly exact?: boolean;
   readonly retryAfterS?: number;
   readonly location?: string;
   readonly allow?: string;
@@ -36,7 +39,7 @@ export interface Reply {
 
 /** The fields of a reply but for Date, X-Request-Id and Connection, and its content. */
 export function replyFields(reply: Reply): { fields: [string, string][]; content: string } {
-  const content = reply.text === undefined ? "" : `${reply.text}\n`;
+  const content = reply.text === undefined ? "" : reply.exact ? reply.text : `${reply.text}\n`;
   const fields: [string, string][] = [];
   if (reply.status !== 204) {
     fields.push(["Content-Type", "text/plain; charset=utf-8"]);

@@ -31,6 +31,10 @@ export function admit(
   head: RequestHead,
   peer: Peer,
 ): Admission | Reply {
+  if (proxy.challengeAnswer !== null && !peer.secure) {
+    const answer = answerChallenge(proxy.challengeAnswer, bytes, head);
+    if (answer !== null) return answer;
+  }
   const match = proxy.machine.match(bytes, head);
   if (match === null) return { status: 404, text: "no route leads here" };
   const { destination } = match;
@@ -51,6 +55,19 @@ export function admit(
   }
   const preferred = route.sticky ? stickyReplica(proxy, bytes, head, destination) : null;
   return { match, preferred, client };
+}
+
+const CHALLENGE = "/.well-known/acme-challenge/";
+
+function answerChallenge(
+  answerOf: (token: string) => string | null,
+  bytes: Uint8Array,
+  head: RequestHead,
+): Reply | null {
+  if (bytes[head.pathStart + 1] !== 0x2e) return null;
+  const path = latin1(bytes, head.pathStart, head.pathEnd);
+  const text = path.startsWith(CHALLENGE) ? answerOf(path.slice(CHALLENGE.length)) : null;
+  return text === null ? null : { status: 200, text, exact: true };
 }
 
 /** Texts of a field's values, in their order. */

@@ -29,10 +29,16 @@ export function namesOf(certificatePem: string): { names: string[]; validToMs: n
  */
 export class Certificates {
   private readonly fromFiles = new Map<CertificateFiles, Loaded>();
-  private readonly given = new Map<string, Loaded>();
   private readonly stamps = new Map<CertificateFiles, string>();
 
-  constructor(private readonly files: readonly CertificateFiles[]) {}
+  /**
+   * @param files must be there at the start
+   * @param expected appear later (ACME)
+   */
+  constructor(
+    private readonly files: readonly CertificateFiles[],
+    private readonly expected: readonly CertificateFiles[] = [],
+  ) {}
 
   /** Loads all files. @throws {Failure} `bad-certificate`, with the file and the reason. */
   load(): void {
@@ -40,28 +46,25 @@ export class Certificates {
       this.stamps.set(each, stampOf(each));
       this.fromFiles.set(each, loadFiles(each));
     }
+    this.refresh();
   }
 
   /** Loads again what has changed; to be called from time to time. */
   refresh(): void {
     const log = logger("ingress", "tls");
-    for (const each of this.files) {
+    for (const each of [...this.files, ...this.expected]) {
       try {
+        if (this.expected.includes(each) && !exists(each.certificate)) continue;
         const stamp = stampOf(each);
         if (stamp === this.stamps.get(each)) continue;
         this.fromFiles.set(each, loadFiles(each));
         this.stamps.set(each, stamp);
-        log.info("loaded {file} anew", { file: each.certificate });
+        log.info("loaded {file}", { file: each.certificate });
       } catch (error) {
         // Often a moment in which only one of the two files is new: tried again next time.
         log.warn("keeping the certificate before: {reason}", { reason: (error as Error).message });
       }
     }
-  }
-
-  /** Adds or replaces a certificate that did not come from files (ACME). */
-  give(name: string, certificatePem: string, keyPem: string): void {
-    this.given.set(name, loaded(certificatePem, keyPem));
   }
 
   /** The context for the name that a client asks for; the first certificate for any other. */
@@ -71,7 +74,7 @@ export class Certificates {
     const wildcard = dot > 0 ? `*${wanted.slice(dot)}` : "";
     let fallback: SecureContext | undefined;
     let byWildcard: SecureContext | undefined;
-    for (const each of [...this.given.values(), ...this.fromFiles.values()]) {
+    for (const each of this.fromFiles.values()) {
       if (each.names.includes(wanted)) return each.context;
       if (each.names.includes(wildcard)) byWildcard ??= each.context;
       fallback ??= each.context;
@@ -81,9 +84,18 @@ export class Certificates {
 
   /** When each certificate ends, for the metrics: milliseconds since 1970 by name. */
   *expiries(): Iterable<readonly [name: string, validToMs: number]> {
-    for (const each of [...this.given.values(), ...this.fromFiles.values()]) {
+    for (const each of this.fromFiles.values()) {
       yield [each.names[0] ?? "", each.validToMs];
     }
+  }
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -5,6 +5,7 @@ import type { Endpoint, Route } from "../../core/mesh.ts";
 import type { Cidr } from "../cidr.ts";
 import { type IngressEffect, type IngressEvent, IngressMachine } from "../machine.ts";
 import type { Registry } from "prom-client";
+import { acmeFiles, type AcmeOptions, challengeAnswer, keepCertificates } from "./acme.ts";
 import { AccessLog } from "./access_log.ts";
 import { openAdmin } from "./admin.ts";
 import { type CertificateFiles, Certificates } from "./certificates.ts";
@@ -48,6 +49,8 @@ export interface IngressSettings {
     readonly hstsS: number;
     /** Plain requests are redirected to HTTPS. */
     readonly redirect: boolean;
+    /** Certificates that are fetched; `keeper`: by this ingress, not by another thread. */
+    readonly acme?: AcmeOptions & { readonly keeper: boolean };
   };
 }
 
@@ -96,7 +99,12 @@ export async function startIngress(settings: IngressSettings): Promise<Ingress> 
   const maxConnections = settings.maxConnections ?? CLIENT_CONNECTIONS;
   const { hostname } = settings;
   const clients = new ClientSet(proxy);
-  const certificates = new Certificates(settings.tls?.files ?? []);
+  const acme = settings.tls?.acme;
+  if (acme !== undefined) proxy.challengeAnswer = (token) => challengeAnswer(acme.folder, token);
+  const certificates = new Certificates(
+    settings.tls?.files ?? [],
+    acme?.domains.map((domain) => acmeFiles(acme.folder, domain)),
+  );
   certificates.load();
   metrics.certificates = () => certificates.expiries();
   const listener = openListener(proxy, clients, {
@@ -119,6 +127,7 @@ export async function startIngress(settings: IngressSettings): Promise<Ingress> 
   );
   proxy.httpsPort = secure?.port ?? null;
   proxy.redirectToHttps = settings.tls?.redirect ?? false;
+  const keeping = acme?.keeper ? keepCertificates(acme) : null;
   let watch: Watch | null = null;
   const perform = (effects: readonly IngressEffect[]) => {
     for (const effect of effects) {
@@ -173,6 +182,7 @@ export async function startIngress(settings: IngressSettings): Promise<Ingress> 
 
   const stop = async () => {
     proxy.draining = true;
+    keeping?.close();
     listener.close();
     secure?.drain();
     await clients.drain(timeouts.drainMs);

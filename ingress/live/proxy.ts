@@ -52,6 +52,8 @@ export class Proxy {
 
   /** Where HTTPS is served; `null`: nowhere. */
   httpsPort: number | null = null;
+  /** What answers an ACME challenge over HTTP. */
+  challengeAnswer: ((token: string) => string | null) | null = null;
   /** Every plain request is sent there. */
   redirectToHttps = false;
 

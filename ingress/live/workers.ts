@@ -139,7 +139,13 @@ export async function startIngressWorkers(
         name: `${settings.name ?? "ingress"}-${number}`,
         httpPort: first.httpPort,
         reusePort: true,
-        ...(tls === undefined ? {} : { tls: { ...tls, port: first.httpsPort! } }),
+        ...(tls === undefined ? {} : {
+          tls: {
+            ...tls,
+            port: first.httpsPort!,
+            ...(tls.acme === undefined ? {} : { acme: { ...tls.acme, keeper: false } }),
+          },
+        }),
       }, log),
     );
   }
