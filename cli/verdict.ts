@@ -48,14 +48,14 @@ function isHopeless(replica: ReplicaView, type: AppView["type"]): boolean {
   return exit.why === "launch" || restarts >= HOPELESS_RESTARTS;
 }
 
-/** Why a replica is not ready, with what it did so far. */
+/** Why a replica is not ready: in its node's words, or else by how it ended. */
 export function whyReplica(replica: ReplicaView): string {
-  const parts = [
-    ...(replica.exit && replica.exit.why !== "stopped" ? [exitText(replica.exit)] : []),
-    ...(replica.reason ? [replica.reason] : []),
-    ...(replica.restarts > 0 ? [`restarted ${replica.restarts} times`] : []),
-  ];
-  return parts.length === 0 ? `still ${replica.state}` : [...new Set(parts)].join(", ");
+  const { exit, reason, restarts, state } = replica;
+  const ended = exit && exit.why !== "stopped" ? exitText(exit) : `still ${state}`;
+  const again = restarts === 0
+    ? ""
+    : `, restarted ${restarts === 1 ? "once" : `${restarts} times`}`;
+  return (reason ?? ended) + again;
 }
 
 /** Why the deploy is not done when its time is up, from the last view. */

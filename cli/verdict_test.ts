@@ -43,7 +43,7 @@ Deno.test("verdictOf() names the replica that cannot be started, at once", () =>
   });
   assertEquals(verdictOf(view("failing", replica), 2), {
     kind: "failed",
-    reason: "cannot be started, no such program: /opt/api",
+    reason: "no such program: /opt/api",
     replica,
   });
 });

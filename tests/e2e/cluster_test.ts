@@ -278,6 +278,24 @@ for (
   });
 }
 
+Deno.test("with --stay the cluster outlives the script that started it", async () => {
+  const { state, flags } = await ownCluster();
+  const script = `${state}/start.sh`;
+  await Deno.writeTextFile(script, `${DENO} task cluster --stay ${flags.join(" ")}\nexit 0\n`);
+  await using cluster = new ClusterProcess(state, ["sh", script]);
+  const ready = await cluster.ready();
+  assert(ready.ready, ready.error);
+  const main = await mainPid(state);
+  cluster.child.kill("SIGKILL");
+  await cluster.child.status;
+  // Longer than the watch takes to notice; there is no event for what does not happen.
+  const noticed = until(1_000, "it ends", () => !isAlive(main)).then(() => true, () => false);
+  assertEquals(await noticed, false);
+  await ask(ready);
+  kill(main, "SIGTERM");
+  await assertNothingLeft(state);
+});
+
 Deno.test("a taken port is stepped around and named", async () => {
   const { state, flags } = await ownCluster();
   const base = Number(flags.find((flag) => flag.startsWith("--port-base="))!.split("=")[1]);
