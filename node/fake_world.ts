@@ -27,7 +27,7 @@ export const OPTIONS: NodeOptions = {
   cores: 4,
   gpu: false,
   labels: {},
-  ports: { first: 20_000, last: 20_009 },
+  ports: { first: 20_000, last: 20_199 },
 };
 
 /** A process of the world. */
@@ -59,8 +59,37 @@ export class FakeWorld {
   readonly pending: NodeEffect[] = [];
   #pid = 100;
 
+  readonly tombstones: [string, number][] = [];
+  readonly records: LogRecord[] = [];
+
   constructor(options: Partial<NodeOptions> = {}) {
     this.machine = new NodeMachine({ ...OPTIONS, ...options });
+  }
+
+  /** The daemon dies at this moment; the next one starts over what is on disk and what runs. */
+  reborn(boot: string): FakeWorld {
+    const next = new FakeWorld({ boot, bootWallMs: 1_700_000_000_000 + this.monoMs });
+    next.monoMs = this.monoMs;
+    next.health = this.health;
+    next.#pid = this.#pid;
+    for (const port of this.takenPorts) next.takenPorts.add(port);
+    for (const [id, process] of this.processes) next.processes.set(id, process);
+    for (const [id, saved] of this.disk) next.disk.set(id, saved);
+    next.tombstones.push(...this.tombstones);
+    next.records.push(...this.records);
+    const adopted = [...this.disk.values()].map((saved) => {
+      const process = this.processes.get(saved.replica);
+      const running = process?.instance === saved.instance;
+      return { saved, running, ...(running ? { pid: process.pid } : {}) };
+    });
+    next.start({ adopted, tombstones: this.tombstones, records: this.records });
+    for (const { saved, running } of adopted) {
+      if (running || saved.stage === "pending" || saved.stage === "finished") continue;
+      const { replica, instance } = saved;
+      const ended = { code: 9, lost: false, notLaunched: false, tail: "" };
+      next.event({ on: "exited", replica, instance, ended });
+    }
+    return next;
   }
 
   get statuses(): Map<string, ReplicaStatus> {
@@ -106,6 +135,12 @@ export class FakeWorld {
         else this.plain.push(effect.text);
         return [];
       }
+      case "tombstone":
+        this.tombstones.push([effect.replica, effect.wallMs]);
+        return [];
+      case "keep-record":
+        this.records.push(effect.record);
+        return [];
       case "save":
         this.disk.set(effect.saved.replica, effect.saved);
         return [];

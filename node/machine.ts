@@ -359,12 +359,13 @@ export class NodeMachine implements Stage {
   #run(order: Mesh<"run">): void {
     const known = this.replicas.get(order.replica);
     const refusal = this.#refusalOf(order, known);
-    if (refusal !== null) {
-      if (known) this.#outbox.add(known.id, this.now.monoMs);
-      return this.#answer("run-refused", order.replica, refusal);
-    }
+    if (refusal !== null) return this.#answer("run-refused", order.replica, refusal);
     this.#answer("run-ok", order.replica);
-    if (known) return;
+    if (known) {
+      // Whoever still asks for what has finished has not heard that it has.
+      if (known.state.at === "finished") this.#outbox.add(known.id, this.now.monoMs);
+      return;
+    }
     const { replica: id, app, generation, sequence, index } = order;
     const replica = freshReplica({ id, app, generation, sequence, index }, this.now.wallMs);
     this.replicas.set(id, replica);
@@ -379,10 +380,7 @@ export class NodeMachine implements Stage {
     if (this.#tombstones.has(order.replica)) {
       return `${order.replica} has been stopped here for good`;
     }
-    if (known) {
-      if (known.state.at === "finished") return `${order.replica} has finished here`;
-      return known.stopOrdered ? `${order.replica} is being stopped here` : null;
-    }
+    if (known) return known.stopOrdered ? `${order.replica} is being stopped here` : null;
     const { answer, verify } = this.#records.need(order.sequence);
     if (verify) this.#verify(verify);
     if (answer.at === "refused") return answer.reason;

@@ -332,6 +332,17 @@ Deno.test("finished by itself: listed until a stop comes, dropped then", () => {
   assertEquals(world.statuses.size, 0);
 });
 
+Deno.test("run of what has finished by itself starts nothing and tells the outcome again", () => {
+  const world = ready("  restart never");
+  world.die("web-1", { code: 0 });
+  world.acknowledge();
+  world.take("status");
+  world.run("web-1", "web", 1);
+  assertEquals(world.take("status").map((each) => each.status.state), ["finished"]);
+  assertEquals(world.take("run-refused"), []);
+  assertEquals(world.processes.size, 0);
+});
+
 Deno.test("statuses are repeated until they are acknowledged, with backoff", () => {
   const world = new FakeWorld().start();
   world.run("web-1", "web", 1);
