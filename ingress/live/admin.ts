@@ -1,6 +1,5 @@
 import { listenFailure } from "../../core/live/udp.ts";
 import type { IngressMachine } from "../machine.ts";
-import type { Metrics } from "./metrics.ts";
 
 /** The admin port: `/metrics`, `/health`, `/status`. */
 export interface Admin {
@@ -12,7 +11,6 @@ export interface AdminOptions {
   readonly hostname: string;
   readonly port: number;
   readonly machine: IngressMachine;
-  readonly metrics: Metrics;
   metricsText(): Promise<string>;
   draining(): boolean;
   connections(): number;
@@ -20,7 +18,7 @@ export interface AdminOptions {
 
 /** Answers one request of the admin port. */
 export async function answerAdmin(request: Request, options: AdminOptions): Promise<Response> {
-  const { machine, metrics } = options;
+  const { machine } = options;
   const { pathname } = new URL(request.url);
   if (request.method !== "GET" && request.method !== "HEAD") {
     return new Response("only GET\n", { status: 405, headers: { allow: "GET, HEAD" } });
@@ -28,7 +26,7 @@ export async function answerAdmin(request: Request, options: AdminOptions): Prom
   switch (pathname) {
     case "/metrics":
       return new Response(await options.metricsText(), {
-        headers: { "content-type": metrics.registry.contentType },
+        headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" },
       });
     case "/health":
       return options.draining()

@@ -5,13 +5,11 @@ import type { Endpoint, Route } from "../../core/mesh.ts";
 import type { Cidr } from "../cidr.ts";
 import { type IngressEffect, type IngressEvent, IngressMachine } from "../machine.ts";
 import type { Registry } from "prom-client";
-import { acmeFiles, type AcmeOptions, challengeAnswer, keepCertificates } from "./acme.ts";
 import { AccessLog } from "./access_log.ts";
 import { openAdmin } from "./admin.ts";
-import { type CertificateFiles, Certificates } from "./certificates.ts";
 import { ClientSet } from "./client_set.ts";
 import { openListener } from "./listener.ts";
-import { openTlsListener } from "./tls_listener.ts";
+import type { TlsSettings } from "./secure.ts";
 import { Metrics } from "./metrics.ts";
 import { DEFAULT_TIMEOUTS, Proxy, type Timeouts } from "./proxy.ts";
 import { UpstreamPool } from "./upstream.ts";
@@ -42,16 +40,7 @@ export interface IngressSettings {
   /** Makes the text of /metrics; by default the registry's own. */
   readonly metricsText?: (registry: Registry) => Promise<string>;
   /** Absent: no HTTPS. */
-  readonly tls?: {
-    readonly port: number;
-    readonly files: readonly CertificateFiles[];
-    /** Seconds for Strict-Transport-Security; 0: none. */
-    readonly hstsS: number;
-    /** Plain requests are redirected to HTTPS. */
-    readonly redirect: boolean;
-    /** Certificates that are fetched; `keeper`: by this ingress, not by another thread. */
-    readonly acme?: AcmeOptions & { readonly keeper: boolean };
-  };
+  readonly tls?: TlsSettings;
 }
 
 /** An ingress that serves. */
@@ -67,8 +56,6 @@ export interface Ingress {
 
 /** How often timeouts are looked for, in ms. */
 const CHECK_MS = 100;
-/** How often certificate files are looked at, in ms. */
-const CERTIFICATE_CHECK_MS = 1_000;
 /** Connections to replicas are closed after resting this long, in ms. */
 const UPSTREAM_IDLE_MS = 60_000;
 
@@ -99,35 +86,26 @@ export async function startIngress(settings: IngressSettings): Promise<Ingress> 
   const maxConnections = settings.maxConnections ?? CLIENT_CONNECTIONS;
   const { hostname } = settings;
   const clients = new ClientSet(proxy);
-  const acme = settings.tls?.acme;
-  if (acme !== undefined) proxy.challengeAnswer = (token) => challengeAnswer(acme.folder, token);
-  const certificates = new Certificates(
-    settings.tls?.files ?? [],
-    acme?.domains.map((domain) => acmeFiles(acme.folder, domain)),
-  );
-  certificates.load();
-  metrics.certificates = () => certificates.expiries();
   const listener = openListener(proxy, clients, {
     hostname,
     port: settings.httpPort,
     maxConnections,
     reusePort: settings.reusePort ?? false,
   });
-  const secure = settings.tls === undefined ? null : await openTlsListener(
-    proxy,
-    clients,
-    certificates,
-    {
-      hostname,
-      port: settings.tls.port,
-      maxConnections,
-      reusePort: settings.reusePort ?? false,
-      hstsS: settings.tls.hstsS,
-    },
-  );
+  // Loaded only where wanted: node:tls and node:http2 take their share of memory.
+  const secure = settings.tls === undefined ? null : await import("./secure.ts").then(
+    ({ openSecure }) =>
+      openSecure(proxy, clients, settings.tls!, {
+        hostname,
+        maxConnections,
+        reusePort: settings.reusePort ?? false,
+      }),
+  ).catch((error) => {
+    listener.close();
+    throw error;
+  });
   proxy.httpsPort = secure?.port ?? null;
   proxy.redirectToHttps = settings.tls?.redirect ?? false;
-  const keeping = acme?.keeper ? keepCertificates(acme) : null;
   let watch: Watch | null = null;
   const perform = (effects: readonly IngressEffect[]) => {
     for (const effect of effects) {
@@ -153,9 +131,10 @@ export async function startIngress(settings: IngressSettings): Promise<Ingress> 
     hostname,
     port: settings.adminPort,
     machine,
-    metrics,
-    metricsText: () =>
-      (settings.metricsText ?? ((registry) => registry.metrics()))(metrics.registry),
+    metricsText: async () => {
+      const { registry } = await metrics.expose();
+      return await (settings.metricsText?.(registry) ?? registry.metrics());
+    },
     draining: () => stopping !== null,
     connections: () => clients.size,
   });
@@ -178,18 +157,14 @@ export async function startIngress(settings: IngressSettings): Promise<Ingress> 
     }
   }, INGRESS_ALIVE_MS / 2);
 
-  const refreshes = setInterval(() => certificates.refresh(), CERTIFICATE_CHECK_MS);
-
   const stop = async () => {
     proxy.draining = true;
-    keeping?.close();
     listener.close();
     secure?.drain();
     await clients.drain(timeouts.drainMs);
     secure?.close();
     clearInterval(checks);
     clearInterval(ticks);
-    clearInterval(refreshes);
     watch?.close();
     for (const { attached } of machine.allReplicas()) {
       if (attached instanceof UpstreamPool) attached.clear();

@@ -1,10 +1,10 @@
-import { Counter, Gauge, Registry } from "prom-client";
 import type { IngressMachine } from "../machine.ts";
 import type { Replica } from "../balance.ts";
 import type { Destination } from "../route.ts";
+import type { Exposition } from "./exposition.ts";
 
 /** Upper bounds of the latency histogram, in seconds. */
-const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+export const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /** The figures of one route at one replica: plain numbers, because they are counted each request. */
 export class Stat {
@@ -37,9 +37,8 @@ export class Stat {
 /** Most pairs of route and replica kept; the oldest replicas' are folded into `replica="past"`. */
 const STATS = 5_000;
 
-/** What the ingress counts, and its Prometheus text. */
+/** What the ingress counts. */
 export class Metrics {
-  readonly registry = new Registry();
   /** Answers of our own, by status: no route, no replica, bad request and so on. */
   readonly own = new Map<number, number>();
   connections = 0;
@@ -50,8 +49,20 @@ export class Metrics {
   certificates: () => Iterable<readonly [name: string, validToMs: number]> = () => [];
   private readonly stats = new Map<string, Stat>();
 
-  constructor(private readonly machine: IngressMachine) {
-    this.register();
+  private exposition: Promise<Exposition> | null = null;
+
+  constructor(private readonly machine: IngressMachine) {}
+
+  /** The figures in Prometheus' form. What makes them is large, so it is loaded when first asked. */
+  expose(): Promise<Exposition> {
+    return this.exposition ??= import("./exposition.ts").then(({ Exposition }) =>
+      new Exposition(this, this.machine)
+    );
+  }
+
+  /** All figures by route and replica. */
+  allStats(): Iterable<Stat> {
+    return this.stats.values();
   }
 
   /** The figures of a route at a replica. */
@@ -101,173 +112,5 @@ export class Metrics {
   /** We answered by ourselves. */
   answered(status: number): void {
     this.own.set(status, (this.own.get(status) ?? 0) + 1);
-  }
-
-  private register(): void {
-    const registers = [this.registry];
-    const labelNames = ["app", "route", "replica"];
-    const { stats, machine, own } = this;
-    const labels = (stat: Stat) => ({ app: stat.app, route: stat.route, replica: stat.replica });
-    new Counter({
-      name: "skr8tr_ingress_requests_total",
-      help: "Requests answered by replicas, by class of status.",
-      labelNames: [...labelNames, "status"],
-      registers,
-      collect() {
-        this.reset();
-        for (const stat of stats.values()) {
-          stat.classes.forEach((count, at) => {
-            if (count > 0) this.inc({ ...labels(stat), status: `${at}xx` }, count);
-          });
-        }
-      },
-    });
-    new Counter({
-      name: "skr8tr_ingress_retries_total",
-      help: "Attempts at a replica that failed and were made again elsewhere.",
-      labelNames,
-      registers,
-      collect() {
-        this.reset();
-        for (const stat of stats.values()) this.inc(labels(stat), stat.retries);
-      },
-    });
-    new Counter({
-      name: "skr8tr_ingress_sent_bytes_total",
-      help: "Bytes of responses sent to clients.",
-      labelNames,
-      registers,
-      collect() {
-        this.reset();
-        for (const stat of stats.values()) this.inc(labels(stat), stat.bytesOut);
-      },
-    });
-    new Counter({
-      name: "skr8tr_ingress_own_answers_total",
-      help: "Requests that the ingress answered by itself, by status.",
-      labelNames: ["status"],
-      registers,
-      collect() {
-        this.reset();
-        for (const [status, count] of own) this.inc({ status: String(status) }, count);
-      },
-    });
-    new Gauge({
-      name: "skr8tr_ingress_in_flight",
-      help: "Requests that are on a replica now.",
-      labelNames: ["app", "replica"],
-      registers,
-      collect() {
-        this.reset();
-        for (const { endpoint, outstanding } of machine.allReplicas()) {
-          this.set({ app: endpoint.app, replica: endpoint.replica }, outstanding);
-        }
-      },
-    });
-    new Counter({
-      name: "skr8tr_ingress_ejections_total",
-      help: "Times that a replica was left out because it failed.",
-      labelNames: ["app", "replica"],
-      registers,
-      collect() {
-        this.reset();
-        for (const { endpoint, circuit } of machine.allReplicas()) {
-          this.inc({ app: endpoint.app, replica: endpoint.replica }, circuit.ejections);
-        }
-      },
-    });
-    this.gauge("skr8tr_ingress_connections", "Open client connections.", () => this.connections);
-    this.gauge(
-      "skr8tr_ingress_watch_connected",
-      "1 while the tower's watch stream stands.",
-      () => machine.summary().connected ? 1 : 0,
-    );
-    // deno-lint-ignore no-this-alias -- prom-client calls `collect` with its own `this`
-    const self = this;
-    for (
-      const [name, help, value] of [
-        ["bad_responses", "Responses of replicas that were not HTTP.", () => self.badResponses],
-        ["tls_failures", "TLS handshakes that failed.", () => self.tlsFailures],
-        [
-          "refused_connections",
-          "Connections that could not be taken.",
-          () => self.refusedConnections,
-        ],
-      ] as const
-    ) {
-      new Counter({
-        name: `skr8tr_ingress_${name}_total`,
-        help,
-        registers,
-        collect() {
-          this.reset();
-          this.inc(value());
-        },
-      });
-    }
-    new Gauge({
-      name: "skr8tr_ingress_certificate_expiry_seconds",
-      help: "When a certificate ends, seconds since 1970.",
-      labelNames: ["name"],
-      registers,
-      collect() {
-        this.reset();
-        for (const [name, validToMs] of self.certificates()) this.set({ name }, validToMs / 1000);
-      },
-    });
-    this.registry.registerMetric(
-      new LatencyHistogram(stats, labels) as unknown as Parameters<Registry["registerMetric"]>[0],
-    );
-  }
-
-  private gauge(name: string, help: string, value: () => number): void {
-    new Gauge({
-      name,
-      help,
-      // Several workers: connections add up, the watch stands if it stands for all.
-      aggregator: name.endsWith("connected") ? "min" : "sum",
-      registers: [this.registry],
-      collect() {
-        this.set(value());
-      },
-    });
-  }
-}
-
-// prom-client's own histogram is observed value by value; this one is read from our buckets.
-class LatencyHistogram {
-  readonly name = "skr8tr_ingress_request_seconds";
-  readonly help = "Time from a request's head to the end of its response.";
-  readonly type = "histogram";
-  readonly aggregator = "sum";
-
-  constructor(
-    private readonly stats: ReadonlyMap<string, Stat>,
-    private readonly labels: (stat: Stat) => Record<string, string>,
-  ) {}
-
-  reset(): void {}
-
-  get(): Promise<unknown> {
-    const values: { value: number; labels: Record<string, string | number>; metricName: string }[] =
-      [];
-    for (const stat of this.stats.values()) {
-      const labels = this.labels(stat);
-      let below = 0;
-      BUCKETS.forEach((le, at) => {
-        below += stat.buckets[at]!;
-        values.push({ value: below, labels: { le, ...labels }, metricName: `${this.name}_bucket` });
-      });
-      below += stat.buckets[BUCKETS.length]!;
-      values.push({
-        value: below,
-        labels: { le: "+Inf", ...labels },
-        metricName: `${this.name}_bucket`,
-      });
-      values.push({ value: stat.seconds, labels, metricName: `${this.name}_sum` });
-      values.push({ value: below, labels, metricName: `${this.name}_count` });
-    }
-    const { name, help, type, aggregator } = this;
-    return Promise.resolve({ name, help, type, aggregator, values });
   }
 }

@@ -121,7 +121,7 @@ Deno.test("a refused connection is tried on another replica, for any method", as
     const post = `POST / HTTP/1.1\r\n${HEAD}Content-Length: 3\r\n${CLOSE}abc`;
     assertMatch(await exchange(ingress.httpPort, post), /alive$/);
   }
-  const metrics = await ingress.metrics.registry.metrics();
+  const metrics = await (await ingress.metrics.expose()).registry.metrics();
   assertMatch(metrics, /skr8tr_ingress_ejections_total\{app="shop",replica="shop-\d+"\} 1/);
 });
 

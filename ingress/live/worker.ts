@@ -20,7 +20,7 @@ self.onmessage = async ({ data }: MessageEvent<ToWorker>) => {
       return say({
         k: "metrics",
         id: data.id,
-        json: await ingress!.metrics.registry.getMetricsAsJSON(),
+        json: await (await ingress!.metrics.expose()).registry.getMetricsAsJSON(),
       });
     case "stop":
       await ingress?.stop();

@@ -1,4 +1,4 @@
-import { AggregatorRegistry, type MetricObjectWithValues, type MetricValue } from "prom-client";
+import type { MetricObjectWithValues, MetricValue } from "prom-client";
 import type { LogLevel } from "@logtape/logtape";
 import { Failure } from "../../core/errors.ts";
 import { logger } from "../../core/live/log.ts";
@@ -128,6 +128,7 @@ export async function startIngressWorkers(
         ...workers.map((each) => each.metrics()),
       ]);
       const known = parts.filter((each) => each !== null);
+      const { AggregatorRegistry } = await import("prom-client");
       return await AggregatorRegistry.aggregate(known as MetricsJson[]).metrics();
     },
   });
