@@ -172,6 +172,14 @@ async function residentBytes(pid: number): Promise<number> {
   return Number(/VmRSS:\s+(\d+)/.exec(status)![1]) * 1024;
 }
 
+/** Processor time that a process has used, in seconds. */
+async function cpuSeconds(pid: number): Promise<number> {
+  const stat = await Deno.readTextFile(`/proc/${pid}/stat`);
+  // Fields 14 and 15, counted behind the command in parentheses, in ticks of 10 ms.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
 /** How much memory the ingress takes for 5,000 connections that have each carried a request. */
 async function measureIdle(ingress: Program): Promise<number> {
   const before = await residentBytes(ingress.pid);
@@ -273,6 +281,70 @@ export async function bench(): Promise<Result> {
   }
 }
 
+/** Requests for each second of processor time, with one worker and with two. */
+export interface CoresResult {
+  readonly name: "ingress-cores";
+  readonly samples: readonly { readonly workers: number; readonly requestsPerCpuSecond: number }[];
+  /** Median with two workers over median with one. */
+  readonly ratio: number;
+}
+
+/** Runs the benchmark `ingress-cores`. @throws where nginx or wrk is not installed. */
+export async function benchCores(): Promise<CoresResult> {
+  const nginx = await findProgram("nginx");
+  if (nginx === null || await findProgram("wrk") === null) {
+    throw new Error("bench ingress-cores: needs nginx and wrk (apt-get install nginx-light wrk)");
+  }
+  const folder = await Deno.makeTempDir({ prefix: "bench-ingress-" });
+  const backends = [freePort(), freePort()];
+  const root = new URL("../", import.meta.url).pathname;
+  await Deno.writeTextFile(`${folder}/backend.conf`, backendConfig(folder, backends));
+  const running = [await spawn(nginx, ["-c", `${folder}/backend.conf`], backends[1]!)];
+  try {
+    const ingresses = new Map<number, Program>();
+    for (const workers of [1, 2]) {
+      const port = freePort();
+      const program = await spawn(Deno.execPath(), [
+        ...["run", "--allow-net", `--allow-read=${root}ingress,${root}core`],
+        ...[`${root}ingress/main.ts`, "--tower", "none", "--admin", "0", "--http", String(port)],
+        ...["--workers", String(workers), "--route", "/api:app"],
+        ...backends.flatMap((each) => ["--upstream", `app=${HOST}:${each}`]),
+      ], port);
+      running.push(program);
+      ingresses.set(workers, program);
+      await measure("ingress", port);
+    }
+    const samples: { workers: number; requestsPerCpuSecond: number }[] = [];
+    for (let round = 0; round < ROUNDS; round++) {
+      for (const [workers, { port, pid }] of ingresses) {
+        const before = await cpuSeconds(pid);
+        const { requestsPerSecond } = await measure("ingress", port);
+        const used = await cpuSeconds(pid) - before;
+        samples.push({ workers, requestsPerCpuSecond: requestsPerSecond * DURATION_S / used });
+      }
+    }
+    const medianOf = (workers: number) =>
+      median(
+        samples.filter((each) => each.workers === workers).map((each) => each.requestsPerCpuSecond),
+      );
+    return { name: "ingress-cores", samples, ratio: medianOf(2) / medianOf(1) };
+  } finally {
+    for (const each of running.reverse()) await each.stop();
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** The result of `benchCores` for people. */
+export function coresTable({ samples, ratio }: CoresResult): string {
+  const line = (workers: number) => {
+    const rates = samples.filter((each) => each.workers === workers)
+      .map((each) => each.requestsPerCpuSecond);
+    const range = `${Math.min(...rates).toFixed(0)} to ${Math.max(...rates).toFixed(0)}`;
+    return `${workers} workers: ${median(rates).toFixed(0)} requests/CPU-second (${range})`;
+  };
+  return `${line(1)}\n${line(2)}\nratio ${ratio.toFixed(2)}`;
+}
+
 const HEADINGS = ["", "requests/s", "min to max", "p50 ms", "p99 ms", "of nginx", "p99", "failed"];
 
 /** The result as a table for people. */
@@ -284,4 +356,7 @@ export function table(result: Result): string {
   return `${lines.join("\n")}\n5,000 idle connections take ${idle} MiB more`;
 }
 
-if (import.meta.main) console.log(table(await bench()));
+if (import.meta.main) {
+  if (Deno.args.includes("cores")) console.log(coresTable(await benchCores()));
+  else console.log(table(await bench()));
+}
