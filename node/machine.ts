@@ -6,48 +6,36 @@
 
 import type { Address } from "../core/address.ts";
 import type { Instant } from "../core/instant.ts";
-import { BEAT_MS, NODE_LATE_MS, NODE_TOMBSTONES, TOMBSTONE_MS } from "../core/limits.ts";
+import { NODE_LATE_MS } from "../core/limits.ts";
 import {
-  type Beat,
   decodeMesh,
-  digestOf,
   encodeMesh,
   type Mesh,
   type MeshMessage,
   type ReplicaStatus,
 } from "../core/mesh.ts";
+import { ConductorLink, type ConductorSelf, type Load } from "./conductor_link.ts";
 import type { Adopted, NodeEffect, NodeEvent } from "./effects.ts";
 import { TowerLink } from "./lease.ts";
-import { Life, type Stage } from "./life.ts";
-import type { Surroundings } from "./plan.ts";
-import { unsupported } from "./plan.ts";
+import { describeExit, Life, type Stage } from "./life.ts";
 import { PlainDesk } from "./plain.ts";
+import { specOfLaunch, type Surroundings, unsupported } from "./plan.ts";
 import { PortTable } from "./ports.ts";
 import { type LogRecord, Records } from "./records.ts";
 import { dueOf, endpointOf, hasProcess, type Replica, savedOf, statusOf } from "./replica.ts";
 import { NO_RESTARTS } from "./restart.ts";
 import { type SavedReplica } from "./saved.ts";
-import { reportPages, StatusOutbox } from "./status.ts";
-import { specOfLaunch } from "./plan.ts";
+import { Tombstones } from "./tombstones.ts";
 
-export interface NodeOptions extends Surroundings {
-  /** 32 lower-case hex characters. */
-  readonly node: string;
+export interface NodeOptions extends Surroundings, ConductorSelf {
   /** This start of the daemon: 16 lower-case hex characters. */
   readonly boot: string;
   /** When this start was. */
   readonly bootWallMs: number;
   /** Run manifests of which an operator signed only the path (v1 SUBMIT). */
   readonly trustPaths: boolean;
-  /** Port of the node's own listener. */
-  readonly port: number;
   readonly conductor: Address | null;
   readonly tower: Address | null;
-  readonly cores: number;
-  /** In place of what is measured. */
-  readonly ramTotalBytes?: number;
-  readonly gpu: boolean;
-  readonly labels: Readonly<Record<string, string>>;
   /** The range from which ports are handed out. */
   readonly ports: { readonly first: number; readonly last: number };
 }
@@ -69,19 +57,13 @@ export class NodeMachine implements Stage {
 
   readonly #life: Life;
   readonly #records: Records;
-  readonly #outbox = new StatusOutbox();
+  readonly #conductor: ConductorLink;
   readonly #plain: PlainDesk;
-  readonly #tombstones = new Map<string, number>();
+  readonly #tombstones = new Tombstones();
   readonly #touched = new Set<Replica>();
   readonly #said = new Map<string, Said>();
   #out: NodeEffect[] = [];
   #probes = 0;
-  #beat = 0;
-  #nextBeatMs = -Infinity;
-  #everyMs = BEAT_MS;
-  /** Boot of the conductor that answered last. */
-  #conductor: string | null = null;
-  #sample = { cpuPercent: 0, ramTotalBytes: 0, ramFreeBytes: 0 };
   #dueMs = -Infinity;
   #started = false;
   #stopping = false;
@@ -92,6 +74,7 @@ export class NodeMachine implements Stage {
     this.hasTower = options.tower !== null;
     this.tower = new TowerLink(options, this.hasTower, Math.floor(options.bootWallMs / 1000) * 256);
     this.#records = new Records(options.trustPaths);
+    this.#conductor = new ConductorLink(options, options.conductor !== null);
     this.#life = new Life(this);
     this.#plain = new PlainDesk(options.node, (effect) => this.emit(effect));
   }
@@ -111,8 +94,8 @@ export class NodeMachine implements Stage {
   }
 
   /** The machine's load as last heard. */
-  get load(): Pick<Beat, "cpuPercent" | "ramTotalBytes" | "ramFreeBytes"> {
-    return this.#sample;
+  get load(): Load {
+    return this.#conductor.load;
   }
 
   /** The statuses of everything listed, as the conductor hears them. */
@@ -169,7 +152,11 @@ export class NodeMachine implements Stage {
         for (const replica of this.replicas.values()) this.#life.probesLost(replica);
         return;
       case "sample":
-        this.#sample = event;
+        this.#conductor.load = {
+          cpuPercent: event.cpuPercent,
+          ramTotalBytes: event.ramTotalBytes,
+          ramFreeBytes: event.ramFreeBytes,
+        };
         return;
       case "stop-all":
         return this.#stopAll();
@@ -218,7 +205,7 @@ export class NodeMachine implements Stage {
 
   #start(event: Extract<NodeEvent, { on: "start" }>): void {
     this.#started = true;
-    for (const [replica, wallMs] of event.tombstones) this.#tombstones.set(replica, wallMs);
+    for (const [replica, wallMs] of event.tombstones) this.#tombstones.add(replica, wallMs);
     for (const record of event.records) this.#records.load(record);
     for (const adopted of event.adopted) this.#adopt(adopted);
     for (const replica of this.replicas.values()) this.#seekRecord(replica);
@@ -226,7 +213,7 @@ export class NodeMachine implements Stage {
 
   #adopt({ saved, pid, running }: Adopted): void {
     if (saved.dropped) {
-      this.#tombstones.set(saved.replica, saved.sinceWallMs);
+      this.#tombstones.add(saved.replica, saved.sinceWallMs);
       return;
     }
     const hadProcess = saved.stage !== "pending" && saved.stage !== "finished";
@@ -305,12 +292,7 @@ export class NodeMachine implements Stage {
     const nowMs = this.now.monoMs;
     switch (message.k) {
       case "beat-ok":
-        if (this.#conductor !== null && this.#conductor !== message.conductor) {
-          this.emit({ do: "follow" });
-        }
-        this.#conductor = message.conductor;
-        this.#everyMs = message.everyMs;
-        this.#nextBeatMs = Math.min(this.#nextBeatMs, nowMs + message.everyMs);
+        if (this.#conductor.onBeatOk(message, nowMs)) this.emit({ do: "follow" });
         if (message.reportPlease !== undefined) this.#report(message.reportPlease);
         return;
       case "status-ok":
@@ -363,7 +345,7 @@ export class NodeMachine implements Stage {
     this.#answer("run-ok", order.replica);
     if (known) {
       // Whoever still asks for what has finished has not heard that it has.
-      if (known.state.at === "finished") this.#outbox.add(known.id, this.now.monoMs);
+      if (known.state.at === "finished") this.#conductor.tell(known.id, this.now.monoMs);
       return;
     }
     const { replica: id, app, generation, sequence, index } = order;
@@ -399,17 +381,8 @@ export class NodeMachine implements Stage {
       // Its last word may have been acknowledged before this order: then it is dropped here.
       if (replica.state.at === "finished" && replica.acked >= replica.version) this.#drop(replica);
     } else if (!this.#tombstones.has(id)) {
-      this.#tombstone(id);
+      this.#tombstones.add(id, this.now.wallMs);
       this.emit({ do: "tombstone", replica: id, wallMs: this.now.wallMs });
-    }
-  }
-
-  #tombstone(id: string): void {
-    this.#tombstones.set(id, this.now.wallMs);
-    for (const [old, wallMs] of this.#tombstones) {
-      const young = this.now.wallMs - wallMs < TOMBSTONE_MS;
-      if (young && this.#tombstones.size <= NODE_TOMBSTONES) break;
-      this.#tombstones.delete(old);
     }
   }
 
@@ -417,7 +390,7 @@ export class NodeMachine implements Stage {
     const replica = this.replicas.get(id);
     if (!replica || version < replica.version) return;
     replica.acked = version;
-    this.#outbox.remove(id);
+    this.#conductor.told(id);
     if (replica.state.at === "finished" && replica.stopOrdered) this.#drop(replica);
   }
 
@@ -428,40 +401,13 @@ export class NodeMachine implements Stage {
     this.replicas.delete(replica.id);
     this.#touched.delete(replica);
     this.#said.delete(replica.id);
-    this.#outbox.remove(replica.id);
-    this.#tombstone(replica.id);
+    this.#conductor.told(replica.id);
+    this.#tombstones.add(replica.id, this.now.wallMs);
   }
 
   #report(request: string): void {
     this.#settle();
-    const pages = reportPages(this.statuses());
-    const { node, boot } = this.options;
-    pages.forEach((statuses, page) =>
-      this.#tellConductor({ k: "report", node, boot, request, page, pages: pages.length, statuses })
-    );
-  }
-
-  #sendBeat(): void {
-    const { node, boot, name, host, port, gpu, labels, cores } = this.options;
-    const statuses = this.statuses();
-    this.#tellConductor({
-      k: "beat",
-      node,
-      boot,
-      beat: ++this.#beat,
-      name,
-      host,
-      port,
-      cpuPercent: this.#sample.cpuPercent,
-      cores,
-      ramTotalBytes: this.options.ramTotalBytes ?? this.#sample.ramTotalBytes,
-      ramFreeBytes: this.#sample.ramFreeBytes,
-      gpu,
-      labels,
-      replicas: statuses.length,
-      digest: digestOf(statuses.map((each) => [each.replica, each.version])),
-      sequence: this.#records.sequence,
-    });
+    for (const page of this.#conductor.report(request, this.statuses())) this.#tellConductor(page);
   }
 
   // ---- Plain commands -----------------------------------------------------------------------------
@@ -540,9 +486,21 @@ export class NodeMachine implements Stage {
   #noteStatus(replica: Replica, status: string, said: Said | undefined): void {
     const stateBefore = said && said.status !== "" ? JSON.parse(said.status).state : undefined;
     replica.version++;
-    if (stateBefore !== statusOf(replica).state) replica.sinceWallMs = this.now.wallMs;
+    if (stateBefore !== statusOf(replica).state) {
+      replica.sinceWallMs = this.now.wallMs;
+      this.#logState(replica);
+    }
     this.#said.set(replica.id, { status, saved: said?.saved ?? "" });
-    if (isListed(replica)) this.#outbox.add(replica.id, this.now.monoMs);
+    if (isListed(replica)) this.#conductor.tell(replica.id, this.now.monoMs);
+  }
+
+  #logState(replica: Replica): void {
+    const { state, port, reason, exit } = statusOf(replica);
+    const where = state === "ready" && port !== undefined ? ` at port ${port}` : "";
+    const why = reason ?? (state === "finished" && exit ? describeExit(exit) : undefined);
+    const text = `${replica.id} is ${state}${where}${why === undefined ? "" : `: ${why}`}`;
+    const bad = reason !== undefined && replica.exit !== undefined;
+    this.emit({ do: "log", level: bad ? "warning" : "info", text });
   }
 
   #noteSaved(saved: SavedReplica): void {
@@ -552,26 +510,20 @@ export class NodeMachine implements Stage {
 
   /** Sends what is to be said by now. */
   #speak(): void {
+    if (!this.#started) return;
     const nowMs = this.now.monoMs;
-    const { node, boot, conductor, tower } = this.options;
-    if (conductor) {
-      if (nowMs >= this.#nextBeatMs) {
-        this.#sendBeat();
-        this.#nextBeatMs = nowMs + this.#everyMs;
-      }
-      for (const id of this.#outbox.take(nowMs)) {
-        const replica = this.replicas.get(id);
-        if (replica) this.#tellConductor({ k: "status", node, boot, status: statusOf(replica) });
-      }
+    const statuses = () => new Map(this.statuses().map((each) => [each.replica, each]));
+    for (const message of this.#conductor.tick(nowMs, this.sequence, statuses)) {
+      this.#tellConductor(message);
     }
+    const { tower } = this.options;
     for (const message of this.tower.tick(nowMs)) {
       if (tower) this.emit({ do: "send", to: tower, text: encodeMesh(message) });
     }
   }
 
   #nextDue(): number {
-    let due = this.tower.dueMs;
-    if (this.options.conductor) due = Math.min(due, this.#nextBeatMs, this.#outbox.dueMs);
+    let due = Math.min(this.tower.dueMs, this.#conductor.dueMs);
     for (const replica of this.replicas.values()) due = Math.min(due, dueOf(replica.state));
     return due;
   }

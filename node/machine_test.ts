@@ -23,7 +23,7 @@ function ready(lines = WEB, world = new FakeWorld().start()): FakeWorld {
 
 Deno.test("run: the record is there: port, launch, probe, ready, registered", () => {
   const world = ready();
-  const order = world.effects.filter((each) => each.do !== "send" && each.do !== "save");
+  const order = world.effects.filter((each) => ["send", "save", "log"].includes(each.do) === false);
   assertEquals(order.map((each) => each.do), [
     "verify",
     "keep-record",
@@ -123,6 +123,35 @@ Deno.test("two replicas of an app on one node get different ports", () => {
   world.run("web-2", "web", 1, 1);
   world.advance(PROBE_MIN_MS);
   assertEquals([...world.statuses.values()].map((each) => each.port), [8001, 20_000]);
+});
+
+Deno.test("a finished replica's port is handed to the next", () => {
+  const world = ready(`${WEB}\n  restart never`);
+  world.die("web-1", { code: 0 });
+  world.run("web-2", "web", 1, 1);
+  world.advance(PROBE_MIN_MS);
+  assertEquals(world.statuses.get("web-2")?.port, 8001);
+});
+
+Deno.test("news of an earlier start of a replica change nothing", () => {
+  const world = ready();
+  world.die("web-1");
+  const before = world.statuses.get("web-1");
+  const late = { replica: "web-1", instance: 1 };
+  const ended = { code: 9, lost: false, notLaunched: false, tail: "" };
+  world.event({ on: "exited", ...late, ended });
+  world.event({ on: "launched", ...late, pid: 7 });
+  world.event({ on: "launch-failed", ...late, reason: "late" });
+  world.event({ on: "owner", ...late, owner: "other", detail: "late" });
+  world.event({
+    on: "probed",
+    replica: "web-1",
+    probe: "web-1#1",
+    result: "failed",
+    detail: "late",
+  });
+  world.event({ on: "port-tried", replica: "web-1", port: 1, free: true });
+  assertEquals(world.statuses.get("web-1"), before);
 });
 
 Deno.test("a replica answered by somebody else's socket is not ready and says whose it is", () => {

@@ -4,7 +4,8 @@ import { isLoopback, isNetwork } from "../core/address.ts";
 import { Failure } from "../core/errors.ts";
 import { type Flag, type FlagValues, runDaemon } from "../core/live/daemon.ts";
 import { logger } from "../core/live/log.ts";
-import { readKey, startNode, type StartOptions } from "./live/node.ts";
+import { startNode } from "./live/node.ts";
+import { readKey, type StartOptions } from "./live/start_options.ts";
 
 /** The node's own flags. */
 export const NODE_FLAGS: readonly Flag[] = [

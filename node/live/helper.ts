@@ -127,6 +127,7 @@ export class Helper implements AsyncDisposable {
     this.#closed = true;
     const child = this.#child;
     if (!child) return;
+    child.ref();
     this.#lose(child);
     await child.status;
   }

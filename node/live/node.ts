@@ -2,17 +2,18 @@
 
 import type { Address } from "../../core/address.ts";
 import { Failure } from "../../core/errors.ts";
-import { SAMPLE_MS } from "../../core/limits.ts";
-import { now, randomHex } from "../../core/live/clock.ts";
+import { now } from "../../core/live/clock.ts";
 import { createVerifier, type Verifier } from "../../core/live/crypto.ts";
 import type { Running } from "../../core/live/daemon.ts";
 import { logger } from "../../core/live/log.ts";
 import { openUdp, type Udp } from "../../core/live/udp.ts";
-import { fingerprint, PUBLIC_KEY_BYTES } from "../../core/sign.ts";
-import type { Adopted, NodeEffect, NodeEvent } from "../effects.ts";
-import { NodeMachine, type NodeOptions } from "../machine.ts";
+import { fingerprint } from "../../core/sign.ts";
+import type { NodeEffect, NodeEvent } from "../effects.ts";
+import { NodeMachine } from "../machine.ts";
 import type { LogRecord } from "../records.ts";
 import type { SavedReplica } from "../saved.ts";
+import { adopt, hadProcess } from "./adopt.ts";
+import { isFree, refusalOf } from "./checks.ts";
 import { NodeFiles } from "./files.ts";
 import { Follower } from "./follow.ts";
 import { Helper } from "./helper.ts";
@@ -22,44 +23,10 @@ import { nodeMetrics } from "./metrics.ts";
 import { PlainLive } from "./plain.ts";
 import { Prober } from "./prober.ts";
 import { Processes } from "./process.ts";
+import { Sampler } from "./sampler.ts";
+import { machineOptions, type StartOptions } from "./start_options.ts";
 
 type Timer = ReturnType<typeof setTimeout>;
-
-/** Everything a node daemon is told. */
-export interface StartOptions {
-  readonly bind: string;
-  readonly host: string;
-  readonly port: number;
-  /** Default: the machine's name. */
-  readonly name?: string;
-  /** Absolute. */
-  readonly state: string;
-  readonly conductor: Address | null;
-  /** Where its log is followed. */
-  readonly follow: Address | null;
-  readonly tower: Address | null;
-  /** Raw public keys of the operators; none: nothing is verified. */
-  readonly keys: readonly Uint8Array[];
-  readonly path: string;
-  readonly workdir: string;
-  readonly denoDir?: string;
-  readonly ports: { readonly first: number; readonly last: number };
-  readonly cores?: number;
-  readonly ramTotalBytes?: number;
-  readonly gpu: boolean;
-  readonly labels: Readonly<Record<string, string>>;
-  /** Networks whose plain v1 reads are answered, beside loopback. */
-  readonly plain: readonly string[];
-  /** Plain v1 commands that act are taken. */
-  readonly open: boolean;
-  /** Run manifests of which an operator signed only the path (v1 SUBMIT). */
-  readonly trustPaths: boolean;
-  readonly stopReplicas: boolean;
-  /** Where Prometheus scrapes; `null`: nowhere but on the node's own port. */
-  readonly metricsPort: number | null;
-  /** For tests: another program in place of the health worker's. */
-  readonly healthWorkerUrl?: URL;
-}
 
 /** The exit code with which a node asks its supervisor to start it again. */
 export const EXIT_AGAIN = 75;
@@ -78,10 +45,13 @@ export async function startNode(options: StartOptions): Promise<NodeDaemon> {
       options.name ?? helper.host(),
       createVerifier(),
     ]);
+    // The first beat must not announce a machine without memory.
+    const load = await helper.sample(options.cores ?? navigator.hardwareConcurrency);
     if (tools.locker === "") {
       throw new Failure("no-locker", "neither flock nor perl is on this machine; install one");
     }
     const daemon = new NodeDaemon(options, { files, helper, tools, verifier, hostName });
+    if (load) daemon.dispatch({ on: "sample", ...load });
     await daemon.begin();
     return daemon;
   } catch (error) {
@@ -359,134 +329,10 @@ function openPorts(
   }
 }
 
-function machineOptions(
-  options: StartOptions,
-  node: string,
-  hostName: string,
-  udp: Udp,
-): NodeOptions {
-  const { denoDir, tower, ramTotalBytes } = options;
-  return {
-    node,
-    boot: randomHex(16),
-    bootWallMs: now().wallMs,
-    trustPaths: options.trustPaths,
-    name: meshName(hostName),
-    host: options.host,
-    port: udp.address.port,
-    path: options.path,
-    workdir: options.workdir,
-    ...(denoDir === undefined ? {} : { denoDir }),
-    ...(tower === null ? {} : { towerUrl: urlOf(tower) }),
-    conductor: options.conductor,
-    tower,
-    cores: options.cores ?? navigator.hardwareConcurrency,
-    ...(ramTotalBytes === undefined ? {} : { ramTotalBytes }),
-    gpu: options.gpu,
-    labels: options.labels,
-    ports: options.ports,
-  };
-}
-
-/** What an earlier daemon left in the state folder, and which of it runs. */
-async function adopt(files: NodeFiles, processes: Processes): Promise<Adopted[]> {
-  const { replicas, damaged } = files.load();
-  for (const replica of damaged) {
-    logger("node").error(
-      "the state of {replica} in {folder} is damaged: what it ran is ended, and the conductor will say what is to run",
-      { replica, folder: files.folderOf(replica) },
-    );
-    await processes.abandon(replica);
-  }
-  return await Promise.all(replicas.map(async (saved) => {
-    const alive = hadProcess(saved)
-      ? await processes.adopt(saved.replica, saved.instance)
-      : { running: false };
-    return { saved, ...alive };
-  }));
-}
-
-function hadProcess(saved: SavedReplica): boolean {
-  return saved.stage !== "pending" && saved.stage !== "finished";
-}
-
-/** Why a record does not count; `null` where it does. */
-async function refusalOf(
-  verifier: Verifier,
-  keys: ReadonlyMap<string, Uint8Array>,
-  record: LogRecord,
-): Promise<string | null> {
-  if (keys.size === 0) return null;
-  const key = keys.get(record.key);
-  if (!key) {
-    return `record ${record.sequence} is signed by a key (${record.key.slice(0, 16)}) ` +
-      `that this node was not given`;
-  }
-  const good = await verifier.verify(key, record.text, record.signatureHex);
-  return good ? null : `record ${record.sequence} has a signature that does not verify`;
-}
-
-/** Says whether nobody listens on this port at any of the machine's addresses. */
-function isFree(port: number): boolean {
-  try {
-    Deno.listen({ hostname: "0.0.0.0", port }).close();
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 function guard(what: string, write: () => void): void {
   try {
     write();
   } catch (error) {
     logger("node").error("cannot {what}: {error}", { what, error });
   }
-}
-
-/** Asks the helper for the machine's load at intervals. */
-class Sampler implements Disposable {
-  readonly #timer: Timer;
-  #asking = false;
-
-  constructor(helper: Helper, cores: number, dispatch: (event: NodeEvent) => void) {
-    const ask = async () => {
-      if (this.#asking) return;
-      this.#asking = true;
-      const sample = await helper.sample(cores);
-      this.#asking = false;
-      if (sample) dispatch({ on: "sample", ...sample });
-    };
-    this.#timer = setInterval(ask, SAMPLE_MS);
-    Deno.unrefTimer(this.#timer);
-  }
-
-  [Symbol.dispose](): void {
-    clearInterval(this.#timer);
-  }
-}
-
-/** Reads an operator's public key. @throws {Failure} `bad-key` where the file holds none. */
-export function readKey(path: string): Uint8Array {
-  let key: Uint8Array;
-  try {
-    key = Deno.readFileSync(path);
-  } catch (error) {
-    throw new Failure("bad-key", `cannot read the public key ${path}: ${(error as Error).message}`);
-  }
-  if (key.length === PUBLIC_KEY_BYTES) return key;
-  throw new Failure(
-    "bad-key",
-    `${path} holds ${key.length} bytes, not the ${PUBLIC_KEY_BYTES} of an ML-DSA-65 public key`,
-  );
-}
-
-/** A machine's name as the mesh allows it. */
-function meshName(name: string): string {
-  const plain = name.replace(/[^A-Za-z0-9._-]/g, "-").replace(/^[^A-Za-z0-9]+/, "").slice(0, 63);
-  return plain === "" ? "node" : plain;
-}
-
-function urlOf({ hostname, port }: Address): string {
-  return `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
 }

@@ -3,7 +3,8 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { keyPairFromSeed } from "../../core/sign.ts";
 import { FakeCluster, until } from "./fake_cluster.ts";
-import { type NodeDaemon, startNode, type StartOptions } from "./node.ts";
+import { type NodeDaemon, startNode } from "./node.ts";
+import type { StartOptions } from "./start_options.ts";
 
 interface Bench extends AsyncDisposable {
   readonly cluster: FakeCluster;

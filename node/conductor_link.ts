@@ -1,0 +1,126 @@
+// What this node keeps telling the conductor: that it lives, and how its replicas are.
+
+import { BEAT_MS } from "../core/limits.ts";
+import {
+  type Beat,
+  digestOf,
+  type Mesh,
+  type MeshMessage,
+  type ReplicaStatus,
+} from "../core/mesh.ts";
+import { reportPages, StatusOutbox } from "./status.ts";
+
+/** How the conductor knows this node. */
+export interface ConductorSelf {
+  readonly node: string;
+  readonly boot: string;
+  readonly name: string;
+  readonly host: string;
+  /** Port of the node's own listener. */
+  readonly port: number;
+  readonly cores: number;
+  /** In place of what is measured. */
+  readonly ramTotalBytes?: number;
+  readonly gpu: boolean;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export type Load = Pick<Beat, "cpuPercent" | "ramTotalBytes" | "ramFreeBytes">;
+
+export class ConductorLink {
+  load: Load = { cpuPercent: 0, ramTotalBytes: 0, ramFreeBytes: 0 };
+  readonly #outbox = new StatusOutbox();
+  #beat = 0;
+  #nextBeatMs = -Infinity;
+  #everyMs = BEAT_MS;
+  /** Boot of the conductor that answered last. */
+  #conductor: string | null = null;
+
+  /** @param enabled false where the node has no conductor: then nothing is ever sent */
+  constructor(private readonly self: ConductorSelf, private readonly enabled: boolean) {}
+
+  /** When `tick` has something to send. */
+  get dueMs(): number {
+    return this.enabled ? Math.min(this.#nextBeatMs, this.#outbox.dueMs) : Infinity;
+  }
+
+  /** The replica's status is news: it is sent until it is acknowledged. */
+  tell(replica: string, nowMs: number): void {
+    this.#outbox.add(replica, nowMs);
+  }
+
+  /** Nothing more is to be told of this replica. */
+  told(replica: string): void {
+    this.#outbox.remove(replica);
+  }
+
+  /** Says whether this is another conductor than the one before. */
+  onBeatOk(message: Mesh<"beat-ok">, nowMs: number): boolean {
+    const other = this.#conductor !== null && this.#conductor !== message.conductor;
+    this.#conductor = message.conductor;
+    this.#everyMs = message.everyMs;
+    this.#nextBeatMs = Math.min(this.#nextBeatMs, nowMs + message.everyMs);
+    return other;
+  }
+
+  /**
+   * What is to be sent now.
+   *
+   * @param statuses all that is listed, by replica
+   */
+  tick(
+    nowMs: number,
+    sequence: number,
+    statuses: () => ReadonlyMap<string, ReplicaStatus>,
+  ): MeshMessage[] {
+    if (!this.enabled || nowMs < this.dueMs) return [];
+    const { node, boot } = this.self;
+    const all = statuses();
+    const out: MeshMessage[] = [];
+    if (nowMs >= this.#nextBeatMs) {
+      out.push(this.#nextBeat([...all.values()], sequence));
+      this.#nextBeatMs = nowMs + this.#everyMs;
+    }
+    for (const replica of this.#outbox.take(nowMs)) {
+      const status = all.get(replica);
+      if (status) out.push({ k: "status", node, boot, status });
+    }
+    return out;
+  }
+
+  #nextBeat(statuses: readonly ReplicaStatus[], sequence: number): Mesh<"beat"> {
+    const { node, boot, name, host, port, cores, ramTotalBytes, gpu, labels } = this.self;
+    return {
+      k: "beat",
+      node,
+      boot,
+      beat: ++this.#beat,
+      name,
+      host,
+      port,
+      cores,
+      gpu,
+      labels,
+      ...this.load,
+      ...(ramTotalBytes === undefined ? {} : { ramTotalBytes }),
+      replicas: statuses.length,
+      digest: digestOf(statuses.map((each) => [each.replica, each.version])),
+      sequence,
+    };
+  }
+
+  /** Every status, in answer to this request. */
+  report(request: string, statuses: readonly ReplicaStatus[]): MeshMessage[] {
+    const { node, boot } = this.self;
+    const pages = reportPages(statuses);
+    return pages.map((each, page) => ({
+      k: "report",
+      node,
+      boot,
+      request,
+      page,
+      pages: pages.length,
+      statuses: each,
+    }));
+  }
+}
