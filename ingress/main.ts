@@ -73,6 +73,10 @@ const FLAGS: readonly Flag[] = [
     default: "1",
     help: "threads that take connections; above 1 it must be allowed to read ingress/ and core/",
   },
+  {
+    name: "proxy-protocol",
+    help: "on the HTTP port, peers of --trust begin with a PROXY header (version 1 or 2)",
+  },
   { name: "reuse-port", help: "let another ingress take connections from the same ports" },
   {
     name: "access-log",
@@ -178,6 +182,7 @@ function settingsOf(flags: FlagValues): IngressSettings {
     endpoints: flags.all("upstream").map(parseUpstreamFlag),
     accessLog,
     tls: tlsOf(flags),
+    proxyProtocol: flags.has("proxy-protocol"),
     reusePort: flags.has("reuse-port"),
     trusted: flags.all("trust").map(parseTrustFlag),
     maxConnections: flags.integer("max-connections", 1, 1_000_000),

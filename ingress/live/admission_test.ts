@@ -158,3 +158,28 @@ Deno.test("the access log tells each request once, and nothing in it can forge a
   );
   assertMatch(second!, / 400 \d+ "-" "-"$/);
 });
+
+Deno.test("a PROXY header names the client, if a trusted peer sends it", async () => {
+  let seen = "";
+  await using backend = answering(({ head }) => {
+    seen = head;
+    return ok("fine");
+  });
+  const setup = {
+    routes: [route("/", "shop")],
+    endpoints: [endpoint("shop", backend.port)],
+    proxyProtocol: true,
+    timeouts: { headMs: 300 },
+  };
+  await using ingress = await testIngress({ ...setup, trusted: [parseCidr("127.0.0.0/8")!] });
+  const line = "PROXY TCP4 9.9.9.9 127.0.0.1 1234 80\r\n";
+  assertMatch(await exchange(ingress.httpPort, `${line}${GET}${CLOSE}`), /fine$/);
+  assertMatch(seen, /\r\nX-Forwarded-For: 9\.9\.9\.9\r\n/);
+  // The client behind it is not trusted itself.
+  await exchange(ingress.httpPort, `${line}${GET}X-Forwarded-For: 1.1.1.1\r\n${CLOSE}`);
+  assertNotMatch(seen, /1\.1\.1\.1/);
+  assertEquals(await exchange(ingress.httpPort, `${GET}${CLOSE}`), "");
+  assertEquals(await exchange(ingress.httpPort, "PROXY TCP4 "), "");
+  await using stranger = await testIngress(setup);
+  assertMatch(await exchange(stranger.httpPort, `${line}${GET}${CLOSE}`), /^HTTP\/1\.1 400 /);
+});

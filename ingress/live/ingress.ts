@@ -35,6 +35,8 @@ export interface IngressSettings {
   readonly maxBodyBytes?: number;
   /** Peers whose X-Forwarded-* stand. */
   readonly trusted?: readonly Cidr[];
+  /** On the HTTP port trusted peers begin with a PROXY header. */
+  readonly proxyProtocol?: boolean;
   /** Other processes may take connections from the same ports. */
   readonly reusePort?: boolean;
   /** Makes the text of /metrics; by default the registry's own. */
@@ -91,6 +93,7 @@ export async function startIngress(settings: IngressSettings): Promise<Ingress> 
     port: settings.httpPort,
     maxConnections,
     reusePort: settings.reusePort ?? false,
+    proxyProtocol: settings.proxyProtocol ?? false,
   });
   // Loaded only where wanted: node:tls and node:http2 take their share of memory.
   const secure = settings.tls === undefined ? null : await import("./secure.ts").then(

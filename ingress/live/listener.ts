@@ -1,6 +1,8 @@
 import { isWithin } from "../cidr.ts";
 import { ascii } from "../field_block.ts";
 import { originOf } from "../headers.ts";
+import type { Connection } from "./connection.ts";
+import { behindProxyHeader } from "./prefixed.ts";
 import { Http1Client } from "./client.ts";
 import type { ClientSet } from "./client_set.ts";
 import { listenTcp } from "./listen.ts";
@@ -28,6 +30,8 @@ export function openListener(
     readonly port: number;
     readonly maxConnections: number;
     readonly reusePort: boolean;
+    /** Trusted peers begin with a PROXY header. */
+    readonly proxyProtocol: boolean;
   },
 ): Listener {
   const listener = listenTcp(options.hostname, options.port, options.reusePort);
@@ -35,13 +39,22 @@ export function openListener(
   let roomFor: (() => void) | null = null;
   clients.onLeave = () => roomFor?.();
 
-  const take = (connection: Deno.TcpConn) => {
-    connection.setNoDelay(true);
-    const address = connection.remoteAddr.hostname;
+  const serve = (connection: Connection, address: string) => {
     const trusted = isWithin(address, proxy.trusted);
     const origin = originOf(address, "http", trusted);
     const peer = { address, trusted, secure: false };
     clients.add(new Http1Client(connection, proxy, clients, origin, peer, NO_LINES));
+  };
+  const take = (connection: Deno.TcpConn) => {
+    connection.setNoDelay(true);
+    const address = connection.remoteAddr.hostname;
+    // Only a trusted peer may say who stands behind it; anybody else speaks HTTP or nothing.
+    if (!options.proxyProtocol || !isWithin(address, proxy.trusted)) {
+      return serve(connection, address);
+    }
+    behindProxyHeader(connection, proxy.timeouts.headMs).then((behind) => {
+      if (behind !== null) serve(behind.connection, behind.client ?? address);
+    });
   };
   const loop = async () => {
     while (!closed) {
