@@ -208,6 +208,10 @@ export class IngressMachine {
     if (JSON.stringify(routes) === JSON.stringify(this.published)) return;
     this.published = routes;
     this.table = this.tableOf(routes);
+    const routed = new Set(this.table.destinations.map((each) => each.pool));
+    for (const [app, pool] of this.pools) {
+      if (pool.replicas.length === 0 && !routed.has(pool)) this.pools.delete(app);
+    }
     effects.push({ k: "routes" });
   }
 

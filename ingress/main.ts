@@ -101,7 +101,13 @@ const FLAGS: readonly Flag[] = [
     name: "body-timeout",
     value: "S",
     default: seconds(DEFAULT_TIMEOUTS.bodyMs),
-    help: "between two pieces of a body",
+    help: "between two pieces of a request's body",
+  },
+  {
+    name: "response-timeout",
+    value: "S",
+    default: seconds(DEFAULT_TIMEOUTS.responseMs),
+    help: "between two pieces of a response",
   },
   {
     name: "idle-timeout",
@@ -190,6 +196,7 @@ function settingsOf(flags: FlagValues): IngressSettings {
     timeouts: {
       headMs: ms("head-timeout"),
       bodyMs: ms("body-timeout"),
+      responseMs: ms("response-timeout"),
       idleMs: ms("idle-timeout"),
       connectMs: ms("connect-timeout"),
       firstByteMs: ms("first-byte-timeout"),

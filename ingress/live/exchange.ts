@@ -45,7 +45,8 @@ export interface Asked {
  *
  * Tried again: anything of which not a byte was sent (a refused connection); an idempotent request
  * that is here whole, of whose response nothing has come, once after a reset, and without counting
- * when a kept-alive connection had been closed by the replica meanwhile.
+ * when a kept-alive connection had been closed by the replica meanwhile (the next attempt is then
+ * on a new connection, so that this happens once).
  */
 export class Exchange implements UpstreamOwner {
   state = RESTING;
@@ -185,7 +186,7 @@ export class Exchange implements UpstreamOwner {
     this.state = ANSWERING;
     this.status = head.code;
     this.front.responseHead(upstream);
-    this.deadlineMs = proxy.nowMs + proxy.timeouts.bodyMs;
+    this.deadlineMs = proxy.nowMs + proxy.timeouts.responseMs;
   }
 
   private switch(upstream: Upstream): void {
@@ -224,7 +225,7 @@ export class Exchange implements UpstreamOwner {
 
   upstreamFlush(upstream: Upstream): void {
     if (this.state === ANSWERING) {
-      this.deadlineMs = this.proxy.nowMs + this.proxy.timeouts.bodyMs;
+      this.deadlineMs = this.proxy.nowMs + this.proxy.timeouts.responseMs;
     }
     if (this.front.responseFlush()) upstream.resume();
   }
@@ -249,7 +250,7 @@ export class Exchange implements UpstreamOwner {
     const whole = this.complete && !this.streamed && isIdempotent(this.asked.method) &&
       !this.asked.upgrade;
     const stale = fault === "reset" && upstream.reused && upstream.received === 0;
-    if (stale && whole) {
+    if (stale && (whole || (upstream.unsent && !this.streamed))) {
       // The replica closed a connection that it had kept alive; that says nothing about it.
       this.leave();
       replica.circuit.abandoned();

@@ -15,8 +15,10 @@ import type { Metrics } from "./metrics.ts";
 export interface Timeouts {
   /** From a request's first byte to the end of its head. */
   readonly headMs: number;
-  /** Between two pieces of a body, either way, and for a client to read what it asked for. */
+  /** Between two pieces of a request's body, and for a client to read what it asked for. */
   readonly bodyMs: number;
+  /** Between two pieces of a response: long, because events may be rare. */
+  readonly responseMs: number;
   /** For a kept-alive connection without a request. */
   readonly idleMs: number;
   readonly connectMs: number;
@@ -29,6 +31,7 @@ export interface Timeouts {
 export const DEFAULT_TIMEOUTS: Timeouts = {
   headMs: 10_000,
   bodyMs: 30_000,
+  responseMs: 120_000,
   idleMs: 60_000,
   connectMs: 3_000,
   firstByteMs: 60_000,

@@ -162,6 +162,37 @@ for (const sent of ["", "H", "HTTP/1.1 200 OK\r\nContent-Len"]) {
   });
 }
 
+Deno.test("a replica that ends every connection at once is tried twice, then 502", async () => {
+  await using backend = openBackend(() => Promise.resolve());
+  await using ingress = await testIngress({
+    routes: [route("/", "shop")],
+    endpoints: [endpoint("shop", backend.port)],
+  });
+  for (let count = 0; count < 5; count++) {
+    assertMatch(await exchange(ingress.httpPort, get("/")), /^HTTP\/1\.1 502 /);
+    assert(backend.connections <= 2 * (count + 1), `${backend.connections} connections`);
+  }
+});
+
+Deno.test("a replica that pauses within a response is given up, but events may be rare", async () => {
+  await using backend = openBackend(async (wire) => {
+    const request = await wire.readRequest();
+    await wire.write("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n");
+    if (request!.head.includes("/rare")) {
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      return await wire.write("data: 2\n\n");
+    }
+    await wire.readAll();
+  });
+  await using ingress = await testIngress({
+    routes: [route("/", "shop")],
+    endpoints: [endpoint("shop", backend.port)],
+    timeouts: { bodyMs: 100, responseMs: 600 },
+  });
+  assertMatch(await exchange(ingress.httpPort, get("/rare")), /data: 2\n\n\r\n0\r\n\r\n$/);
+  assertMatch(await exchange(ingress.httpPort, get("/never")), /data: 1\n\n\r\n$/);
+});
+
 Deno.test("a response cut short after its head is never passed off as whole", async () => {
   await using backend = openBackend(async (wire) => {
     await wire.readRequest();

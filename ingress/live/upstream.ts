@@ -46,6 +46,8 @@ export class Upstream {
   bytes = new Uint8Array(READ_BYTES);
   /** It has carried a request before: the replica may close it at any moment. */
   reused = false;
+  /** The connection was dead before a byte of the request was on it. */
+  unsent = false;
   /** Bytes of the current response that have come. */
   received = 0;
   idleSinceMs = 0;
@@ -63,6 +65,7 @@ export class Upstream {
   private chunked: ChunkedBody | null = null;
   private sending: Uint8Array | null = null;
   private sendAt = 0;
+  private sent = 0;
   private sendEnd = 0;
 
   constructor(
@@ -88,6 +91,8 @@ export class Upstream {
     this.upgrade = upgrade;
     this.interims = 0;
     this.received = 0;
+    this.sent = 0;
+    this.unsent = false;
     this.start = this.end = 0;
     this.bare = false;
     this.head.restart(0);
@@ -109,6 +114,7 @@ export class Upstream {
 
   private readonly onWritten = (count: number) => {
     this.sendAt += count;
+    this.sent += count;
     if (this.sendAt < this.sendEnd && this.state !== CLOSED) return this.write();
     this.sending = null;
     this.owner?.upstreamWritten(this);
@@ -116,8 +122,8 @@ export class Upstream {
 
   // The response may still be on its way (an early refusal): the read will tell how it ends.
   private readonly onWriteError = () => {
+    if (this.sent === 0) this.unsent = true;
     this.sending = null;
-    this.reused = true;
   };
 
   /** Reads on after `upstreamFlush`. */
