@@ -194,6 +194,8 @@ export const FINISHED_KEEP = 200;
 /** Output of one v1 EXEC, in bytes, and how long it may take, in ms. */
 export const EXEC_OUTPUT_BYTES = 12_288;
 export const EXEC_MS = 10_000;
+/** A program that could be executed so long ago is not looked at again for another replica, in ms. */
+export const PROGRAM_FRESH_MS = 10_000;
 /** Adopted launchers whose lock is awaited by a thread each; further ones are polled. */
 export const LOCK_WAITERS = 256;
 export const LOCK_POLL_MS = 100;

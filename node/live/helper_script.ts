@@ -5,6 +5,7 @@
  *
  *   sample            cpu ticks of each kind; RAM in kB: total, available
  *   host              the machine's name
+ *   pid               the helper's own
  *   tools             absolute paths of flock or perl, env, setpriv, setsid; own uid
  *   find PATH NAME    ok|missing|folder|not-executable|no-interpreter, path, first bytes, interpreter
  *   user NAME HOME    uid, gid; HOME is given to it
@@ -15,6 +16,7 @@
  */
 export const HELPER = String.raw`
 tab=$(printf '\t')
+blanks=$IFS
 linux=; [ -r /proc/net/tcp ] && linux=1
 LC_ALL=C; export LC_ALL
 
@@ -45,11 +47,11 @@ look() {
   elif [ -d "$file" ]; then found folder "$file"
   elif [ ! -x "$file" ]; then found not-executable "$file"
   else
-    head=$(od -An -v -tx1 -N20 <"$file" 2>/dev/null | tr -d ' \n')
+    set -f; set -- $(od -An -v -tx1 -N20 <"$file" 2>/dev/null); set +f
+    IFS=; head=$*; IFS=$blanks
     case $head in
     2321*)
       read -r first <"$file"
-      first="$first"
       first=$(printf '%s' "$first" | tr -d '\r')
       set -f; set -- $(printf '%s' "$first" | cut -c3-); set +f
       if [ -x "$1" ]; then found ok "$file" "$head"
@@ -180,6 +182,7 @@ while IFS=$tab read -r number verb a b c d; do
   case $verb in
   sample) sample ;;
   host) uname -n ;;
+  pid) echo $$ ;;
   tools) tools ;;
   find) find_program "$a" "$b" ;;
   user) user "$a" "$b" ;;

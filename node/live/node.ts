@@ -7,7 +7,8 @@ import { createVerifier, type Verifier } from "../../core/live/crypto.ts";
 import type { Running } from "../../core/live/daemon.ts";
 import { logger } from "../../core/live/log.ts";
 import { openUdp, type Udp } from "../../core/live/udp.ts";
-import { fingerprint } from "../../core/sign.ts";
+import { parseManifest } from "../../core/manifest/parse.ts";
+import { fingerprint, SIGNATURE_BYTES } from "../../core/sign.ts";
 import type { NodeEffect, NodeEvent } from "../effects.ts";
 import { NodeMachine } from "../machine.ts";
 import type { LogRecord } from "../records.ts";
@@ -161,6 +162,7 @@ export class NodeDaemon implements Running {
     }
     this.#follow();
     this.#sampler = new Sampler(this.helper, cores, (event) => this.dispatch(event));
+    this.#warmUp();
     this.#log.info("{name} listens at {host}:{port}, state in {state}, {count} replicas adopted", {
       name: this.machine.around.name,
       host: options.host,
@@ -168,6 +170,17 @@ export class NodeDaemon implements Running {
       state: options.state,
       count: adopted.filter((each) => each.running).length,
     });
+  }
+
+  /** The first deploy shall not pay for what is loaded and compiled once. */
+  #warmUp(): void {
+    const { port } = this.udp.address;
+    parseManifest("app warm-up\n  exec /bin/true\n  health {\n    check TCP\n  }\n");
+    for (const key of this.#keys.values()) {
+      this.#verifier.verify(key, "", "00".repeat(SIGNATURE_BYTES));
+    }
+    this.prober.warmUp(port);
+    this.helper.owner({ pid: Deno.pid, group: 0 }, this.options.host, port);
   }
 
   #follow(): void {
@@ -261,7 +274,9 @@ export class NodeDaemon implements Running {
 
   #save(saved: SavedReplica): void {
     guard("save a replica's state", () => this.#files.save(saved));
-    if (saved.dropped) this.logs.forget(saved.replica);
+    if (!saved.dropped) return;
+    this.logs.forget(saved.replica);
+    this.processes.forget(saved.replica);
   }
 
   async #verify(record: LogRecord): Promise<void> {

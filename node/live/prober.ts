@@ -179,6 +179,21 @@ export class Prober implements Disposable {
     );
   }
 
+  /** Probes the node's own port once, for nobody. */
+  warmUp(port: number): void {
+    this.#worker.postMessage(
+      {
+        k: "probe",
+        probe: "warm-up",
+        check: { kind: "get", path: "/health", status: 200 },
+        host: this.options.host,
+        port,
+        timeoutMs: HEALTH_PING_MS,
+        maxBytes: PROBE_BYTES,
+      } satisfies ToWorker,
+    );
+  }
+
   /** Runs an EXEC check's command by a shell, in the replica's folder and environment. */
   async #exec({ replica, probe, timeoutMs, plan }: ProbeOrder, command: string): Promise<void> {
     const answer = (result: ProbeResult, detail: string) =>

@@ -1,7 +1,7 @@
 // Starting programs under their launcher, signalling them, and learning how they end; also of
 // programs that an earlier daemon started.
 
-import { KILL_AGAIN_MS, LOCK_POLL_MS, LOCK_WAITERS } from "../../core/limits.ts";
+import { KILL_AGAIN_MS, LOCK_POLL_MS, LOCK_WAITERS, PROGRAM_FRESH_MS } from "../../core/limits.ts";
 import { logger } from "../../core/live/log.ts";
 import type { Ended, NodeEvent } from "../effects.ts";
 import { decodeExit } from "../exits.ts";
@@ -37,6 +37,8 @@ export interface ProcessesOptions {
 
 export class Processes {
   readonly #running = new Map<string, Running>();
+  readonly #programs = new Map<string, { command: readonly string[]; atMs: number }>();
+  /** Replicas whose program was looked at. */
   readonly #checked = new Set<string>();
   #lockWaiters = 0;
 
@@ -58,7 +60,6 @@ export class Processes {
     } catch (error) {
       return fail(`its state cannot be written: ${(error as Error).message}`);
     }
-    const key = `${plan.exec}\0${plan.path}\0${plan.user ?? ""}\0${plan.volumes.length}`;
     const spawn = (command: readonly string[]) => {
       try {
         this.#spawn(replica, instance, plan, command);
@@ -66,20 +67,27 @@ export class Processes {
         fail(spawnFailure(plan, error));
       }
     };
-    // A program that could be executed before is not looked at again: restarts are to be fast, and
-    // the launcher tells if it no longer can.
-    const known = this.#programs.get(key);
-    if (known && this.#checked.has(replica)) return spawn(known);
+    const known = this.#known(replica, plan);
+    if (known) return spawn(known);
     const around = { ...this.options, volumePath: (path: string) => this.volumePath(path) };
     checkProgram(around, plan, this.#folder(replica)).then((program) => {
       if ("reason" in program) return fail(program.reason);
-      this.#programs.set(key, program.command);
+      this.#programs.set(programKey(plan), { command: program.command, atMs: performance.now() });
       this.#checked.add(replica);
       spawn(program.command);
     });
   }
 
-  readonly #programs = new Map<string, readonly string[]>();
+  /**
+   * The command of a program that could be executed before: a restart is to be fast and does not look
+   * again, nor do other replicas at once. Should it no longer be executable, the launcher tells.
+   */
+  #known(replica: string, plan: LaunchPlan): readonly string[] | undefined {
+    const known = this.#programs.get(programKey(plan));
+    if (!known || this.#checked.has(replica)) return known?.command;
+    const fresh = performance.now() - known.atMs < PROGRAM_FRESH_MS;
+    return fresh && plan.user === undefined ? known.command : undefined;
+  }
 
   #folder(replica: string): string {
     return this.options.files.folderOf(replica);
@@ -165,7 +173,10 @@ export class Processes {
     this.#running.delete(replica);
     this.options.logged(replica);
     const ended = this.#ended(replica, status, logStart);
-    if (ended.notLaunched) this.#checked.delete(replica);
+    if (ended.notLaunched) {
+      this.#checked.delete(replica);
+      if (running.plan) this.#programs.delete(programKey(running.plan));
+    }
     this.options.dispatch({ on: "exited", replica, instance, ended });
   }
 
@@ -179,6 +190,11 @@ export class Processes {
       notLaunched,
       tail: notLaunched ? last.replace(/^.*?: (line )?[0-9]+: (exec: )?/, "") : tail,
     };
+  }
+
+  /** The replica is gone for good. */
+  forget(replica: string): void {
+    this.#checked.delete(replica);
   }
 
   /** Signals the whole process group; a launcher that is gone has taken its group along. */
@@ -277,6 +293,11 @@ export class Processes {
       this.#lockWaiters--;
     }
   }
+}
+
+/** What a check of a program depends on. */
+function programKey({ exec, path, user, volumes }: LaunchPlan): string {
+  return JSON.stringify([exec, path, user, volumes]);
 }
 
 /** The pids that a launcher wrote down, once it has; `null` if it ended without. */
