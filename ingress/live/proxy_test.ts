@@ -162,6 +162,50 @@ for (const sent of ["", "H", "HTTP/1.1 200 OK\r\nContent-Len"]) {
   });
 }
 
+Deno.test("connections to a replica are kept and used again, whatever frames the content", async () => {
+  await using backend = answering(({ head }) =>
+    head.includes("/chunks")
+      ? "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nfine\r\n0\r\n\r\n"
+      : ok("fine")
+  );
+  await using ingress = await testIngress({
+    routes: [route("/", "shop")],
+    endpoints: [endpoint("shop", backend.port)],
+  });
+  using client = await connect(ingress.httpPort);
+  for (let count = 0; count < 50; count++) {
+    await client.write(get(count % 2 === 0 ? "/length" : "/chunks", "\r\n"));
+    await client.readUntil(count % 2 === 0 ? "fine" : "0\r\n\r\n");
+  }
+  assertEquals([backend.requests, backend.connections], [50, 1]);
+});
+
+Deno.test("a replica that ends kept-alive connections when asked again is not blamed for it", async () => {
+  // The second request on a connection gets no answer: as when it crossed the replica's goodbye.
+  await using backend = openBackend(async (wire, each) => {
+    await wire.readRequest();
+    each.requests++;
+    await wire.write(ok("fine"));
+    await wire.readRequest();
+  });
+  await using ingress = await testIngress({
+    routes: [route("/", "shop")],
+    endpoints: [endpoint("shop", backend.port)],
+  });
+  using client = await connect(ingress.httpPort);
+  for (let count = 0; count < 300; count++) {
+    await client.write(get("/", "\r\n"));
+    assertMatch(await client.readUntil("fine"), /^HTTP\/1\.1 200 /);
+  }
+  assertEquals(backend.requests, 300);
+  const [replica] = ingress.machine.allReplicas();
+  assertEquals(replica!.circuit.ejections, 0);
+  const metrics = await (await ingress.metrics.expose()).registry.metrics();
+  assertMatch(metrics, /skr8tr_ingress_retries_total\{[^}]*\} 0\n/);
+  const post = `POST / HTTP/1.1\r\n${HEAD}Content-Length: 3\r\n${CLOSE}abc`;
+  assertMatch(await exchange(ingress.httpPort, post), /^HTTP\/1\.1 502 /);
+});
+
 Deno.test("a replica that ends every connection at once is tried twice, then 502", async () => {
   await using backend = openBackend(() => Promise.resolve());
   await using ingress = await testIngress({
