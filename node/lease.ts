@@ -123,11 +123,12 @@ export class TowerLink {
   }
 
   /**
-   * Takes a replica off the list. With `drain` the tower is asked until it says that no ingress
+   * Takes a replica off the list; one that is being taken off may be asked to drain, too. With `drain` the tower is asked until it says that no ingress
    * sends there any more; `untilMs` bounds that.
    */
   deregister(replica: string, drain: boolean, untilMs: number, nowMs: number): void {
-    if (!this.#endpoints.delete(replica)) return;
+    const leaving = this.#leaving.get(replica);
+    if (!this.#endpoints.delete(replica) && !(drain && leaving)) return;
     this.#changedMs = nowMs;
     this.#forgetRequest(replica);
     const { node, boot } = this.self;

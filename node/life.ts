@@ -332,9 +332,8 @@ export class Life {
     switch (state.at) {
       case "ready":
       case "adopted":
-        if (drain && this.stage.hasTower && this.stage.tower.has(replica.id)) {
-          return this.#drain(replica);
-        }
+      case "starting":
+        if (drain && this.#mayBeRouted(replica)) return this.#drain(replica);
         return this.#terminate(replica);
       case "launching":
         return this.#to(replica, { at: "terminating", killMs: Infinity });
@@ -342,11 +341,18 @@ export class Life {
         return this.#to(replica, { at: "terminating", killMs: state.killMs });
       case "draining":
         return drain ? undefined : this.#terminate(replica);
-      case "starting":
-        return this.#terminate(replica);
       default:
         // It is on its way out already.
     }
+  }
+
+  /**
+   * Says whether an ingress may still send there: it is registered, or its removal has not been
+   * confirmed (its process before this one was, and had the same port).
+   */
+  #mayBeRouted({ id }: Replica): boolean {
+    const { hasTower, tower } = this.stage;
+    return hasTower && (tower.has(id) || tower.isLeaving(id));
   }
 
   #drain(replica: Replica): void {

@@ -227,9 +227,12 @@ export class NodeMachine implements Stage {
     else if (!running && !hadProcess) replica.state = { at: "record" };
     // How a process ended that is gone comes as `exited`.
     else replica.state = { at: "adopted", running, wasReady: running && saved.stage === "ready" };
-    if (running && saved.stage === "ready") {
-      const endpoint = endpointOf(replica, this.around);
-      if (endpoint) this.tower.adopt(endpoint);
+    const endpoint = hadProcess ? endpointOf(replica, this.around) : null;
+    if (endpoint) {
+      this.tower.adopt(endpoint);
+      // The start before may have died before the tower heard that it is not ready any more.
+      const isListed = running && (saved.stage === "ready" || saved.stage === "stopping");
+      if (!isListed) this.tower.deregister(replica.id, false, Infinity, this.now.monoMs);
     }
     if (saved.stopOrdered || saved.stage === "stopping") this.#life.stop(replica, true);
   }

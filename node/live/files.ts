@@ -32,7 +32,7 @@ export class NodeFiles {
    */
   constructor(readonly folder: string) {
     try {
-      Deno.mkdirSync(`${folder}/replicas`, { recursive: true, mode: 0o700 });
+      Deno.mkdirSync(`${folder}/replicas`, { recursive: true, mode: 0o711 });
       this.#lock = Deno.openSync(`${folder}/daemon.lock`, { write: true, create: true });
     } catch (error) {
       throw new Failure(
@@ -92,7 +92,10 @@ export class NodeFiles {
   save(saved: SavedReplica): void {
     const folder = this.folderOf(saved.replica);
     if (!this.#made.has(saved.replica)) {
+      // Other accounts may pass through to a `home` that was given to them, and see nothing else.
+      Deno.mkdirSync(folder, { recursive: true, mode: 0o711 });
       Deno.mkdirSync(`${folder}/home`, { recursive: true, mode: 0o700 });
+      Deno.openSync(`${folder}/log`, { append: true, create: true, mode: 0o600 }).close();
       this.#made.add(saved.replica);
     }
     if (saved.dropped) this.#made.delete(saved.replica);

@@ -45,7 +45,7 @@ export async function checkProgram(
   const reason = reasonOf(plan, found);
   if (reason !== null) return { reason };
   if (plan.user === undefined) return { command: [found.path] };
-  return await asUser(options, plan.user, found.path, folder);
+  return await asUser(options, { ...plan, user: plan.user }, found.path, folder);
 }
 
 export interface Found {
@@ -94,15 +94,19 @@ export function formatReason(
 
 async function asUser(
   options: ProgramOptions,
-  user: string,
+  plan: LaunchPlan & { readonly user: string },
   program: string,
   folder: string,
 ): Promise<Program> {
+  const { user } = plan;
   if (options.uid !== 0) {
     return { reason: `user ${user}: only a node that runs as root can start a program as another` };
   }
   if (options.tools.setpriv === "") return { reason: `user ${user}: setpriv is missing here` };
   const ids = await options.helper.user(user, `${folder}/home`);
+  for (const { path } of plan.volumes.filter((volume) => !volume.path.startsWith("/"))) {
+    await options.helper.user(user, options.volumePath(path));
+  }
   if (!ids) return { reason: `user ${user} does not exist on this node` };
   return {
     command: [
