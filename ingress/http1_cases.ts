@@ -153,6 +153,7 @@ const host: Group = [
   ["letters behind an IPv6 address", "GET / HTTP/1.1\r\nHost: [::1]x\r\n\r\n"],
   ["a Host above 0x7f", "GET / HTTP/1.1\r\nHost: caf\xe9.test\r\n\r\n"],
   ["an escape in Host", "GET / HTTP/1.1\r\nHost: a%2etest\r\n\r\n"],
+  ["a Host of 10,000 bytes", `GET / HTTP/1.1\r\nHost: ${"a.".repeat(5_000)}test\r\n\r\n`],
   ["Host in disguise only", "GET / HTTP/1.1\r\nHost_: a.test\r\n\r\n"],
 ];
 

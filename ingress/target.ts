@@ -6,6 +6,9 @@ const SLASH = 0x2f;
 const PERCENT = 0x25;
 const QUESTION = 0x3f;
 
+/** A host of 255 bytes, a colon and five digits. */
+const AUTHORITY_BYTES = 261;
+
 const NAME_BYTE = 1;
 const HEX_BYTE = 2;
 const DIGIT_BYTE = 4;
@@ -36,10 +39,11 @@ export function isHex(byte: number): boolean {
  * Checks `host [":" port]` in `bytes[from, to)` and returns where the host ends, or -1.
  *
  * Stricter than RFC 3986: a name holds letters, digits, `-._~` only and no empty label but a last
- * one; a port is at most 65535. An empty host is refused.
+ * one, and is at most 255 bytes long; a port is at most 65535. An empty host is refused.
  */
 export function authorityHostEnd(bytes: Uint8Array, from: number, to: number): number {
   let at = from;
+  if (to - from > AUTHORITY_BYTES) return -1;
   if (bytes[at] === 0x5b && at < to) {
     const close = bytes.indexOf(0x5d, at);
     if (close < 0 || close >= to || !isIpv6(bytes, at + 1, close)) return -1;
