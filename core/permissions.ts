@@ -21,11 +21,20 @@ export interface PermissionParameters {
   readonly node: Daemon & {
     readonly state: string;
     readonly pubkeys: readonly string[];
-    /** The project's folder with a slash at its end; empty for the current one. */
-    readonly root: string;
+    /**
+     * The project's folder with a slash at its end, empty for the current one; absent where the
+     * health worker is embedded in the program (`deno task compile`).
+     */
+    readonly root?: string;
   };
-  readonly ingress: Daemon;
-  readonly skr8tr: { readonly home: string };
+  readonly ingress: Daemon & {
+    /** Folders or files of `--tls-cert`, `--tls-key` and `--acme-ca`. */
+    readonly certificates?: readonly string[];
+    /** Folder of `--state`, where it fetches certificates by itself. */
+    readonly acmeState?: string;
+  };
+  /** Without a home it may write anywhere that its account may. */
+  readonly skr8tr: { readonly home?: string };
   readonly cluster: { readonly networks: readonly string[] };
 }
 
@@ -78,17 +87,29 @@ const BUILDERS: { readonly [P in Program]: (parameters: PermissionParameters[P])
   node: (of) => [
     // 0.0.0.0: whether a port is free on all addresses is found out by listening there.
     flag("net", [...networksOf(of), "0.0.0.0"]),
-    flag("read", [of.state, ...of.pubkeys, `${of.root}${HEALTH_WORKER}`]),
+    flag("read", [
+      of.state,
+      ...of.pubkeys,
+      ...(of.root === undefined ? [] : [`${of.root}${HEALTH_WORKER}`]),
+    ]),
     flag("write", [of.state]),
     flag("env", NODE_ENVIRONMENT),
     "--allow-run",
   ],
-  ingress: (of) => [net(of)],
+  ingress: (of) => {
+    const state = of.acmeState === undefined ? [] : [of.acmeState];
+    const read = [...state, ...of.certificates ?? []];
+    return [
+      net(of),
+      ...(read.length > 0 ? [flag("read", read)] : []),
+      ...(state.length > 0 ? [flag("write", state)] : []),
+    ];
+  },
   /** Manifests may lie anywhere; the conductor, too. */
   skr8tr: ({ home }) => [
     "--allow-net",
     "--allow-read",
-    flag("write", [".", `${home}/.skr8tr`]),
+    home === undefined ? "--allow-write" : flag("write", [".", `${home}/.skr8tr`]),
     flag("env", ENVIRONMENT),
   ],
   /**
