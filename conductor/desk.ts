@@ -10,6 +10,7 @@ import { inNetworks, isLoopback } from "../core/address.ts";
 import type { Instant } from "../core/instant.ts";
 import type { EntryBody } from "../core/log.ts";
 import { parseOperatorCommand, SIGNED_VERBS } from "../core/command.ts";
+import { SIGNED_WINDOW_S } from "../core/limits.ts";
 import { inTime, replayKey } from "../core/sign.ts";
 import { parseSigned, type SignedCommand, splitVerb, UNAUTHORIZED } from "../core/wire.ts";
 import { VerifyBudget } from "./budget.ts";
@@ -44,6 +45,11 @@ export class CommandDesk {
   readonly #waiting = new Map<string, Pending>();
   readonly #ready: Pending[] = [];
   #current: { readonly pending: Pending; readonly outcome: Outcome } | null = null;
+  /**
+   * Replies to good commands that changed nothing, by replay mark: a copy that comes late must not
+   * do what its sender was told had failed.
+   */
+  readonly #failed = new Map<string, { readonly unixS: number; readonly reply: string }>();
   readonly #refusals = new Map<string, { count: number; sinceMonoMs: number }>();
   #nextId = 1;
 
@@ -84,7 +90,7 @@ export class CommandDesk {
     const parsed = parseOperatorCommand(signed.command);
     const commandId = "id" in parsed ? parsed.id : undefined;
     const { answered } = this.#machine.state;
-    const before = answered.get(mark) ??
+    const before = this.#failed.get(mark) ?? answered.get(mark) ??
       (commandId === undefined ? undefined : answered.get(idKey(key, commandId)));
     if (before) {
       return commandId === undefined
@@ -115,7 +121,7 @@ export class CommandDesk {
     const pending = this.#reading.get(id);
     if (!pending) return [];
     this.#reading.delete(id);
-    return this.#finish(pending, `ERR|MANIFEST|${error}`);
+    return this.#fail(pending, `ERR|MANIFEST|${error}`);
   }
 
   /** The next command that goes into the log; what is refused on the way is answered. */
@@ -124,7 +130,7 @@ export class CommandDesk {
       const outcome = this.#judge(pending);
       switch (outcome.kind) {
         case "refuse":
-          out.push(...this.#finish(pending, outcome.reply));
+          out.push(...this.#fail(pending, outcome.reply));
           this.#machine.record(now, {
             kind: "command-refused",
             text: `${this.#who(pending)}: ${outcome.reply}`,
@@ -167,11 +173,16 @@ export class CommandDesk {
   failed(error: string): ConductorEffect[] {
     const current = this.#current;
     this.#current = null;
-    return current ? this.#finish(current.pending, `ERR|STORE|${error}`) : [];
+    return current ? this.#fail(current.pending, `ERR|STORE|${error}`) : [];
   }
 
-  /** Once in a while: tells of floods and forgets their counters. */
+  /** Once in a while: tells of floods, and forgets what time has made harmless. */
   forget(now: Instant): void {
+    const oldestS = now.wallMs / 1000 - 2 * SIGNED_WINDOW_S;
+    for (const [mark, { unixS }] of this.#failed) {
+      if (unixS >= oldestS) break;
+      this.#failed.delete(mark);
+    }
     for (const [address, refusal] of this.#refusals) {
       if (now.monoMs - refusal.sinceMonoMs < 60_000) continue;
       this.#refusals.delete(address);
@@ -235,6 +246,12 @@ export class CommandDesk {
       }));
     }
     return this.#finish(pending, `ERR|not running: ${name}`);
+  }
+
+  /** Answers that nothing was done, and sees to it that nothing will be. */
+  #fail(pending: Pending, reply: string): ConductorEffect[] {
+    this.#failed.set(pending.mark, { unixS: pending.signed.unixS, reply });
+    return this.#finish(pending, reply);
   }
 
   #finish(pending: Pending, text: string): ConductorEffect[] {

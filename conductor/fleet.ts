@@ -68,12 +68,12 @@ export function takeBeat(node: FleetNode, beat: Beat, from: Address, monoMs: num
   const known = node.beat;
   if (node.earlierBoots.includes(beat.boot)) return false;
   if (known?.boot === beat.boot && beat.beat <= known.beat) return false;
-  if (known && known.boot !== beat.boot) {
+  const isNewBoot = known?.boot !== beat.boot;
+  if (known && isNewBoot && isLate(node, known, beat, monoMs)) return false;
+  if (known && isNewBoot) {
     node.earlierBoots.push(known.boot);
     if (node.earlierBoots.length > 8) node.earlierBoots.shift();
-    node.report = null;
     // Versions start anew with a boot: what was known of the old one is replaced by a report.
-    node.mismatchMonoMs = -Infinity;
     for (const [replica, status] of node.statuses) {
       setStatus(node, replica, { ...status, version: 0 });
     }
@@ -83,12 +83,27 @@ export function takeBeat(node: FleetNode, beat: Beat, from: Address, monoMs: num
   node.address = from;
   node.heardMonoMs = monoMs;
   node.state = "ready";
-  if (beat.digest === node.digest && beat.replicas === node.statuses.size) {
+  if (isNewBoot) {
+    // Only a report tells whether it has what was placed there, even if it reports nothing.
+    node.report = null;
+    node.mismatchMonoMs = -Infinity;
+  } else if (node.report || node.mismatchMonoMs === -Infinity) {
+    // It has been asked and has not answered yet.
+  } else if (beat.digest === node.digest && beat.replicas === node.statuses.size) {
     node.mismatchMonoMs = null;
   } else {
     node.mismatchMonoMs ??= monoMs;
   }
   return true;
+}
+
+/**
+ * Says whether a beat of another boot than the known one comes from an earlier one and was held up
+ * on its way. A node whose clock was set back begins its boots "earlier", too: so this counts only
+ * while the known boot is still heard.
+ */
+function isLate(node: FleetNode, known: Beat, beat: Beat, monoMs: number): boolean {
+  return beat.bootWallMs < known.bootWallMs && monoMs - node.heardMonoMs < NODE_DEAD_MS;
 }
 
 /** Keeps a status, or removes it where it is `undefined`, and keeps the digest right. */

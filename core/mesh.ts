@@ -104,6 +104,8 @@ export type Endpoint = Shaped<typeof endpoint>;
 const beat = struct({
   node: nodeId,
   boot: bootId,
+  /** When this boot began, by the node's clock: tells a late word of an earlier boot from news. */
+  bootWallMs: wallMs,
   /** Grows by one with each beat of a boot; an older beat is ignored. */
   beat: count,
   name: text(63, /^[A-Za-z0-9][A-Za-z0-9._-]*$/),

@@ -14,6 +14,8 @@ import { reportPages, StatusOutbox } from "./status.ts";
 export interface ConductorSelf {
   readonly node: string;
   readonly boot: string;
+  /** When this start was. */
+  readonly bootWallMs: number;
   readonly name: string;
   readonly host: string;
   /** Port of the node's own listener. */
@@ -89,11 +91,13 @@ export class ConductorLink {
   }
 
   #nextBeat(statuses: readonly ReplicaStatus[], sequence: number): Mesh<"beat"> {
-    const { node, boot, name, host, port, cores, ramTotalBytes, gpu, labels } = this.self;
+    const { node, boot, bootWallMs, name, host, port, cores, ramTotalBytes, gpu, labels } =
+      this.self;
     return {
       k: "beat",
       node,
       boot,
+      bootWallMs,
       beat: ++this.#beat,
       name,
       host,

@@ -28,10 +28,6 @@ import { type SavedReplica } from "./saved.ts";
 import { Tombstones } from "./tombstones.ts";
 
 export interface NodeOptions extends Surroundings, ConductorSelf {
-  /** This start of the daemon: 16 lower-case hex characters. */
-  readonly boot: string;
-  /** When this start was. */
-  readonly bootWallMs: number;
   /** Run manifests of which an operator signed only the path (v1 SUBMIT). */
   readonly trustPaths: boolean;
   readonly conductor: Address | null;
@@ -72,7 +68,7 @@ export class NodeMachine implements Stage {
     this.around = options;
     this.ports = new PortTable(options.ports.first, options.ports.last);
     this.hasTower = options.tower !== null;
-    this.tower = new TowerLink(options, this.hasTower, Math.floor(options.bootWallMs / 1000) * 256);
+    this.tower = new TowerLink(options, this.hasTower, Math.floor(options.bootWallMs * 256 / 1000));
     this.#records = new Records(options.trustPaths);
     this.#conductor = new ConductorLink(options, options.conductor !== null);
     this.#life = new Life(this);
