@@ -20,14 +20,11 @@ export interface ClusterOptions {
 }
 
 /** What is deployed without `--only`. */
-export const DEFAULT_APPS: readonly string[] = ["product-svc"];
+export const DEFAULT_APPS = "all";
 
 const FLAGS: readonly (readonly [string, string])[] = [
   ["--state DIR", "folder for keys, logs and what must survive (.skr8tr)"],
-  [
-    "--only APP,APP",
-    `manifests of market/manifests to deploy , or all (${DEFAULT_APPS.join(",")})`,
-  ],
+  ["--only APP,APP", `which of market/manifests to deploy (${DEFAULT_APPS})`],
   ["--http PORT", "the ingress's port (8080)"],
   ["--port-base PORT", "put every port from here on, to run beside another cluster"],
   ["--one-address", "put all nodes at 127.0.0.1, as is done where 127.0.0.11 does not exist"],
@@ -77,7 +74,7 @@ export function readOptions(args: readonly string[], root: string): ClusterOptio
   const base = port("port-base", 65_000);
   const http = port("http", 65_535);
   const ports = base === 0 ? STANDARD_PORTS : portsFrom(base);
-  const only = text("only", DEFAULT_APPS.join(","));
+  const only = text("only", DEFAULT_APPS);
   const state = text("state", ".skr8tr").replace(/\/+$/, "");
   return {
     state: state.startsWith("/") ? state : `${root}/${state.replace(/^\.\//, "")}`,

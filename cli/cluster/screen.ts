@@ -8,7 +8,6 @@ import { Block, terminalRows } from "../render/block.ts";
 import { type Progress, progress } from "../render/progress.ts";
 import { cutTo } from "../render/table.ts";
 import { eventLine, statusLines } from "../render/views.ts";
-import { span } from "../render/words.ts";
 import { showAddress } from "../target.ts";
 import type { Cluster } from "./cluster.ts";
 
@@ -45,9 +44,9 @@ export class Screen {
     const { notePaint } = this.output;
     const target = isStandard(cluster) ? "" : ` --conductor ${showAddress(layout.conductor)}`;
     const lines = [
-      `${notePaint.good("ready")} in ${span(ms)}`,
+      `${notePaint.good("ready")} in ${(ms / 1_000).toFixed(1)} s`,
       "",
-      `  ingress    http://${showAddress(layout.ingress)}/api/products?per_page=3`,
+      `  ${this.#shop(cluster)}`,
       `  conductor  ${showAddress(layout.conductor)}`,
       `  tower      ${showAddress(layout.tower)}`,
       `  try        deno task skr8tr${target} status`,
@@ -55,6 +54,15 @@ export class Screen {
       "",
     ];
     for (const line of lines) this.output.note(line);
+  }
+
+  /** What to open in a browser: the shop, or what there is of it. */
+  #shop({ layout, outcomes }: Cluster): string {
+    const url = `http://${showAddress(layout.ingress)}`;
+    const { notePaint } = this.output;
+    const has = (app: string) => outcomes.some((outcome) => outcome.app === app);
+    if (has("frontend-svc")) return notePaint.strong(`shop       ${url}`);
+    return `ingress    ${url}${has("product-svc") ? "/api/products?per_page=3" : ""}`;
   }
 
   /** Shows how the cluster is doing until the signal is aborted. */

@@ -78,14 +78,15 @@ export class ClusterProcess implements AsyncDisposable {
   }
 }
 
-/** Flags for a cluster of its own: a fresh state folder, ports far from everybody's. */
+/** Flags for a cluster of its own: one app, a fresh state folder, ports far from everybody's. */
 export async function ownCluster(): Promise<{ state: string; flags: string[] }> {
   const state = await Deno.makeTempDir({ prefix: "skr8tr-cluster-" });
   const base = 10_000 + 100 * (crypto.getRandomValues(new Uint16Array(1))[0]! % 90);
-  return { state, flags: ["--json", `--state=${state}`, `--port-base=${base}`] };
+  const flags = ["--json", "--only=product-svc", `--state=${state}`, `--port-base=${base}`];
+  return { state, flags };
 }
 
-/** Starts `deno task cluster`. */
+/** Starts `deno task cluster` with one app, unless `more` has another `--only`. */
 export async function startClusterTask(more: readonly string[] = []): Promise<ClusterProcess> {
   const { state, flags } = await ownCluster();
   return new ClusterProcess(state, [Deno.execPath(), "task", "-q", "cluster", ...flags, ...more]);

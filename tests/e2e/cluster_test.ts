@@ -168,7 +168,10 @@ Deno.test("the cluster serves from both replicas in turn, and finds its state ag
 
   await t.step("a second run finds keys and state", async () => {
     const port = Number(new URL(ready.ingress).port) - 20;
-    const flags = ["--json", `--state=${first.state}`, `--port-base=${port}`];
+    const flags = [
+      ...["--json", "--only=product-svc"],
+      ...[`--state=${first.state}`, `--port-base=${port}`],
+    ];
     const command = [Deno.execPath(), "task", "-q", "cluster", ...flags];
     const second = new ClusterProcess(first.state, command);
     const again = await second.ready();
