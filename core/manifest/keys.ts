@@ -87,7 +87,6 @@ const VOLUME = block<Spec.VolumeSpec>({
   env: value("env", ENV_NAME, "The environment variable that holds its path."),
   shared: value("shared", flag, "The directory is storage that every node sees.", {
     default: false,
-    built: false,
   }),
 });
 
@@ -220,37 +219,31 @@ const ROUTE = block<Spec.RouteSpec, RouteRaw>({
   strip: value("strip", STRIP, "Takes the path, or this leading part of it, off the request.", {
     default: false,
   }),
-  rate: value("rate", rate, "Most requests of one client; beyond it the answer is 429.", {
-    built: false,
-  }),
+  rate: value("rate", rate, "Most requests of one client; beyond it the answer is 429."),
   burst: value("burst", int(1, 1_000_000), "So many requests at once are within the rate.", {
     otherwise: "a second of the rate, at least 1",
-    built: false,
   }),
-  per: value("per", PER, "What tells clients apart.", { otherwise: "ip", built: false }),
+  per: value("per", PER, "What tells clients apart.", { otherwise: "ip" }),
   sticky: value("sticky", choice(["cookie", "none"]), "Keeps a client at its replica.", {
     default: "none",
-    built: false,
   }),
   timeoutMs: value("timeout", duration(10, DAY), "How long an answer may take.", {
     otherwise: "the ingress's own",
-    built: false,
   }),
   retries: value(
     "retries",
     int(0, 10),
     "On how many other replicas a request that is safe to repeat is tried.",
-    { otherwise: "the ingress's own", built: false },
+    { otherwise: "the ingress's own" },
   ),
   weight: value(
     "weight",
     int(0, 10_000),
     "Share of the requests, against other apps with the same route.",
-    { default: 1, built: false },
+    { default: 1 },
   ),
   tlsRequired: value("tls", TLS, "Plain HTTP is redirected to HTTPS.", {
     default: false,
-    built: false,
   }),
 }, {
   check: (route) => {
@@ -339,13 +332,13 @@ export const APP = block<Spec.AppSpec, AppRaw>({
   ramBytes: value(
     "ram",
     size(1024, 64 * TERABYTE),
-    "What a replica needs of memory, and its limit.",
+    "What a replica needs of memory, for placement; not enforced as a limit yet.",
     { foreign: ["memory", "mem"] },
   ),
   cpu: value(
     "cpu",
     decimal(0.001, 4_096),
-    "What a replica needs of processors, and its limit; 0.5 is half of one.",
+    "What a replica needs of processors, for placement; 0.5 is half of one.",
     { foreign: ["cpus", "cores", "vcpus"] },
   ),
   gpu: value("gpu", flag, "Only on nodes that announce one.", {
@@ -367,10 +360,7 @@ export const APP = block<Spec.AppSpec, AppRaw>({
   graceMs: value("grace", duration(0, HOUR), "From the stop signal to SIGKILL.", {
     default: 2 * SECOND,
   }),
-  user: value("user", USER, "The account it runs under.", {
-    otherwise: "the node's",
-    built: false,
-  }),
+  user: value("user", USER, "The account it runs under.", { otherwise: "the node's" }),
   cwd: value("cwd", NODE_FOLDER, "Its working directory.", {
     otherwise: "the node's",
     foreign: ["dir", "directory", "workdir", "working-directory"],
@@ -386,7 +376,6 @@ export const APP = block<Spec.AppSpec, AppRaw>({
   }),
   needs: list("needs", APP_NAMES, "Apps that must have a healthy replica before this one starts.", {
     foreign: ["depends-on", "depends", "after", "requires"],
-    built: false,
   }),
   schedule: one("schedule", SCHEDULE, "When a job runs: five-field cron.", {
     foreign: ["cron"],

@@ -51,7 +51,10 @@ Deno.test("unbuiltKeys() is silent about a plain service", () => {
   volume { path x; env X }
   health { check TCP; interval 1s; timeout 1s; retries 1; start-period 1s }
   rollout { order stop-first; batch 2; settle 1s }
-  route { host h; path /p; strip yes }
+  user nobody
+  needs b
+  route { host h; path /p; strip yes; rate 1/s; burst 2; per header:X; sticky cookie; timeout 1s }
+  route { path /q; retries 1; weight 2; tls required }
   place { require a=b; prefer a=b; spread label:a; avoid b }
   x-other 1
 `),
