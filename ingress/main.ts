@@ -206,6 +206,14 @@ function settingsOf(flags: FlagValues): IngressSettings {
 }
 
 if (import.meta.main) {
+  // A mistake in the handling of one connection must not end all others: it is told, that
+  // connection's deadline ends it, the rest goes on.
+  globalThis.addEventListener("unhandledrejection", (event) => {
+    event.preventDefault();
+    logger("ingress").error("bug: {error}", {
+      error: event.reason instanceof Error ? event.reason.stack : String(event.reason),
+    });
+  });
   await runDaemon({
     name: "ingress",
     purpose: "takes requests from outside to the replicas of apps",

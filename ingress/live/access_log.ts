@@ -1,3 +1,8 @@
+import { latin1 } from "../field_block.ts";
+import { HOST, REFERER, USER_AGENT } from "../fields.ts";
+import type { RequestHead } from "../http1.ts";
+import { fieldValues } from "./admission.ts";
+
 /** What the access log is told of one request. */
 export interface AccessRecord {
   readonly client: string;
@@ -78,4 +83,26 @@ function combined(record: AccessRecord, wallMs: number): string {
 
 function jsonLine(record: AccessRecord, wallMs: number): string {
   return `${JSON.stringify({ time: new Date(wallMs).toISOString(), ...record })}\n`;
+}
+
+/** What the log wants of a request's head. */
+export type Remembered = Pick<
+  AccessRecord,
+  "method" | "target" | "referer" | "userAgent" | "host"
+>;
+
+/**
+ * Keeps what the log wants of a head: the buffer is read over before the response ends.
+ *
+ * @param parsed a bad head has no request line to show
+ */
+export function remember(bytes: Uint8Array, head: RequestHead, parsed: boolean): Remembered {
+  const field = (id: number) => parsed ? fieldValues(bytes, head, id)[0] ?? "" : "";
+  return {
+    method: parsed ? latin1(bytes, head.start, head.methodEnd) : "",
+    target: parsed ? latin1(bytes, head.targetStart, head.targetEnd) : "",
+    referer: field(REFERER),
+    userAgent: field(USER_AGENT),
+    host: field(HOST),
+  };
 }

@@ -1,7 +1,17 @@
 import { GATHER_BYTES } from "../../core/limits.ts";
-import { ChunkedBody, LAST_CHUNK, writeSize } from "../chunked.ts";
-import { BAD, DONE, FIELD_INTS, ID, latin1, MORE, VALUE, VALUE_END } from "../field_block.ts";
-import { HOST, MAX_FORWARDS, REFERER, USER_AGENT } from "../fields.ts";
+import { LAST_CHUNK, writeSize } from "../chunked.ts";
+import {
+  BAD,
+  DONE,
+  FIELD_INTS,
+  ID,
+  latin1,
+  MORE,
+  type Progress,
+  VALUE,
+  VALUE_END,
+} from "../field_block.ts";
+import { MAX_FORWARDS } from "../fields.ts";
 import {
   chunkedToClient,
   type Origin,
@@ -25,9 +35,11 @@ import {
 import { type Reply, replyBytes } from "../replies.ts";
 import { ascii } from "../field_block.ts";
 import { Exchange, type Front } from "./exchange.ts";
-import type { AccessRecord } from "./access_log.ts";
+import { remember, type Remembered } from "./access_log.ts";
 import { type Proxy, REQUEST_ID_BYTES } from "./proxy.ts";
 import { closeQuietly, type Connection } from "./connection.ts";
+import { Outbox, type OutboxOwner } from "./outbox.ts";
+import { RequestBuffer } from "./request_buffer.ts";
 import type { Upstream } from "./upstream.ts";
 import { tunnel } from "./tunnel.ts";
 import { type Admission, admit, type Peer, stickyCookie } from "./admission.ts";
@@ -56,7 +68,7 @@ export interface ClientList {
 }
 
 /** One HTTP/1 connection of a client, from its first byte to its last. */
-export class Http1Client implements Front {
+export class Http1Client implements Front, OutboxOwner {
   private state = HEAD_STATE;
   private readonly head = new RequestHead();
   private readonly exchange: Exchange;
@@ -67,25 +79,16 @@ export class Http1Client implements Front {
   private ended = false;
   private deadlineMs: number;
 
-  private request: Uint8Array<ArrayBuffer> | null = null;
-  private requestEnd = 0;
+  private readonly request: RequestBuffer;
   private admission: Admission | null = null;
-  private bodyLeft = 0;
-  private chunked: ChunkedBody | null = null;
   private requestDone = false;
   private keepAlive = true;
   private startMs = 0;
 
-  private out: Uint8Array<ArrayBuffer> | null = null;
-  private outEnd = 0;
-  private sending: Uint8Array<ArrayBuffer> | null = null;
-  private sendAt = 0;
-  private sendEnd = 0;
-  private writeByMs = Infinity;
+  private readonly outbox: Outbox;
   private held = false;
   private responseDone = false;
   private frame = false;
-  private bytesOut = 0;
   private remembered: Remembered | null = null;
 
   private readonly requestId = new Uint8Array(REQUEST_ID_BYTES);
@@ -102,6 +105,8 @@ export class Http1Client implements Front {
     private readonly lines: Uint8Array,
   ) {
     this.exchange = new Exchange(proxy, this);
+    this.outbox = new Outbox(connection, proxy, this);
+    this.request = new RequestBuffer(proxy.buffers, proxy.maxBodyBytes);
     this.deadlineMs = proxy.now() + proxy.timeouts.headMs;
     this.requestExtras = {
       origin,
@@ -130,7 +135,7 @@ export class Http1Client implements Front {
 
   /** No request is under way. */
   get resting(): boolean {
-    return this.state === HEAD_STATE && this.head.untouched && this.sending === null;
+    return this.state === HEAD_STATE && this.head.untouched && !this.outbox.busy;
   }
 
   // ---- Reading ----------------------------------------------------------------------------------
@@ -192,9 +197,9 @@ export class Http1Client implements Front {
       return this.read();
     }
     this.startMs = proxy.now();
-    this.bytesOut = 0;
+    this.outbox.total = 0;
     proxy.writeRequestId(this.requestId);
-    if (proxy.accessLog !== null) this.remember(progress === DONE);
+    if (proxy.accessLog !== null) this.remembered = remember(this.bytes, head, progress === DONE);
     if (progress === BAD) {
       this.requestDone = false;
       return this.answer({ status: head.status, text: head.reason });
@@ -248,9 +253,8 @@ export class Http1Client implements Front {
     const inline = head.framing === BY_LENGTH ? Math.min(head.length, GATHER_BYTES) : 0;
     const room = head.at - head.start + REQUEST_HEAD_ROOM + inline +
       (head.framing === CHUNKED ? this.end - this.start + 64 : 0);
-    const request = proxy.buffers.take(room);
-    this.request = request;
-    this.requestEnd = writeRequestHead(request, 0, bytes, head, requestExtras);
+    const { request } = this;
+    request.end = writeRequestHead(request.begin(room), 0, bytes, head, requestExtras);
     this.acceptBody();
   }
 
@@ -271,12 +275,11 @@ export class Http1Client implements Front {
       case NO_BODY:
         return this.forward(true);
       case BY_LENGTH:
-        this.bodyLeft = head.length;
+        this.request.left = head.length;
         if (head.expects || head.length > GATHER_BYTES) return this.forwardFirstPart();
         break;
       case CHUNKED:
-        this.chunked ??= new ChunkedBody();
-        this.chunked.restart(false);
+        this.request.chunked.restart(false);
         if (head.expects && this.start === this.end) return this.forward(false);
         break;
     }
@@ -288,14 +291,14 @@ export class Http1Client implements Front {
   /** Gathers a short body, or the first part of a chunked one, behind the head. */
   private gather(): void {
     if (this.head.framing === CHUNKED) return this.gatherChunks();
-    this.takeInto(this.request!);
-    if (this.bodyLeft === 0) return this.forward(true);
+    this.start = this.request.take(this.bytes, this.start, this.end);
+    if (this.request.left === 0) return this.forward(true);
     if (this.start === this.end) this.roomForBody();
     this.read();
   }
 
   private gatherChunks(): void {
-    const chunked = this.chunked!;
+    const { chunked } = this.request;
     const progress = this.feedChunks();
     if (progress === BAD) return;
     if (progress === DONE) return this.forward(true);
@@ -305,39 +308,16 @@ export class Http1Client implements Front {
     this.read();
   }
 
-  /** Moves what is here of the body behind the request. */
-  private takeInto(request: Uint8Array): void {
-    const take = Math.min(this.bodyLeft, this.end - this.start);
-    request.set(this.bytes.subarray(this.start, this.start + take), this.requestEnd);
-    this.requestEnd += take;
-    this.start += take;
-    this.bodyLeft -= take;
-  }
-
-  /** Moves what is here of a chunked body behind the request, made canonical. */
-  private feedChunks(): number {
-    const chunked = this.chunked!;
-    const { bytes } = this;
-    const from = this.start;
-    const progress = chunked.feed(bytes, from, this.end);
-    if (progress === BAD) {
-      this.badBody(chunked.reason);
-      return BAD;
-    }
-    if (chunked.contentBytes > this.proxy.maxBodyBytes) {
+  /** Takes in what is here of a chunked body; answers a bad one. */
+  private feedChunks(): Progress {
+    const { request } = this;
+    const progress = request.feed(this.bytes, this.start, this.end);
+    this.start = request.chunked.at;
+    if (progress === "too-long") {
       this.badBody(`the body is longer than ${this.proxy.maxBodyBytes} bytes`, 413);
       return BAD;
     }
-    const tail = progress === DONE ? chunked.tail : NOTHING;
-    this.roomInRequest(chunked.leadLength + chunked.outEnd - from + tail.length);
-    const request = this.request!;
-    request.set(chunked.lead.subarray(0, chunked.leadLength), this.requestEnd);
-    this.requestEnd += chunked.leadLength;
-    request.set(bytes.subarray(from, chunked.outEnd), this.requestEnd);
-    this.requestEnd += chunked.outEnd - from;
-    request.set(tail, this.requestEnd);
-    this.requestEnd += tail.length;
-    this.start = chunked.at;
+    if (progress === BAD) this.badBody(request.chunked.reason);
     return progress;
   }
 
@@ -346,14 +326,6 @@ export class Http1Client implements Front {
     this.requestDone = false;
     if (this.responseBegun) return this.destroy();
     this.answer({ status, text: reason });
-  }
-
-  private roomInRequest(bytes: number): void {
-    const request = this.request!;
-    if (request.length - this.requestEnd >= bytes) return;
-    const larger = this.proxy.buffers.take(this.requestEnd + bytes);
-    larger.set(request.subarray(0, this.requestEnd));
-    this.request = larger;
   }
 
   /** All input has been taken: read into a block, because a body is likely longer than a head. */
@@ -365,19 +337,14 @@ export class Http1Client implements Front {
   }
 
   private forwardFirstPart(): void {
-    const room = this.request!.length - this.requestEnd;
-    const take = Math.min(this.bodyLeft, this.end - this.start, room);
-    this.request!.set(this.bytes.subarray(this.start, this.start + take), this.requestEnd);
-    this.requestEnd += take;
-    this.start += take;
-    this.bodyLeft -= take;
-    this.forward(this.bodyLeft === 0);
+    this.start = this.request.take(this.bytes, this.start, this.end);
+    this.forward(this.request.left === 0);
   }
 
   private forward(complete: boolean): void {
     const { head, admission } = this;
-    const request = this.request!;
-    this.request = null;
+    const { end } = this.request;
+    const block = this.request.release();
     this.requestDone = complete;
     this.state = complete ? WAIT : STREAM;
     this.deadlineMs = Infinity;
@@ -390,8 +357,8 @@ export class Http1Client implements Front {
         upgrade: head.upgrade,
         preferred: admission!.preferred,
       },
-      request,
-      this.requestEnd,
+      block,
+      end,
       complete,
       this.startMs,
     );
@@ -421,24 +388,25 @@ export class Http1Client implements Front {
     }
     if (this.head.framing === CHUNKED) return this.streamChunks();
     const from = this.start;
-    const take = Math.min(this.bodyLeft, this.end - from);
+    const { request } = this;
+    const take = Math.min(request.left, this.end - from);
     this.start += take;
-    this.bodyLeft -= take;
-    this.streamOut(this.bytes, from, from + take, this.bodyLeft === 0);
+    request.left -= take;
+    this.streamOut(this.bytes, from, from + take, request.left === 0);
   }
 
   private streamChunks(): void {
-    this.request = this.proxy.buffers.take(this.end - this.start + 128);
-    this.requestEnd = 0;
+    const { request } = this;
+    request.begin(this.end - this.start + 128);
     const progress = this.feedChunks();
     if (progress === BAD) return;
-    const piece = this.request!;
-    this.request = null;
-    if (this.requestEnd === 0) {
+    const { end } = request;
+    const piece = request.release();
+    if (end === 0) {
       this.proxy.buffers.give(piece);
       return this.streamOn();
     }
-    this.streamOut(piece, 0, this.requestEnd, progress === DONE);
+    this.streamOut(piece, 0, end, progress === DONE);
   }
 
   private streamOut(bytes: Uint8Array, from: number, to: number, last: boolean): void {
@@ -453,21 +421,7 @@ export class Http1Client implements Front {
   // ---- The response -----------------------------------------------------------------------------
 
   private get responseBegun(): boolean {
-    return this.exchange.answering || this.bytesOut > 0 || this.outEnd > 0;
-  }
-
-  private room(bytes: number): Uint8Array {
-    const { buffers } = this.proxy;
-    if (this.out === null) {
-      this.out = buffers.take(bytes);
-      this.outEnd = 0;
-    } else if (this.out.length - this.outEnd < bytes) {
-      const larger = buffers.take(this.outEnd + bytes + 4096);
-      larger.set(this.out.subarray(0, this.outEnd));
-      buffers.give(this.out);
-      this.out = larger;
-    }
-    return this.out;
+    return this.exchange.answering || this.outbox.total > 0 || this.outbox.end > 0;
   }
 
   responseHead(upstream: Upstream): void {
@@ -491,8 +445,9 @@ export class Http1Client implements Front {
     }
     extras.keepAlive = this.keepAlive;
     // Room for what this read brings, so that head and content leave in one write.
-    const out = this.room(upstream.bytes.length + RESPONSE_HEAD_ROOM + extras.lines.length);
-    this.outEnd = writeResponseHead(out, this.outEnd, upstream.bytes, head, extras);
+    const { outbox } = this;
+    const out = outbox.room(upstream.bytes.length + RESPONSE_HEAD_ROOM + extras.lines.length);
+    outbox.end = writeResponseHead(out, outbox.end, upstream.bytes, head, extras);
   }
 
   /** The fields of our own; with them the cookie that keeps a client at its replica. */
@@ -508,84 +463,53 @@ export class Http1Client implements Front {
   }
 
   responseBody(bytes: Uint8Array, from: number, to: number): void {
-    const out = this.room(to - from + 24);
-    let at = this.outEnd;
+    const { outbox } = this;
+    const out = outbox.room(to - from + 24);
+    let at = outbox.end;
     if (this.frame) at = writeSize(out, at, to - from);
-    if (to - from < 48) { for (let index = from; index < to; index++) out[at++] = bytes[index]!; }
-    else {
-      out.set(bytes.subarray(from, to), at);
-      at += to - from;
-    }
+    out.set(bytes.subarray(from, to), at);
+    at += to - from;
     if (this.frame) {
       out.set(CRLF, at);
       at += 2;
     }
-    this.outEnd = at;
+    outbox.end = at;
   }
 
   responseEnd(tail: Uint8Array): void {
     const last = this.frame ? LAST_CHUNK : tail;
-    if (last.length > 0) {
-      this.room(last.length).set(last, this.outEnd);
-      this.outEnd += last.length;
-    }
+    if (last.length > 0) this.outbox.add(last);
     this.responseDone = true;
   }
 
   responseFlush(): boolean {
-    if (this.outEnd === 0) {
+    const { outbox } = this;
+    if (outbox.end === 0) {
       if (this.responseDone) this.afterWrite();
       return true;
     }
-    if (this.sending !== null) {
+    if (outbox.busy) {
       this.held = true;
       return false;
     }
-    this.flush();
+    outbox.flush();
     return true;
   }
 
-  private flush(): void {
-    this.sending = this.out;
-    this.sendAt = 0;
-    this.sendEnd = this.outEnd;
-    this.out = null;
-    this.outEnd = 0;
-    this.bytesOut += this.sendEnd;
-    this.writeByMs = this.proxy.nowMs + this.proxy.timeouts.bodyMs;
-    this.write();
-  }
-
-  private write(): void {
-    this.connection.write(this.sending!.subarray(this.sendAt, this.sendEnd))
-      .then(this.onWritten, this.onWriteError);
-  }
-
-  private readonly onWritten = (count: number) => {
-    if (this.state === CLOSED) return;
-    this.sendAt += count;
-    if (this.sendAt < this.sendEnd) {
-      this.writeByMs = this.proxy.now() + this.proxy.timeouts.bodyMs;
-      return this.write();
-    }
-    this.proxy.buffers.give(this.sending!);
-    this.sending = null;
-    this.writeByMs = Infinity;
-    if (this.outEnd > 0) this.flush();
+  outboxDrained(): void {
     if (this.held) {
       this.held = false;
       this.exchange.resume();
     }
-    if (this.sending === null && this.responseDone) this.afterWrite();
-  };
+    if (!this.outbox.busy && this.responseDone) this.afterWrite();
+  }
 
-  private readonly onWriteError = () => {
-    this.sending = null;
-    if (this.state !== CLOSED) this.destroy();
-  };
+  outboxBroke(): void {
+    this.destroy();
+  }
 
   private afterWrite(): void {
-    if (this.sending !== null || this.state === CLOSED || this.state === LINGER) return;
+    if (this.outbox.busy || this.state === CLOSED || this.state === LINGER) return;
     this.log();
     if (!this.requestDone || !this.keepAlive || this.ended) return this.linger();
     this.next();
@@ -619,7 +543,7 @@ export class Http1Client implements Front {
 
   refuse(status: number, reason: string, retryAfterS: number): void {
     if (this.state === CLOSED) return;
-    if (this.bytesOut > 0 && this.exchange.answering) return this.destroy();
+    if (this.outbox.total > 0 && this.exchange.answering) return this.destroy();
     this.answer({ status, text: reason, retryAfterS });
   }
 
@@ -640,11 +564,9 @@ export class Http1Client implements Front {
     });
     this.state = WAIT;
     this.exchange.status = reply.status;
-    const out = this.room(bytes.length);
-    out.set(bytes, this.outEnd);
-    this.outEnd += bytes.length;
+    this.outbox.add(bytes);
     this.responseDone = true;
-    if (this.sending === null) this.flush();
+    if (!this.outbox.busy) this.outbox.flush();
     // Notice pipelined requests and the end, as after any whole request.
     if (this.requestDone && this.keepAlive) this.readAhead();
   }
@@ -659,16 +581,15 @@ export class Http1Client implements Front {
     if (!this.requestDone || this.reading) return this.destroy();
     const extras = this.responseExtras;
     extras.keepAlive = true;
-    const out = this.room(upstream.bytes.length + RESPONSE_HEAD_ROOM);
-    this.outEnd = writeResponseHead(out, this.outEnd, upstream.bytes, upstream.head, extras);
+    const { outbox } = this;
+    const out = outbox.room(upstream.bytes.length + RESPONSE_HEAD_ROOM);
+    outbox.end = writeResponseHead(out, outbox.end, upstream.bytes, upstream.head, extras);
     this.state = TUNNEL;
     this.deadlineMs = Infinity;
-    const first = this.out!.slice(0, this.outEnd);
-    this.out = null;
-    this.outEnd = 0;
+    const first = outbox.takeOut();
     const early = this.bytes.slice(this.start, this.end);
     tunnel(this.connection, first, early, upstream).then((bytesOut) => {
-      this.bytesOut += bytesOut;
+      outbox.total += bytesOut;
       this.exchange.tunnelEnded();
       this.log();
       this.destroy();
@@ -691,6 +612,7 @@ export class Http1Client implements Front {
   destroy(): void {
     if (this.state === CLOSED) return;
     this.state = CLOSED;
+    this.outbox.close();
     this.exchange.abandon();
     closeQuietly(this.connection);
     this.list.clientClosed(this);
@@ -698,10 +620,10 @@ export class Http1Client implements Front {
 
   /** Called several times a second: ends what takes too long. */
   check(nowMs: number): void {
-    if (nowMs > this.writeByMs) return this.destroy();
+    if (nowMs > this.outbox.writeByMs) return this.destroy();
     if (nowMs > this.exchange.deadlineMs) {
       // While the client does not take what it was sent the replica waits for it, not we for it.
-      if (this.sending === null) return this.exchange.timeOut();
+      if (!this.outbox.busy) return this.exchange.timeOut();
     }
     if (nowMs <= this.deadlineMs) return;
     this.deadlineMs = Infinity;
@@ -719,19 +641,6 @@ export class Http1Client implements Front {
     if (this.resting) this.linger();
   }
 
-  // The buffer is read over before the response ends, so what the log wants is kept here.
-  private remember(parsed: boolean): void {
-    const { head, bytes } = this;
-    const field = (id: number) => parsed ? this.fieldText(id) : "";
-    this.remembered = {
-      method: parsed ? latin1(bytes, head.start, head.methodEnd) : "",
-      target: parsed ? latin1(bytes, head.targetStart, head.targetEnd) : "",
-      referer: field(REFERER),
-      userAgent: field(USER_AGENT),
-      host: field(HOST),
-    };
-  }
-
   private log(): void {
     const { exchange, remembered } = this;
     const { accessLog } = this.proxy;
@@ -742,7 +651,7 @@ export class Http1Client implements Front {
       ...remembered,
       minor: this.head.minor,
       status: exchange.status,
-      bytesOut: this.bytesOut,
+      bytesOut: this.outbox.total,
       elapsedMs: Math.round((this.proxy.nowMs - this.startMs) * 1000) / 1000,
       requestId: latin1(this.requestId, 0, REQUEST_ID_BYTES),
       app: this.admission?.match.destination.route.app ?? "",
@@ -750,18 +659,8 @@ export class Http1Client implements Front {
       attempts: exchange.attempts,
     }, Date.now());
   }
-
-  private fieldText(id: number): string {
-    const { head, bytes } = this;
-    for (let base = 0; base < head.fieldCount * FIELD_INTS; base += FIELD_INTS) {
-      if (head.fields[base + ID] !== id) continue;
-      return latin1(bytes, head.fields[base + VALUE]!, head.fields[base + VALUE_END]!);
-    }
-    return "";
-  }
 }
 
-type Remembered = Pick<AccessRecord, "method" | "target" | "referer" | "userAgent" | "host">;
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 const ALLOWED = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
