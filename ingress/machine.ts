@@ -56,6 +56,7 @@ export class IngressMachine {
   private tower = "";
   private connected = false;
   private ackedAtMs = -Infinity;
+  private told = false;
   private everTold = false;
 
   constructor(readonly options: IngressOptions, now: Instant) {
@@ -110,6 +111,8 @@ export class IngressMachine {
     switch (event.k) {
       case "connected":
         this.connected = true;
+        // Revisions of the tower before mean nothing to this one until its snapshot is applied.
+        this.told = false;
         return [{ k: "send", message: { k: "hello", role: "ingress", name: this.options.name } }];
       case "lost":
         this.connected = false;
@@ -159,6 +162,7 @@ export class IngressMachine {
       default:
         return message satisfies never;
     }
+    this.told = true;
     this.everTold = true;
     this.revision = message.revision;
     effects.push(...this.ack(now));
@@ -243,7 +247,7 @@ export class IngressMachine {
   }
 
   private ack(now: Instant): IngressEffect[] {
-    if (!this.connected || !this.everTold) return [];
+    if (!this.connected || !this.told) return [];
     this.ackedAtMs = now.monoMs;
     const busy = [...this.leaving.keys()];
     return [{ k: "send", message: { k: "ack", revision: this.revision, busy } }];

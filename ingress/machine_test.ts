@@ -62,6 +62,25 @@ Deno.test("IngressMachine says nothing without a stream, and speaks up again eve
   assertEquals(acks(machine.step({ k: "connected" }, at(5001))).length, 1);
 });
 
+Deno.test("IngressMachine acknowledges nothing to a tower before its snapshot", () => {
+  const machine = started(snapshot([endpoint("a")], { revision: 900 }));
+  const [replica] = machine.allReplicas();
+  replica!.outstanding = 1;
+  machine.step(
+    { k: "message", message: { k: "delta", revision: 901, up: [], down: ["a"] } },
+    at(2),
+  );
+  machine.step({ k: "lost" }, at(3));
+  machine.step({ k: "connected" }, at(4));
+  assertEquals(machine.step({ k: "tick" }, at(10_000)), []);
+  replica!.outstanding = 0;
+  assertEquals(acks(machine.idle(replica!, at(10_001))), []);
+  const message = snapshot([], { revision: 5, tower: "ff11223344556677" });
+  assertEquals(acks(machine.step({ k: "message", message }, at(10_002))), [
+    { k: "ack", revision: 5, busy: [] },
+  ]);
+});
+
 Deno.test("IngressMachine removes nothing for an incomplete snapshot", () => {
   const machine = started(
     snapshot([endpoint("a")], { routes: [route("/", "shop")] }),

@@ -148,9 +148,17 @@ function acmeOf(flags: FlagValues): AcmeSettings {
     email: flags.text("acme-email"),
     directoryUrl: flags.text("acme-directory"),
     folder: `${flags.text("state")}/acme`,
-    ...(ca === undefined ? {} : { caPem: Deno.readTextFileSync(ca) }),
+    ...(ca === undefined ? {} : { caPem: readFile(ca) }),
     keeper: true,
   };
+}
+
+function readFile(path: string): string {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch (error) {
+    throw new Failure("usage", `cannot read --acme-ca ${path}: ${(error as Error).message}`);
+  }
 }
 
 function tlsOf(flags: FlagValues): IngressSettings["tls"] {
