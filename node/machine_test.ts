@@ -519,6 +519,16 @@ Deno.test("an order to stop survives the daemon", () => {
   const saved = before.disk.get("web-1")!;
   assertEquals([saved.stage, saved.stopOrdered], ["stopping", true]);
   const world = restarted(saved, true);
+  // The start before may not have got to hear that no ingress sends there any more.
+  assertEquals(world.statuses.get("web-1")?.state, "stopping");
+  assertEquals(world.processes.size, 1);
+  world.mesh({
+    k: "deregister-ok",
+    tower: "f".repeat(16),
+    node: NODE,
+    replica: "web-1",
+    drained: true,
+  });
   assertEquals(world.statuses.get("web-1")?.state, "finished");
   assertEquals(world.processes.size, 0);
 });
