@@ -1,5 +1,6 @@
 import { Failure } from "../core/errors.ts";
 import { type Flag, type FlagValues, runDaemon } from "../core/live/daemon.ts";
+import { randomHex } from "../core/live/clock.ts";
 import { logger } from "../core/live/log.ts";
 import { CLIENT_CONNECTIONS } from "../core/limits.ts";
 import { parseRouteFlag, parseTrustFlag, parseUpstreamFlag } from "./flags.ts";
@@ -48,7 +49,11 @@ const FLAGS: readonly Flag[] = [
     default: "127.0.0.1:7772",
     help: 'the tower to watch; "none": only --route and --upstream',
   },
-  { name: "name", value: "NAME", default: "ingress", help: "name in the tower's list" },
+  {
+    name: "name",
+    value: "NAME",
+    help: "name in the tower's list, no two alike (ingress- and random letters)",
+  },
   {
     name: "route",
     value: "[HOST]/PREFIX:APP",
@@ -191,7 +196,8 @@ function settingsOf(flags: FlagValues): IngressSettings {
     httpPort: flags.integer("http", 0, 65_535),
     adminPort: flags.integer("admin", 0, 65_535),
     tower: tower === "none" ? undefined : tower,
-    name: flags.text("name"),
+    // The tower takes one that comes back under its name for the same one.
+    name: flags.optional("name") ?? `ingress-${randomHex(8)}`,
     routes: flags.all("route").map(parseRouteFlag),
     endpoints: flags.all("upstream").map(parseUpstreamFlag),
     accessLog,
