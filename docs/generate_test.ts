@@ -1,0 +1,30 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { figuresIn, generatedPages, withFigures } from "./generate.ts";
+
+const ROOT = decodeURIComponent(new URL("../", import.meta.url).pathname).replace(/\/$/, "");
+
+Deno.test("the generated documents are up to date (deno task docs)", async () => {
+  for (const { path, text } of await generatedPages()) {
+    assertEquals(await Deno.readTextFile(`${ROOT}/${path}`), text, `${path}: run deno task docs`);
+  }
+});
+
+Deno.test("withFigures() puts the measured figures between the marks, and nothing else", () => {
+  const readme = "# x\n\n<!-- figures -->\n\nold\n\n<!-- /figures -->\n\nrest\n";
+  const figure = {
+    ...{ key: "ms", label: "to ready", unit: "ms", mustReach: 150, goal: 50 },
+    ...{ runs: 3, median: 41.26, min: 30, max: 1234.5, reached: true, samples: [] },
+  };
+  const machine = { processor: "Z80", cores: 2, ramBytes: 1, system: "linux", load: 0 };
+  const row = {
+    ...{ date: "", commit: "", deno: "2.9.6", machine, measures: "", seconds: 1, notes: [] },
+    figures: [figure],
+  };
+  const filled = withFigures(readme, { rows: { crash: row } });
+  assertStringIncludes(filled, "| crash | to ready | 41.3 ms (30.0 to 1,235) | 150 ms | yes |");
+  assertStringIncludes(filled, "Measured on Z80, 2 cores, Deno 2.9.6.");
+  assert(!filled.includes("old"));
+  assert(filled.startsWith("# x\n\n<!-- figures -->\n"));
+  assert(filled.endsWith("<!-- /figures -->\n\nrest\n"));
+  assertEquals(figuresIn("no marks"), null);
+});

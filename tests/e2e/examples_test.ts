@@ -1,0 +1,88 @@
+// Every manifest of docs/examples, deployed to a real cluster and asked.
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { type ReadyLine, startClusterTask, until } from "./cluster_process.ts";
+
+const ROOT = decodeURIComponent(new URL("../../", import.meta.url).pathname).replace(/\/$/, "");
+const EXAMPLES = `${ROOT}/docs/examples`;
+
+interface Example {
+  /** A program that the machine must have. */
+  readonly needs?: string;
+  /** A path at the ingress and what answers there. */
+  readonly asks?: readonly [path: string, answer: RegExp];
+  /** A line that some replica must have written. */
+  readonly writes?: readonly [app: string, line: RegExp];
+}
+
+const TESTED: Readonly<Record<string, Example>> = {
+  "hello.skr8tr": { asks: ["/hello", /^hello from hello\.[12] on node-[123]\n$/] },
+  "files.skr8tr": { needs: "python3", asks: ["/files/examples/files.skr8tr", /^app files$/m] },
+  "static.skr8tr": { needs: "busybox", asks: ["/static/examples/static.skr8tr", /^app static$/m] },
+  "node.skr8tr": { needs: "node", asks: ["/greeter/x", /^good day from node-[123], .* \/x\n$/] },
+  "ticker.skr8tr": { writes: ["ticker", /tick ticker 0$/m] },
+  "pair.skr8tr": { asks: ["/asker", /^asked: hello from answer\.[12] on node-[123]\n$/] },
+};
+
+/** Nodes of the cluster look for programs here, and where Deno is. */
+const PATH = ["/usr/local/bin", "/usr/bin", "/bin"];
+
+async function isThere(program: string): Promise<boolean> {
+  const found = PATH.map((folder) => Deno.stat(`${folder}/${program}`).then(() => true));
+  return await Promise.any(found).catch(() => false);
+}
+
+async function skr8tr(ready: ReadyLine, state: string, ...words: string[]): Promise<string> {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["task", "-q", "skr8tr", ...words],
+    cwd: ROOT,
+    env: {
+      SKR8TR_CONDUCTOR: ready.conductor,
+      SKR8TR_TOWER: ready.tower,
+      SKR8TR_KEY: `${state}/signing.sec`,
+    },
+    stdout: "piped",
+    stderr: "piped",
+  }).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  assertEquals(code, 0, text(stdout) + text(stderr));
+  assert(!text(stderr).includes("not acted on yet"), text(stderr));
+  return text(stdout);
+}
+
+Deno.test("the manifests of docs/examples run as they stand", async (t) => {
+  const names = (await Array.fromAsync(Deno.readDir(EXAMPLES))).map(({ name }) => name)
+    .filter((name) => name.endsWith(".skr8tr"));
+  assertEquals(names.sort(), Object.keys(TESTED).sort(), "each example has its line in this test");
+
+  await using cluster = await startClusterTask();
+  const ready = await cluster.ready();
+  assert(ready.ready, ready.error);
+  for (const [name, { needs, asks, writes }] of Object.entries(TESTED)) {
+    if (needs !== undefined && !await isThere(needs)) {
+      console.log(`${name}: skipped, ${needs} is not on ${PATH.join(":")}`);
+      continue;
+    }
+    await t.step(name, async () => {
+      const said = await skr8tr(ready, cluster.state, "up", "--wait", `${EXAMPLES}/${name}`);
+      assertMatch(said, /generation 1 ready in /);
+      if (asks) {
+        const [path, answer] = asks;
+        // Ready at the conductor comes a moment before the ingress has heard of it.
+        let body = "";
+        await until(5_000, `${path} answers`, async () => {
+          const response = await fetch(ready.ingress + path);
+          body = await response.text();
+          return response.status === 200;
+        });
+        assertMatch(body, answer);
+      }
+      if (writes) {
+        const [app, line] = writes;
+        assertMatch(await skr8tr(ready, cluster.state, "logs", app), line);
+      }
+      await skr8tr(ready, cluster.state, "down", `${EXAMPLES}/${name}`);
+    });
+  }
+  await cluster.stop();
+});
