@@ -29,6 +29,8 @@ export interface Visit {
   /** The order's total as the confirmation showed it: `$118.97`. */
   readonly total: string;
   readonly productPath: string;
+  /** Of the review. */
+  readonly headline: string;
 }
 
 /** A shopper nobody has been before. */
@@ -58,9 +60,9 @@ export async function journey(
   await between("check out");
   await seeOrder(page, orderId, total);
   await between("see the order");
-  await review(page, productPath, shopper);
+  const headline = await review(page, productPath, shopper);
   await between("review");
-  return { shopper, orderId, total, productPath };
+  return { shopper, orderId, total, productPath, headline };
 }
 
 async function browse(page: Page, shopUrl: string): Promise<void> {
@@ -197,7 +199,7 @@ async function seeOrder(page: Page, orderId: string, total: string): Promise<voi
   await page.getByText("12 St James's Square").waitFor();
 }
 
-async function review(page: Page, productPath: string, shopper: Shopper): Promise<void> {
+async function review(page: Page, productPath: string, shopper: Shopper): Promise<string> {
   const headline = `Better & quieter than "the old ones", ${shopper.email.slice(4, 8)}`;
   await page.getByRole("link", { name: /^Review / }).click();
   await page.waitForURL((url) => url.pathname === productPath);
@@ -214,4 +216,5 @@ async function review(page: Page, productPath: string, shopper: Shopper): Promis
   const entry = page.locator(".entry", { hasText: headline });
   await entry.getByText("Verified buyer").waitFor();
   await entry.getByText("Light, and the cups don't squeak.").waitFor();
+  return headline;
 }
