@@ -1,10 +1,11 @@
 // The node over HTTP: logs as they come, what runs here, whether it lives, figures for Prometheus.
 
 import { inNetworks, isLoopback } from "../../core/address.ts";
-import { LOG_RING_LINES } from "../../core/limits.ts";
+import { DATAGRAM_BYTES, LOG_RING_LINES } from "../../core/limits.ts";
 import { listenFailure } from "../../core/live/udp.ts";
 import type { NodeMachine } from "../machine.ts";
 import type { LogLine } from "../logs.ts";
+import type { ExecAnswer } from "./exec.ts";
 import type { Logs } from "./logs.ts";
 
 /** What the HTTP surface shows. */
@@ -14,6 +15,8 @@ export interface NodeView {
   /** Whether the replica has a log file here, finished ones included. */
   hasLog(replica: string): boolean;
   metrics(): Promise<string>;
+  /** Runs a signed EXEC beside a replica. */
+  exec(replica: string, body: string): Promise<ExecAnswer>;
   /** Networks that may read, beside loopback. */
   readonly plain: readonly string[];
   /** Everybody may read. */
@@ -31,6 +34,7 @@ const ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/;
  * | `GET /replicas` | `{ "node": id, "name": name, "replicas": ReplicaStatus[] }` |
  * | `GET /health` | `{ "ok": true }` |
  * | `GET /metrics` | Prometheus text |
+ * | `POST /exec/<replica>` body: a signed EXEC | what it printed, as text; from anywhere |
  *
  * @param from the client's address
  */
@@ -39,14 +43,18 @@ export async function handleHttp(
   from: string,
   node: NodeView,
 ): Promise<Response> {
+  const url = new URL(request.url);
+  const [, first, second, ...more] = url.pathname.split("/");
+  if (first === "exec" && second && more.length === 0 && request.method === "POST") {
+    const { status, text } = await node.exec(decoded(second), await shortBody(request));
+    return new Response(text, { status });
+  }
   if (!node.open && !isLoopback(from) && !inNetworks(from, node.plain)) {
     return Response.json({ error: "only loopback and --plain networks may read" }, { status: 403 });
   }
   if (request.method !== "GET" && request.method !== "HEAD") {
     return Response.json({ error: "only GET" }, { status: 405, headers: { allow: "GET, HEAD" } });
   }
-  const url = new URL(request.url);
-  const [, first, second, ...more] = url.pathname.split("/");
   if (first === "logs" && second && more.length === 0) {
     return logs(decoded(second), url.searchParams, node);
   }
@@ -67,6 +75,16 @@ export async function handleHttp(
     default:
       return Response.json({ error: "no such path" }, { status: 404 });
   }
+}
+
+/** The body, if it is no longer than a datagram may be; else nothing. */
+async function shortBody(request: Request): Promise<string> {
+  let body = "";
+  for await (const part of request.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+    body += part;
+    if (body.length > DATAGRAM_BYTES) return "";
+  }
+  return body.trimEnd();
 }
 
 /** A part of a path in plain characters; empty where it is malformed. */

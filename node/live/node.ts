@@ -15,6 +15,7 @@ import type { LogRecord } from "../records.ts";
 import type { SavedReplica } from "../saved.ts";
 import { adopt, hadProcess } from "./adopt.ts";
 import { isFree, refusalOf } from "./checks.ts";
+import { SignedExec } from "./exec.ts";
 import { NodeFiles } from "./files.ts";
 import { Follower } from "./follow.ts";
 import { Helper } from "./helper.ts";
@@ -84,6 +85,7 @@ export class NodeDaemon implements Running {
   readonly #verifier: Verifier;
   readonly #keys: ReadonlyMap<string, Uint8Array>;
   readonly #plain: PlainLive;
+  readonly #exec: SignedExec;
   readonly #servers: AsyncDisposable[] = [];
   readonly #log = logger("node");
   readonly #queue: NodeEvent[] = [];
@@ -132,6 +134,12 @@ export class NodeDaemon implements Running {
       environmentOf: (replica, plan) => this.processes.environmentOf(replica, plan),
       dispatch,
       hung: () => this.#again(),
+    });
+    this.#exec = new SignedExec({
+      machine: this.machine,
+      processes: this.processes,
+      verifier,
+      keys: this.#keys,
     });
     this.#plain = new PlainLive({
       options,
@@ -210,6 +218,7 @@ export class NodeDaemon implements Running {
       open: this.options.open,
       hasLog: (replica) => machine.replicas.has(replica) || this.#files.hasLog(replica),
       metrics: () => nodeMetrics({ machine, udp, plain: this.#plain, prober }),
+      exec: (replica, body) => this.#exec.run(replica, body),
     };
   }
 

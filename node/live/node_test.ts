@@ -1,7 +1,8 @@
 // The node with real programs, in this process, against a fake conductor and tower.
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { keyPairFromSeed } from "../../core/sign.ts";
+import { keyPairFromSeed, sign } from "../../core/sign.ts";
+import { formatSigned } from "../../core/wire.ts";
 import { FakeCluster, until } from "./fake_cluster.ts";
 import { type NodeDaemon, startNode } from "./node.ts";
 import type { StartOptions } from "./start_options.ts";
@@ -405,4 +406,40 @@ Deno.test("volumes are made and handed over, as root a user is changed to", asyn
   );
   const { exit } = await all.cluster.state("web-2", "finished");
   assertEquals([exit?.code, exit?.tail], [0, "nobody"]);
+});
+
+Deno.test("a signed EXEC runs beside its replica, once; an unsigned, forged or late one does not", async () => {
+  await using all = await bench();
+  all.run("  exec sleep\n  args 600\n  env { COLOUR green }");
+  await all.cluster.state("web-1", "ready");
+  const { secretKey } = all.cluster.operator;
+  const { hostname, port } = all.node.udp.address;
+  const send = async (body: string, replica = "web-1") => {
+    const init = { method: "POST", body };
+    const response = await fetch(`http://${hostname}:${port}/exec/${replica}`, init);
+    return { status: response.status, text: await response.text() };
+  };
+  // Newer than the node's own start: what is older might have run before it.
+  const unixS = Math.floor(Date.now() / 1000) + 2;
+  const signed = (command: string, at = unixS, key = secretKey) => {
+    const text = `${command}|${at}`;
+    return formatSigned(text, sign(key, text));
+  };
+  const good = signed("EXEC|web|echo $COLOUR a|b; pwd");
+  assertEquals((await send(signed("EXEC|web|echo $COLOUR; pwd"))).text, `green\n${all.folder}\n`);
+  assertEquals((await send(good)).status, 200);
+  assertEquals((await send(good)).status, 403);
+  const stranger = keyPairFromSeed(new Uint8Array(32).fill(9)).secretKey;
+  for (
+    const body of [
+      "EXEC|web|echo hello",
+      signed("EXEC|web|echo hello", unixS, stranger),
+      signed("EXEC|web|echo hello", unixS - 60),
+      signed("EXEC|web|echo hello", unixS + 60),
+      signed("EXEC|web|echo hello").replace("hello", "hullo"),
+    ]
+  ) assertEquals((await send(body)).status, 403);
+  assertEquals((await send(signed("EXEC|other|echo hello"))).status, 404);
+  assertEquals((await send(signed("EXEC|web|echo again"), "web-9")).status, 404);
+  assertEquals((await send(signed("EVICT|web"))).status, 400);
 });

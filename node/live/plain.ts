@@ -2,11 +2,12 @@
 // and a shell. The rest is the machine's (plain.ts).
 
 import { type Address, inNetworks, isLoopback } from "../../core/address.ts";
-import { DATAGRAM_BYTES, EXEC_MS, EXEC_OUTPUT_BYTES } from "../../core/limits.ts";
+import { DATAGRAM_BYTES } from "../../core/limits.ts";
 import type { Udp } from "../../core/live/udp.ts";
 import { parseNodeCommand } from "../../core/wire.ts";
 import type { NodeEvent } from "../effects.ts";
 import type { NodeMachine } from "../machine.ts";
+import { runIn } from "./exec.ts";
 import type { Logs } from "./logs.ts";
 import type { Processes } from "./process.ts";
 
@@ -72,50 +73,10 @@ export class PlainLive {
     );
     if (!replica?.plan) return reply(`ERR|not found: ${app}`);
     try {
-      const child = new Deno.Command("/bin/sh", {
-        args: ["-c", `exec 2>&1\n${command}`],
-        cwd: replica.plan.cwd,
-        env: this.node.processes.environmentOf(replica.id, replica.plan),
-        clearEnv: true,
-        detached: true,
-        stdin: "null",
-        stdout: "piped",
-        stderr: "null",
-      }).spawn();
-      const timer = setTimeout(() => endGroup(child.pid), EXEC_MS);
-      const output = await readSome(child.stdout, EXEC_OUTPUT_BYTES);
-      endGroup(child.pid);
-      await child.status;
-      clearTimeout(timer);
-      reply(`OK|EXEC|${app}|${output.replaceAll("\0", "")}`);
+      const output = await runIn(this.node.processes, replica.id, replica.plan, command);
+      reply(`OK|EXEC|${app}|${output}`);
     } catch (error) {
       reply(`ERR|EXEC failed: ${(error as Error).message}`);
     }
-  }
-}
-
-/** The text of a stream, at most so many bytes of it. */
-async function readSome(stream: ReadableStream<Uint8Array>, maxBytes: number): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of stream) {
-    chunks.push(chunk);
-    length += chunk.length;
-    if (length >= maxBytes) break;
-  }
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return new TextDecoder().decode(bytes.subarray(0, maxBytes));
-}
-
-function endGroup(pid: number): void {
-  try {
-    Deno.kill(-pid, "SIGKILL");
-  } catch {
-    // It has ended already.
   }
 }
