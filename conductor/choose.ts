@@ -4,6 +4,7 @@ import type { AppSpec } from "../core/manifest/spec.ts";
 import { whyNot } from "./feasible.ts";
 import type { Candidate, Ledger } from "./ledger.ts";
 import { compareRanks, explainRank, type Rank, rank } from "./rank.ts";
+import { holdsVolume } from "./state.ts";
 
 export interface Choice {
   readonly node: string;
@@ -20,6 +21,7 @@ export function choose(
   ledger: Ledger,
   home?: string,
 ): { readonly choices: Choice[]; readonly refusals: string[] } {
+  if (count === 0) return { choices: [], refusals: [] };
   const nodes = ledger.all();
   const queue = new Queue(spec, nodes, home);
   const choices: Choice[] = [];
@@ -36,7 +38,7 @@ export function choose(
 }
 
 function homeOf(spec: AppSpec, node: Candidate): string | undefined {
-  return spec.volumes.some((volume) => !volume.shared) ? node.id : undefined;
+  return holdsVolume(spec) ? node.id : undefined;
 }
 
 /** Why each node cannot take one, `node-3: needs 256 MiB, 181 MiB free`. */

@@ -8,7 +8,12 @@
  */
 
 import type { Address } from "../core/address.ts";
-import { CONDUCTOR_WARMUP_MS, RETRY_MAX_MS, SNAPSHOT_ENTRIES } from "../core/limits.ts";
+import {
+  CONDUCTOR_WARMUP_MS,
+  RECONCILE_REST_US,
+  RETRY_MAX_MS,
+  SNAPSHOT_ENTRIES,
+} from "../core/limits.ts";
 import type { Instant } from "../core/instant.ts";
 import { type EntryBody, nextEntry } from "../core/log.ts";
 import {
@@ -85,6 +90,8 @@ export class ConductorMachine {
   /** Leaving replicas whose stop the node has answered. */
   readonly #answeredStops = new Map<string, number>();
   readonly #dirty = new Set<string>();
+  /** Large app -> until when it is not compared again. */
+  readonly #restUntil = new Map<string, number>();
   readonly #joining = new Map<string, string>();
   readonly #again = new Map<string, number>();
   #inFlight = false;
@@ -158,6 +165,7 @@ export class ConductorMachine {
     return Math.min(
       this.#lastTickMonoMs + beatEveryMs(this.fleet.size),
       this.#orders.nextDueMonoMs(),
+      this.#restedMonoMs(),
       ...this.#again.values(),
     );
   }
@@ -169,7 +177,8 @@ export class ConductorMachine {
 
   /** True while some node of the log has not been heard since the start: placing waits for it. */
   get settling(): boolean {
-    return [...this.fleet.values()].some((node) => node.state === "unknown");
+    for (const node of this.fleet.values()) if (node.state === "unknown") return true;
+    return false;
   }
 
   #emit(...effects: ConductorEffect[]): void {
@@ -199,18 +208,42 @@ export class ConductorMachine {
   #decide(now: Instant): EntryBody | null {
     const bookings: Booking[] = [];
     const plans: Plan[] = [];
-    for (const name of this.#dirty) {
+    const rested = [...this.#dirty].filter((name) =>
+      now.monoMs >= (this.#restUntil.get(name) ?? 0)
+    );
+    if (rested.length === 0) return null;
+    const mayPlace = !this.settling;
+    for (const name of rested) {
+      this.#dirty.delete(name);
       const app = this.state.apps.get(name);
       if (!app) continue;
+      this.#rest(app, now);
       const buckets = reconcile(app, this.sightsOf(app, now), this.#missingNeeds(app));
-      const plan = planApp(app, buckets, this.ledger, bookings, !this.settling);
+      const plan = planApp(app, buckets, this.ledger, bookings, mayPlace);
       plans.push(plan);
       this.#noteWaits(app, plan, buckets, now);
     }
     for (const { node, spec } of bookings) this.ledger.give(node, spec);
-    this.#dirty.clear();
     const decision = mergeDecisions(plans.map((plan) => plan.decision));
     return isEmpty(decision) ? null : decision;
+  }
+
+  /**
+   * Comparing an app costs in proportion to its size, and each of its replicas may give cause for
+   * it: so a large one rests a while in between, and many causes are looked at together.
+   */
+  #rest(app: App, now: Instant): void {
+    const restMs = app.placements.size * RECONCILE_REST_US / 1_000;
+    if (restMs < 1) this.#restUntil.delete(app.name);
+    else this.#restUntil.set(app.name, now.monoMs + restMs);
+  }
+
+  /** When the first app that wants to be compared has rested; `Infinity` where none rests. */
+  #restedMonoMs(): number {
+    let first = Infinity;
+    if (this.#inFlight) return first;
+    for (const name of this.#dirty) first = Math.min(first, this.#restUntil.get(name) ?? Infinity);
+    return Math.max(first, this.#storeBrokenUntilMs);
   }
 
   #noteWaits(app: App, plan: Plan, buckets: Buckets, now: Instant): void {
@@ -524,7 +557,7 @@ export class ConductorMachine {
     const deadMs = deadAfterMs(this.fleet.size);
     for (const node of this.fleet.values()) {
       // An observer that itself ran late has heard nobody: that accuses nobody.
-      if (lateMs > 1_000) node.heardMonoMs += lateMs;
+      if (lateMs > 1_000) node.heardMonoMs = Math.min(now.monoMs, node.heardMonoMs + lateMs);
       if (node.state === "dead" || now.monoMs - node.heardMonoMs < deadMs) continue;
       node.state = "dead";
       this.ledger.describe(node.id, { alive: false });
@@ -561,6 +594,7 @@ export class ConductorMachine {
         nodeName: node?.name ?? placement.node,
         absent: answeredMs !== undefined && !status && node !== undefined &&
           node.mismatchMonoMs === null && node.heardMonoMs > answeredMs,
+        reported: !!node?.beat && node.mismatchMonoMs !== -Infinity,
         readyForMs: readySince === undefined ? 0 : Math.max(1, now.monoMs - readySince),
       };
     });
@@ -571,8 +605,10 @@ export class ConductorMachine {
   }
 
   #isServing(name: string): boolean {
-    const placements = this.state.apps.get(name)?.placements.keys() ?? [];
-    return [...placements].some((replica) => this.#readySince.has(replica));
+    const placements = this.state.apps.get(name)?.placements.values() ?? [];
+    return [...placements].some(({ replica, node }) =>
+      this.#readySince.has(replica) && this.fleet.get(node)?.state === "ready"
+    );
   }
 
   #publish(): void {

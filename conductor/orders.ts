@@ -17,6 +17,8 @@ export interface Order {
 
 export class Orders {
   readonly #orders = new Map<string, Order>();
+  /** No order is due before this: with many of them nobody looks through all at every step. */
+  #nextDueMonoMs = Infinity;
 
   get size(): number {
     return this.#orders.size;
@@ -31,6 +33,7 @@ export class Orders {
     const known = this.#orders.get(replica);
     if (known?.kind === kind && known.node === node) return;
     this.#orders.set(replica, { kind, replica, node, waitMs: RETRY_MIN_MS, dueMonoMs: monoMs });
+    this.#nextDueMonoMs = Math.min(this.#nextDueMonoMs, monoMs);
   }
 
   /** The node has answered. */
@@ -44,20 +47,22 @@ export class Orders {
 
   /** Orders that are due now; each is due again after its backoff. */
   takeDue(monoMs: number): Order[] {
+    if (this.#nextDueMonoMs > monoMs) return [];
     const due: Order[] = [];
+    this.#nextDueMonoMs = Infinity;
     for (const order of this.#orders.values()) {
-      if (order.dueMonoMs > monoMs) continue;
-      due.push(order);
-      order.dueMonoMs = monoMs + order.waitMs;
-      order.waitMs = Math.min(RETRY_MAX_MS, order.waitMs * 2);
+      if (order.dueMonoMs <= monoMs) {
+        due.push(order);
+        order.dueMonoMs = monoMs + order.waitMs;
+        order.waitMs = Math.min(RETRY_MAX_MS, order.waitMs * 2);
+      }
+      this.#nextDueMonoMs = Math.min(this.#nextDueMonoMs, order.dueMonoMs);
     }
     return due;
   }
 
-  /** When the next order is due; `Infinity` without any. */
+  /** No order is due before this; `Infinity` without any. */
   nextDueMonoMs(): number {
-    let next = Infinity;
-    for (const order of this.#orders.values()) next = Math.min(next, order.dueMonoMs);
-    return next;
+    return this.#orders.size === 0 ? Infinity : this.#nextDueMonoMs;
   }
 }

@@ -106,6 +106,8 @@ export const LOG_FILES = 3;
 
 /** Generations kept per app. */
 export const GENERATIONS = 50;
+/** An app is compared with what runs at most once in so many µs for each of its replicas. */
+export const RECONCILE_REST_US = 4;
 /** Events kept by the conductor. */
 export const EVENTS = 10_000;
 /** The log is snapshotted after this many entries. */
