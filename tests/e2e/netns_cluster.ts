@@ -10,7 +10,10 @@ import { kill, until, within } from "./cluster_process.ts";
 import { type Host, Network } from "./netns.ts";
 import type { Answer, LoadResult, Order } from "./netns_client.ts";
 
-const ROOT = decodeURIComponent(new URL("../../", import.meta.url).pathname).replace(/\/$/, "");
+export const ROOT = decodeURIComponent(new URL("../../", import.meta.url).pathname).replace(
+  /\/$/,
+  "",
+);
 const HOSTS = { control: 10, "node-1": 11, "node-2": 12, "node-3": 13, edge: 20, operator: 30 };
 export const NODES = ["node-1", "node-2", "node-3"] as const;
 const HTTP_PORT = 80;
@@ -44,9 +47,9 @@ export class Daemon {
     return this.#log;
   }
 
-  /** Says whether its log has this since its last start. */
-  said(text: string): boolean {
-    return this.#log.includes(text, this.#from);
+  /** Says whether its log has this, since its last start unless told. */
+  said(text: string, from = this.#from): boolean {
+    return this.#log.includes(text, from);
   }
 
   async start(): Promise<void> {
