@@ -16,7 +16,6 @@ import type { Connection } from "./connection.ts";
 
 const {
   NGHTTP2_CANCEL,
-  NGHTTP2_ENHANCE_YOUR_CALM,
   NGHTTP2_PROTOCOL_ERROR,
 } = http2.constants;
 
@@ -48,19 +47,22 @@ export function serveHttp2(
     },
   });
   let resets = 0;
+  // Not `session.destroy`: its GOAWAY, sent while nghttp2 walks its streams, trips an assertion that
+  // aborts the whole process (Deno 2.9). Later, because we may be called by nghttp2 ourselves.
+  const end = () => void setTimeout(() => socket.destroy(), 0);
   session.on("stream", (stream, headers, flags) => {
     stream.on("error", () => {});
-    stream.on("aborted", () => {
+    stream.on("close", () => {
       // Opening streams only to reset them costs us more than the client.
-      if (++resets > HTTP2_RESETS) session.destroy(undefined, NGHTTP2_ENHANCE_YOUR_CALM);
+      if (stream.rstCode !== 0 && ++resets === HTTP2_RESETS) end();
     });
     const endStream = (flags & http2.constants.NGHTTP2_FLAG_END_STREAM) !== 0;
     serveStream(stream, headers as HeaderList, endStream, serve);
   });
-  session.on("error", () => session.destroy());
+  session.on("error", end);
   session.setTimeout(idleMs, () => session.close());
   session.on("close", closed);
-  return { drain: () => session.close(), destroy: () => session.destroy() };
+  return { drain: () => session.close(), destroy: () => void socket.destroy() };
 }
 
 function serveStream(

@@ -268,6 +268,39 @@ tlsTest("a response cut short resets the HTTP/2 stream, others go on", async () 
   });
 });
 
+tlsTest("many requests on one session, and a client that resets streams without end", async () => {
+  await using backend = openBackend(async (wire) => {
+    for (;;) {
+      const request = await wire.readRequest();
+      if (request === null) return;
+      if (request.head.includes("/never")) await wire.readAll();
+      else await wire.write(ok("fine"));
+    }
+  });
+  await using ingress = await secureIngress(backend, [await certify("h2-many", "127.0.0.1")]);
+  const port = ingress.httpsPort!;
+  await withSession(port, async (session) => {
+    for (let round = 0; round < 30; round++) {
+      const answers = await Promise.all(
+        Array.from({ length: 50 }, () => ask(session, { ":path": "/" })),
+      );
+      assert(answers.every(({ body }) => body === "fine"));
+    }
+  });
+  await withSession(port, async (session) => {
+    for (let round = 0; round < 30 && !session.closed && !session.destroyed; round++) {
+      const streams = Array.from({ length: 50 }, () => session.request({ ":path": "/never" }));
+      for (const stream of streams) stream.on("error", () => {});
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      for (const stream of streams) stream.close(http2.constants.NGHTTP2_CANCEL);
+    }
+    await eventually("the session is ended", () => session.closed || session.destroyed);
+  });
+  await withSession(port, async (session) => {
+    assertEquals((await ask(session, { ":path": "/" })).body, "fine");
+  });
+});
+
 tlsTest("large bodies pass through HTTP/2 both ways", async () => {
   const large = "0123456789abcdef".repeat(65_536);
   let received = 0;
