@@ -1,0 +1,3 @@
+import { signatureRow } from "./signatures.ts";
+
+export const row = signatureRow("sign");
