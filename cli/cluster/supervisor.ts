@@ -55,6 +55,9 @@ export class Supervisor {
   async #keep(spec: DaemonSpec): Promise<void> {
     let backoffMs = 0;
     while (!this.#stopping.signal.aborted) {
+      await rotate(spec.log);
+      // Told to stop meanwhile: what is started now, nobody would end.
+      if (this.#stopping.signal.aborted) return;
       const begunMs = performance.now();
       const status = await this.#run(spec);
       if (this.#stopping.signal.aborted) return;
@@ -75,7 +78,6 @@ export class Supervisor {
   }
 
   async #run(spec: DaemonSpec): Promise<Deno.CommandStatus> {
-    await rotate(spec.log);
     // The shell only redirects: it becomes the daemon, so that the pid is the daemon's own and its
     // log goes on when this process is gone. Its standard input ends with this process.
     const child = new Deno.Command("sh", {

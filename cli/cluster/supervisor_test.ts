@@ -83,6 +83,13 @@ Deno.test("Supervisor.failed tells why a daemon cannot start, by its last words"
   assertEquals(await test.starts(), 1);
 });
 
+Deno.test("Supervisor.stop() starts nothing that was about to be started", async () => {
+  await using test = await stage();
+  test.supervisor.start(test.daemon(FOREVER));
+  await test.supervisor.stop(5_000);
+  assertEquals([test.said, await test.starts()], [[], 0]);
+});
+
 Deno.test("Supervisor.stop() kills what does not stop, and gives it the end of its input", async () => {
   await using test = await stage();
   test.supervisor.start(test.daemon(`
