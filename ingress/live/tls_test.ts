@@ -351,3 +351,64 @@ tlsTest("a WebSocket works through TLS", async () => {
   await closed;
   await server.shutdown();
 });
+
+/** An HTTP/2 frame (RFC 9113 4.1). */
+function frame(
+  type: number,
+  flags: number,
+  stream: number,
+  payload: readonly number[] = [],
+): number[] {
+  const { length } = payload;
+  const id = [stream >>> 24, stream >>> 16, stream >>> 8, stream].map((byte) => byte & 255);
+  return [length >> 16, length >> 8 & 255, length & 255, type, flags, ...id, ...payload];
+}
+
+tlsTest("frames that break HTTP/2 end their own connection at most", async () => {
+  await using backend = answering(() => ok("fine"));
+  const files = [await certify("h2-frames", "localhost")];
+  await using ingress = await secureIngress(backend, files, { timeouts: { idleMs: 300 } });
+  const port = ingress.httpsPort!;
+  const caCerts = [await Deno.readTextFile(files[0]!.certificate)];
+  // GET https://a.test/ in HPACK.
+  const list = [0x82, 0x87, 0x84, 0x41, 6, ...new TextEncoder().encode("a.test")];
+  const bad: Record<string, number[]> = {
+    "DATA on stream 0": frame(0, 0, 0, [1]),
+    "DATA on a closed stream": frame(0, 0, 1, [1]),
+    "HEADERS on stream 0": frame(1, 5, 0, list),
+    "HEADERS on an even stream": frame(1, 5, 2, list),
+    "HEADERS on an old stream": frame(1, 5, 1, list),
+    "HEADERS that are no HPACK": frame(1, 5, 9_999, [255, 255, 255, 255, 255]),
+    "PRIORITY on itself": frame(2, 0, 1, [0, 0, 0, 1, 0]),
+    "RST_STREAM of an idle stream": frame(3, 0, 99_999, [0, 0, 0, 1]),
+    "SETTINGS of 3 bytes": frame(4, 0, 0, [1, 2, 3]),
+    "PUSH_PROMISE from a client": frame(5, 4, 1, [0, 0, 0, 2, ...list]),
+    "PING of 3 bytes": frame(6, 0, 0, [1, 2, 3]),
+    "GOAWAY": frame(7, 0, 0, [0, 0, 0, 0, 0, 0, 0, 0]),
+    "WINDOW_UPDATE of 0": frame(8, 0, 0, [0, 0, 0, 0]),
+    "CONTINUATION of nothing": frame(9, 4, 1, list),
+    "a frame of 16 MB": [0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 1],
+  };
+  for (const [name, bytes] of Object.entries(bad)) {
+    for (const requests of [0, 3, 100]) {
+      const connection = await Deno.connectTls({
+        hostname: "localhost",
+        port,
+        caCerts,
+        alpnProtocols: ["h2"],
+      });
+      const preface = [...new TextEncoder().encode("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")];
+      const good = Array.from({ length: requests }, (_, at) => frame(1, 5, 2 * at + 1, list))
+        .flat();
+      await connection.write(Uint8Array.from([...preface, ...frame(4, 0, 0), ...good, ...bytes]));
+      const buffer = new Uint8Array(65_536);
+      while (await connection.read(buffer).catch(() => null) !== null);
+      connection.close();
+    }
+    const plain = await exchange(
+      ingress.httpPort,
+      "GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n",
+    );
+    assertMatch(plain, /^HTTP\/1\.1 308 /, name);
+  }
+});
