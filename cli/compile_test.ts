@@ -109,7 +109,8 @@ Deno.test("deno task compile names a DENORT_BIN that is not there", async () => 
 Deno.test({
   name: "compile() embeds permissions and workers in every binary",
   ignore: Deno.build.os !== "linux" &&
-    (console.log("compile() embeds ...: skipped, /bin/sh is an ELF file only on Linux"), true),
+    (console.log("compile() embeds permissions: not run: /bin/sh is an ELF file only on Linux"),
+      true),
   fn: async () => {
     const out = await Deno.makeTempDir({ prefix: "skr8tr-compile-" });
     const before = Deno.env.get("DENORT_BIN");

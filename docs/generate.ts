@@ -190,7 +190,14 @@ export function figuresIn(readme: string): string | null {
   return FIGURES.exec(readme)?.[0] ?? null;
 }
 
-/** README.md with the figures of these results, each as median (min to max). */
+/** README.md with the figures of bench/results.json, formatted. */
+export async function readmeWithFigures(): Promise<string> {
+  const readme = await Deno.readTextFile(`${ROOT}/README.md`);
+  const results = JSON.parse(await Deno.readTextFile(`${ROOT}/bench/results.json`));
+  return await formatted(withFigures(readme, results));
+}
+
+/** A README with the figures of these results, each as median (min to max). */
 export function withFigures(readme: string, results: Results): string {
   const rows = Object.entries(results.rows).flatMap(([name, { figures }]) =>
     figures.filter((figure) => figure.mustReach !== undefined).map((figure) => [
@@ -220,9 +227,7 @@ if (import.meta.main) {
     console.log(path);
   }
   if (Deno.args.includes("--figures")) {
-    const readme = await Deno.readTextFile(`${ROOT}/README.md`);
-    const results = JSON.parse(await Deno.readTextFile(`${ROOT}/bench/results.json`));
-    await Deno.writeTextFile(`${ROOT}/README.md`, await formatted(withFigures(readme, results)));
+    await Deno.writeTextFile(`${ROOT}/README.md`, await readmeWithFigures());
     console.log("README.md");
   }
 }

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { figuresIn, generatedPages, withFigures } from "./generate.ts";
+import { figuresIn, generatedPages, readmeWithFigures, withFigures } from "./generate.ts";
 
 const ROOT = decodeURIComponent(new URL("../", import.meta.url).pathname).replace(/\/$/, "");
 
@@ -7,6 +7,14 @@ Deno.test("the generated documents are up to date (deno task docs)", async () =>
   for (const { path, text } of await generatedPages()) {
     assertEquals(await Deno.readTextFile(`${ROOT}/${path}`), text, `${path}: run deno task docs`);
   }
+});
+
+Deno.test("README quotes the figures of bench/results.json (deno task docs --figures)", async () => {
+  const readme = await Deno.readTextFile(`${ROOT}/README.md`);
+  const quoted = figuresIn(readme);
+  assert(quoted, "README.md has lost its marks for the figures");
+  if (quoted.includes("Not filled yet.")) return assertEquals(/\d/.test(quoted), false);
+  assertEquals(readme, await readmeWithFigures());
 });
 
 Deno.test("withFigures() puts the measured figures between the marks, and nothing else", () => {

@@ -60,7 +60,7 @@ Deno.test("the manifests of docs/examples run as they stand", async (t) => {
   assert(ready.ready, ready.error);
   for (const [name, { needs, asks, writes }] of Object.entries(TESTED)) {
     if (needs !== undefined && !await isThere(needs)) {
-      console.log(`${name}: skipped, ${needs} is not on ${PATH.join(":")}`);
+      console.log(`${name}: not run: ${needs} is not on ${PATH.join(":")}`);
       continue;
     }
     await t.step(name, async () => {

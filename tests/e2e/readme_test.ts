@@ -104,7 +104,9 @@ async function ownNetwork(): Promise<string[] | null> {
 
 const network = await ownNetwork();
 if (network === null) {
-  console.log("README's commands: skipped, no network of our own (unshare --net, ip) is to be had");
+  console.log(
+    "README's commands: not run: no network of their own (unshare --net, ip) is to be had",
+  );
 }
 
 Deno.test({
