@@ -78,7 +78,8 @@ export class Ledger {
   #book(id: string, spec: AppSpec, sign: 1 | -1): void {
     const node = this.node(id);
     node.ramUsedBytes += sign * (spec.ramBytes ?? 0);
-    node.coresUsed += sign * (spec.cpu ?? 0);
+    // Fractions are kept to a millionth: sums must not depend on the order of their parts.
+    node.coresUsed = Math.round((node.coresUsed + sign * (spec.cpu ?? 0)) * 1e6) / 1e6;
     node.replicas += sign;
     bump(node.apps, spec.name, sign);
     if (spec.port?.fixed) bump(node.fixedPorts, spec.port.number, sign);

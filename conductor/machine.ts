@@ -208,9 +208,10 @@ export class ConductorMachine {
   #decide(now: Instant): EntryBody | null {
     const bookings: Booking[] = [];
     const plans: Plan[] = [];
+    // By name, so that the plan does not depend on the order in which things were heard.
     const rested = [...this.#dirty].filter((name) =>
       now.monoMs >= (this.#restUntil.get(name) ?? 0)
-    );
+    ).sort();
     if (rested.length === 0) return null;
     const mayPlace = !this.settling;
     for (const name of rested) {
@@ -557,7 +558,7 @@ export class ConductorMachine {
     const deadMs = deadAfterMs(this.fleet.size);
     for (const node of this.fleet.values()) {
       // An observer that itself ran late has heard nobody: that accuses nobody.
-      if (lateMs > 1_000) node.heardMonoMs += lateMs;
+      if (lateMs > 1_000) node.heardMonoMs = Math.min(now.monoMs, node.heardMonoMs + lateMs);
       if (node.state === "dead" || now.monoMs - node.heardMonoMs < deadMs) continue;
       node.state = "dead";
       this.ledger.describe(node.id, { alive: false });
@@ -594,6 +595,7 @@ export class ConductorMachine {
         nodeName: node?.name ?? placement.node,
         absent: answeredMs !== undefined && !status && node !== undefined &&
           node.mismatchMonoMs === null && node.heardMonoMs > answeredMs,
+        reported: !!node?.beat && node.mismatchMonoMs !== -Infinity,
         readyForMs: readySince === undefined ? 0 : Math.max(1, now.monoMs - readySince),
       };
     });
@@ -604,8 +606,10 @@ export class ConductorMachine {
   }
 
   #isServing(name: string): boolean {
-    const placements = this.state.apps.get(name)?.placements.keys() ?? [];
-    return [...placements].some((replica) => this.#readySince.has(replica));
+    const placements = this.state.apps.get(name)?.placements.values() ?? [];
+    return [...placements].some(({ replica, node }) =>
+      this.#readySince.has(replica) && this.fleet.get(node)?.state === "ready"
+    );
   }
 
   #publish(): void {

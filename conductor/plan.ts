@@ -6,9 +6,10 @@
 import type { EntryBody, Place } from "../core/log.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
 import { choose } from "./choose.ts";
+import { whyNot } from "./feasible.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Buckets } from "./reconcile.ts";
-import { type App, currentOf } from "./state.ts";
+import { type App, currentOf, generationOf, holdsVolume, type Placement } from "./state.ts";
 
 export type Decision = Extract<EntryBody, { kind: "decision" }>;
 
@@ -40,14 +41,18 @@ export function planApp(
 ): Plan {
   const { spec, generation, sequence } = currentOf(app);
   const asked = mayPlace ? buckets.place.length : 0;
-  const { choices, refusals } = choose(spec, asked, ledger, app.home);
+  const home = holdsVolume(spec) ? app.home : undefined;
+  const { choices, refusals } = choose(spec, asked, ledger, home);
   const place = choices.map((choice, at): Place => {
     bookings.push({ node: choice.node, spec });
     const replica = `${app.name}.${app.placed + at + 1}`;
     const index = buckets.place[at]!;
     return { replica, app: app.name, generation, sequence, index, node: choice.node };
   });
-  const leave = [...buckets.leave, ...freeFixedPort(app, spec, buckets, place.length < asked)];
+  const makesWay = place.length < asked && buckets.leave.length === 0
+    ? freeFixedPort(app, buckets, ledger, home)
+    : [];
+  const leave = [...buckets.leave, ...makesWay];
   const name = (node: string) => ledger.node(node).name;
   const nodeOf = (replica: string) => name(app.placements.get(replica)?.node ?? "");
   return {
@@ -74,16 +79,27 @@ export function planApp(
 
 /**
  * A port that is fixed cannot be had twice on a node, so where every node refuses the new
- * generation and the old one holds such a port, one old replica goes first after all.
+ * generation, one old replica that holds such a port goes first after all, if that helps.
  */
-function freeFixedPort(app: App, spec: AppSpec, buckets: Buckets, refused: boolean) {
-  if (!refused || !spec.port?.fixed || buckets.leave.length > 0) return [];
+function freeFixedPort(app: App, buckets: Buckets, ledger: Ledger, home: string | undefined) {
+  const { spec } = currentOf(app);
+  if (!spec.port?.fixed) return [];
   const placements = [...app.placements.values()];
   if (placements.some((each) => each.leaving)) return [];
-  const old = placements.find((each) => each.generation !== currentOf(app).generation);
+  const old = buckets.yield.find((each) => makesRoom(app, each, ledger, home));
   if (!old) return [];
   const reason = `port ${spec.port.number} is fixed and has to be free first`;
   return [{ replica: old.replica, reason }];
+}
+
+/** Says whether the current generation could take this replica's place if it were gone. */
+function makesRoom(app: App, old: Placement, ledger: Ledger, home: string | undefined): boolean {
+  const spec = generationOf(app, old.generation)?.spec;
+  if (!spec) return false;
+  ledger.give(old.node, spec);
+  const why = whyNot(currentOf(app).spec, ledger.node(old.node), home);
+  ledger.take(old.node, spec);
+  return why === null;
 }
 
 /** Several apps' decisions as one entry. */

@@ -3,7 +3,7 @@
  * Nothing is chosen here (which node: choose.ts) and nothing is done.
  */
 
-import { currentOf } from "./state.ts";
+import { currentOf, generationOf, holdsVolume } from "./state.ts";
 import type { App, Placement } from "./state.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
 import type { ReplicaStatus } from "../core/mesh.ts";
@@ -17,6 +17,8 @@ export interface Sight {
   readonly nodeName: string;
   /** The node is known not to have it (its order was answered and its digest agrees). */
   readonly absent: boolean;
+  /** Its node has told what it runs: without a status there, it runs nowhere. */
+  readonly reported: boolean;
   /** How long it has been ready, in ms; 0 while it is not. */
   readonly readyForMs: number;
 }
@@ -25,6 +27,8 @@ export interface Buckets {
   /** Indices of replicas of the current generation that are to be placed. */
   readonly place: readonly number[];
   readonly leave: readonly Operation[];
+  /** Old replicas that may leave first, should the new ones find no place beside them. */
+  readonly yield: readonly Placement[];
   readonly gone: readonly Operation[];
   /** What it waits for, one line each. */
   readonly wait: readonly string[];
@@ -49,6 +53,8 @@ export function notBuilt(spec: AppSpec): string | null {
   return null;
 }
 
+const NOTHING: Buckets = { place: [], leave: [], yield: [], gone: [], wait: [] };
+
 /** Compares the app with what is seen of it. */
 export function reconcile(app: App, sights: readonly Sight[], missingNeeds: string[]): Buckets {
   const gone = sights.flatMap((sight) => goneBecause(sight, app));
@@ -57,17 +63,19 @@ export function reconcile(app: App, sights: readonly Sight[], missingNeeds: stri
   const staying = here.filter((sight) => !sight.placement.leaving);
   if (app.down) {
     const leave = staying.map(({ placement }) => leaving(placement, "the app was taken down"));
-    return { place: [], leave, gone, wait: [] };
+    return { ...NOTHING, leave, gone };
   }
   const current = currentOf(app);
   const blocked = notBuilt(current.spec);
-  if (blocked !== null) return { place: [], leave: [], gone, wait: [blocked] };
+  if (blocked !== null) return { ...NOTHING, gone, wait: [blocked] };
   if (missingNeeds.length > 0 && staying.length === 0) {
-    return { place: [], leave: [], gone, wait: missingNeeds.map((need) => `needs ${need} first`) };
+    return { ...NOTHING, gone, wait: missingNeeds.map((need) => `needs ${need} first`) };
   }
   const { surplus, kept } = split(staying, current.generation, current.spec.replicas);
-  const old = staying.filter((each) => each.placement.generation !== current.generation);
-  const step = rolloutStep(current.spec, kept, old, here.length - staying.length);
+  const isOld = (sight: Sight) => sight.placement.generation !== current.generation;
+  const step = here.some(isOld)
+    ? rolloutStep(current.spec, kept, staying.filter(isOld), here.length)
+    : { place: Infinity, leave: [], yield: [] };
   const missing = missingIndices(kept, current.spec.replicas);
   return {
     place: missing.slice(0, step.place),
@@ -77,6 +85,7 @@ export function reconcile(app: App, sights: readonly Sight[], missingNeeds: stri
         leaving(placement, `generation ${current.generation} takes over`)
       ),
     ],
+    yield: step.yield.map((sight) => sight.placement),
     gone,
     wait: waits(here),
     ...(step.againMs === undefined ? {} : { againMs: step.againMs }),
@@ -93,18 +102,21 @@ function goneBecause(sight: Sight, app: App): Operation[] {
   if (placement.leaving) {
     if (status?.state === "finished") return [{ replica, reason: `it has ended on ${nodeName}` }];
     if (absent) return [{ replica, reason: `${nodeName} does not have it` }];
-    if (node === "dead" && app.home === undefined) {
-      return [{ replica, reason: `${nodeName} is dead` }];
-    }
-    return [];
   }
-  if (node === "dead" && app.home === undefined) {
+  if (node === "dead" && !isBound(app, placement)) {
     return [{ replica, reason: `${nodeName} is dead` }];
   }
+  if (placement.leaving) return [];
   if (status?.state === "finished" && status.exit?.why === "stopped") {
     return [{ replica, reason: `it was stopped on ${nodeName}` }];
   }
   return [];
+}
+
+/** Says whether the replica holds a volume of its node: then another node cannot take over. */
+function isBound(app: App, placement: Placement): boolean {
+  const spec = generationOf(app, placement.generation)?.spec;
+  return app.home === placement.node && spec !== undefined && holdsVolume(spec);
 }
 
 /** The current generation's replicas: those that count, and those too many. */
@@ -135,44 +147,56 @@ interface Step {
   /** How many may be placed now. */
   readonly place: number;
   readonly leave: readonly Sight[];
+  readonly yield: readonly Sight[];
   readonly againMs?: number;
 }
 
-/** How far the replacement of `old` by `current` may go now. */
+/**
+ * How far the replacement of `old` by `current` may go now.
+ *
+ * @param here how many replicas there are in all, those that are leaving included: they still run.
+ */
 function rolloutStep(
   spec: AppSpec,
   current: readonly Sight[],
   old: readonly Sight[],
-  stillLeaving: number,
+  here: number,
 ): Step {
-  if (old.length === 0) return { place: Infinity, leave: [] };
   const { batch, order, settleMs } = spec.rollout;
   const wanted = spec.replicas;
   // Without a health check nothing but time tells whether a replica is any good.
   const mustStandMs = spec.health ? 0 : settleMs;
-  const standing = current.filter((sight) => sight.readyForMs > 0);
+  const standing = current.filter((sight) => sight.node !== "dead" && sight.readyForMs > 0);
   const proven = standing.filter((sight) => sight.readyForMs >= mustStandMs);
-  const serving = old.filter((sight) => sight.status?.state === "ready");
-  const idle = old.filter((sight) => sight.status?.state !== "ready");
+  const serving = old.filter(isServing);
+  const idle = old.filter(isIdle);
   const againMs = standing.length > proven.length
     ? Math.max(1, mustStandMs - Math.max(...standing.map((sight) => sight.readyForMs)))
     : undefined;
   const again = againMs === undefined ? {} : { againMs };
+  const unavailable = Math.max(0, wanted - proven.length - serving.length);
+  const stoppable = [...idle, ...serving.slice(0, Math.max(0, batch - unavailable))];
 
-  if (order === "start-first") {
-    const spare = Math.max(0, serving.length - Math.max(0, wanted - proven.length));
-    return {
-      place: Math.max(0, wanted + batch - current.length - serving.length),
-      leave: [...idle, ...serving.slice(0, spare)],
-      ...again,
-    };
+  if (order === "stop-first") {
+    return { place: Math.max(0, wanted - here), leave: stoppable, yield: [], ...again };
   }
-  const unavailable = wanted - proven.length - serving.length;
+  const spare = Math.max(0, serving.length - Math.max(0, wanted - proven.length));
   return {
-    place: Math.max(0, wanted - current.length - old.length - stillLeaving),
-    leave: [...idle, ...serving.slice(0, Math.max(0, batch - Math.max(0, unavailable)))],
+    place: Math.max(0, wanted + batch - here),
+    leave: [...idle, ...serving.slice(0, spare)],
+    yield: stoppable,
     ...again,
   };
+}
+
+function isServing(sight: Sight): boolean {
+  return sight.node !== "dead" && sight.status?.state === "ready";
+}
+
+/** Known to be of no use now. What has not been heard of yet, after a restart, may be serving. */
+function isIdle(sight: Sight): boolean {
+  if (sight.node === "dead") return true;
+  return sight.status ? sight.status.state !== "ready" : sight.reported;
 }
 
 function waits(here: readonly Sight[]): string[] {

@@ -5,7 +5,7 @@
 
 import { type OperatorCommand, parseOperatorCommand } from "../core/command.ts";
 import { invariant } from "../core/errors.ts";
-import { GENERATIONS, SIGNED_WINDOW_S } from "../core/limits.ts";
+import { COMMAND_ID_S, GENERATIONS, SIGNED_WINDOW_S } from "../core/limits.ts";
 import { EMPTY_HEAD, type Entry, type Head, type Place, type SignedRecord } from "../core/log.ts";
 import { parseManifest } from "../core/manifest/parse.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
@@ -59,6 +59,8 @@ export interface State {
   readonly nodes: Map<string, string>;
   /** Replay keys of executed commands, in the order of execution. */
   readonly answered: Map<string, Answered>;
+  /** The same by `idKey`, for a repeat that was signed anew. */
+  readonly answeredIds: Map<string, Answered>;
   /**
    * No command signed at or before this second is executed: marks up to here were forgotten, which
    * must not let a command in again when the clock steps back.
@@ -74,6 +76,7 @@ export function emptyState(): State {
     byNode: new Map(),
     nodes: new Map(),
     answered: new Map(),
+    answeredIds: new Map(),
     forgottenUnixS: 0,
   };
 }
@@ -87,6 +90,11 @@ export function currentOf(app: App): Generation {
 
 export function generationOf(app: App, generation: number): Generation | undefined {
   return app.generations.find((each) => each.generation === generation);
+}
+
+/** Says whether the app keeps files on its node, which no other node sees. */
+export function holdsVolume(spec: AppSpec): boolean {
+  return spec.volumes.some((volume) => !volume.shared);
 }
 
 /** Applies one entry; the names of the apps that it touched come back. */
@@ -129,13 +137,23 @@ function remember(state: State, signed: SignedRecord, reply: string, wallMs: num
   const unixS = Number(signed.text.slice(cut + 1));
   const command = parseOperatorCommand(signed.text.slice(0, cut));
   state.answered.set(replayKey(signed, signed.key), { unixS, reply });
-  if ("id" in command) state.answered.set(idKey(signed.key, command.id), { unixS, reply });
+  if ("id" in command) state.answeredIds.set(idKey(signed.key, command.id), { unixS, reply });
   const oldest = Math.floor(wallMs / 1000) - 2 * SIGNED_WINDOW_S;
-  for (const [key, answered] of state.answered) {
-    if (answered.unixS >= oldest) break;
-    state.answered.delete(key);
-    state.forgottenUnixS = Math.max(state.forgottenUnixS, answered.unixS);
+  const forgotten = forgetBefore(state.answered, oldest);
+  state.forgottenUnixS = Math.max(state.forgottenUnixS, forgotten);
+  // Signed anew, a repeat has another text and a later time, so its id is kept much longer.
+  forgetBefore(state.answeredIds, Math.floor(wallMs / 1000) - COMMAND_ID_S);
+}
+
+/** Forgets the oldest; the latest second of what was forgotten comes back. */
+function forgetBefore(answers: Map<string, Answered>, oldestUnixS: number): number {
+  let latest = 0;
+  for (const [key, { unixS }] of answers) {
+    if (unixS >= oldestUnixS) break;
+    answers.delete(key);
+    latest = Math.max(latest, unixS);
   }
+  return latest;
 }
 
 function applyCommand(
@@ -191,13 +209,13 @@ function applyManifest(
     key: signed.key,
     wallMs: entry.wallMs,
   });
-  const oldest = Math.min(
-    app.generations.length - GENERATIONS,
-    app.generations.findIndex((each) =>
-      [...app.placements.values()].some((place) => place.generation === each.generation)
-    ),
+  const oldestRunning = Math.min(
+    ...[...app.placements.values()].map((place) => place.generation),
   );
-  if (oldest > 0) app.generations.splice(0, oldest);
+  const excess = app.generations.findIndex((each, at) =>
+    at >= app.generations.length - GENERATIONS || each.generation >= oldestRunning
+  );
+  app.generations.splice(0, excess);
   return [app.name];
 }
 
@@ -209,8 +227,8 @@ function applyPlace(state: State, place: Place): string {
   state.replicas.set(place.replica, place.app);
   const onNode = state.byNode.get(place.node) ?? new Set();
   state.byNode.set(place.node, onNode.add(place.replica));
-  const volumes = generationOf(app, place.generation)?.spec.volumes ?? [];
-  if (volumes.some((volume) => !volume.shared)) app.home ??= place.node;
+  const spec = generationOf(app, place.generation)?.spec;
+  if (spec && holdsVolume(spec)) app.home ??= place.node;
   return app.name;
 }
 
@@ -240,20 +258,21 @@ export function placementOf(state: State, replica: string): Placement | undefine
 // ---- Snapshots ------------------------------------------------------------------------------------
 
 interface Snapshot {
-  readonly version: 1;
+  readonly version: 2;
   readonly apps: readonly (Omit<App, "generations" | "placements"> & {
     readonly generations: readonly Omit<Generation, "spec">[];
     readonly placements: readonly Placement[];
   })[];
   readonly nodes: readonly (readonly [string, string])[];
   readonly answered: readonly (readonly [string, Answered])[];
+  readonly answeredIds: readonly (readonly [string, Answered])[];
   readonly forgottenUnixS: number;
 }
 
 /** The state as text, to start from instead of the whole log. */
 export function saveState(state: State): string {
   const snapshot: Snapshot = {
-    version: 1,
+    version: 2,
     apps: [...state.apps.values()].map((app) => ({
       ...app,
       generations: app.generations.map(({ spec: _, ...rest }) => rest),
@@ -261,6 +280,7 @@ export function saveState(state: State): string {
     })),
     nodes: [...state.nodes],
     answered: [...state.answered],
+    answeredIds: [...state.answeredIds],
     forgottenUnixS: state.forgottenUnixS,
   };
   return JSON.stringify(snapshot);
@@ -275,6 +295,7 @@ export function loadState(head: Head, text: string): State | null {
   state.forgottenUnixS = snapshot.forgottenUnixS;
   for (const [node, name] of snapshot.nodes) state.nodes.set(node, name);
   for (const [key, answered] of snapshot.answered) state.answered.set(key, answered);
+  for (const [key, answered] of snapshot.answeredIds) state.answeredIds.set(key, answered);
   for (const saved of snapshot.apps) {
     const generations: Generation[] = [];
     for (const each of saved.generations) {
@@ -298,7 +319,7 @@ export function loadState(head: Head, text: string): State | null {
 function parseSnapshot(text: string): Snapshot | null {
   try {
     const snapshot = JSON.parse(text) as Snapshot;
-    return snapshot.version === 1 ? snapshot : null;
+    return snapshot.version === 2 ? snapshot : null;
   } catch (error) {
     if (error instanceof SyntaxError) return null;
     throw error;

@@ -23,6 +23,17 @@ export const SIGNED_WINDOW_S = 30;
 export const COMMAND_BYTES = 1_048_576;
 /** Most datagrams a source address may have verified per second before it is ignored. */
 export const VERIFY_PER_SECOND = 50;
+/** The same for all source addresses together. */
+export const VERIFY_ALL_PER_SECOND = 500;
+/** Source addresses that the conductor tells apart at a time. */
+export const SOURCES = 10_000;
+/** Refused commands told one by one in the history: of one source, and of all, in a minute. */
+export const REFUSALS_TOLD = 5;
+export const REFUSALS_TOLD_ALL = 200;
+/** How long the id of an executed command is remembered, so that a repeat is not executed, in s. */
+export const COMMAND_ID_S = 3_600;
+/** Most nodes of the original that a conductor with `--mesh open` shows. */
+export const V1_NODES = 1_000;
 
 /** How often a node beats, in ms, while the fleet is small. */
 export const BEAT_MS = 250;
