@@ -1,24 +1,36 @@
-import { VERIFY_PER_SECOND } from "../core/limits.ts";
+import { SOURCES, VERIFY_ALL_PER_SECOND, VERIFY_PER_SECOND } from "../core/limits.ts";
+
+interface Bucket {
+  tokens: number;
+  atMs: number;
+}
 
 /**
- * How many signatures each source address may have verified: a token bucket of
- * `VERIFY_PER_SECOND`, filled at that rate. Bounds what a flood of forged datagrams costs.
+ * How many signatures may be verified of what comes by UDP: a token bucket for each source, and one
+ * for all together, since a flood can forge any number of sources. Bounds what forged datagrams
+ * cost; commands over TCP are not counted, so that such a flood keeps no operator out.
  */
 export class VerifyBudget {
-  readonly #buckets = new Map<string, { tokens: number; atMs: number }>();
+  readonly #buckets = new Map<string, Bucket>();
+  readonly #all: Bucket = { tokens: VERIFY_ALL_PER_SECOND, atMs: -Infinity };
 
-  /** Takes one token; false where the source has none left. */
+  /** Takes one token; false where the source, or all together, have none left. */
   take(source: string, monoMs: number): boolean {
-    // A flood from forged addresses fills the map: forgetting all gives each a full bucket again,
-    // which costs no more than the addresses it was sent from.
-    if (this.#buckets.size > 10_000) this.#buckets.clear();
+    // Forgetting all gives each source a full bucket again; the one for all still bounds the sum.
+    if (this.#buckets.size >= SOURCES) this.#buckets.clear();
     const bucket = this.#buckets.get(source) ?? { tokens: VERIFY_PER_SECOND, atMs: monoMs };
-    const grown = (monoMs - bucket.atMs) / 1000 * VERIFY_PER_SECOND;
-    bucket.tokens = Math.min(VERIFY_PER_SECOND, bucket.tokens + Math.max(0, grown));
-    bucket.atMs = monoMs;
     this.#buckets.set(source, bucket);
-    if (bucket.tokens < 1) return false;
+    fill(bucket, VERIFY_PER_SECOND, monoMs);
+    fill(this.#all, VERIFY_ALL_PER_SECOND, monoMs);
+    if (bucket.tokens < 1 || this.#all.tokens < 1) return false;
     bucket.tokens--;
+    this.#all.tokens--;
     return true;
   }
+}
+
+function fill(bucket: Bucket, perSecond: number, monoMs: number): void {
+  const grown = Math.max(0, monoMs - bucket.atMs) / 1000 * perSecond;
+  bucket.tokens = Math.min(perSecond, bucket.tokens + grown);
+  bucket.atMs = monoMs;
 }

@@ -14,6 +14,7 @@ import { SIGNED_WINDOW_S } from "../core/limits.ts";
 import { inTime, replayKey } from "../core/sign.ts";
 import { parseSigned, type SignedCommand, splitVerb, UNAUTHORIZED } from "../core/wire.ts";
 import { VerifyBudget } from "./budget.ts";
+import { Refusals } from "./refusals.ts";
 import { choose } from "./choose.ts";
 import { judge, judgeManifest, type Outcome } from "./commands.ts";
 import type { ConductorEffect, Source } from "./effects.ts";
@@ -25,6 +26,10 @@ interface Pending {
   readonly signed: SignedCommand;
   readonly key: string;
   readonly mark: string;
+  /** By what else a repeat of it is known: `idKey`, where it carries an id. */
+  readonly id: string | undefined;
+  /** The same id, signed anew while this one waited. */
+  readonly again: { readonly mark: string; readonly unixS: number }[];
   /** Everybody who sent this very command while it waited. */
   readonly sources: Source[];
   /** Text of the manifest that a v1 command named by path. */
@@ -32,8 +37,6 @@ interface Pending {
 }
 
 const READS = ["PING", "NODES", "LIST", "LOGS"];
-/** Refusals of one source that the history tells one by one, per minute. */
-const REFUSALS_TOLD = 5;
 
 export class CommandDesk {
   readonly #machine: ConductorMachine;
@@ -41,7 +44,7 @@ export class CommandDesk {
   readonly #budget = new VerifyBudget();
   readonly #verifying = new Map<number, { signed: SignedCommand; source: Source }>();
   readonly #reading = new Map<number, Pending>();
-  /** Commands whose signature is good, by replay mark, in the order of arrival. */
+  /** Commands whose signature is good, by replay mark and by `idKey`. */
   readonly #waiting = new Map<string, Pending>();
   readonly #ready: Pending[] = [];
   #current: { readonly pending: Pending; readonly outcome: Outcome } | null = null;
@@ -50,7 +53,9 @@ export class CommandDesk {
    * do what its sender was told had failed.
    */
   readonly #failed = new Map<string, { readonly unixS: number; readonly reply: string }>();
-  readonly #refusals = new Map<string, { count: number; sinceMonoMs: number }>();
+  /** No command signed at or before this second is taken: such marks of `#failed` are forgotten. */
+  #forgottenUnixS = 0;
+  readonly #refusals = new Refusals();
   #nextId = 1;
 
   constructor(machine: ConductorMachine, options: ConductorOptions) {
@@ -66,7 +71,7 @@ export class CommandDesk {
       const side = offS > 0 ? "ahead of" : "behind";
       return this.#refuse(source, now, `its time is ${Math.abs(offS)} s ${side} this clock`);
     }
-    if (signed.unixS <= this.#machine.state.forgottenUnixS) {
+    if (signed.unixS <= Math.max(this.#forgottenUnixS, this.#machine.state.forgottenUnixS)) {
       return this.#refuse(source, now, "its time lies before what the replay guard remembers");
     }
     if (source.via === "udp" && !this.#budget.take(source.address, now.monoMs)) {
@@ -88,23 +93,24 @@ export class CommandDesk {
 
     const mark = replayKey(signed, key);
     const parsed = parseOperatorCommand(signed.command);
-    const commandId = "id" in parsed ? parsed.id : undefined;
-    const { answered } = this.#machine.state;
+    const commandId = "id" in parsed ? idKey(key, parsed.id) : undefined;
+    const { answered, answeredIds } = this.#machine.state;
     const before = this.#failed.get(mark) ?? answered.get(mark) ??
-      (commandId === undefined ? undefined : answered.get(idKey(key, commandId)));
+      (commandId === undefined ? undefined : answeredIds.get(commandId));
     if (before) {
       return commandId === undefined
         ? this.#refuse(source, now, "it was executed before (a replay)")
         : [{ do: "reply", to: source.reply, text: before.reply }];
     }
-    const waiting = this.#waiting.get(mark);
+    const waiting = this.#waiting.get(commandId ?? mark);
     if (waiting) {
       if (commandId === undefined) return this.#refuse(source, now, "it is a replay");
       waiting.sources.push(source);
+      if (mark !== waiting.mark) waiting.again.push({ mark, unixS: signed.unixS });
       return [];
     }
-    const pending: Pending = { signed, key, mark, sources: [source] };
-    this.#waiting.set(mark, pending);
+    const pending: Pending = { signed, key, mark, id: commandId, again: [], sources: [source] };
+    this.#waiting.set(commandId ?? mark, pending);
     this.#ready.push(pending);
     return [];
   }
@@ -169,11 +175,15 @@ export class CommandDesk {
     return this.#exec(pending, outcome.app);
   }
 
-  /** The command's entry could not be made durable: nothing has happened. */
+  /**
+   * The command's entry could not be made durable: nothing has happened. Those that wait behind it
+   * hear so at once, too, instead of failing one after another.
+   */
   failed(error: string): ConductorEffect[] {
     const current = this.#current;
     this.#current = null;
-    return current ? this.#fail(current.pending, `ERR|STORE|${error}`) : [];
+    const pending = [...current ? [current.pending] : [], ...this.#ready.splice(0)];
+    return pending.flatMap((each) => this.#fail(each, `ERR|STORE|${error}`));
   }
 
   /** Once in a while: tells of floods, and forgets what time has made harmless. */
@@ -182,12 +192,9 @@ export class CommandDesk {
     for (const [mark, { unixS }] of this.#failed) {
       if (unixS >= oldestS) break;
       this.#failed.delete(mark);
+      this.#forgottenUnixS = Math.max(this.#forgottenUnixS, unixS);
     }
-    for (const [address, refusal] of this.#refusals) {
-      if (now.monoMs - refusal.sinceMonoMs < 60_000) continue;
-      this.#refusals.delete(address);
-      if (refusal.count <= REFUSALS_TOLD) continue;
-      const text = `${refusal.count - REFUSALS_TOLD} more commands from ${address} were refused`;
+    for (const text of this.#refusals.sum(now.monoMs)) {
       this.#machine.record(now, { kind: "refused", text });
     }
   }
@@ -234,7 +241,7 @@ export class CommandDesk {
       const node = this.#machine.fleet.get(placement.node);
       const state = node?.statuses.get(placement.replica)?.state;
       if (!node?.address || (state !== "ready" && state !== "starting")) continue;
-      this.#waiting.delete(pending.mark);
+      this.#waiting.delete(pending.id ?? pending.mark);
       const { text, signatureHex } = pending.signed;
       return pending.sources.map((source) => ({
         do: "exec",
@@ -250,12 +257,15 @@ export class CommandDesk {
 
   /** Answers that nothing was done, and sees to it that nothing will be. */
   #fail(pending: Pending, reply: string): ConductorEffect[] {
-    this.#failed.set(pending.mark, { unixS: pending.signed.unixS, reply });
+    const { unixS } = pending.signed;
+    for (const each of [{ mark: pending.mark, unixS }, ...pending.again]) {
+      this.#failed.set(each.mark, { unixS: each.unixS, reply });
+    }
     return this.#finish(pending, reply);
   }
 
   #finish(pending: Pending, text: string): ConductorEffect[] {
-    this.#waiting.delete(pending.mark);
+    this.#waiting.delete(pending.id ?? pending.mark);
     return pending.sources.map((source) => ({ do: "reply", to: source.reply, text }));
   }
 
@@ -295,15 +305,13 @@ export class CommandDesk {
 
   /** The one answer to everything that is not authorised; `request` only where it was unsigned. */
   #refuse(source: Source, now: Instant, why: string, request?: string): ConductorEffect[] {
-    const refusal = this.#refusals.get(source.address) ?? { count: 0, sinceMonoMs: now.monoMs };
-    refusal.count++;
-    if (this.#refusals.size < 10_000) this.#refusals.set(source.address, refusal);
-    if (refusal.count <= REFUSALS_TOLD) {
+    if (this.#refusals.tell(source.address, now.monoMs)) {
       const text = `a command from ${source.address} was refused: ${why}`;
       this.#machine.record(now, { kind: "refused", text });
     }
-    // To a stranger no answer is larger than the question.
-    if (request !== undefined && request.length < UNAUTHORIZED.length && !this.#mayRead(source)) {
+    // To an address that may be forged no answer is larger than the question.
+    const small = request !== undefined && request.length < UNAUTHORIZED.length;
+    if (small && source.via === "udp" && !this.#mayRead(source)) {
       return [{ do: "ignore", to: source.reply, why }];
     }
     return [{ do: "reply", to: source.reply, text: UNAUTHORIZED }];
