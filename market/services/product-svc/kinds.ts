@@ -13,11 +13,6 @@ export const KINDS: Readonly<Record<string, Glyph>> = {
     path("M-90 -20A90 130 0 0 1 0 -150V-10H-90Z", c.light) +
     line("M0 -150V-10M-90 -10H90", c.dark, 7) +
     rect(-14, -100, 28, 60, 14, c.accent) + rect(-70, 20, 14, 70, 7, "#fff", SHINE),
-  "device": (c, v) =>
-    rect(-170, -60, 340, 190, 28, c.dark) + rect(-170, -76, 340, 190, 28, c.main) +
-    many(v % 2 ? 3 : 5, (at) => rect(-140 + at * 58, 56, 42, 24, 6, c.dark)) +
-    circle(130, -36, 10, c.accent) + rect(-140, -46, 120, 12, 6, c.light) +
-    rect(-140, -20, 70, 8, 4, c.light),
   "microphone": (c) =>
     rect(-64, -190, 128, 220, 64, c.main) + many(5, (at) =>
       line(`M-50 ${-140 + at * 28}H50`, c.dark, 6)) +

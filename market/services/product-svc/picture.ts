@@ -1,6 +1,7 @@
 import { assert } from "../../kit/assert.ts";
 import { GLYPHS } from "./glyphs.ts";
 import { KINDS } from "./kinds.ts";
+import { MORE_KINDS } from "./more_kinds.ts";
 import type { Palette } from "./shapes.ts";
 import { kindOf } from "./catalogue.ts";
 import type { Product } from "../../kit/product.ts";
@@ -30,7 +31,7 @@ export function picture(product: Product): string {
   const y = 130 + prng.below(160);
   const turn = Math.floor(product.id / GLYPH_COUNT);
   const [shown, variant] = DRAWN_AS[kindOf(product.id)] ?? [product.subcategory, turn];
-  const draw = KINDS[shown] ?? GLYPHS[shown];
+  const draw = KINDS[shown] ?? MORE_KINDS[shown] ?? GLYPHS[shown];
   assert(draw, `no drawing for ${shown}`);
   const glyph = draw(palette, variant);
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 640" width="640" height="640">` +
