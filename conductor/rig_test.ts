@@ -104,8 +104,18 @@ export class Rig {
     }
   }
 
+  readonly #queue: ConductorEvent[] = [];
+  #busy = false;
+
+  /** One event after another, as in the live conductor: nothing happens inside a step. */
   step(event: ConductorEvent): void {
-    for (const effect of this.machine.step(event, this.now)) this.perform(effect);
+    this.#queue.push(event);
+    if (this.#busy) return;
+    this.#busy = true;
+    for (let next = this.#queue.shift(); next; next = this.#queue.shift()) {
+      for (const effect of this.machine.step(next, this.now)) this.perform(effect);
+    }
+    this.#busy = false;
   }
 
   perform(effect: ConductorEffect): void {
@@ -235,6 +245,8 @@ export class RigNode {
   readonly id: string;
   readonly host: string;
   readonly statuses = new Map<string, ReplicaStatus>();
+  /** Replicas it was ordered to stop: only these it ever forgets. */
+  readonly stopped = new Set<string>();
   boot: string;
   /** Whether its messages get through, and whether replicas get ready and end by themselves. */
   cut = false;
@@ -305,8 +317,10 @@ export class RigNode {
       }
     } else if (message.k === "stop") {
       this.say({ k: "stop-ok", ...base, replica: message.replica });
+      this.stopped.add(message.replica);
       const status = this.statuses.get(message.replica);
-      if (status && status.state !== "finished") {
+      if (status?.state === "finished") this.report(status);
+      if (status && status.state !== "finished" && status.state !== "stopping") {
         this.become(message.replica, this.quick ? "finished" : "stopping");
       }
     } else if (message.k === "beat-ok" && message.reportPlease !== undefined) {
@@ -315,7 +329,8 @@ export class RigNode {
       this.say({ k: "report", ...base, request, page: 0, pages: 1, statuses });
     } else if (message.k === "status-ok") {
       const status = this.statuses.get(message.replica);
-      if (status?.state === "finished" && status.version === message.version) {
+      const over = status?.state === "finished" && this.stopped.has(message.replica);
+      if (over && status.version === message.version) {
         this.statuses.delete(message.replica);
       }
     }
