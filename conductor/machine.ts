@@ -13,6 +13,7 @@ import {
   RECONCILE_REST_US,
   RETRY_MAX_MS,
   SNAPSHOT_ENTRIES,
+  SNAPSHOT_REPLICAS,
 } from "../core/limits.ts";
 import type { Instant } from "../core/instant.ts";
 import { type EntryBody, nextEntry } from "../core/log.ts";
@@ -209,9 +210,8 @@ export class ConductorMachine {
     const bookings: Booking[] = [];
     const plans: Plan[] = [];
     // By name, so that the plan does not depend on the order in which things were heard.
-    const rested = [...this.#dirty].filter((name) =>
-      now.monoMs >= (this.#restUntil.get(name) ?? 0)
-    ).sort();
+    const rested = [...this.#dirty].filter((name) => now.monoMs >= (this.#restUntil.get(name) ?? 0))
+      .sort();
     if (rested.length === 0) return null;
     const mayPlace = !this.settling;
     for (const name of rested) {
@@ -272,7 +272,9 @@ export class ConductorMachine {
       this.#needers = null;
       this.#emit(...this.#desk.committed(entry.body, now));
     }
-    if (entry.sequence - this.#lastSnapshot >= SNAPSHOT_ENTRIES) {
+    // A snapshot costs as much as the state is large: a large one is kept the less often.
+    const enough = Math.max(SNAPSHOT_ENTRIES, this.state.replicas.size / SNAPSHOT_REPLICAS);
+    if (entry.sequence - this.#lastSnapshot >= enough) {
       this.#lastSnapshot = entry.sequence;
       this.#emit({ do: "snapshot", state: saveState(this.state) });
     }
@@ -305,14 +307,15 @@ export class ConductorMachine {
       const placement = before.get(replica);
       if (placement) this.#forget(placement);
     }
+    // One reason an operation, in the order of the lists.
     const apps = [
       ...body.place.map((place) => place.app),
-      ...[...before.values()].map((p) => p.app),
+      ...[...body.leave, ...body.gone].map((replica) => before.get(replica)?.app),
     ];
-    for (const text of body.reasons) {
-      const app = apps.find((name) => text.includes(` ${name}.`));
+    body.reasons.forEach((text, at) => {
+      const app = apps[at];
       this.record(now, { kind: "decided", ...(app === undefined ? {} : { app }), text });
-    }
+    });
   }
 
   #book(app: App, place: Pick<Placement, "node" | "generation">): void {

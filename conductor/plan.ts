@@ -102,14 +102,24 @@ function makesRoom(app: App, old: Placement, ledger: Ledger, home: string | unde
   return why === null;
 }
 
-/** Several apps' decisions as one entry. */
+/** Several apps' decisions as one entry; the reasons stay in the order of the lists. */
 export function mergeDecisions(decisions: readonly Decision[]): Decision {
+  const reasons = decisions.map(({ place, leave, reasons }) => {
+    const left = place.length + leave.length;
+    return {
+      place: reasons.slice(0, place.length),
+      leave: reasons.slice(place.length, left),
+      gone: reasons.slice(left),
+    };
+  });
   return {
     kind: "decision",
     place: decisions.flatMap((each) => each.place),
     leave: decisions.flatMap((each) => each.leave),
     gone: decisions.flatMap((each) => each.gone),
-    reasons: decisions.flatMap((each) => each.reasons),
+    reasons: (["place", "leave", "gone"] as const).flatMap((list) =>
+      reasons.flatMap((each) => each[list])
+    ),
   };
 }
 

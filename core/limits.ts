@@ -123,6 +123,8 @@ export const RECONCILE_REST_US = 4;
 export const EVENTS = 10_000;
 /** The log is snapshotted after this many entries. */
 export const SNAPSHOT_ENTRIES = 500;
+/** ... or, with many replicas, after one entry for so many of them. */
+export const SNAPSHOT_REPLICAS = 100;
 
 // ---- ingress ----
 
