@@ -7,6 +7,7 @@ import type { Candidate } from "./ledger.ts";
  * @param home the node that holds the app's volumes, if there is one.
  */
 export function whyNot(spec: AppSpec, node: Candidate, home?: string): string | null {
+  if (node.bar !== null) return node.bar;
   if (!node.alive) return "it is not answering";
   if (home !== undefined && home !== node.id) return "the app's volume is on another node";
   if (spec.gpu && !node.gpu) return "needs a GPU, it has none";

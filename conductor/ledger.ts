@@ -8,6 +8,8 @@ export interface Candidate {
   readonly id: string;
   name: string;
   alive: boolean;
+  /** Why nothing may be placed here whatever its room, or `null`. */
+  bar: string | null;
   ramTotalBytes: number;
   cores: number;
   gpu: boolean;
@@ -34,6 +36,7 @@ export class Ledger {
         id,
         name: id,
         alive: false,
+        bar: null,
         ramTotalBytes: 0,
         cores: 0,
         gpu: false,
@@ -55,6 +58,13 @@ export class Ledger {
     const candidate = this.node(id);
     if (facts.name !== undefined && facts.name !== candidate.name) this.#ordered = null;
     Object.assign(candidate, facts);
+  }
+
+  /** Forgets a node on which nothing is booked. */
+  drop(id: string): void {
+    invariant((this.#candidates.get(id)?.replicas ?? 0) === 0, `node ${id} still has replicas`);
+    this.#candidates.delete(id);
+    this.#ordered = null;
   }
 
   /** All nodes, by name and then id. */

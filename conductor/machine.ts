@@ -27,6 +27,7 @@ import {
 } from "../core/mesh.ts";
 import type { Prng } from "../core/prng.ts";
 import type { EventView } from "../core/view.ts";
+import { parseMeshV1 } from "../core/wire.ts";
 import { CommandDesk } from "./desk.ts";
 import type { ConductorEffect, ConductorEvent } from "./effects.ts";
 import { describeChange } from "./events.ts";
@@ -57,6 +58,7 @@ import {
   saveState,
   type State,
 } from "./state.ts";
+import { ONLY_V1, V1Nodes } from "./v1_nodes.ts";
 
 export interface ConductorOptions {
   /** What the log says so far. */
@@ -68,6 +70,8 @@ export interface ConductorOptions {
   readonly plain: readonly string[];
   /** Whether SUBMIT and ROLLOUT by path are allowed. */
   readonly manifests: boolean;
+  /** Whether heartbeats of the original are listened to (`--mesh open`). */
+  readonly meshOpen?: boolean;
   readonly now: Instant;
 }
 
@@ -75,6 +79,7 @@ export class ConductorMachine {
   readonly boot: string;
   readonly state: State;
   readonly fleet: Fleet = new Map();
+  readonly v1Nodes = new V1Nodes();
   readonly ledger = new Ledger();
   /** App -> why some of its replicas have no place. */
   readonly unplaced = new Map<string, readonly string[]>();
@@ -84,6 +89,7 @@ export class ConductorMachine {
   readonly refused = new Map<string, string>();
   readonly startedMonoMs: number;
   readonly #prng: Prng;
+  readonly #meshOpen: boolean;
   readonly #desk: CommandDesk;
   readonly #orders = new Orders();
   /** Replica -> since when it has been ready. */
@@ -110,6 +116,7 @@ export class ConductorMachine {
     this.state = state;
     this.boot = options.boot;
     this.#prng = options.prng;
+    this.#meshOpen = options.meshOpen ?? false;
     this.#desk = new CommandDesk(this, options);
     this.startedMonoMs = now.monoMs;
     this.#lastTickMonoMs = now.monoMs;
@@ -257,7 +264,10 @@ export class ConductorMachine {
       return;
     }
     this.#emit({ do: "changed", apps: [app.name] });
-    for (const text of plan.unplaced) this.record(now, { kind: "unplaced", app: app.name, text });
+    const [first, ...more] = plan.unplaced;
+    if (first === undefined) return;
+    const text = more.length === 0 ? first : `${first} (and ${more.length} more)`;
+    this.record(now, { kind: "unplaced", app: app.name, text });
   }
 
   #appended(entry: Parameters<typeof applyEntry>[1], now: Instant): void {
@@ -350,6 +360,7 @@ export class ConductorMachine {
   // ---- The nodes ----------------------------------------------------------------------------------
 
   #mesh(text: string, from: Address, now: Instant): void {
+    if (this.#meshOpen && text.startsWith("HEARTBEAT|")) return this.#heartbeat(text, from, now);
     const message = decodeMesh(text);
     if (!message) return;
     switch (message.k) {
@@ -368,6 +379,20 @@ export class ConductorMachine {
     }
   }
 
+  /** A node of the original: shown, never placed upon. An id of our own nodes stays theirs. */
+  #heartbeat(text: string, from: Address, now: Instant): void {
+    const beat = parseMeshV1(text);
+    if ("error" in beat || beat.verb !== "HEARTBEAT" || this.state.nodes.has(beat.node)) return;
+    if (this.fleet.has(beat.node)) return;
+    const { came, forgotten } = this.v1Nodes.take(beat, from.hostname, now.monoMs);
+    if (forgotten) this.ledger.drop(forgotten.id);
+    if (!came) return;
+    this.ledger.describe(came.id, { name: came.name, alive: true, bar: ONLY_V1 });
+    const description =
+      `${came.name} at ${came.host} beats, and ${ONLY_V1}: nothing is placed there`;
+    this.record(now, { kind: "node-v1", node: came.name, text: description });
+  }
+
   #send(to: Address, message: MeshMessage): void {
     this.#emit({ do: "send", to, text: encodeMesh(message) });
   }
@@ -376,6 +401,7 @@ export class ConductorMachine {
     let node = this.fleet.get(beat.node);
     if (!node) {
       node = addNode(this.fleet, beat.node, beat.name, now.monoMs);
+      this.v1Nodes.drop(beat.node);
       if (!this.state.nodes.has(beat.node)) this.#joining.set(beat.node, beat.name);
     }
     const was = node.state;
@@ -386,6 +412,7 @@ export class ConductorMachine {
     this.ledger.describe(node.id, {
       name: beat.name,
       alive: true,
+      bar: null,
       ramTotalBytes: beat.ramTotalBytes,
       cores: beat.cores,
       gpu: beat.gpu,
@@ -570,6 +597,10 @@ export class ConductorMachine {
       this.record(now, { kind: "node-dead", node: node.name, text });
       this.#dirtyOn(node);
       if (!this.settling) { for (const name of this.state.apps.keys()) this.#dirty.add(name); }
+    }
+    for (const { name, heardMonoMs } of this.v1Nodes.takeDead(now.monoMs)) {
+      const text = `${name} is dead: silent for ${Math.round(now.monoMs - heardMonoMs)} ms`;
+      this.record(now, { kind: "node-dead", node: name, text });
     }
     for (const [name, dueMonoMs] of this.#again) {
       if (now.monoMs < dueMonoMs) continue;

@@ -34,6 +34,7 @@ await runDaemon({
       state: flags.text("state"),
       tower: { hostname, port: Number(port) },
       plain,
+      meshOpen: flags.optional("mesh") === "open",
       operators: flags.has("insecure") ? insecure(bind) : await someOperators(flags.all("pubkey")),
       ...(manifests === undefined ? {} : { manifests }),
     });

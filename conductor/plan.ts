@@ -53,6 +53,7 @@ export function planApp(
     ? freeFixedPort(app, buckets, ledger, home)
     : [];
   const leave = [...buckets.leave, ...makesWay];
+  const why = refusals.join("; ");
   const name = (node: string) => ledger.node(node).name;
   const nodeOf = (replica: string) => name(app.placements.get(replica)?.node ?? "");
   return {
@@ -71,7 +72,7 @@ export function planApp(
     },
     unplaced: place.length < asked
       ? buckets.place.slice(place.length).map((index) =>
-        `cannot place replica ${index} of ${app.name}: ${refusals.join("; ")}`
+        `cannot place replica ${index} of ${app.name}: ${why}`
       )
       : [],
   };

@@ -12,6 +12,10 @@ export function formatNodes(machine: ConductorMachine): string {
       `${id}:${beat.host}:${Math.round(beat.cpuPercent)}:${ramFreeMb}${beat.gpu ? ":GPU" : ""}`,
     ];
   });
+  for (const { id, host, cpuPercent, ramFreeMb, gpu, dead } of machine.v1Nodes.values()) {
+    if (dead) continue;
+    nodes.push(`${id}:${host}:${Math.round(cpuPercent)}:${ramFreeMb}${gpu ? ":GPU" : ""}`);
+  }
   return `OK|NODES|${nodes.length}|${nodes.join(",")}`;
 }
 

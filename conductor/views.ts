@@ -16,6 +16,7 @@ import type { ConductorMachine } from "./machine.ts";
 import { type Booking, planApp } from "./plan.ts";
 import { reconcile, type Sight, wantedOf } from "./reconcile.ts";
 import { type App, currentOf } from "./state.ts";
+import { ONLY_V1, type V1Node } from "./v1_nodes.ts";
 
 /** A replica that has ended this often without getting ready will not get ready by itself. */
 const HOPELESS_RESTARTS = 3;
@@ -39,9 +40,29 @@ export function nodeView(machine: ConductorMachine, node: FleetNode, now: Instan
   };
 }
 
+function v1NodeView(node: V1Node, now: Instant): NodeView {
+  return {
+    id: node.id,
+    name: node.name,
+    host: node.host,
+    port: 0,
+    state: node.dead ? "dead" : "ready",
+    cpuPercent: node.cpuPercent,
+    cores: 0,
+    ramTotalBytes: 0,
+    ramFreeBytes: node.ramFreeMb * 2 ** 20,
+    gpu: node.gpu,
+    labels: {},
+    replicas: 0,
+    silentMs: Math.max(0, Math.round(now.monoMs - node.heardMonoMs)),
+    reason: ONLY_V1,
+  };
+}
+
 export function nodeViews(machine: ConductorMachine, now: Instant): NodeView[] {
-  return [...machine.fleet.values()]
-    .map((node) => nodeView(machine, node, now))
+  const mesh = [...machine.fleet.values()].map((node) => nodeView(machine, node, now));
+  const v1 = [...machine.v1Nodes.values()].map((node) => v1NodeView(node, now));
+  return [...mesh, ...v1]
     .sort((a, b) => a.name < b.name ? -1 : 1);
 }
 

@@ -71,6 +71,8 @@ export interface NodeView {
   readonly labels: Readonly<Record<string, string>>;
   readonly replicas: number;
   readonly silentMs: number;
+  /** Why nothing is placed there, where that is so for good: `speaks only v1`. */
+  readonly reason?: string;
 }
 
 export interface StatusView {
