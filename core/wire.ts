@@ -71,12 +71,16 @@ export function decodeDatagram(
   }
 }
 
-/** Cuts a reply so that it fits one datagram; `[...]` marks the cut where a list lost its end. */
-export function fitDatagram(text: string, byteLength: (text: string) => number): string {
-  if (byteLength(text) <= DATAGRAM_BYTES) return text;
-  let keep = Math.min(text.length, DATAGRAM_BYTES);
-  while (keep > 0 && byteLength(text.slice(0, keep)) > DATAGRAM_BYTES - 5) keep -= 64;
-  return `${text.slice(0, Math.max(0, keep))}[...]`;
+/** Cuts a reply so that it fits `limit` bytes; `[...]` marks where it lost its end. */
+export function fitDatagram(
+  text: string,
+  byteLength: (text: string) => number,
+  limit = DATAGRAM_BYTES,
+): string {
+  if (byteLength(text) <= limit) return text;
+  let keep = Math.min(text.length, limit);
+  while (keep > 0 && byteLength(text.slice(0, keep)) > limit - 5) keep -= Math.min(keep, 64);
+  return `${text.slice(0, keep)}[...]`.slice(0, limit);
 }
 
 /** The tower's plain commands. */

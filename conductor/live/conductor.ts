@@ -1,6 +1,7 @@
 // The conductor in the world: sockets, the store, time. It decides nothing.
 
-import type { Address } from "../../core/address.ts";
+import { type Address, inNetworks, isLoopback } from "../../core/address.ts";
+import { DATAGRAM_BYTES } from "../../core/limits.ts";
 import { Failure } from "../../core/errors.ts";
 import { now, randomHex, randomSeed } from "../../core/live/clock.ts";
 import { createVerifier, type Verifier } from "../../core/live/crypto.ts";
@@ -31,6 +32,8 @@ export interface ConductorSettings {
   readonly plain: readonly string[];
   /** Folder below which v1 commands may name manifests. */
   readonly manifests?: string;
+  /** Whether heartbeats of the original are listened to. */
+  readonly meshOpen?: boolean;
 }
 
 const log = logger("conductor");
@@ -53,6 +56,7 @@ export async function startConductor(settings: ConductorSettings): Promise<Runni
     prng: createPrng(randomSeed()),
     plain: settings.plain,
     manifests: settings.manifests !== undefined,
+    meshOpen: settings.meshOpen ?? false,
     now: now(),
   });
   return new Conductor(settings, store, verifier, machine).start();
@@ -104,8 +108,9 @@ class Conductor {
       hostname,
       port,
       receive: (text, from) => {
+        const limit = this.#mayGrow(from.hostname) ? DATAGRAM_BYTES : byteLength(text);
         const reply = this.#expectReply((answer) => {
-          if (answer !== null) this.#commands.send(fitDatagram(answer, byteLength), from);
+          if (answer !== null) this.#commands.send(fitDatagram(answer, byteLength, limit), from);
         });
         this.#step({
           on: "command",
@@ -156,6 +161,11 @@ class Conductor {
     } catch (error) {
       throw listenFailure("TCP", hostname, port, error);
     }
+  }
+
+  /** A datagram's source may be forged: to a stranger no reply is larger than its request. */
+  #mayGrow(hostname: string): boolean {
+    return isLoopback(hostname) || inNetworks(hostname, this.#settings.plain);
   }
 
   #expectReply(answer: (text: string | null) => void): ReplyTo {

@@ -80,20 +80,22 @@ async function takeCommand(parts: HttpParts, request: Request, from: string): Pr
   if (request.method !== "POST") return fail(405, "POST a signed command");
   const text = await readBody(request, COMMAND_BYTES);
   if (text === null) return fail(413, `a command has at most ${COMMAND_BYTES} bytes of UTF-8`);
+  // As in datagrams: no command has one, and programs that it is handed to may stop there.
+  if (text.includes("\0")) return fail(400, "a command has no NUL in it");
   const reply = await parts.command(text, from);
   return reply === null ? fail(403, "no answer") : new Response(`${reply}\n`);
 }
 
-/** The body as text, or `null` where it is longer than `maxBytes` or not UTF-8. */
+/** The body as text, or `null` where it is longer than `maxBytes`, not UTF-8, or broken off. */
 async function readBody(request: Request, maxBytes: number): Promise<string | null> {
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let size = 0;
-  for await (const chunk of request.body ?? []) {
-    size += chunk.length;
-    if (size > maxBytes) return null;
-    chunks.push(chunk);
-  }
   try {
+    for await (const chunk of request.body ?? []) {
+      size += chunk.length;
+      if (size > maxBytes) return null;
+      chunks.push(chunk);
+    }
     return new TextDecoder("utf-8", { fatal: true }).decode(
       new Uint8Array(await new Blob(chunks).arrayBuffer()),
     );
@@ -137,7 +139,7 @@ function oneApp(parts: HttpParts, name: string, url: URL): Response {
 
 function readEvents(parts: HttpParts, url: URL): Response {
   const app = url.searchParams.get("app") ?? undefined;
-  const limit = Math.min(10_000, Number(url.searchParams.get("limit") ?? 100) || 100);
+  const limit = countOf(url, "limit");
   const past = parts.events.read({ ...(app === undefined ? {} : { app }), limit });
   const text = past.map((event) => `${JSON.stringify(event)}\n`).join("");
   if (url.searchParams.get("follow") !== "1") {
@@ -151,11 +153,17 @@ function readEvents(parts: HttpParts, url: URL): Response {
   });
 }
 
+/** A parameter that says how many: 100 where it is absent or no number, 10,000 at most. */
+function countOf(url: URL, name: string): number {
+  const count = Number(url.searchParams.get(name) ?? 100);
+  return Number.isSafeInteger(count) && count > 0 ? Math.min(10_000, count) : 100;
+}
+
 function readLogs(parts: HttpParts, name: string, url: URL): Response {
   if (!parts.machine.state.apps.has(name)) {
     return fail(404, `no app is named ${name}; skr8tr list shows what runs`);
   }
-  const lines = Math.min(10_000, Number(url.searchParams.get("lines") ?? 100) || 100);
+  const lines = countOf(url, "lines");
   const follow = url.searchParams.get("follow") === "1";
   return stream((send, end) =>
     streamLogs({

@@ -1,10 +1,12 @@
 import { Counter, Gauge, Registry } from "prom-client";
+import type { Udp } from "../../core/live/udp.ts";
 import type { ConductorMachine } from "../machine.ts";
 
 /** The conductor's Prometheus metrics. */
 export class Metrics {
   readonly #registry = new Registry();
   readonly ignored: Counter;
+  readonly #sockets = new Map<string, Udp["counters"]>();
 
   constructor(machine: ConductorMachine) {
     const registers = [this.#registry];
@@ -38,6 +40,22 @@ export class Metrics {
         this.set(machine.state.head.sequence);
       },
     });
+    const datagrams = new Counter({
+      name: "skr8tr_conductor_datagrams_total",
+      help: "Datagrams by socket and by what became of them.",
+      labelNames: ["socket", "outcome"],
+      registers,
+      collect: () => {
+        datagrams.reset();
+        for (const [socket, counters] of this.#sockets) {
+          const { received, dropped, sent, sendFailed } = counters;
+          datagrams.inc({ socket, outcome: "taken" }, received - dropped);
+          datagrams.inc({ socket, outcome: "dropped" }, dropped);
+          datagrams.inc({ socket, outcome: "sent" }, sent);
+          datagrams.inc({ socket, outcome: "send_failed" }, sendFailed);
+        }
+      },
+    });
     this.ignored = new Counter({
       name: "skr8tr_conductor_commands_ignored_total",
       help: "Commands that were dropped without an answer.",
@@ -46,22 +64,8 @@ export class Metrics {
   }
 
   /** Adds a socket's counters. */
-  count(
-    socket: string,
-    counters: { readonly received: number; readonly dropped: number; readonly sendFailed: number },
-  ): void {
-    for (const kind of ["received", "dropped", "sendFailed"] as const) {
-      const name = kind === "sendFailed" ? "send_failures" : kind;
-      new Counter({
-        name: `skr8tr_conductor_${socket}_datagrams_${name}_total`,
-        help: `Datagrams ${kind === "sendFailed" ? "that could not be sent" : kind} (${socket}).`,
-        registers: [this.#registry],
-        collect() {
-          this.reset();
-          this.inc(counters[kind]);
-        },
-      });
-    }
+  count(socket: string, counters: Udp["counters"]): void {
+    this.#sockets.set(socket, counters);
   }
 
   text(): Promise<string> {
