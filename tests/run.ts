@@ -1,16 +1,16 @@
 // deno task test [NAME...]
 //
-// Runs all tests and the documents' examples, in groups: those that only compute first and side by
-// side, then those with real processes and sockets, one after another, so that they do not disturb
-// each other's clocks. The last line is the sum of the runners' own reports: `N passed, N failed`.
+// Runs all tests and the documents' examples, in groups and two lanes: groups that only compute run
+// beside those with real processes and sockets, which wait more than they compute. The groups of a
+// lane run one after another. The last line is the sum of the runners' own reports: `N passed, N
+// failed`.
 
 interface Group {
   readonly name: string;
   /** Which test files belong to it. */
   readonly has: (path: string) => boolean;
-  /** Whether its files may run side by side. */
-  readonly parallel?: boolean;
-  readonly args?: readonly string[];
+  /** Whether it only computes. */
+  readonly computes: boolean;
 }
 
 const LIVE = /\/live\/|^cli\/cluster\/|^market\/(services|testing)|^market\/[^/]*_test\.ts$/;
@@ -19,15 +19,26 @@ const GROUPS: readonly Group[] = [
   {
     name: "units",
     has: (path) => !/^tests\//.test(path) && !LIVE.test(path),
-    parallel: true,
+    computes: true,
   },
-  { name: "contract", has: (path) => path.startsWith("tests/contract/") },
-  { name: "simulation", has: (path) => path.startsWith("tests/sim/") },
-  { name: "live", has: (path) => LIVE.test(path) && !path.startsWith("market/") },
-  { name: "market", has: (path) => LIVE.test(path) && path.startsWith("market/") },
-  { name: "end-to-end", has: (path) => path.startsWith("tests/e2e/") },
-  { name: "browser", has: (path) => path.startsWith("tests/browser/") },
+  { name: "contract", has: (path) => path.startsWith("tests/contract/"), computes: true },
+  { name: "simulation", has: (path) => path.startsWith("tests/sim/"), computes: true },
+  {
+    name: "live",
+    has: (path) => LIVE.test(path) && !path.startsWith("market/"),
+    computes: false,
+  },
+  {
+    name: "market",
+    has: (path) => LIVE.test(path) && path.startsWith("market/"),
+    computes: false,
+  },
+  { name: "end-to-end", has: (path) => path.startsWith("tests/e2e/"), computes: false },
+  { name: "browser", has: (path) => path.startsWith("tests/browser/"), computes: false },
 ];
+
+/** Public files whose examples are tests. */
+const DOCUMENTED = ["mod.ts", "tower/live/client.ts", "tower/live/service.ts"];
 
 const ROOT = new URL("../", import.meta.url);
 Deno.chdir(ROOT);
@@ -51,7 +62,7 @@ const SUMMARY = /(?:ok|FAILED) \| (\d+) passed(?: \([^)]*\))? \| (\d+) failed(.*
 
 /** Runs `deno test` and reads its report; a runner that gives none has failed. */
 async function run(name: string, args: readonly string[]): Promise<Report> {
-  console.log(`--- ${name}`);
+  console.log(`${name}: running`);
   const began = performance.now();
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["test", "-A", ...args],
@@ -82,15 +93,22 @@ const homeless = files.filter((path) => GROUPS.filter((group) => group.has(path)
 if (homeless.length > 0) throw new Error(`in no group or in several: ${homeless.join(" ")}`);
 
 const wanted = Deno.args.length === 0 ? [...GROUPS.map(({ name }) => name), "docs"] : Deno.args;
-const reports: Report[] = [];
-for (const { name, has, parallel, args = [] } of GROUPS) {
-  if (!wanted.includes(name)) continue;
-  const mine = files.filter(has);
-  reports.push(await run(name, [...(parallel ? ["--parallel"] : []), ...args, ...mine]));
+const unknown = wanted.filter((name) => name !== "docs" && !GROUPS.some((g) => g.name === name));
+if (unknown.length > 0) throw new Error(`no group is named ${unknown.join(" ")}`);
+
+async function runLane(computes: boolean): Promise<Report[]> {
+  const reports: Report[] = [];
+  for (const group of GROUPS) {
+    if (group.computes !== computes || !wanted.includes(group.name)) continue;
+    reports.push(await run(group.name, files.filter(group.has)));
+  }
+  if (computes && wanted.includes("docs")) {
+    reports.push(await run("docs", ["--doc", ...DOCUMENTED]));
+  }
+  return reports;
 }
-if (wanted.includes("docs")) {
-  reports.push(await run("docs", ["--doc", "--permit-no-files", "mod.ts", "README.md"]));
-}
+
+const reports = (await Promise.all([runLane(true), runLane(false)])).flat();
 const sum = (of: (report: Report) => number) => reports.reduce((all, each) => all + of(each), 0);
 const ignored = sum((report) => report.ignored);
 const failed = sum((report) => report.failed);
