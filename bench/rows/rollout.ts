@@ -35,7 +35,7 @@ export const row: Row = {
     { key: "worst", label: "slowest request", unit: "ms" },
   ],
   async run(recorder: Recorder) {
-    const server = await findServer(recorder);
+    const server = await findServer(recorder, "load");
     await using world = await World.start();
     const site = await makeSite(world.folder, [APP]);
     const ownMs = await ownStartMs(server, site, APP);
