@@ -8,6 +8,7 @@ import { haveChromium, launch } from "./browser.ts";
 import { ClusterShop } from "./cluster_shop.ts";
 import { journey, type Step, type Visit } from "./journey.ts";
 import { visitor } from "./pages.ts";
+import { refusals } from "./refusals.ts";
 
 const chromium = await haveChromium();
 
@@ -27,6 +28,7 @@ Deno.test({
     await t.step("journey() through the ingress", async () => {
       await onNewDevice(browser, (page) => journey(page, shop.url));
     });
+    await t.step("what is wrong with a request is refused and named", () => refusals(shop.url));
     await t.step(
       "journey() loses nothing while every replica and one node are killed under it",
       () => killedUnderWay(browser, shop),
