@@ -8,7 +8,7 @@ import { createVerifier, type Verifier } from "../../core/live/crypto.ts";
 import type { Running } from "../../core/live/daemon.ts";
 import { logger } from "../../core/live/log.ts";
 import { listenFailure, openUdp, type Udp } from "../../core/live/udp.ts";
-import type { LogStore } from "../../core/log.ts";
+import type { Head, LogStore } from "../../core/log.ts";
 import { createPrng } from "../../core/prng.ts";
 import { fitDatagram } from "../../core/wire.ts";
 import type { ConductorEffect, ConductorEvent, ReplyTo } from "../effects.ts";
@@ -17,8 +17,9 @@ import { EventHistory } from "./events.ts";
 import { Followers } from "./follow.ts";
 import { httpHandler } from "./http.ts";
 import { lastLines } from "./logs.ts";
+import { HeadMark } from "./mark.ts";
 import { Metrics } from "./metrics.ts";
-import { openState, type Operators, signerOf } from "./open.ts";
+import { checkPast, openState, type Operators, PAST_AT_START, signerOf } from "./open.ts";
 import { SqliteStore } from "./store_sqlite.ts";
 import { TowerLink } from "./tower.ts";
 
@@ -40,16 +41,25 @@ const log = logger("conductor");
 const encoder = new TextEncoder();
 const byteLength = (text: string) => encoder.encode(text).length;
 
+/** A conductor that runs, and where. */
+export interface RunningConductor extends Running {
+  /** UDP and TCP, for operators. */
+  readonly commands: Address;
+  /** UDP, for nodes. */
+  readonly mesh: Address;
+}
+
 /**
  * Starts a conductor.
  *
  * @throws {Failure} where a port is taken, or the store cannot be opened or is damaged.
  */
-export async function startConductor(settings: ConductorSettings): Promise<Running> {
+export async function startConductor(settings: ConductorSettings): Promise<RunningConductor> {
   await Deno.mkdir(settings.state, { recursive: true, mode: 0o700 });
   const store = new SqliteStore(`${settings.state}/log.db`);
   const verifier = await createVerifier();
-  const state = await openState(store, settings.operators, verifier);
+  const mark = new HeadMark(`${settings.state}/log.head`);
+  const state = await openState(store, settings.operators, verifier, await mark.read());
   const machine = new ConductorMachine({
     state,
     boot: randomHex(16),
@@ -59,12 +69,26 @@ export async function startConductor(settings: ConductorSettings): Promise<Runni
     meshOpen: settings.meshOpen ?? false,
     now: now(),
   });
-  return new Conductor(settings, store, verifier, machine).start();
+  const start = state.head;
+  const conductor = new Conductor(settings, store, mark, verifier, machine).start();
+  if (start.sequence > 0) mark.note(start);
+  if (start.sequence > PAST_AT_START) void checkPastLater(store, start);
+  return conductor;
+}
+
+/** A long past is checked while the conductor works already: it takes seconds. */
+async function checkPastLater(store: LogStore, head: Head): Promise<void> {
+  try {
+    await checkPast(store, head);
+  } catch (error) {
+    log.fatal("{error}", { error: (error as Error).message });
+  }
 }
 
 class Conductor {
   readonly #settings: ConductorSettings;
   readonly #store: LogStore;
+  readonly #mark: HeadMark;
   readonly #verifier: Verifier;
   readonly #machine: ConductorMachine;
   readonly #events: EventHistory;
@@ -85,11 +109,13 @@ class Conductor {
   constructor(
     settings: ConductorSettings,
     store: LogStore,
+    mark: HeadMark,
     verifier: Verifier,
     machine: ConductorMachine,
   ) {
     this.#settings = settings;
     this.#store = store;
+    this.#mark = mark;
     this.#verifier = verifier;
     this.#machine = machine;
     this.#events = new EventHistory(`${settings.state}/events.db`);
@@ -97,7 +123,7 @@ class Conductor {
     this.#metrics = new Metrics(machine);
   }
 
-  start(): Running {
+  start(): RunningConductor {
     const { bind: hostname, port, meshPort, tower } = this.#settings;
     this.#mesh = openUdp({
       hostname,
@@ -131,7 +157,12 @@ class Conductor {
       sequence: this.#machine.state.head.sequence,
       apps: this.#machine.state.apps.size,
     });
-    return { stop: () => this.#stop(), ended: this.#ended.promise };
+    return {
+      stop: () => this.#stop(),
+      ended: this.#ended.promise,
+      commands: this.#commands.address,
+      mesh: this.#mesh.address,
+    };
   }
 
   #serve(hostname: string, port: number): Deno.HttpServer {
@@ -265,6 +296,7 @@ class Conductor {
     }
     this.#step({ on: "appended", entry });
     this.#followers.push(entry);
+    this.#mark.note({ sequence: entry.sequence, hash: entry.hash });
   }
 
   async #readManifest(effect: Extract<ConductorEffect, { do: "read-manifest" }>): Promise<void> {
@@ -319,6 +351,7 @@ class Conductor {
     await this.#mesh[Symbol.asyncDispose]();
     await this.#commands[Symbol.asyncDispose]();
     this.#events.close();
+    await this.#mark.flush();
     await this.#store.close();
   }
 }

@@ -11,15 +11,7 @@ export class EventHistory {
   #failing = false;
 
   constructor(path: string) {
-    this.#database = new DatabaseSync(path, { timeout: 5_000 });
-    this.#database.exec(`
-      PRAGMA journal_mode = WAL;
-      PRAGMA synchronous = NORMAL;
-      CREATE TABLE IF NOT EXISTS event (
-        sequence INTEGER PRIMARY KEY, app TEXT, event TEXT NOT NULL
-      ) STRICT;
-      CREATE INDEX IF NOT EXISTS event_app ON event (app, sequence);
-    `);
+    this.#database = openOrBegin(path);
     const row = this.#database.prepare("SELECT max(sequence) AS last FROM event").get();
     this.#sequence = Number(row?.last ?? 0);
   }
@@ -59,5 +51,53 @@ export class EventHistory {
 
   close(): void {
     this.#database.close();
+  }
+}
+
+/** A history that is damaged is put aside; one that cannot be written is kept in memory. */
+function openOrBegin(path: string): DatabaseSync {
+  const log = logger("events");
+  try {
+    return open(path);
+  } catch (error) {
+    log.error("the history {path} cannot be read and is put aside: {error}", {
+      path,
+      error: String(error),
+    });
+  }
+  try {
+    Deno.renameSync(path, `${path}.damaged`);
+    for (const end of ["-wal", "-shm"]) removeIfThere(`${path}${end}`);
+    return open(path);
+  } catch (error) {
+    log.error("the history is kept in memory only: {error}", { error: String(error) });
+    return open(":memory:");
+  }
+}
+
+function removeIfThere(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+function open(path: string): DatabaseSync {
+  const database = new DatabaseSync(path, { timeout: 5_000 });
+  try {
+    database.exec(`
+      PRAGMA journal_mode = WAL;
+      PRAGMA synchronous = NORMAL;
+      CREATE TABLE IF NOT EXISTS event (
+        sequence INTEGER PRIMARY KEY, app TEXT, event TEXT NOT NULL
+      ) STRICT;
+      CREATE INDEX IF NOT EXISTS event_app ON event (app, sequence);
+    `);
+    database.prepare("SELECT max(sequence) FROM event").get();
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
   }
 }

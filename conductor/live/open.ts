@@ -1,7 +1,15 @@
 // Opening the log: everything in it is checked before anything is done by it.
 
 import { Failure } from "../../core/errors.ts";
-import { checkEntry, type Entry, type Head, type LogStore } from "../../core/log.ts";
+import {
+  checkEntry,
+  EMPTY_HEAD,
+  type Entry,
+  type EntryBody,
+  type Head,
+  type LogStore,
+} from "../../core/log.ts";
+import { parseOperatorCommand } from "../../core/command.ts";
 import { fingerprint } from "../../core/sign.ts";
 import type { Verifier } from "../../core/live/crypto.ts";
 import { applyEntry, currentOf, emptyState, loadState, type State } from "../state.ts";
@@ -76,31 +84,78 @@ export async function* readLog(store: LogStore, from: Head): AsyncGenerator<Entr
 /**
  * The state that the log describes, made from its last snapshot and what came after it.
  *
- * @throws {Failure} `store-damaged` if an entry was changed, removed or reordered, or if what is to
- *   run now was signed by none of the operators.
+ * @param marked how far the log went when it was last written, if that is known.
+ * @throws {Failure} `store-damaged` if an entry was changed, removed or reordered, the log's end is
+ *   missing, or what is to run now was signed by none of the operators.
  */
 export async function openState(
   store: LogStore,
   operators: Operators,
   verifier: Verifier,
+  marked: Head | null = null,
 ): Promise<State> {
   const snapshot = await store.loadSnapshot();
   const saved = snapshot && loadState(snapshot.head, snapshot.state);
   const end = await store.head();
+  const remedy = "restore the state folder from a backup";
   let state = saved ?? emptyState();
   if (saved && !await standsIn(store, saved.head)) {
     if (saved.head.sequence > end.sequence) {
       throw new Failure(
         "store-damaged",
         `the log ends at ${end.sequence}, its snapshot was made at ${saved.head.sequence}: ` +
-          "entries were cut off; restore the state folder from a backup",
+          `entries were cut off; ${remedy}`,
       );
     }
     state = emptyState();
   }
-  for await (const entry of readLog(store, state.head)) applyEntry(state, entry);
+  if (state.head.sequence <= PAST_AT_START) await checkPast(store, state.head);
+  for await (const entry of readLog(store, state.head)) fold(state, entry);
+  if (marked && (marked.sequence > end.sequence || !await standsIn(store, marked))) {
+    throw new Failure(
+      "store-damaged",
+      `the log ends at ${end.sequence} and does not hold entry ${marked.sequence}, which it once ` +
+        `had: it was emptied, cut or replaced; ${remedy} (or remove its log.head to begin anew)`,
+    );
+  }
   await checkSignatures(state, store, operators, verifier);
   return state;
+}
+
+/** Entries before a snapshot that are checked at the start; of a longer past, while it runs. */
+export const PAST_AT_START = 5_000;
+
+/**
+ * Checks the chain of all entries up to `head`, which a start from a snapshot passes over.
+ *
+ * @throws {Failure} `store-damaged`.
+ */
+export async function checkPast(store: LogStore, head: Head): Promise<void> {
+  if (head.sequence === 0) return;
+  let last = EMPTY_HEAD;
+  for await (const entry of readLog(store, EMPTY_HEAD)) {
+    last = entry;
+    if (last.sequence === head.sequence) break;
+  }
+  if (last.hash === head.hash) return;
+  throw new Failure(
+    "store-damaged",
+    `the log is damaged: entry ${head.sequence} is not the one of its snapshot; ` +
+      "restore the state folder from a backup",
+  );
+}
+
+function fold(state: State, entry: Entry): void {
+  try {
+    applyEntry(state, entry);
+  } catch (error) {
+    throw new Failure(
+      "store-damaged",
+      `the log is damaged: entry ${entry.sequence} makes no sense (${(error as Error).message}); ` +
+        "restore the state folder from a backup",
+      { cause: error },
+    );
+  }
 }
 
 /** Says whether the log has, at the head's place, the entry that the head names. */
@@ -108,6 +163,14 @@ async function standsIn(store: LogStore, head: Head): Promise<boolean> {
   if (head.sequence === 0) return true;
   const [entry] = await store.read(head.sequence - 1, 1);
   return entry?.hash === head.hash;
+}
+
+/** The manifest that a command of the log applies; `undefined` where it applies none. */
+function manifestOf(body: Extract<EntryBody, { kind: "command" }>): string | undefined {
+  const { text } = body.signed;
+  const command = parseOperatorCommand(text.slice(0, text.lastIndexOf("|")));
+  if ("error" in command) return undefined;
+  return command.verb === "APPLY" ? command.manifest : body.manifest;
 }
 
 /** A rewritten store cannot make this conductor run what no operator signed. */
@@ -119,9 +182,10 @@ async function checkSignatures(
 ): Promise<void> {
   if (operators === null) return;
   for (const app of state.apps.values()) {
-    const { sequence, generation } = currentOf(app);
+    const { sequence, generation, manifest } = currentOf(app);
     const [entry] = await store.read(sequence - 1, 1);
-    const signed = entry?.body.kind === "command" ? entry.body.signed : undefined;
+    const body = entry?.body.kind === "command" ? entry.body : undefined;
+    const signed = body && manifestOf(body) === manifest ? body.signed : undefined;
     const signer = signed &&
       await signerOf(operators, verifier, signed.text, signed.signatureHex);
     if (signer) continue;

@@ -21,6 +21,8 @@ interface Row {
  * The log in one SQLite file: write-ahead log, full sync, so that an appended entry survives the
  * loss of power.
  *
+ * Reading gives `store-damaged` where an entry is no JSON or the file's pages are broken.
+ *
  * @throws {Failure} `store-unreadable` where the file is no such log or is damaged.
  */
 export class SqliteStore implements LogStore {
@@ -125,9 +127,25 @@ export class SqliteStore implements LogStore {
   }
 }
 
+// SQLite's own codes for a file that is damaged, or no database.
+const SQLITE_CORRUPT = 11;
+const SQLITE_NOTADB = 26;
+
+function damaged(what: string): Failure {
+  return new Failure(
+    "store-damaged",
+    `the log is damaged: ${what}; restore the state folder from a backup`,
+  );
+}
+
 function toEntry(row: Row): Entry {
-  const body = JSON.parse(row.body) as EntryBody;
   const { sequence, previous, hash } = row;
+  let body: EntryBody;
+  try {
+    body = JSON.parse(row.body) as EntryBody;
+  } catch {
+    throw damaged(`entry ${sequence} was changed`);
+  }
   return { sequence, wallMs: row.wall_ms, previous, hash, body };
 }
 
@@ -137,6 +155,10 @@ async function attempt<T>(work: () => T): Promise<T> {
     return work();
   } catch (error) {
     if (error instanceof Failure) throw error;
+    const { errcode } = error as { errcode?: number };
+    if (errcode === SQLITE_CORRUPT || errcode === SQLITE_NOTADB) {
+      throw damaged((error as Error).message);
+    }
     throw new Failure("store-failed", (error as Error).message, { cause: error });
   }
 }
