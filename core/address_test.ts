@@ -1,0 +1,98 @@
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { inNetworks, isAddress, isLoopback, isNetwork } from "./address.ts";
+
+Deno.test("isAddress() knows addresses of both families", () => {
+  for (
+    const text of [
+      "0.0.0.0",
+      "255.255.255.255",
+      "::",
+      "::1",
+      "1::",
+      "fe80::1",
+      "1:2:3:4:5:6:7:8",
+      "::ffff:1.2.3.4",
+      "64:ff9b::1.2.3.4",
+    ]
+  ) {
+    assert(isAddress(text), text);
+  }
+  for (
+    const text of [
+      "",
+      ".",
+      ":",
+      ":::",
+      "1.2.3",
+      "1.2.3.4.5",
+      "256.1.1.1",
+      "01.2.3.4",
+      "1:2:3:4:5:6:7",
+      "1::2::3",
+      "1:2:3:4:5:6:7:8:9",
+      "12345::",
+      "::1.2.3",
+      "1.2.3.4::",
+      "g::",
+      "localhost",
+      "::1%lo",
+      "1:2:3:4:5:6:7::8",
+    ]
+  ) {
+    assert(!isAddress(text), text);
+  }
+});
+
+Deno.test("isAddress() takes what fast-check calls an address, and the URL parser agrees", () => {
+  fc.assert(fc.property(fc.ipV4(), (text) => assert(isAddress(text))));
+  fc.assert(fc.property(fc.ipV6(), (text) => assert(isAddress(text), text)));
+  fc.assert(
+    fc.property(
+      fc.string({ unit: fc.constantFrom(":", "::", "1", "f", "."), maxLength: 12 }),
+      (text) => {
+        if (text.includes(":")) {
+          assertEquals(
+            isAddress(text),
+            URL.canParse(`http://[${text}]/`),
+            text,
+          );
+        }
+      },
+    ),
+    { numRuns: 5_000 },
+  );
+});
+
+Deno.test("inNetworks() compares the leading bits", () => {
+  const cases: [string, string, boolean][] = [
+    ["10.1.2.3", "10.0.0.0/8", true],
+    ["11.1.2.3", "10.0.0.0/8", false],
+    ["192.168.1.130", "192.168.1.128/25", true],
+    ["192.168.1.127", "192.168.1.128/25", false],
+    ["1.2.3.4", "0.0.0.0/0", true],
+    ["1.2.3.4", "1.2.3.4/32", true],
+    ["1.2.3.5", "1.2.3.4/32", false],
+    ["1.2.3.4", "1.2.3.4", true],
+    ["::ffff:10.1.2.3", "10.0.0.0/8", true],
+    ["fe80::1", "fe80::1", true],
+    ["fe80::1", "0.0.0.0/0", false],
+    ["1.2.3.4", "1.2.3.4/33", false],
+    ["1.2.3.4", "1.2.3.4/x", false],
+    ["1.2.3.4", "1.2.3.4/8/8", false],
+  ];
+  for (const [address, network, inside] of cases) {
+    assertEquals(inNetworks(address, [network]), inside, `${address} in ${network}`);
+  }
+});
+
+Deno.test("isNetwork() and isLoopback()", () => {
+  for (const text of ["10.0.0.0/8", "0.0.0.0/0", "1.2.3.4", "::1"]) assert(isNetwork(text), text);
+  for (const text of ["", "10.0.0.0/33", "10.0.0.0/", "10.0.0/8", "::/0", "1.2.3.4/8/8", "a/8"]) {
+    assert(!isNetwork(text), text);
+  }
+  for (const text of ["127.0.0.1", "127.255.0.9", "::1", "::ffff:127.0.0.1"]) {
+    assert(isLoopback(text));
+  }
+  for (const text of ["128.0.0.1", "::2", "::ffff:1.2.3.4", ""]) assert(!isLoopback(text), text);
+});
