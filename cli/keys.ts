@@ -163,7 +163,8 @@ export async function makeKeys(secretPath: string, publicPath: string): Promise<
       throw new Failure("exists", `${path} is there already: keys are never overwritten`);
     }
   }
-  const { fingerprint, keyPairFromSeed } = await import("../core/sign.ts");
+  const { keyPairFromSeed } = await import("../core/sign.ts");
+  const { fingerprint } = await import("../core/signed.ts");
   const seed = crypto.getRandomValues(new Uint8Array(SEED_BYTES));
   const { publicKey, secretKey } = keyPairFromSeed(seed);
   const written: string[] = [];

@@ -11,7 +11,7 @@ import type { Instant } from "../core/instant.ts";
 import type { EntryBody } from "../core/log.ts";
 import { parseOperatorCommand, SIGNED_VERBS } from "../core/command.ts";
 import { SIGNED_WINDOW_S } from "../core/limits.ts";
-import { inTime, replayKey } from "../core/sign.ts";
+import { inTime, replayKey } from "../core/signed.ts";
 import { parseSigned, type SignedCommand, splitVerb, UNAUTHORIZED } from "../core/wire.ts";
 import { VerifyBudget } from "./budget.ts";
 import { Refusals } from "./refusals.ts";

@@ -9,7 +9,7 @@ import { COMMAND_ID_S, GENERATIONS, SIGNED_WINDOW_S } from "../core/limits.ts";
 import { EMPTY_HEAD, type Entry, type Head, type Place, type SignedRecord } from "../core/log.ts";
 import { parseManifest } from "../core/manifest/parse.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
-import { replayKey } from "../core/sign.ts";
+import { replayKey } from "../core/signed.ts";
 
 /** One applied manifest of an app. */
 export interface Generation {

@@ -36,7 +36,7 @@ async function first(folder: string): Promise<() => Promise<unknown>> {
     return run;
   }
   const { nobleVerifier, webCryptoVerifier } = await import("../../core/live/crypto.ts");
-  const verifier = provider === "noble" ? nobleVerifier() : webCryptoVerifier();
+  const verifier = provider === "noble" ? await nobleVerifier() : webCryptoVerifier();
   const publicKey = await Deno.readFile(`${folder}/public`);
   const signature = await Deno.readTextFile(`${folder}/signature`);
   const run = async () => {

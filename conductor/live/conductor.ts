@@ -18,7 +18,6 @@ import { Followers } from "./follow.ts";
 import { httpHandler } from "./http.ts";
 import { lastLines } from "./logs.ts";
 import { HeadMark } from "./mark.ts";
-import { Metrics } from "./metrics.ts";
 import { checkPast, openState, type Operators, PAST_AT_START, signerOf } from "./open.ts";
 import { SqliteStore } from "./store_sqlite.ts";
 import { TowerLink } from "./tower.ts";
@@ -93,10 +92,10 @@ class Conductor {
   readonly #machine: ConductorMachine;
   readonly #events: EventHistory;
   readonly #followers: Followers;
-  readonly #metrics: Metrics;
   readonly #replies = new Map<ReplyTo, (text: string | null) => void>();
   readonly #watchers = new Map<string, Set<() => void>>();
   readonly #ended = Promise.withResolvers<number>();
+  #ignored = 0;
   #nextReply: ReplyTo = 1;
   #mesh!: Udp;
   #commands!: Udp;
@@ -120,7 +119,6 @@ class Conductor {
     this.#machine = machine;
     this.#events = new EventHistory(`${settings.state}/events.db`);
     this.#followers = new Followers(store);
-    this.#metrics = new Metrics(machine);
   }
 
   start(): RunningConductor {
@@ -145,8 +143,6 @@ class Conductor {
         });
       },
     });
-    this.#metrics.count("mesh", this.#mesh.counters);
-    this.#metrics.count("commands", this.#commands.counters);
     this.#tower = new TowerLink(tower);
     this.#http = this.#serve(hostname, this.#commands.address.port);
     this.#step({ on: "tick" });
@@ -172,7 +168,7 @@ class Conductor {
       followers: this.#followers,
       plain: this.#settings.plain,
       now,
-      metrics: () => this.#metrics.text(),
+      metrics: () => this.#metrics(),
       watch: (app, changed) => this.#watch(app, changed),
       command: (text, address) =>
         new Promise((resolve) => {
@@ -197,6 +193,13 @@ class Conductor {
   /** A datagram's source may be forged: to a stranger no reply is larger than its request. */
   #mayGrow(hostname: string): boolean {
     return isLoopback(hostname) || inNetworks(hostname, this.#settings.plain);
+  }
+
+  async #metrics(): Promise<string> {
+    // prom-client costs 10 MB, which only those pay who ask for metrics.
+    const { conductorMetrics } = await import("./metrics.ts");
+    const sockets = { mesh: this.#mesh.counters, commands: this.#commands.counters };
+    return conductorMetrics({ machine: this.#machine, sockets, ignored: this.#ignored });
   }
 
   #expectReply(answer: (text: string | null) => void): ReplyTo {
@@ -242,7 +245,7 @@ class Conductor {
       case "reply":
         return this.#reply(effect.to, effect.text);
       case "ignore":
-        this.#metrics.ignored.inc();
+        this.#ignored++;
         return this.#reply(effect.to, null);
       case "send":
         return this.#mesh.send(effect.text, effect.to);

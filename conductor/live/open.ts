@@ -10,7 +10,7 @@ import {
   type LogStore,
 } from "../../core/log.ts";
 import { parseOperatorCommand } from "../../core/command.ts";
-import { fingerprint } from "../../core/sign.ts";
+import { fingerprint } from "../../core/signed.ts";
 import type { Verifier } from "../../core/live/crypto.ts";
 import { applyEntry, currentOf, emptyState, loadState, type State } from "../state.ts";
 

@@ -1,7 +1,8 @@
 // What the live tests share: an operator with real keys, and a conductor in a folder of its own.
 
 import { randomHex } from "../../core/live/clock.ts";
-import { fingerprint, keyPairFromSeed, sign } from "../../core/sign.ts";
+import { keyPairFromSeed, sign } from "../../core/sign.ts";
+import { fingerprint } from "../../core/signed.ts";
 import { formatSigned } from "../../core/wire.ts";
 import { type ConductorSettings, type RunningConductor, startConductor } from "./conductor.ts";
 

@@ -1,11 +1,5 @@
 import { fromHex } from "../bytes.ts";
-import {
-  type Message,
-  messageBytes,
-  PUBLIC_KEY_BYTES,
-  SIGNATURE_BYTES,
-  verify as verifyPure,
-} from "../sign.ts";
+import { type Message, messageBytes, PUBLIC_KEY_BYTES, SIGNATURE_BYTES } from "../signed.ts";
 
 /** Verifies ML-DSA-65 signatures. */
 export interface Verifier {
@@ -19,11 +13,13 @@ const ALGORITHM = "ML-DSA-65";
 
 /** The fastest verifier of this runtime: its WebCrypto where that knows ML-DSA-65, else noble. */
 export async function createVerifier(): Promise<Verifier> {
-  return await knowsMlDsa() ? webCryptoVerifier() : nobleVerifier();
+  return await knowsMlDsa() ? webCryptoVerifier() : await nobleVerifier();
 }
 
 /** Verifies by `@noble/post-quantum`, about eight times slower. */
-export function nobleVerifier(): Verifier {
+export async function nobleVerifier(): Promise<Verifier> {
+  // Where WebCrypto verifies, nobody pays for loading it.
+  const { verify: verifyPure } = await import("../sign.ts");
   return {
     provider: "noble",
     verify: (publicKey, message, signatureHex) =>

@@ -4,7 +4,7 @@ import { parseOperatorCommand } from "../../core/command.ts";
 import { EXEC_MS, EXEC_OUTPUT_BYTES, SIGNED_WINDOW_S } from "../../core/limits.ts";
 import { now } from "../../core/live/clock.ts";
 import type { Verifier } from "../../core/live/crypto.ts";
-import { inTime, replayKey } from "../../core/sign.ts";
+import { inTime, replayKey } from "../../core/signed.ts";
 import { parseSigned, UNAUTHORIZED } from "../../core/wire.ts";
 import type { NodeMachine } from "../machine.ts";
 import type { LaunchPlan } from "../plan.ts";

@@ -12,7 +12,8 @@ import {
   type MeshMessage,
   type ReplicaStatus,
 } from "../../core/mesh.ts";
-import { fingerprint, type KeyPair, keyPairFromSeed, sign } from "../../core/sign.ts";
+import { type KeyPair, keyPairFromSeed, sign } from "../../core/sign.ts";
+import { fingerprint } from "../../core/signed.ts";
 import type { LogRecord } from "../records.ts";
 
 const BOOT = "c".repeat(16);

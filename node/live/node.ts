@@ -8,7 +8,7 @@ import type { Running } from "../../core/live/daemon.ts";
 import { logger } from "../../core/live/log.ts";
 import { openUdp, type Udp } from "../../core/live/udp.ts";
 import { parseManifest } from "../../core/manifest/parse.ts";
-import { fingerprint, SIGNATURE_BYTES } from "../../core/sign.ts";
+import { fingerprint, SIGNATURE_BYTES } from "../../core/signed.ts";
 import type { NodeEffect, NodeEvent } from "../effects.ts";
 import { NodeMachine } from "../machine.ts";
 import type { LogRecord } from "../records.ts";

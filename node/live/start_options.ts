@@ -4,7 +4,7 @@ import type { Address } from "../../core/address.ts";
 import { Failure } from "../../core/errors.ts";
 import { now, randomHex } from "../../core/live/clock.ts";
 import type { Udp } from "../../core/live/udp.ts";
-import { PUBLIC_KEY_BYTES } from "../../core/sign.ts";
+import { PUBLIC_KEY_BYTES } from "../../core/signed.ts";
 import type { NodeOptions } from "../machine.ts";
 
 /** Everything a node daemon is told. */
