@@ -7,7 +7,7 @@
  */
 
 import { splitVerb } from "./wire.ts";
-import { base64ToText, textToBase64 } from "./bytes.ts";
+import { base64ToText, textToBase64, toBytes } from "./bytes.ts";
 import { MANIFEST_BYTES } from "./limits.ts";
 
 export type OperatorCommand =
@@ -82,7 +82,7 @@ function parseApply(rest: string): OperatorCommand | { error: string } {
     return { error: "APPLY needs a fallback sequence or -" };
   }
   const manifest = more.length > 0 ? null : base64ToText(encoded);
-  if (manifest === null || manifest.length > MANIFEST_BYTES) {
+  if (manifest === null || toBytes(manifest).length > MANIFEST_BYTES) {
     return { error: "APPLY needs a manifest in base64" };
   }
   return {
