@@ -59,7 +59,11 @@ const cases: [name: string, damage: (folder: string) => void, says: RegExp][] = 
   ["a byte of an entry's body", (at) => bytes(at, flip("app-3 gen")), /entry 3 was changed/],
   [
     "a byte of a hash",
-    (at) => sql(at, "UPDATE log SET hash = replace(hash, 'a', 'b') WHERE sequence = 2"),
+    (at) =>
+      sql(
+        at,
+        "UPDATE log SET hash = iif(hash LIKE '0%', '1', '0') || substr(hash, 2) WHERE sequence = 2",
+      ),
     /entry 2 was changed/,
   ],
   [

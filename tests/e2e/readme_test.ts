@@ -125,7 +125,9 @@ Deno.test({
         if (name !== undefined) await Deno.writeTextFile(`${folder}/${name}`, text);
       }
       const addresses = ["10.0.0.1", "10.0.0.2"].map((each) => `ip addr add ${each}/24 dev lo`);
-      const setup = ["set -e", "ip link set lo up", ...addresses, "exec bash script.sh"];
+      // npm's name for where it was called, which `deno task` takes over: a new terminal has none.
+      const fresh = ["set -e", "unset INIT_CWD", "ip link set lo up"];
+      const setup = [...fresh, ...addresses, "exec bash script.sh"];
       await Deno.writeTextFile(`${folder}/script.sh`, scriptOf(blocks));
       await Deno.mkdir(`${folder}/home`);
       const { code, stdout, stderr } = await new Deno.Command("unshare", {
