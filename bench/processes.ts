@@ -50,11 +50,16 @@ export async function groupMembers(state: string, daemon: number): Promise<numbe
 }
 
 /** Resident and proportional set size of a process, in bytes. */
-export function memoryOf(pid: number): { readonly rssBytes: number; readonly pssBytes: number } {
+export function memoryOf(pid: number): {
+  readonly rssBytes: number;
+  readonly pssBytes: number;
+  /** The part of RSS that is this process's own: not pages of files, which processes share. */
+  readonly ownBytes: number;
+} {
   const text = readProc(pid, "smaps_rollup");
   const bytes = (key: string) =>
     Number(new RegExp(`^${key}:\\s+(\\d+)`, "m").exec(text)?.[1]) * 1024;
-  return { rssBytes: bytes("Rss"), pssBytes: bytes("Pss") };
+  return { rssBytes: bytes("Rss"), pssBytes: bytes("Pss"), ownBytes: bytes("Anonymous") };
 }
 
 /** Pids of the processes that this one started and that still run. */

@@ -43,6 +43,14 @@ export const row: Row = {
         const bytes = pids.map((pid) => memoryOf(pid)[`${kind}Bytes`] || 0);
         return bytes.reduce((sum, each) => sum + each, 0) / MB;
       };
+      for (const name of ["conductor", "tower"]) {
+        const { rssBytes, ownBytes } = memoryOf(world.pidOf(name));
+        const [all, shared] = [rssBytes, rssBytes - ownBytes].map((each) => Math.round(each / MB));
+        recorder.note(
+          `${name}: ${shared} of its ${all} MB RSS are pages of the deno binary, which all daemons ` +
+            "share; the limit of RSS is Deno's own floor, PSS counts what is shared once",
+        );
+      }
       for (const kind of KINDS) {
         const nodes = await Promise.all(
           world.layout.nodes.map(({ name }) => of(name, kind)),
