@@ -43,7 +43,7 @@ export const row: Row = {
         const bytes = pids.map((pid) => memoryOf(pid)[`${kind}Bytes`] || 0);
         return bytes.reduce((sum, each) => sum + each, 0) / MB;
       };
-      for (const name of ["conductor", "tower"]) {
+      for (const name of run + 1 === recorder.runs ? ["conductor", "tower"] : []) {
         const { rssBytes, ownBytes } = memoryOf(world.pidOf(name));
         const [all, shared] = [rssBytes, rssBytes - ownBytes].map((each) => Math.round(each / MB));
         recorder.note(
