@@ -587,3 +587,27 @@ Deno.test("leases go out at their pace", () => {
   world.advance(10 * LEASE_RENEW_MS);
   assertEquals(world.take("lease").length, 10);
 });
+
+Deno.test("a replica that died unwatched is taken off the tower's list by the next start", () => {
+  const world = restarted(ready().disk.get("web-1")!, false);
+  assertEquals(world.take("deregister").map((each) => each.replica), ["web-1"]);
+});
+
+Deno.test("a restarted replica is drained while ingresses may have its address from before", () => {
+  const world = ready();
+  world.health = "failed";
+  world.die("web-1");
+  assertEquals(world.statuses.get("web-1")?.state, "starting");
+  world.stop("web-1");
+  // The tower has not confirmed yet that nobody is sent there any more.
+  assertEquals(world.statuses.get("web-1")?.state, "stopping");
+  assertEquals(world.effects.some((each) => each.do === "signal"), false);
+  world.mesh({
+    k: "deregister-ok",
+    tower: "d".repeat(16),
+    node: NODE,
+    replica: "web-1",
+    drained: true,
+  });
+  assertEquals(world.effects.some((each) => each.do === "signal"), true);
+});
