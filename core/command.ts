@@ -10,7 +10,28 @@ import { splitVerb } from "./wire.ts";
 import { base64ToText, textToBase64, toBytes } from "./bytes.ts";
 import { MANIFEST_BYTES } from "./limits.ts";
 
+/** The kinds of fields that short commands are made of. */
+const FIELDS = {
+  app: { form: /^[a-z][a-z0-9-]{0,62}$/, says: "an app" },
+} as const;
+
+/**
+ * Our own commands of the form `VERB|<id>|<field>|...`: which fields each has, in their order. A new
+ * one is a line here, its judgement in conductor/commands.ts and its effect in conductor/state.ts.
+ */
+const SHORT_COMMANDS = {
+  DOWN: ["app"],
+} as const satisfies Record<string, readonly (keyof typeof FIELDS)[]>;
+
+type ShortVerb = keyof typeof SHORT_COMMANDS;
+type ShortCommand = {
+  [V in ShortVerb]:
+    & { readonly verb: V; readonly id: string }
+    & { readonly [F in (typeof SHORT_COMMANDS)[V][number]]: string };
+}[ShortVerb];
+
 export type OperatorCommand =
+  | ShortCommand
   | {
     readonly verb: "APPLY";
     readonly id: string;
@@ -22,7 +43,6 @@ export type OperatorCommand =
     /** Canonical manifest text of this one app. */
     readonly manifest: string;
   }
-  | { readonly verb: "DOWN"; readonly id: string; readonly app: string }
   | { readonly verb: "SUBMIT"; readonly path: string }
   | { readonly verb: "ROLLOUT"; readonly path: string }
   | { readonly verb: "EVICT"; readonly app: string }
@@ -31,7 +51,7 @@ export type OperatorCommand =
 /** Verbs that change or run something, and so must be signed. */
 export const SIGNED_VERBS: readonly string[] = [
   "APPLY",
-  "DOWN",
+  ...Object.keys(SHORT_COMMANDS),
   "SUBMIT",
   "ROLLOUT",
   "EVICT",
@@ -39,7 +59,7 @@ export const SIGNED_VERBS: readonly string[] = [
 ];
 
 const ID = /^[A-Za-z0-9-]{8,64}$/;
-const APP = /^[a-z][a-z0-9-]{0,62}$/;
+const APP = FIELDS.app.form;
 const GENERATION = /^[1-9][0-9]{0,8}$/;
 
 /** Reads a command (without time and signature); a text with `error` where it is malformed. */
@@ -48,12 +68,6 @@ export function parseOperatorCommand(command: string): OperatorCommand | { error
   switch (verb) {
     case "APPLY":
       return parseApply(rest);
-    case "DOWN": {
-      const [id = "", app = "", ...more] = rest.split("|");
-      if (!ID.test(id)) return { error: "DOWN needs an id of 8 to 64 letters, digits or dashes" };
-      if (!APP.test(app) || more.length > 0) return { error: "DOWN needs an app" };
-      return { verb, id, app };
-    }
     case "SUBMIT":
     case "ROLLOUT":
       return rest.startsWith("/") ? { verb, path: rest } : {
@@ -67,8 +81,25 @@ export function parseOperatorCommand(command: string): OperatorCommand | { error
       return { verb, app, command: line };
     }
     default:
-      return { error: "unknown command" };
+      return isShort(verb) ? parseShort(verb, rest) : { error: "unknown command" };
   }
+}
+
+function isShort(verb: string): verb is ShortVerb {
+  return Object.hasOwn(SHORT_COMMANDS, verb);
+}
+
+function parseShort(verb: ShortVerb, rest: string): OperatorCommand | { error: string } {
+  const [id = "", ...values] = rest.split("|");
+  if (!ID.test(id)) return { error: `${verb} needs an id of 8 to 64 letters, digits or dashes` };
+  const fields = SHORT_COMMANDS[verb];
+  const isWell = values.length === fields.length &&
+    fields.every((field, at) => FIELDS[field].form.test(values[at]!));
+  if (!isWell) {
+    return { error: `${verb} needs ${fields.map((field) => FIELDS[field].says).join(" and ")}` };
+  }
+  const named = Object.fromEntries(fields.map((field, at) => [field, values[at]]));
+  return { verb, id, ...named } as OperatorCommand;
 }
 
 function parseApply(rest: string): OperatorCommand | { error: string } {
@@ -102,8 +133,6 @@ export function formatOperatorCommand(command: OperatorCommand): string {
       const { id, app, generation, fallback, manifest } = command;
       return `APPLY|${id}|${app}|${generation}|${fallback ?? "-"}|${textToBase64(manifest)}`;
     }
-    case "DOWN":
-      return `DOWN|${command.id}|${command.app}`;
     case "SUBMIT":
     case "ROLLOUT":
       return `${command.verb}|${command.path}`;
@@ -112,6 +141,12 @@ export function formatOperatorCommand(command: OperatorCommand): string {
     case "EXEC":
       return `EXEC|${command.app}|${command.command}`;
     default:
-      return command satisfies never;
+      return formatShort(command);
   }
+}
+
+function formatShort(command: ShortCommand): string {
+  const values = command as unknown as Readonly<Record<string, string>>;
+  return [command.verb, command.id, ...SHORT_COMMANDS[command.verb].map((field) => values[field])]
+    .join("|");
 }
