@@ -13,6 +13,7 @@ import { MANIFEST_BYTES } from "./limits.ts";
 /** The kinds of fields that short commands are made of. */
 const FIELDS = {
   app: { form: /^[a-z][a-z0-9-]{0,62}$/, says: "an app" },
+  count: { form: /^(0|[1-9][0-9]{0,5}|-)$/, says: "a number of replicas or -" },
 } as const;
 
 /**
@@ -21,6 +22,16 @@ const FIELDS = {
  */
 const SHORT_COMMANDS = {
   DOWN: ["app"],
+  /** Keeps the app and its routes, and runs none of it. */
+  STOP: ["app"],
+  START: ["app"],
+  /** Replaces all replicas, as a rollout does. */
+  RESTART: ["app"],
+  /** Sets the number of replicas; `-`: what the manifest says. */
+  SCALE: ["app", "count"],
+  /** Holds the app's rollout, and lets it go on. */
+  PAUSE: ["app"],
+  RESUME: ["app"],
 } as const satisfies Record<string, readonly (keyof typeof FIELDS)[]>;
 
 type ShortVerb = keyof typeof SHORT_COMMANDS;
