@@ -3,6 +3,7 @@
 import { type OperatorCommand, parseOperatorCommand } from "../core/command.ts";
 import { parseManifest } from "../core/manifest/parse.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
+import { judgeVerb } from "./verbs.ts";
 import type { State } from "./state.ts";
 
 /** What comes of a command whose signature is good. */
@@ -36,6 +37,13 @@ export function judge(state: State, command: string): Outcome {
     case "DOWN":
     case "EVICT":
       return judgeDown(state, parsed);
+    case "STOP":
+    case "START":
+    case "RESTART":
+    case "SCALE":
+    case "PAUSE":
+    case "RESUME":
+      return judgeVerb(state, parsed);
     case "SUBMIT":
     case "ROLLOUT":
       return { kind: "read", path: parsed.path };

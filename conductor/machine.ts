@@ -30,7 +30,7 @@ import type { EventView } from "../core/view.ts";
 import { parseMeshV1 } from "../core/wire.ts";
 import { CommandDesk } from "./desk.ts";
 import type { ConductorEffect, ConductorEvent } from "./effects.ts";
-import { describeChange } from "./events.ts";
+import { describeChange, eventOfTurn } from "./events.ts";
 import {
   addNode,
   beatEveryMs,
@@ -47,15 +47,16 @@ import { Ledger } from "./ledger.ts";
 import { Orders } from "./orders.ts";
 import { type Booking, isEmpty, mergeDecisions, type Plan, planApp } from "./plan.ts";
 import { type Buckets, reconcile, type Sight } from "./reconcile.ts";
+import { type RolloutTraffic, RolloutWatch } from "./rollout_watch.ts";
 import { routesOf } from "./routes.ts";
 import {
   type App,
   applyEntry,
   currentOf,
-  generationOf,
   type Placement,
   placementOf,
   saveState,
+  specOf,
   type State,
 } from "./state.ts";
 import { ONLY_V1, V1Nodes } from "./v1_nodes.ts";
@@ -87,6 +88,10 @@ export class ConductorMachine {
   readonly waiting = new Map<string, readonly string[]>();
   /** Replica -> why its node will not run it. */
   readonly refused = new Map<string, string>();
+  /** What the ingresses count; `null` while none has told anything. */
+  traffic: RolloutTraffic | null = null;
+  readonly #rollouts: RolloutWatch;
+  readonly #refusedSince = new Map<string, number>();
   readonly startedMonoMs: number;
   readonly #prng: Prng;
   readonly #meshOpen: boolean;
@@ -119,6 +124,7 @@ export class ConductorMachine {
     this.#meshOpen = options.meshOpen ?? false;
     this.#desk = new CommandDesk(this, options);
     this.startedMonoMs = now.monoMs;
+    this.#rollouts = new RolloutWatch(now);
     this.#lastTickMonoMs = now.monoMs;
     this.#lastSnapshot = state.head.sequence;
     for (const [id, name] of state.nodes) {
@@ -215,25 +221,40 @@ export class ConductorMachine {
   /** Reconciles every app that may have changed; `null` where nothing is to be done. */
   #decide(now: Instant): EntryBody | null {
     const bookings: Booking[] = [];
-    const plans: Plan[] = [];
+    const plans: (Plan & { readonly app: string })[] = [];
     // By name, so that the plan does not depend on the order in which things were heard.
     const rested = [...this.#dirty].filter((name) => now.monoMs >= (this.#restUntil.get(name) ?? 0))
       .sort();
     if (rested.length === 0) return null;
     const mayPlace = !this.settling;
     for (const name of rested) {
-      this.#dirty.delete(name);
       const app = this.state.apps.get(name);
+      if (!app) this.#dirty.delete(name);
       if (!app) continue;
+      const buckets = this.bucketsOf(app, now);
+      // A judgement stands in the log before anything follows from it; and nobody is judged while
+      // some of the nodes have not been heard yet.
+      if (buckets.turn && mayPlace) {
+        for (const { node, spec } of bookings) this.ledger.give(node, spec);
+        for (const { app } of plans) this.#dirty.add(app);
+        return { kind: "rollout", ...buckets.turn };
+      }
+      this.#dirty.delete(name);
       this.#rest(app, now);
-      const buckets = reconcile(app, this.sightsOf(app, now), this.#missingNeeds(app));
       const plan = planApp(app, buckets, this.ledger, bookings, mayPlace);
-      plans.push(plan);
+      plans.push({ ...plan, app: name });
       this.#noteWaits(app, plan, buckets, now);
     }
     for (const { node, spec } of bookings) this.ledger.give(node, spec);
     const decision = mergeDecisions(plans.map((plan) => plan.decision));
     return isEmpty(decision) ? null : decision;
+  }
+
+  /** What is to be done about the app, as it is seen now. */
+  bucketsOf(app: App, now: Instant, missingNeeds = this.#missingNeeds(app)): Buckets {
+    const unplaced = this.unplaced.get(app.name) ?? [];
+    const around = this.#rollouts.around(app, unplaced, this.traffic, now);
+    return reconcile(app, this.sightsOf(app, now), missingNeeds, around);
   }
 
   /**
@@ -304,6 +325,10 @@ export class ConductorMachine {
       this.#joining.delete(body.node);
       this.record(now, { kind: "node-joined", node: body.name, text: `${body.name} joined` });
     }
+    if (body.kind === "rollout") {
+      this.#commanded = true;
+      this.record(now, eventOfTurn(body));
+    }
     if (body.kind !== "decision") return;
     for (const place of body.place) {
       this.#book(this.state.apps.get(place.app)!, place);
@@ -317,10 +342,15 @@ export class ConductorMachine {
       const placement = before.get(replica);
       if (placement) this.#forget(placement);
     }
+    for (const { replica } of body.relabel ?? []) {
+      const placement = placementOf(this.state, replica);
+      if (placement) this.#orders.want("run", replica, placement.node, now.monoMs);
+    }
     // One reason an operation, in the order of the lists.
     const apps = [
       ...body.place.map((place) => place.app),
       ...[...body.leave, ...body.gone].map((replica) => before.get(replica)?.app),
+      ...(body.relabel ?? []).map(({ replica }) => placementOf(this.state, replica)?.app),
       ...(body.scale ?? []).map((each) => each.app),
     ];
     body.reasons.forEach((text, at) => {
@@ -329,19 +359,19 @@ export class ConductorMachine {
     });
   }
 
-  #book(app: App, place: Pick<Placement, "node" | "generation">): void {
-    const spec = generationOf(app, place.generation)?.spec;
+  #book(app: App, place: Pick<Placement, "node" | "generation" | "part">): void {
+    const spec = specOf(app, place);
     if (spec) this.ledger.take(place.node, spec);
   }
 
   #forget(placement: Placement): void {
-    const { replica, node, app, generation } = placement;
-    const spec = generationOf(this.state.apps.get(app)!, generation)?.spec;
+    const { replica, node, app } = placement;
+    const spec = specOf(this.state.apps.get(app)!, placement);
     if (spec) this.ledger.give(node, spec);
     this.#orders.drop(replica);
     this.#readySince.delete(replica);
     this.#answeredStops.delete(replica);
-    this.refused.delete(replica);
+    this.#accepted(replica);
     const known = this.fleet.get(node);
     if (known?.statuses.get(replica)?.state === "finished") {
       dropStatus(known, replica);
@@ -511,8 +541,9 @@ export class ConductorMachine {
     else if (!this.#readySince.has(replica)) this.#readySince.set(replica, now.monoMs);
     const placement = placementOf(this.state, replica);
     if (!placement || placement.node !== node.id) return this.#stopStranger(node, status, now);
-    this.#orders.done("run", replica);
-    this.refused.delete(replica);
+    this.#accepted(replica);
+    if (status.generation === placement.generation) this.#orders.done("run", replica);
+    else if (!placement.leaving) this.#orders.want("run", replica, node.id, now.monoMs);
     if (placement.leaving && status.state !== "finished") {
       this.#orders.want("stop", replica, node.id, now.monoMs);
     }
@@ -543,12 +574,13 @@ export class ConductorMachine {
       return;
     }
     if (message.k === "run-ok") {
-      this.refused.delete(replica);
+      this.#accepted(replica);
       return this.#orders.done("run", replica);
     }
     const order = this.#orders.get(replica);
     if (order?.kind !== "run") return;
     order.waitMs = RETRY_MAX_MS;
+    if (placement) this.#noteRefusal(placement, now);
     if (!placement || this.refused.get(replica) === message.reason) return;
     this.refused.set(replica, message.reason);
     this.#emit({ do: "changed", apps: [placement.app] });
@@ -559,6 +591,17 @@ export class ConductorMachine {
       replica,
       text: `${node.name} will not run ${replica}: ${message.reason}`,
     });
+  }
+
+  /** For how long a node has refused is known to the rollout, which does not wait for ever. */
+  #noteRefusal({ replica, app }: Placement, now: Instant): void {
+    if (!this.#refusedSince.has(replica)) this.#refusedSince.set(replica, now.monoMs);
+    this.#dirty.add(app);
+  }
+
+  #accepted(replica: string): void {
+    this.refused.delete(replica);
+    this.#refusedSince.delete(replica);
   }
 
   #sendOrders(now: Instant): void {
@@ -578,8 +621,9 @@ export class ConductorMachine {
         this.#orders.drop(order.replica);
         continue;
       }
-      const { replica, app, generation, sequence, index } = placement;
-      this.#send(to, { k: "run", node: order.node, replica, app, generation, sequence, index });
+      const { replica, app, generation, sequence, index, part } = placement;
+      const run = { replica, app, generation, sequence, index, ...(part ? { part } : {}) };
+      this.#send(to, { k: "run", node: order.node, ...run });
     }
   }
 
@@ -623,6 +667,8 @@ export class ConductorMachine {
       const status = node?.statuses.get(placement.replica);
       const readySince = this.#readySince.get(placement.replica);
       const answeredMs = this.#answeredStops.get(placement.replica);
+      const refusal = this.refused.get(placement.replica);
+      const refusedMs = this.#refusedSince.get(placement.replica) ?? now.monoMs;
       return {
         placement,
         status,
@@ -632,6 +678,9 @@ export class ConductorMachine {
           node.mismatchMonoMs === null && node.heardMonoMs > answeredMs,
         reported: !!node?.beat && node.mismatchMonoMs !== -Infinity,
         readyForMs: readySince === undefined ? 0 : Math.max(1, now.monoMs - readySince),
+        ...(refusal === undefined
+          ? {}
+          : { refusal: { reason: refusal, forMs: now.monoMs - refusedMs } }),
       };
     });
   }
