@@ -51,6 +51,8 @@ export function exitText(exit: Exit): string {
       return `unhealthy, ${end}`;
     case "oom":
       return `out of memory, ${end}`;
+    case "timeout":
+      return `${how}, after its time`;
     case "lost":
       return "vanished";
     case "stopped":
