@@ -407,7 +407,7 @@ export class NodeMachine implements Stage {
     const permit = this.#records.permit(order.app, order.generation);
     if (permit.at === "refused") return permit.reason;
     const spec = specOfPart(answer.spec, order.part);
-    return spec ? unsupported(spec) : `record ${order.sequence} has no before`;
+    return spec ? unsupported(spec, this.options) : `record ${order.sequence} has no before`;
   }
 
   #stop(id: string): void {

@@ -52,7 +52,7 @@ export function exitText(exit: Exit): string {
     case "oom":
       return `out of memory, ${end}`;
     case "timeout":
-      return `${how}, after its time`;
+      return `over its time, ${end}`;
     case "lost":
       return "vanished";
     case "stopped":
