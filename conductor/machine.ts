@@ -237,7 +237,7 @@ export class ConductorMachine {
       if (buckets.turn && mayPlace) {
         for (const { node, spec } of bookings) this.ledger.give(node, spec);
         for (const { app } of plans) this.#dirty.add(app);
-        return { kind: "rollout", ...buckets.turn };
+        return { ...buckets.turn, kind: "rollout" };
       }
       this.#dirty.delete(name);
       this.#rest(app, now);

@@ -129,7 +129,7 @@ export function reconcile(
   return {
     place: missingIndices(moves?.fill ? [...kept, ...old] : kept, wanted).slice(0, due),
     ...(moves?.fill ? { placeGeneration: scene.rollout.from } : {}),
-    ...(next?.kind === "turn" ? { turn: { ...next, app: app.name } } : {}),
+    ...(next?.kind === "turn" ? { turn: { ...next.turn, app: app.name } } : {}),
     ...(moves?.before ? { before: true } : {}),
     ...(relabel.length > 0 ? { relabel } : {}),
     leave: [

@@ -206,9 +206,29 @@ export class Rig {
 
   #ids = 0;
 
-  apply(app: string, manifest: string, generation = this.#next(app)): string | null | undefined {
+  /** Applies a manifest; without `args` of its own every generation is another program. */
+  apply(
+    app: string,
+    text: string,
+    generation = this.#next(app),
+    fallback?: number,
+  ): string | null | undefined {
     const id = `apply-${String(++this.#ids).padStart(6, "0")}`;
-    return this.ask(this.signed({ verb: "APPLY", id, app, generation, manifest }));
+    const isOther = !/^ *args/m.test(text) && text.startsWith(`app ${app} {\n`);
+    const manifest = isOther ? text.replace("{\n", `{\n  args ${generation}\n`) : text;
+    const back = fallback === undefined ? {} : { fallback };
+    return this.ask(this.signed({ verb: "APPLY", id, app, generation, ...back, manifest }));
+  }
+
+  /** Hands in a short command. */
+  verb(verb: "STOP" | "START" | "RESTART" | "PAUSE" | "RESUME", app: string) {
+    const id = `verb-${String(++this.#ids).padStart(6, "0")}`;
+    return this.ask(this.signed({ verb, id, app }));
+  }
+
+  scale(app: string, count: string) {
+    const id = `scale-${String(++this.#ids).padStart(6, "0")}`;
+    return this.ask(this.signed({ verb: "SCALE", id, app, count }));
   }
 
   down(app: string): string | null | undefined {

@@ -70,7 +70,10 @@ export interface Moves {
   readonly againMs?: number;
 }
 
-export type Turn = { readonly kind: "turn" } & Omit<RolloutTurn, "app">;
+export interface Turn {
+  readonly kind: "turn";
+  readonly turn: Omit<RolloutTurn, "app">;
+}
 
 const STILL: Moves = { kind: "moves", place: 0, leave: [], yield: [] };
 
@@ -220,7 +223,7 @@ function standsStillMs({ rollout, around }: Scene): number {
 
 /** Placed by this rollout: what was only relabelled has a past that this one is not judged by. */
 function isOfThis(rollout: Rollout, { placement }: Sight): boolean {
-  return (placement.placedSequence ?? 0) > rollout.begun.sequence;
+  return (placement.placedSequence ?? Infinity) > rollout.begun.sequence;
 }
 
 /** An operator has seen what it did, and said to go on. */
@@ -236,12 +239,11 @@ function fail(scene: Scene, { reason, sight, hold }: Fault): Turn {
   // A `before` that failed is never tried again by itself.
   const stays = back === undefined &&
     (hold || onFailure === "pause" || sight?.placement.part === "before");
-  return {
-    ...turn(scene, "failed", reason),
+  return turn(scene, "failed", reason, {
     ...(back === undefined ? {} : { back }),
     ...(stays ? { hold: true } : {}),
     ...(sight ? { replica: sight.placement.replica, node: sight.nodeName } : {}),
-  };
+  });
 }
 
 // ---- Before the first replica ---------------------------------------------------------------------
@@ -428,6 +430,12 @@ function standStill({ wanted, fresh, old, fallback, rollout }: Scene): Moves {
   return { ...STILL, place: missing, ...(fill ? { fill: true } : {}) };
 }
 
-function turn(scene: Scene, name: RolloutTurn["turn"], reason: string): Turn {
-  return { kind: "turn", turn: name, generation: scene.rollout.generation, reason };
+function turn(
+  scene: Scene,
+  name: RolloutTurn["turn"],
+  reason: string,
+  more: Pick<RolloutTurn, "back" | "hold" | "replica" | "node"> = {},
+): Turn {
+  const { generation } = scene.rollout;
+  return { kind: "turn", turn: { turn: name, generation, reason, ...more } };
 }

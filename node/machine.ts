@@ -8,7 +8,6 @@ import type { Address } from "../core/address.ts";
 import { specOfPart } from "../core/before.ts";
 import type { Instant } from "../core/instant.ts";
 import { NODE_LATE_MS } from "../core/limits.ts";
-import type { AppSpec } from "../core/manifest/spec.ts";
 import {
   decodeMesh,
   encodeMesh,
@@ -23,7 +22,7 @@ import { describeExit, Life, type Stage } from "./life.ts";
 import { PlainDesk } from "./plain.ts";
 import { specOfLaunch, type Surroundings, unsupported } from "./plan.ts";
 import { PortTable } from "./ports.ts";
-import { type LogRecord, Records } from "./records.ts";
+import { type LogRecord, type Read, Records } from "./records.ts";
 import { type Label, takeLabel } from "./relabel.ts";
 import { dueOf, endpointOf, hasProcess, type Replica, savedOf, statusOf } from "./replica.ts";
 import { NO_RESTARTS } from "./restart.ts";
@@ -245,7 +244,7 @@ export class NodeMachine implements Stage {
     if (verify) this.#verify(verify);
     switch (answer.at) {
       case "held":
-        return this.#recordHeld(replica, answer.app, answer.spec);
+        return this.#recordHeld(replica, answer);
       case "refused":
         return this.#refuseLater(replica, answer.reason);
       case "absent":
@@ -256,15 +255,14 @@ export class NodeMachine implements Stage {
     }
   }
 
-  #recordHeld(replica: Replica, app: string, held: AppSpec): void {
-    if (app !== replica.app) {
-      return this.#refuseLater(replica, `record ${replica.sequence} is of ${app}`);
-    }
-    const spec = specOfPart(held, replica.part);
+  #recordHeld(replica: Replica, held: Read): void {
+    const mismatch = Records.mismatch(held, replica);
+    if (mismatch !== null) return this.#refuseLater(replica, mismatch);
+    const spec = specOfPart(held.spec, replica.part);
     if (!spec) return this.#refuseLater(replica, `record ${replica.sequence} has no before`);
     // What ran here once may go on; only what has never been started is held against newer records.
     if (replica.state.at === "record" && replica.instance === 0) {
-      const permit = this.#records.permit(app, replica.generation);
+      const permit = this.#records.permit(replica.app, replica.generation);
       if (permit.verify) this.#verify(permit.verify);
       if (permit.at === "verifying") return;
       if (permit.at === "refused") return this.#refuseLater(replica, permit.reason);
@@ -403,7 +401,8 @@ export class NodeMachine implements Stage {
     if (verify) this.#verify(verify);
     if (answer.at === "refused") return answer.reason;
     if (answer.at !== "held") return null;
-    if (answer.app !== order.app) return `record ${order.sequence} is of ${answer.app}`;
+    const mismatch = Records.mismatch(answer, order);
+    if (mismatch !== null) return mismatch;
     const permit = this.#records.permit(order.app, order.generation);
     if (permit.at === "refused") return permit.reason;
     const spec = specOfPart(answer.spec, order.part);

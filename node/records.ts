@@ -19,7 +19,7 @@ export type RecordAnswer =
   | { readonly at: "absent" }
   /** Here; its signature is being verified. */
   | { readonly at: "verifying" }
-  | { readonly at: "held"; readonly app: string; readonly spec: AppSpec }
+  | ({ readonly at: "held" } & Read)
   /** Here, or known not to exist, and not to be run from. */
   | { readonly at: "refused"; readonly reason: string };
 
@@ -29,7 +29,7 @@ type Held =
   | ({ readonly at: "held" } & Read);
 
 /** What a record says of an app. v1 commands by path number no generations. */
-interface Read {
+export interface Read {
   readonly app: string;
   readonly spec: AppSpec;
   readonly generation?: number;
@@ -71,6 +71,16 @@ export class Records {
     if (label && label.generation > (this.#newestLoaded.get(label.app)?.generation ?? 0)) {
       this.#newestLoaded.set(label.app, label);
     }
+  }
+
+  /** Why a record is not what an order says it is, or `null`; v1 records number no generations. */
+  static mismatch(
+    { app, generation }: Read,
+    order: { readonly app: string; readonly generation: number; readonly sequence: number },
+  ): string | null {
+    if (app !== order.app) return `record ${order.sequence} is of ${app}`;
+    if (generation === undefined || generation === order.generation) return null;
+    return `record ${order.sequence} is generation ${generation}, not ${order.generation}`;
   }
 
   /**

@@ -3,7 +3,7 @@
 import { specOfPart } from "../core/before.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
 import { whyReplaced } from "../core/replacing.ts";
-import type { Records } from "./records.ts";
+import { Records } from "./records.ts";
 import type { Replica } from "./replica.ts";
 
 /** A record by which a replica is to run. */
@@ -22,9 +22,8 @@ export function takeLabel(records: Records, replica: Replica, label: Label): Lab
   const { answer } = records.need(label.sequence);
   if (answer.at === "refused") return answer;
   if (answer.at !== "held" || !replica.spec) return { at: "wait" };
-  if (answer.app !== replica.app) {
-    return { at: "refused", reason: `record ${label.sequence} is of ${answer.app}` };
-  }
+  const mismatch = Records.mismatch(answer, { app: replica.app, ...label });
+  if (mismatch !== null) return { at: "refused", reason: mismatch };
   const permit = records.permit(replica.app, label.generation);
   if (permit.at === "refused") return { at: "refused", reason: permit.reason };
   if (permit.at === "verifying") return { at: "wait" };
