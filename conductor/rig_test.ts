@@ -210,7 +210,7 @@ export class Rig {
   apply(
     app: string,
     text: string,
-    generation = this.#next(app),
+    generation: number = this.#next(app),
     fallback?: number,
   ): string | null | undefined {
     const id = `apply-${String(++this.#ids).padStart(6, "0")}`;
@@ -331,7 +331,11 @@ export class RigNode {
       }
       const { replica, app, generation } = message;
       this.say({ k: "run-ok", ...base, replica });
-      if (!this.statuses.has(replica)) {
+      const known = this.statuses.get(replica);
+      if (known && known.generation !== generation && known.state !== "finished") {
+        this.report({ ...known, generation, version: known.version + 1 });
+      }
+      if (!known) {
         const state = this.quick ? "ready" : "starting";
         this.report({ replica, app, generation, version: 1, state, restarts: 0, sinceWallMs: 1 });
       }

@@ -395,14 +395,13 @@ function isProven(scene: Scene): (sight: Sight) => boolean {
 
 /** When time alone changes something: a replica has stood long enough, or the rollout is late. */
 function againOf(scene: Scene): { readonly againMs?: number } {
-  const { rollout, spec, fresh, around } = scene;
+  const { rollout, spec, fresh } = scene;
   const times: number[] = [];
   const standing = fresh.filter((each) => isStanding(each) && !isProven(scene)(each));
   if (standing.length > 0) {
     times.push(standMsOf(scene) - Math.max(...standing.map((sight) => sight.readyForMs)));
   }
-  const isWaiting = fresh.some((each) => each.readyForMs === 0) || around.unplaced.length > 0;
-  if (isWaiting && rollout.phase === "rolling") {
+  if (rollout.phase === "rolling" && rollout.kind !== "back") {
     times.push(spec.rollout.timeoutMs - standsStillMs(scene));
     for (const { refusal } of fresh) if (refusal) times.push(ROLLOUT_REFUSED_MS - refusal.forMs);
   }
