@@ -178,6 +178,7 @@ function applyCommand(
       return [app.name];
     }
     case "EXEC":
+    case "DECK":
       return [];
     default:
       return command satisfies never;
