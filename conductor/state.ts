@@ -261,6 +261,7 @@ function applyCommand(
     case "RESUME":
       return applyVerb(state, entry, command);
     case "EXEC":
+    case "DECK":
       return [];
     default:
       return command satisfies never;

@@ -14,6 +14,7 @@ import { MANIFEST_BYTES } from "./limits.ts";
 const FIELDS = {
   app: { form: /^[a-z][a-z0-9-]{0,62}$/, says: "an app" },
   count: { form: /^(0|[1-9][0-9]{0,5}|-)$/, says: "a number of replicas or -" },
+  hash: { form: /^[0-9a-f]{64}$/, says: "a SHA-256 in hex" },
 } as const;
 
 /**
@@ -32,6 +33,8 @@ const SHORT_COMMANDS = {
   /** Holds the app's rollout, and lets it go on. */
   PAUSE: ["app"],
   RESUME: ["app"],
+  /** Whoever has the token of this hash may look at the deck as the operator who signs. */
+  DECK: ["hash"],
 } as const satisfies Record<string, readonly (keyof typeof FIELDS)[]>;
 
 type ShortVerb = keyof typeof SHORT_COMMANDS;
