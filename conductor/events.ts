@@ -40,7 +40,8 @@ export function describeChange(
   const events: Omit<EventView, "sequence" | "wallMs">[] = [];
   if (after.exit && after.exit.wallMs !== before?.exit?.wallMs) {
     const text = `${replica} on ${node}: ${describeExit(after.exit)}`;
-    events.push({ kind: "replica-exited", ...at, text });
+    const { generation, exit } = after;
+    events.push({ kind: "replica-exited", ...at, generation, exit, text });
   }
   if (after.state === "ready" && before?.state !== "ready") {
     const port = after.port === undefined ? "" : ` at port ${after.port}`;

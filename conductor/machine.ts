@@ -28,6 +28,7 @@ import {
 import type { Prng } from "../core/prng.ts";
 import type { EventView } from "../core/view.ts";
 import { parseMeshV1 } from "../core/wire.ts";
+import type { Comparison } from "./compare.ts";
 import { CommandDesk } from "./desk.ts";
 import type { ConductorEffect, ConductorEvent } from "./effects.ts";
 import { describeChange, eventOfTurn } from "./events.ts";
@@ -255,6 +256,12 @@ export class ConductorMachine {
     const unplaced = this.unplaced.get(app.name) ?? [];
     const around = this.#rollouts.around(app, unplaced, this.traffic, now);
     return reconcile(app, this.sightsOf(app, now), missingNeeds, around);
+  }
+
+  /** Both generations of the app's rollout, as the ingresses see them. */
+  comparisonOf(app: App, now: Instant): Comparison | null {
+    if (!app.rollout || app.rollout.phase === "done") return null;
+    return this.#rollouts.around(app, [], this.traffic, now).comparison();
   }
 
   /**

@@ -8,7 +8,12 @@
 
 import type { RolloutTurn } from "../core/log.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
-import { HOPELESS_RESTARTS, ROLLOUT_REFUSED_MS, ROLLOUT_WATCH_MS } from "../core/limits.ts";
+import {
+  FIRST_SETTLE_MS,
+  HOPELESS_RESTARTS,
+  ROLLOUT_REFUSED_MS,
+  ROLLOUT_WATCH_MS,
+} from "../core/limits.ts";
 import { type Comparison, describeComparison, whyWorse } from "./compare.ts";
 import { describeExit } from "./events.ts";
 import type { Sight } from "./reconcile.ts";
@@ -378,7 +383,10 @@ export function orderOf(spec: AppSpec): AppSpec["rollout"]["order"] {
 
 /** Without a health check nothing but time tells whether a replica is any good. */
 function standMsOf({ rollout, spec }: Scene): number {
-  return spec.health || rollout.kind === "back" ? 0 : spec.rollout.settleMs;
+  if (spec.health || rollout.kind === "back") return 0;
+  const { settleMs } = spec.rollout;
+  // Where it replaces nothing, nothing is lost by believing it sooner.
+  return rollout.from === undefined ? Math.min(FIRST_SETTLE_MS, settleMs) : settleMs;
 }
 
 function isStanding(sight: Sight): boolean {

@@ -81,6 +81,7 @@ export function stateColor(state: AppView["state"] | ReplicaView["state"] | "dea
       return paint.warn;
     case "stopping":
     case "finished":
+    case "stopped":
     case "down":
       return paint.faint;
     default:
