@@ -608,7 +608,7 @@ export class SealMachine {
       this.#askAgain(first, from, now);
       return false;
     }
-    link.firstWallMs = said.wallMs;
+    link.firstWallMs = Math.max(link.firstWallMs, said.wallMs);
     link.taken.push(mark);
     if (link.taken.length > SEAL_TAKEN) link.taken.shift();
     const { ephemeral, staticKey } = responder;
