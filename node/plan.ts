@@ -16,6 +16,8 @@ export interface LaunchPlan {
   readonly cwd: string;
   readonly user?: string;
   readonly volumes: AppSpec["volumes"];
+  /** What it may use, where the node can hold it to that. */
+  readonly limits: { readonly ramBytes?: number; readonly cpu?: number };
 }
 
 /** What the node gives to all its replicas. */
@@ -73,6 +75,10 @@ export function planLaunch(spec: AppSpec, self: Self, around: Surroundings): Lau
     cwd: resolve(spec.cwd ?? ".", around.workdir),
     ...(spec.user === undefined ? {} : { user: spec.user }),
     volumes: spec.volumes,
+    limits: {
+      ...(spec.ramBytes === undefined ? {} : { ramBytes: spec.ramBytes }),
+      ...(spec.cpu === undefined ? {} : { cpu: spec.cpu }),
+    },
   };
 }
 
