@@ -57,7 +57,6 @@ export function wantedOf(app: App): number {
 /** Why the app is not placed at all, or `null`: kinds of workload that have no behaviour yet. */
 export function notBuilt(spec: AppSpec): string | null {
   if (spec.type !== "service") return `type ${spec.type} is not acted on yet`;
-  if (spec.serve) return "serve is not acted on yet";
   return null;
 }
 
