@@ -208,6 +208,7 @@ function applyCommand(
       return [app.name];
     }
     case "EXEC":
+    case "DECK":
       return [];
     case "OPERATOR":
     case "GRANT":

@@ -22,6 +22,7 @@ export const NEEDED_ROLE: { readonly [V in OperatorCommand["verb"]]: Role } = {
   ROTATE: "admin",
   REVOKE: "admin",
   QUOTA: "admin",
+  DECK: "viewer",
 };
 
 /**

@@ -31,6 +31,7 @@ const FIELDS = {
   replicaLimit: { form: /^(-|[0-9]{1,9})$/, says: "a number of replicas or -" },
   ramLimit: { form: /^(-|[0-9]{1,9})$/, says: "MiB of RAM or -" },
   cpuLimit: { form: /^(-|[0-9]{1,9})$/, says: "thousandths of a core or -" },
+  hash: { form: /^[0-9a-f]{64}$/, says: "a SHA-256 in hex" },
 } as const;
 
 /**
@@ -45,6 +46,8 @@ const SHORT_COMMANDS = {
   ROTATE: ["name", "publicKey"],
   REVOKE: ["name"],
   QUOTA: ["namespace", "replicaLimit", "ramLimit", "cpuLimit"],
+  /** Whoever has the token of this hash may look at the deck as the operator who signs. */
+  DECK: ["hash"],
 } as const satisfies Record<string, readonly (keyof typeof FIELDS)[]>;
 
 type ShortVerb = keyof typeof SHORT_COMMANDS;
