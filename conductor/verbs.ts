@@ -3,6 +3,7 @@
 import type { OperatorCommand } from "../core/command.ts";
 import { APP_REPLICAS } from "../core/limits.ts";
 import type { Outcome } from "./commands.ts";
+import { whyNoRoom } from "./quota.ts";
 import { type App, currentOf, type State } from "./state.ts";
 
 /** The commands that are judged here. */
@@ -24,7 +25,7 @@ const PAST: Readonly<Record<VerbCommand["verb"], string>> = {
 export function judgeVerb(state: State, command: VerbCommand): Outcome {
   const app = state.apps.get(command.app);
   if (!app || app.down) return { kind: "refuse", reply: `ERR|not found: ${command.app}` };
-  const why = whyNot(app, command);
+  const why = whyNot(app, command) ?? whyOverQuota(state, app, command);
   if (why !== null) {
     return { kind: "refuse", reply: `ERR|STATE|${command.app} ${why}` };
   }
@@ -55,6 +56,15 @@ function whyNot(app: App, command: VerbCommand): string | null {
     default:
       return command satisfies never;
   }
+}
+
+/** Only an operator's number of replicas asks for more than the manifest did. */
+function whyOverQuota(state: State, app: App, command: VerbCommand): string | null {
+  if (command.verb !== "SCALE") return null;
+  const { spec } = currentOf(app);
+  const count = command.count === "-" ? spec.replicas : Number(command.count);
+  const why = whyNoRoom(state, spec, count);
+  return why === null ? null : `cannot be scaled: ${why}`;
 }
 
 function whyNotScale(app: App, text: string): string | null {
