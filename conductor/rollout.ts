@@ -386,7 +386,8 @@ function standMsOf({ rollout, spec }: Scene): number {
   if (spec.health || rollout.kind === "back") return 0;
   const { settleMs } = spec.rollout;
   // Where it replaces nothing, nothing is lost by believing it sooner.
-  return rollout.from === undefined ? Math.min(FIRST_SETTLE_MS, settleMs) : settleMs;
+  const isFirst = rollout.from === undefined && rollout.begun.sequence > 0;
+  return isFirst ? Math.min(FIRST_SETTLE_MS, settleMs) : settleMs;
 }
 
 function isStanding(sight: Sight): boolean {

@@ -172,7 +172,9 @@ function reasonsOf(
 ): string[] {
   if (app.down) return [];
   const { rollout } = app;
-  const still = rollout?.phase === "paused" || rollout?.phase === "failed" ? rollout : undefined;
+  const stands = rollout?.phase === "paused" ||
+    rollout?.phase === "failed" && rollout.from !== undefined;
+  const still = stands ? rollout : undefined;
   return [
     ...(still
       ? [`the rollout of generation ${still.generation} ${phaseText(still)}: ${still.reason}`]
