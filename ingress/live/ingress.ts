@@ -1,5 +1,5 @@
 import { logger } from "../../core/live/log.ts";
-import { now as clock } from "../../core/live/clock.ts";
+import { now as clock, randomHex } from "../../core/live/clock.ts";
 import { CLIENT_CONNECTIONS, INGRESS_ALIVE_MS } from "../../core/limits.ts";
 import type { Endpoint, Route } from "../../core/mesh.ts";
 import type { Cidr } from "../cidr.ts";
@@ -12,6 +12,7 @@ import { openListener } from "./listener.ts";
 import type { TlsSettings } from "./secure.ts";
 import { Metrics } from "./metrics.ts";
 import { DEFAULT_TIMEOUTS, Proxy, type Timeouts } from "./proxy.ts";
+import type { Exchange } from "./exchange.ts";
 import { UpstreamPool } from "./upstream.ts";
 import { openWatch, type Watch } from "./watch.ts";
 
@@ -70,6 +71,7 @@ export async function startIngress(settings: IngressSettings): Promise<Ingress> 
   const timeouts = { ...DEFAULT_TIMEOUTS, ...settings.timeouts };
   const machine = new IngressMachine({
     name: settings.name ?? "ingress",
+    boot: randomHex(16),
     staticRoutes: settings.routes,
     staticEndpoints: settings.endpoints,
   }, clock());
@@ -119,6 +121,12 @@ export async function startIngress(settings: IngressSettings): Promise<Ingress> 
         case "forget":
           if (effect.replica.attached instanceof UpstreamPool) effect.replica.attached.clear();
           metrics.forget(effect.replica);
+          break;
+        case "lost":
+          if (effect.replica.attached instanceof UpstreamPool) effect.replica.attached.lose();
+          break;
+        case "awake":
+          for (const held of machine.holds.take(effect.app)) (held as Exchange).awake();
           break;
         case "routes":
           logger("ingress").info("{count} routes", { count: machine.routes.destinations.length });

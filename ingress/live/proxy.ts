@@ -112,6 +112,11 @@ export class Proxy {
     putHex8(out, 16, this.requests++ | 0);
   }
 
+  /** A request waits for an app without replicas. */
+  wake(app: string): void {
+    this.perform(this.machine.wake(app, clock()));
+  }
+
   /** A request on the replica has ended. */
   left(replica: Replica): void {
     replica.outstanding--;
