@@ -18,6 +18,7 @@ async function passed(
     routes: [route("/", "app")],
     endpoints: [endpoint("app", backend.port)],
     trusted: trusted.map((each) => parseCidr(each)!),
+    timeouts: { idleMs: 100 },
   });
   return { answer: await exchange(ingress.httpPort, request), head };
 }
