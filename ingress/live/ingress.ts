@@ -2,7 +2,7 @@ import { logger } from "../../core/live/log.ts";
 import { now as clock, randomHex } from "../../core/live/clock.ts";
 import { CLIENT_CONNECTIONS, INGRESS_ALIVE_MS } from "../../core/limits.ts";
 import type { Endpoint, Route } from "../../core/mesh.ts";
-import type { Cidr } from "../cidr.ts";
+import type { Cidr } from "../../core/address.ts";
 import { type IngressEffect, type IngressEvent, IngressMachine } from "../machine.ts";
 import type { Registry } from "prom-client";
 import { AccessLog } from "./access_log.ts";
@@ -18,7 +18,9 @@ import { openWatch, type Watch } from "./watch.ts";
 
 /** How an ingress is set up. */
 export interface IngressSettings {
+  /** Where the admin port listens, and HTTP and HTTPS unless they have an address of their own. */
   readonly hostname: string;
+  readonly httpHostname?: string;
   /** 0 for any free one. */
   readonly httpPort: number;
   /** `host:port` of the tower; absent: only the static routes and endpoints. */
@@ -91,7 +93,7 @@ export async function startIngress(settings: IngressSettings): Promise<Ingress> 
   const { hostname } = settings;
   const clients = new ClientSet(proxy);
   const listener = openListener(proxy, clients, {
-    hostname,
+    hostname: settings.httpHostname ?? hostname,
     port: settings.httpPort,
     maxConnections,
     reusePort: settings.reusePort ?? false,
@@ -101,7 +103,7 @@ export async function startIngress(settings: IngressSettings): Promise<Ingress> 
   const secure = settings.tls === undefined ? null : await import("./secure.ts").then(
     ({ openSecure }) =>
       openSecure(proxy, clients, settings.tls!, {
-        hostname,
+        hostname: settings.tls!.hostname ?? hostname,
         maxConnections,
         reusePort: settings.reusePort ?? false,
       }),

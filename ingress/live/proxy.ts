@@ -1,7 +1,7 @@
 import type { Instant } from "../../core/instant.ts";
 import { now as clock } from "../../core/live/clock.ts";
 import { RETRY_BURST, RETRY_SHARE } from "../../core/limits.ts";
-import type { Cidr } from "../cidr.ts";
+import type { Cidr } from "../../core/address.ts";
 import { ascii } from "../field_block.ts";
 import { putHex8 } from "../headers.ts";
 import { RetryBudget } from "../limit.ts";
