@@ -49,7 +49,7 @@ import { Ledger } from "./ledger.ts";
 import { Orders } from "./orders.ts";
 import { type Booking, isEmpty, mergeDecisions, type Plan, planApp } from "./plan.ts";
 import { type Buckets, reconcile, type Sight } from "./reconcile.ts";
-import { type RolloutTraffic, RolloutWatch } from "./rollout_watch.ts";
+import { RolloutWatch } from "./rollout_watch.ts";
 import { routesOf } from "./routes.ts";
 import { Traffic } from "./traffic.ts";
 import {
@@ -95,8 +95,6 @@ export class ConductorMachine {
   readonly waiting = new Map<string, readonly string[]>();
   /** Replica -> why its node will not run it. */
   readonly refused = new Map<string, string>();
-  /** What the ingresses count; `null` while none has told anything. */
-  traffic: RolloutTraffic | null = null;
   readonly #rollouts: RolloutWatch;
   readonly #refusedSince = new Map<string, number>();
   readonly startedMonoMs: number;
@@ -174,6 +172,9 @@ export class ConductorMachine {
         break;
       case "figures":
         this.traffic.take(event.figures, now.monoMs);
+        for (const { app } of event.figures.apps) {
+          if (RolloutWatch.judges(this.state.apps.get(app))) this.#dirty.add(app);
+        }
         break;
       case "wake":
         this.traffic.wake(event.app, now.monoMs);
@@ -361,6 +362,8 @@ export class ConductorMachine {
       this.record(now, eventOfTurn(body));
     }
     if (body.kind !== "decision") return;
+    // What a failed rollout leaves behind has routes of its own until it is gone.
+    if (body.gone.length > 0) this.#commanded = true;
     for (const place of body.place) {
       this.#book(this.state.apps.get(place.app)!, place);
       this.#orders.want("run", place.replica, place.node, now.monoMs);

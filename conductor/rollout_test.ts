@@ -1,9 +1,10 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
-import type { Figures } from "./compare.ts";
+import { LATENCY_BOUNDS_MS } from "../core/limits.ts";
 import { manifestOf, Rig, type RigNode } from "./rig_test.ts";
 import { lastGoodOf } from "./rollout_state.ts";
 import type { RolloutTraffic } from "./rollout_watch.ts";
+import type { Between } from "./traffic.ts";
 import { type App, currentOf, loadState, saveState } from "./state.ts";
 
 const HEALTH = ["port 8001", "health {", "  check GET /health 200", "}"];
@@ -57,20 +58,23 @@ function crash(rig: Rig, generation: number): string {
   return victim.replica;
 }
 
+/** The conductor hears of its ingresses what the test says. */
+function listen(rig: Rig): FakeTraffic {
+  const traffic = new FakeTraffic();
+  Object.assign(rig.machine, { traffic });
+  return traffic;
+}
+
 /** Says what the test has it say. */
 class FakeTraffic implements RolloutTraffic {
   readonly counts = new Map<number, { requests: number; errors: number; p95Ms: number }>();
   rate = 100;
 
-  between(_app: string, generation: number): Figures {
+  between(_app: string, generation: number): Between {
     const { requests = 0, errors = 0, p95Ms = 5 } = this.counts.get(generation) ?? {};
-    return {
-      requests,
-      errors,
-      p50Ms: p95Ms / 2,
-      p95Ms,
-      slower: (ms) => Math.floor(requests * (p95Ms > ms ? 0.5 : 0.05)),
-    };
+    const slow = LATENCY_BOUNDS_MS.findIndex((bound) => bound >= p95Ms);
+    const latency = [0, ...LATENCY_BOUNDS_MS].map((_, at) => at === slow ? requests : 0);
+    return { requests, errors, p50Ms: p95Ms, p95Ms: LATENCY_BOUNDS_MS[slow]!, latency };
   }
 
   ratePerSecond(): number {
@@ -262,9 +266,8 @@ Deno.test("a clock that steps ahead makes no rollout late", () => {
 
 Deno.test("a canary gets its share for its time, and the rest follows", () => {
   const rig = deployed(["replicas 4", ...HEALTH, ...CANARY]);
-  rig.machine.traffic = new FakeTraffic();
+  const traffic = listen(rig);
   rig.apply("web", manifestOf("web", ["replicas 4", ...HEALTH, ...CANARY]), 2, 1);
-  const traffic = rig.machine.traffic as FakeTraffic;
   traffic.set(1, 1_000, 2);
   traffic.set(2, 200, 1);
   rig.live(9_000);
@@ -294,7 +297,7 @@ for (
 ) {
   Deno.test(`a canary that ${what} goes back`, () => {
     const rig = deployed(["replicas 4", ...HEALTH, ...CANARY]);
-    const traffic = rig.machine.traffic = new FakeTraffic();
+    const traffic = listen(rig);
     rig.apply("web", manifestOf("web", ["replicas 4", ...HEALTH, ...CANARY]), 2, 1);
     traffic.set(1, 1_000, 2);
     rig.live(2_000);
@@ -309,7 +312,7 @@ for (
 
 Deno.test("without a canary a version that answers 500 goes back, while and just after it takes over", () => {
   const rig = deployed(["replicas 3", ...HEALTH]);
-  const traffic = rig.machine.traffic = new FakeTraffic();
+  const traffic = listen(rig);
   traffic.set(1, 1_000);
   rig.apply("web", manifestOf("web", ["replicas 3", ...HEALTH]), 2, 1);
   rig.live(1_000);
@@ -509,7 +512,7 @@ Deno.test("a rollout never runs what is not signed for it, and comes to its end,
       (replicas, canary, story) => {
         const lines = [`replicas ${replicas}`, ...HEALTH, ...(canary ? CANARY : [])];
         const rig = deployed(lines, 3);
-        const traffic = rig.machine.traffic = new FakeTraffic();
+        const traffic = listen(rig);
         traffic.rate = 0;
         quick(rig, false);
         const look = () => {
@@ -577,7 +580,7 @@ function happen(rig: Rig, what: string, who: number, lines: string[]): void {
     case "restart": {
       const { traffic } = rig.machine;
       rig.restart();
-      rig.machine.traffic = traffic;
+      Object.assign(rig.machine, { traffic });
       return;
     }
     case "reboot":
@@ -588,8 +591,8 @@ function happen(rig: Rig, what: string, who: number, lines: string[]): void {
       node.cut = false;
       return;
     case "500":
-      (rig.machine.traffic as FakeTraffic).set(newest.generation, 200, 150);
-      (rig.machine.traffic as FakeTraffic).set(goodOf(rig) ?? 0, 200, 0);
+      trafficOf(rig).set(newest.generation, 200, 150);
+      trafficOf(rig).set(goodOf(rig) ?? 0, 200, 0);
       return;
     case "PAUSE":
     case "RESUME":
@@ -601,6 +604,10 @@ function happen(rig: Rig, what: string, who: number, lines: string[]): void {
     default:
       return rig.live(100 + who * 50);
   }
+}
+
+function trafficOf(rig: Rig): FakeTraffic {
+  return rig.machine.traffic as unknown as FakeTraffic;
 }
 
 /** The generation that the CLI would name as the fallback. */

@@ -2,16 +2,17 @@
 // durable: a conductor that starts again begins anew with it.
 
 import type { Instant } from "../core/instant.ts";
-import { ROLLOUT_BASELINE_MS } from "../core/limits.ts";
+import { LATENCY_BOUNDS_MS, ROLLOUT_BASELINE_MS } from "../core/limits.ts";
 import type { Comparison, Figures } from "./compare.ts";
 import type { Around } from "./rollout.ts";
-import type { Moment, Rollout } from "./rollout_state.ts";
+import type { Moment } from "./rollout_state.ts";
 import type { App } from "./state.ts";
+import type { Between } from "./traffic.ts";
 
 /** What the ingresses count, as far as rollouts ask for it. */
 export interface RolloutTraffic {
   /** Of one generation's replicas, from one moment of the monotonic clock to another. */
-  between(app: string, generation: number, sinceMonoMs: number, untilMonoMs: number): Figures;
+  between(app: string, generation: number, sinceMonoMs: number, untilMonoMs: number): Between;
   ratePerSecond(app: string, monoMs: number): number;
 }
 
@@ -28,7 +29,7 @@ export class RolloutWatch {
   around(
     app: App,
     unplaced: readonly string[],
-    traffic: RolloutTraffic | null,
+    traffic: RolloutTraffic,
     now: Instant,
   ): Omit<Around, "missingNeeds"> {
     const sinceMs = (moment: Moment) => now.monoMs - this.#monoOf(app, moment, now);
@@ -37,12 +38,14 @@ export class RolloutWatch {
       sinceMs,
       upMs: now.monoMs - this.#startedMonoMs,
       comparison: () => compare(app, traffic, sinceMs, now),
-      busy: (traffic?.ratePerSecond(app.name, now.monoMs) ?? 0) > 0,
+      busy: traffic.ratePerSecond(app.name, now.monoMs) > 0,
     };
   }
 
   /** Says whether figures of this app are news for a rollout. */
-  static judges({ kind, phase, from }: Rollout): boolean {
+  static judges(app: App | undefined): boolean {
+    if (!app?.rollout || app.down) return false;
+    const { kind, phase, from } = app.rollout;
     return kind === "deploy" && phase === "rolling" && from !== undefined;
   }
 
@@ -66,15 +69,27 @@ export class RolloutWatch {
 /** Both generations in the same time; without a canary, the old one also for a while before. */
 function compare(
   { name, rollout }: App,
-  traffic: RolloutTraffic | null,
+  traffic: RolloutTraffic,
   sinceMs: (moment: Moment) => number,
   now: Instant,
 ): Comparison | null {
-  if (!traffic || rollout?.from === undefined) return null;
+  if (rollout?.from === undefined) return null;
   const since = now.monoMs - sinceMs(rollout.canarySince ?? rollout.begun);
   const oldSince = rollout.canarySince ? since : since - ROLLOUT_BASELINE_MS;
   return {
-    fresh: traffic.between(name, rollout.generation, since, now.monoMs),
-    old: traffic.between(name, rollout.from, oldSince, now.monoMs),
+    fresh: figuresOf(traffic.between(name, rollout.generation, since, now.monoMs)),
+    old: figuresOf(traffic.between(name, rollout.from, oldSince, now.monoMs)),
+  };
+}
+
+/** Of a bucket that holds `ms` itself, nobody knows how many were slower: none are counted. */
+function figuresOf({ latency, ...rest }: Between): Figures {
+  return {
+    ...rest,
+    slower: (ms) =>
+      latency.reduce(
+        (sum, count, at) => (LATENCY_BOUNDS_MS[at - 1] ?? 0) >= ms ? sum + count : sum,
+        0,
+      ),
   };
 }

@@ -21,6 +21,8 @@ export interface Between {
   /** Upper bounds of the bucket that holds the percentile; 0 without requests. */
   readonly p50Ms: number;
   readonly p95Ms: number;
+  /** Answers by their time: one count for each of `LATENCY_BOUNDS_MS`, and for what took longer. */
+  readonly latency: readonly number[];
 }
 
 /** Cumulative over all ingresses, since the conductor listens. */
@@ -92,7 +94,9 @@ export class Traffic {
   /** What happened to a generation of an app from `sinceMs` to `nowMs`. */
   between(app: string, generation: number, sinceMs: number, nowMs: number): Between {
     const track = this.#apps.get(app)?.generations.get(generation);
-    if (track === undefined) return { requests: 0, errors: 0, p50Ms: 0, p95Ms: 0 };
+    if (track === undefined) {
+      return { requests: 0, errors: 0, p50Ms: 0, p95Ms: 0, latency: NOTHING };
+    }
     const from = sampleAt(track, sinceMs);
     const to = sampleAt(track, nowMs);
     const latency = NOTHING.map((_, at) => (to?.latency[at] ?? 0) - (from?.latency[at] ?? 0));
@@ -101,6 +105,7 @@ export class Traffic {
       errors: (to?.errors ?? 0) - (from?.errors ?? 0),
       p50Ms: percentile(latency, 0.5),
       p95Ms: percentile(latency, 0.95),
+      latency,
     };
   }
 
