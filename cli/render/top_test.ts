@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import type { StatusView } from "../../core/view.ts";
+import type { NodeView, StatusView } from "../../core/view.ts";
 import { paint } from "../output.ts";
 import { appView } from "../testing/conductor.ts";
 import { bar, topLines } from "./top.ts";
@@ -13,11 +13,12 @@ Deno.test("bar() is as full as the percentage says, and never longer", () => {
 });
 
 Deno.test("topLines() puts the busiest nodes and the most asked apps first", () => {
-  const node = (name: string, cpuPercent: number) => ({
-    ...{ id: name, name, host: "10.0.0.1", port: 7775, state: "ready", cpuPercent, cores: 2 },
+  const node = (name: string, cpuPercent: number): NodeView => ({
+    ...{ id: name, name, host: "10.0.0.1", port: 7775, cpuPercent, cores: 2 },
     ...{ ramTotalBytes: 4 * 2 ** 30, ramFreeBytes: 2 ** 30, gpu: false, labels: {} },
     ...{ replicas: 3, silentMs: 0 },
-  } as const);
+    state: "ready",
+  });
   const status: StatusView = {
     conductor: { version: "0", boot: "b", upMs: 1 },
     sequence: 1,
