@@ -38,8 +38,6 @@ export interface Command {
   readonly options: readonly Option[];
   /** What its arguments name; absent: nothing that could be completed. */
   readonly completes?: Completes;
-  /** The words that may stand as its arguments, where they are few. */
-  readonly words?: readonly string[];
   /** Called by programs only: not listed for people. */
   readonly hidden?: true;
   /** Imports the command only when it is run: that keeps the cold start short. */

@@ -1,6 +1,6 @@
 /** What could come next on a command line: made from the command table. */
 
-import type { Completes, Option } from "./command.ts";
+import type { Command, Completes, Option } from "./command.ts";
 import { findCommand, GLOBAL_OPTIONS, LISTED_COMMANDS } from "./table.ts";
 
 /** What may stand in the place of the word that is being typed. */
@@ -31,7 +31,9 @@ export function candidatesOf(words: readonly string[]): Candidates {
   if (command.name === "help") {
     return { of: "words", words: LISTED_COMMANDS.map(({ name }) => name) };
   }
-  if (command.words) return { of: "words", words: command.words };
+  const verbs = verbsOf(command);
+  const isFirst = before.at(-1) === command.name;
+  if (verbs.length > 0 && isFirst) return { of: "words", words: verbs };
   return command.completes === undefined ? { of: "nothing" } : { of: command.completes };
 }
 
@@ -43,6 +45,11 @@ function commandOf(words: readonly string[]) {
     if (optionNamed(word, GLOBAL_OPTIONS)?.value !== undefined) at++;
   }
   return undefined;
+}
+
+/** The words that a usage like `list|add NAME` begins with. */
+function verbsOf({ usage }: Command): string[] {
+  return usage.split("|").flatMap((each) => /^[a-z][a-z-]*/.exec(each)?.[0] ?? []);
 }
 
 function optionNamed(word: string, options: readonly Option[]): Option | undefined {

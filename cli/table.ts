@@ -256,7 +256,6 @@ export const COMMANDS: readonly Command[] = [
     examples: ["skr8tr completion bash"],
     arguments: [1, 1],
     options: [],
-    words: ["bash", "zsh", "fish"],
     load: () => import("./commands/completion.ts"),
   },
   {
