@@ -1,8 +1,8 @@
-// Reads below /api/apps/<app>/: history, one generation with what was signed, and why.
+// Reads below /api/apps/<app>/: manifest, history, one generation with what was signed, and why.
 
 import { EVENTS } from "../../core/limits.ts";
 import { historyView, signedGenerationView, whyView } from "../rollout_views.ts";
-import { type App, generationOf } from "../state.ts";
+import { type App, currentOf, generationOf } from "../state.ts";
 import { appView } from "../views.ts";
 import type { HttpParts } from "./http.ts";
 
@@ -15,6 +15,9 @@ export async function readBelowApp(
   const [what, number, ...more] = path;
   if (more.length > 0) return null;
   if (what === "history" && number === undefined) return Response.json(historyView(app));
+  if (what === "manifest" && number === undefined) {
+    return Response.json({ manifest: currentOf(app).manifest });
+  }
   if (what === "why" && number === undefined) {
     const events = parts.events.read({ app: app.name, limit: EVENTS });
     return Response.json(whyView(appView(parts.machine, app, parts.now()), app, events));

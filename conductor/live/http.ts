@@ -72,6 +72,8 @@ async function read(parts: HttpParts, url: URL): Promise<Response> {
   switch (kind) {
     case "status":
       return Response.json(statusView(machine, VERSION, now));
+    case "sample":
+      return Response.json(parts.deck.look());
     case "nodes":
       return Response.json({ nodes: nodeViews(machine, now) });
     case "apps":
