@@ -3,6 +3,7 @@
 import { type OperatorCommand, parseOperatorCommand } from "../core/command.ts";
 import { parseManifest } from "../core/manifest/parse.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
+import { artifactRefusal, judgeUpload } from "./artifacts.ts";
 import type { State } from "./state.ts";
 
 /** What comes of a command whose signature is good. */
@@ -36,6 +37,8 @@ export function judge(state: State, command: string): Outcome {
     case "DOWN":
     case "EVICT":
       return judgeDown(state, parsed);
+    case "UPLOAD":
+      return judgeUpload(parsed);
     case "SUBMIT":
     case "ROLLOUT":
       return { kind: "read", path: parsed.path };
@@ -53,7 +56,7 @@ function judgeApply(
   command: Extract<OperatorCommand, { verb: "APPLY" }>,
 ): Outcome {
   const { app, generation, fallback, manifest } = command;
-  const wrong = whyNotOne(manifest, app);
+  const wrong = whyNotOne(state, manifest, app);
   if (wrong !== null) return refuse("MANIFEST", wrong);
   const known = state.apps.get(app);
   const last = known?.generations.at(-1)?.generation ?? 0;
@@ -71,15 +74,16 @@ function judgeApply(
 }
 
 /** Why the text is not the manifest of just this app, or `null`. */
-function whyNotOne(manifest: string, app: string): string | null {
+function whyNotOne(state: State, manifest: string, app: string): string | null {
   const parsed = parseManifest(manifest);
   if (!parsed.ok) {
     const first = parsed.errors[0]!;
     return `line ${first.line}: ${first.message}`;
   }
   if (parsed.apps.length !== 1) return `must hold one app, holds ${parsed.apps.length}`;
-  const name = parsed.apps[0]!.name;
-  return name === app ? null : `is of ${name}, the command of ${app}`;
+  const spec = parsed.apps[0]!;
+  if (spec.name !== app) return `is of ${spec.name}, the command of ${app}`;
+  return artifactRefusal(state, spec);
 }
 
 function judgeDown(

@@ -10,6 +10,7 @@ import { EMPTY_HEAD, type Entry, type Head, type Place, type SignedRecord } from
 import { parseManifest } from "../core/manifest/parse.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
 import { replayKey } from "../core/signed.ts";
+import { type Announced, applyUpload } from "./artifacts.ts";
 
 /** One applied manifest of an app. */
 export interface Generation {
@@ -62,6 +63,8 @@ export interface State {
   readonly byNode: Map<string, Set<string>>;
   /** Node id -> name. */
   readonly nodes: Map<string, string>;
+  /** SHA-256 -> artifact that an operator has announced, oldest first. */
+  readonly artifacts: Map<string, Announced>;
   /** Replay keys of executed commands, in the order of execution. */
   readonly answered: Map<string, Answered>;
   /** The same by `idKey`, for a repeat that was signed anew. */
@@ -80,6 +83,7 @@ export function emptyState(): State {
     replicas: new Map(),
     byNode: new Map(),
     nodes: new Map(),
+    artifacts: new Map(),
     answered: new Map(),
     answeredIds: new Map(),
     forgottenUnixS: 0,
@@ -183,6 +187,9 @@ function applyCommand(
       app.down = true;
       return [app.name];
     }
+    case "UPLOAD":
+      applyUpload(state, command, entry.wallMs);
+      return [];
     case "EXEC":
       return [];
     default:
@@ -277,6 +284,7 @@ interface Snapshot {
     readonly placements: readonly Placement[];
   })[];
   readonly nodes: readonly (readonly [string, string])[];
+  readonly artifacts?: readonly (readonly [string, Announced])[];
   readonly answered: readonly (readonly [string, Answered])[];
   readonly answeredIds: readonly (readonly [string, Answered])[];
   readonly forgottenUnixS: number;
@@ -292,6 +300,7 @@ export function saveState(state: State): string {
       placements: [...app.placements.values()],
     })),
     nodes: [...state.nodes],
+    artifacts: [...state.artifacts],
     answered: [...state.answered],
     answeredIds: [...state.answeredIds],
     forgottenUnixS: state.forgottenUnixS,
@@ -307,6 +316,7 @@ export function loadState(head: Head, text: string): State | null {
   state.head = head;
   state.forgottenUnixS = snapshot.forgottenUnixS;
   for (const [node, name] of snapshot.nodes) state.nodes.set(node, name);
+  for (const [sha256, known] of snapshot.artifacts ?? []) state.artifacts.set(sha256, known);
   for (const [key, answered] of snapshot.answered) state.answered.set(key, answered);
   for (const [key, answered] of snapshot.answeredIds) state.answeredIds.set(key, answered);
   for (const saved of snapshot.apps) {

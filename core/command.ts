@@ -13,6 +13,8 @@ import { MANIFEST_BYTES } from "./limits.ts";
 /** The kinds of fields that short commands are made of. */
 const FIELDS = {
   app: { form: /^[a-z][a-z0-9-]{0,62}$/, says: "an app" },
+  sha256: { form: /^[0-9a-f]{64}$/, says: "a SHA-256 in hex" },
+  bytes: { form: /^(?:0|[1-9][0-9]{0,14})$/, says: "a length in bytes" },
 } as const;
 
 /**
@@ -21,6 +23,7 @@ const FIELDS = {
  */
 const SHORT_COMMANDS = {
   DOWN: ["app"],
+  UPLOAD: ["sha256", "bytes"],
 } as const satisfies Record<string, readonly (keyof typeof FIELDS)[]>;
 
 type ShortVerb = keyof typeof SHORT_COMMANDS;

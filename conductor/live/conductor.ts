@@ -12,7 +12,9 @@ import type { Head, LogStore } from "../../core/log.ts";
 import { createPrng } from "../../core/prng.ts";
 import { fitDatagram } from "../../core/wire.ts";
 import type { ConductorEffect, ConductorEvent, ReplyTo } from "../effects.ts";
+import { holdersOf, wantedArtifacts } from "../artifacts.ts";
 import { ConductorMachine } from "../machine.ts";
+import { ArtifactStore } from "./artifacts.ts";
 import { EventHistory } from "./events.ts";
 import { Followers } from "./follow.ts";
 import { httpHandler } from "./http.ts";
@@ -166,6 +168,11 @@ class Conductor {
       machine: this.#machine,
       events: this.#events,
       followers: this.#followers,
+      artifacts: new ArtifactStore(`${this.#settings.state}/artifacts`, {
+        announced: (sha256) => this.#machine.state.artifacts.get(sha256),
+        wanted: () => wantedArtifacts(this.#machine.state),
+        holders: (sha256) => holdersOf(this.#machine, sha256),
+      }),
       plain: this.#settings.plain,
       now,
       metrics: () => this.#metrics(),

@@ -9,6 +9,7 @@ import type { AppView } from "../../core/view.ts";
 import { VERSION } from "../../core/version.ts";
 import type { ConductorMachine } from "../machine.ts";
 import { appView, appViews, nodeViews, planView, statusView } from "../views.ts";
+import type { ArtifactStore } from "./artifacts.ts";
 import type { EventHistory } from "./events.ts";
 import type { Followers } from "./follow.ts";
 import { streamLogs } from "./logs.ts";
@@ -17,6 +18,7 @@ export interface HttpParts {
   readonly machine: ConductorMachine;
   readonly events: EventHistory;
   readonly followers: Followers;
+  readonly artifacts: ArtifactStore;
   readonly plain: readonly string[];
   now(): Instant;
   /** Hands in a signed command; resolves to its reply, or `null` where it gets none. */
@@ -42,6 +44,9 @@ export function httpHandler(
       return new Response(await parts.metrics(), {
         headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" },
       });
+    }
+    if (url.pathname.startsWith("/artifacts/")) {
+      return await parts.artifacts.answer(request, url.pathname.slice("/artifacts/".length), url);
     }
     if (url.pathname === "/api/plan") return await plan(parts, request);
     if (request.method !== "GET") return fail(405, `${request.method} is not known here`);
