@@ -39,6 +39,8 @@ export function judge(state: State, command: string): Outcome {
       return judgeDown(state, parsed);
     case "UPLOAD":
       return judgeUpload(parsed);
+    case "DECK":
+      return { kind: "commit", reply: "OK|DECK", summary: "look at the deck" };
     case "SUBMIT":
     case "ROLLOUT":
       return { kind: "read", path: parsed.path };

@@ -191,6 +191,7 @@ function applyCommand(
       applyUpload(state, command, entry.wallMs);
       return [];
     case "EXEC":
+    case "DECK":
       return [];
     default:
       return command satisfies never;

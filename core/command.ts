@@ -15,6 +15,7 @@ const FIELDS = {
   app: { form: /^[a-z][a-z0-9-]{0,62}$/, says: "an app" },
   sha256: { form: /^[0-9a-f]{64}$/, says: "a SHA-256 in hex" },
   bytes: { form: /^(?:0|[1-9][0-9]{0,14})$/, says: "a length in bytes" },
+  hash: { form: /^[0-9a-f]{64}$/, says: "a SHA-256 in hex" },
 } as const;
 
 /**
@@ -24,6 +25,8 @@ const FIELDS = {
 const SHORT_COMMANDS = {
   DOWN: ["app"],
   UPLOAD: ["sha256", "bytes"],
+  /** Whoever has the token of this hash may look at the deck as the operator who signs. */
+  DECK: ["hash"],
 } as const satisfies Record<string, readonly (keyof typeof FIELDS)[]>;
 
 type ShortVerb = keyof typeof SHORT_COMMANDS;
