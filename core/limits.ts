@@ -139,6 +139,8 @@ export const ARTIFACT_HOLDERS = 8;
 export const ARTIFACT_STORE_BYTES = 10 * 1024 ** 3;
 /** A part of an upload that nobody has gone on with for so long is thrown away, in ms. */
 export const ARTIFACT_PART_MS = 24 * 3_600_000;
+/** A node's cache of artifacts, unless it is told otherwise (`--artifacts`), in bytes. */
+export const ARTIFACT_CACHE_BYTES = 10 * 1024 ** 3;
 /** Disk space that an artifact must leave free on a node, in bytes. */
 export const ARTIFACT_SPARE_BYTES = 64 * 1024 * 1024;
 /** First wait before a node asks again for an artifact that nobody gave it, doubling, in ms. */

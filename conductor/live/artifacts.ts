@@ -85,7 +85,9 @@ export class ArtifactStore {
       const busy = { error: "busy with others", holders: this.known.holders(sha256) };
       return Response.json(busy, { status: 503, headers: { "retry-after": "1" } });
     }
-    const from = Number(/^bytes=([0-9]{1,15})-$/.exec(request.headers.get("range") ?? "")?.[1] ?? 0);
+    const from = Number(
+      /^bytes=([0-9]{1,15})-$/.exec(request.headers.get("range") ?? "")?.[1] ?? 0,
+    );
     if (from > size) return fail(416, `it has ${size} bytes`);
     const file = await Deno.open(this.#path(sha256));
     if (from > 0) await file.seek(from, Deno.SeekMode.Start);

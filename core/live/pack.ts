@@ -34,12 +34,18 @@ export async function formOf(path: string): Promise<ArtifactForm> {
 /**
  * The bytes of an artifact, in order.
  *
+ * @param without names right in the folder that are left out
  * @throws {Failure} `no-artifact` for what cannot be packed: a link that leads out of the folder, a
  *   device, a file that becomes shorter while it is read.
  */
-export async function* packed(path: string, form: ArtifactForm): AsyncGenerator<Uint8Array> {
+export async function* packed(
+  path: string,
+  form: ArtifactForm,
+  without: readonly string[] = [],
+): AsyncGenerator<Uint8Array> {
   if (form === "file") return yield* contentOf(path, (await Deno.stat(path)).size);
   for (const entry of await entriesOf(path)) {
+    if (without.includes(entry.path)) continue;
     yield tarHead(entry);
     if (entry.kind !== "file") continue;
     yield* contentOf(`${path}/${entry.path}`, entry.bytes);
@@ -66,7 +72,9 @@ export async function digestOfArtifact(
 async function entriesOf(root: string): Promise<TarEntry[]> {
   const entries: TarEntry[] = [];
   const walk = async (folder: string): Promise<void> => {
-    const names = (await Array.fromAsync(Deno.readDir(`${root}/${folder}`))).map((each) => each.name)
+    const names = (await Array.fromAsync(Deno.readDir(`${root}/${folder}`))).map((each) =>
+      each.name
+    )
       .sort();
     for (const name of names) {
       const path = folder === "" ? name : `${folder}/${name}`;

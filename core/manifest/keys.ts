@@ -410,12 +410,11 @@ export const APP = block<Spec.AppSpec, AppRaw>({
   volumes: many("volume", VOLUME, "A directory that lasts; binds the app to its home node.", {
     foreign: ["volumes", "mount", "storage"],
   }),
-  build: one("build", BUILD, "Run by the CLI before submitting.", { built: false }),
+  build: one("build", BUILD, "Run by the CLI before submitting."),
   artifact: one(
     "artifact",
     ARTIFACT,
     "What the CLI uploads; nodes fetch and verify it before launch.",
-    { built: false },
   ),
   serve: one("serve", SERVE, "The built-in static server instead of exec.", {
     foreign: ["static"],

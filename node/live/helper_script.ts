@@ -13,6 +13,7 @@
  *   strays REPLICA    pids of processes whose environment names this replica
  *   groups            of each process: its group, cpu ticks, resident pages
  *   folder PATH       makes it; ok or an error
+ *   space PATH        kB free for this account on its file system
  */
 export const HELPER = String.raw`
 tab=$(printf '\t')
@@ -189,6 +190,7 @@ while IFS=$tab read -r number verb a b c d; do
   owner) owner "$a" "$b" "$c" "$d" ;;
   strays) strays "$a" ;;
   groups) groups ;;
+  space) df -Pk "$a" 2>/dev/null | awk 'NR == 2 {print $4}' ;;
   folder) if mkdir -p "$a" 2>/dev/null; then echo ok; else echo failed; fi ;;
   *) echo unknown ;;
   esac
