@@ -32,6 +32,11 @@ export const REFUSALS_TOLD = 5;
 export const REFUSALS_TOLD_ALL = 200;
 /** How long the id of an executed command is remembered, so that a repeat is not executed, in s. */
 export const COMMAND_ID_S = 3_600;
+/** Most keys that the log's operators may have had, and grants that one of them may hold. */
+export const OPERATORS = 1_000;
+export const OPERATOR_GRANTS = 64;
+/** Most namespaces with a quota. */
+export const QUOTAS = 10_000;
 /** Most nodes of the original that a conductor with `--mesh open` shows. */
 export const V1_NODES = 1_000;
 
@@ -223,6 +228,18 @@ export const PROBE_BYTES = 65_536;
 /** How often the node asks its helper for CPU and RAM, in ms; longest wait for any answer of it. */
 export const SAMPLE_MS = 1_000;
 export const HELPER_ANSWER_MS = 5_000;
+/**
+ * A replica whose memory is watched is ended as out of memory after so many samples in a row above
+ * its `ram`, and at once by SIGKILL above so many times of it. Samples are taken every
+ * `MEMORY_NEAR_MS` while one uses more than this share of its `ram`, else every `SAMPLE_MS`.
+ */
+export const MEMORY_SAMPLES = 3;
+export const MEMORY_BURST = 2;
+export const MEMORY_NEAR = 0.8;
+export const MEMORY_NEAR_MS = 200;
+/** A cgroup that is not empty yet is removed after this, in ms, doubling, so many times. */
+export const CGROUP_WAIT_MS = 10;
+export const CGROUP_TRIES = 8;
 /** Log files are read at most this often, and at most so much at a time, in ms and bytes. */
 export const LOG_READ_MS = 50;
 export const LOG_READ_BYTES = 1024 * 1024;
