@@ -250,7 +250,7 @@ export class Artifacts {
   // ---- For other nodes ----------------------------------------------------------------------------
 
   /** `GET /artifacts/<sha256>`: what another node asks this one for. */
-  async send(request: Request, sha256: string): Promise<Response> {
+  send(request: Request, sha256: string): Response {
     const known = this.#otherCopy({ sha256 } as SignedArtifact);
     if (!known) return fail(404, "it is not here");
     if (this.#sending >= 2) return fail(503, "busy with others");

@@ -16,7 +16,7 @@ export interface NodeView {
   hasLog(replica: string): boolean;
   metrics(): Promise<string>;
   /** Sends an artifact that is here to another node. */
-  artifact(request: Request, sha256: string): Promise<Response>;
+  artifact(request: Request, sha256: string): Response;
   /** Runs a signed EXEC beside a replica. */
   exec(replica: string, body: string): Promise<ExecAnswer>;
   /** Networks that may read, beside loopback. */
@@ -62,7 +62,7 @@ export async function handleHttp(
     return logs(decoded(second), url.searchParams, node);
   }
   if (first === "artifacts" && second && more.length === 0) {
-    return await node.artifact(request, second);
+    return node.artifact(request, second);
   }
   if (second !== undefined) return Response.json({ error: "no such path" }, { status: 404 });
   switch (first) {
