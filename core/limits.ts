@@ -158,6 +158,7 @@ export const ARTIFACT_RETRY_MIN_MS = 200;
 export const ARTIFACT_RETRY_MAX_MS = 30_000;
 /** A source of an artifact that sends nothing for so long is given up, in ms. */
 export const ARTIFACT_STALL_MS = 10_000;
+
 // ---- seal ----
 
 /** Counters of a session that may come late and out of order: a multiple of 32. */
@@ -312,7 +313,7 @@ export const NODE_REFUSALS = 1_000;
 /** Registrations on their way to the tower at once before they become one whole. */
 export const REGISTER_REQUESTS = 32;
 /** Largest JSON form of an exit's last lines, and of a reason, in a status datagram, in bytes. */
-export const STATUS_TAIL_BYTES = 400;
+export const STATUS_TAIL_BYTES = 392;
 export const STATUS_REASON_BYTES = 240;
 /** How often the health worker is asked whether it lives, and how long it may take twice, in ms. */
 export const HEALTH_PING_MS = 1_000;
