@@ -133,7 +133,7 @@ class Conductor {
     this.#keys = settings.operators === null ? null : new KeyRing(() => machine.state);
     this.#events = new EventHistory(`${settings.state}/events.db`);
     this.#followers = new Followers(store);
-    this.#deck = new Deck({ machine, events: this.#events, trafficOf: () => null, now });
+    this.#deck = new Deck({ machine, events: this.#events, now });
   }
 
   start(): RunningConductor {
