@@ -16,6 +16,8 @@ const NAMES = /^(\*|[a-z][a-z0-9-]{0,62}(,[a-z][a-z0-9-]{0,62}){0,63})$/;
 const FIELDS = {
   app: { form: /^[a-z][a-z0-9-]{0,62}$/, says: "an app" },
   count: { form: /^(0|[1-9][0-9]{0,5}|-)$/, says: "a number of replicas or -" },
+  sha256: { form: /^[0-9a-f]{64}$/, says: "a SHA-256 in hex" },
+  bytes: { form: /^(?:0|[1-9][0-9]{0,14})$/, says: "a length in bytes" },
   name: { form: /^[a-z][a-z0-9-]{0,62}$/, says: "an operator's name" },
   role: { form: /^(admin|deployer|viewer|exec)$/, says: "a role" },
   namespace: { form: /^[a-z][a-z0-9-]{0,62}$/, says: "a namespace" },
@@ -51,6 +53,7 @@ const SHORT_COMMANDS = {
   /** Holds the app's rollout, and lets it go on. */
   PAUSE: ["app"],
   RESUME: ["app"],
+  UPLOAD: ["sha256", "bytes"],
   OPERATOR: ["name", "role", "namespaces", "apps", "until", "publicKey"],
   GRANT: ["name", "role", "namespaces", "apps", "until"],
   UNGRANT: ["name", "grant"],

@@ -172,6 +172,8 @@ export const meshShape = variant({
     index: count,
     /** Present: not the app itself, but the record's `before`, once and to its end. */
     part: maybe(oneOf("before")),
+    /** Nodes that have its artifact, as `host:port`. */
+    sources: maybe(list(text(80, /^[0-9A-Za-z.:[\]-]+$/), 8)),
   }),
   /** Drain and end it. For an unknown id the node answers and remembers it as finished. */
   stop: struct({ node: nodeId, replica: ID }),
