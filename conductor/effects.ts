@@ -60,6 +60,8 @@ export type ConductorEffect =
     readonly signed: string;
   }
   | { readonly do: "event"; readonly event: Omit<EventView, "sequence"> }
+  /** These nodes are dead, and no others: the tower lets their leases lapse at once. */
+  | { readonly do: "lost"; readonly nodes: readonly string[] }
   /** The whole table of routes, for the tower. */
   | { readonly do: "publish"; readonly routes: readonly Route[] }
   /** These apps look different now. */

@@ -268,6 +268,8 @@ class Conductor {
         return this.#events.add(effect.event);
       case "publish":
         return this.#tower.publish(effect.routes);
+      case "lost":
+        return this.#tower.lost(effect.nodes);
       case "changed":
         for (const app of effect.apps) {
           for (const changed of this.#watchers.get(app) ?? []) changed();

@@ -23,6 +23,9 @@ export class TowerLink implements Disposable {
     this.#sendRoutes();
   }
 
+  /** These nodes are dead now, and no others. */
+  lost(_nodes: readonly string[]): void {}
+
   get connected(): boolean {
     return this.#socket?.readyState === WebSocket.OPEN;
   }
