@@ -327,6 +327,7 @@ export class ConductorMachine {
     const apps = [
       ...body.place.map((place) => place.app),
       ...[...body.leave, ...body.gone].map((replica) => before.get(replica)?.app),
+      ...(body.scale ?? []).map((each) => each.app),
     ];
     body.reasons.forEach((text, at) => {
       const app = apps[at];

@@ -40,6 +40,11 @@ export interface App {
   placed: number;
   /** The node that holds its volumes, if it has any that are not shared. */
   home?: string;
+  /**
+   * How many replicas an operator or the autoscaler wanted last, in place of the manifest's
+   * `replicas`; `wantedOf()` in reconcile.ts holds it within the bounds of `scale`.
+   */
+  count?: number;
 }
 
 /** What was answered to a command that carried an id, for whoever repeats it. */
@@ -116,6 +121,7 @@ function applyBody(state: State, entry: Entry): string[] {
       for (const place of body.place) touched.add(applyPlace(state, place));
       for (const replica of body.leave) touched.add(applyLeave(state, replica));
       for (const replica of body.gone) touched.add(applyGone(state, replica));
+      for (const { app, count } of body.scale ?? []) touched.add(applyScale(state, app, count));
       touched.delete("");
       return [...touched];
     }
@@ -248,6 +254,13 @@ function applyGone(state: State, replica: string): string {
   state.replicas.delete(replica);
   state.byNode.get(placement.node)?.delete(replica);
   return app.name;
+}
+
+function applyScale(state: State, name: string, count: number): string {
+  const app = state.apps.get(name);
+  if (!app) return "";
+  app.count = count;
+  return name;
 }
 
 /** Finds a placement by its replica id. */

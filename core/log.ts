@@ -45,6 +45,8 @@ export type EntryBody =
     readonly leave: readonly string[];
     /** Replicas that no longer exist. */
     readonly gone: readonly string[];
+    /** Apps that get another number of replicas, within what their manifests' `scale` allows. */
+    readonly scale?: readonly { readonly app: string; readonly count: number }[];
     /** Why, one line an operation, in the order of the lists. */
     readonly reasons: readonly string[];
   }

@@ -58,7 +58,7 @@ export class Life {
     if (state.at === "adopted") {
       return state.running ? this.#resume(replica, spec, state.wasReady) : undefined;
     }
-    const missing = unsupported(spec);
+    const missing = unsupported(spec, this.stage.around);
     if (missing !== null) this.refuse(replica, missing);
     else if (state.ended) this.#decide(replica, state.ended, describeExit(state.ended), 0);
     else {

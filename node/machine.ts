@@ -387,7 +387,7 @@ export class NodeMachine implements Stage {
     if (answer.at === "refused") return answer.reason;
     if (answer.at !== "held") return null;
     if (answer.app !== order.app) return `record ${order.sequence} is of ${answer.app}`;
-    return unsupported(answer.spec);
+    return unsupported(answer.spec, this.around);
   }
 
   #stop(id: string): void {

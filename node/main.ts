@@ -5,6 +5,7 @@ import { Failure } from "../core/errors.ts";
 import { type Flag, type FlagValues, runDaemon } from "../core/live/daemon.ts";
 import { logger } from "../core/live/log.ts";
 import { startNode } from "./live/node.ts";
+import { findRunners } from "./live/runners.ts";
 import { readKey, type StartOptions } from "./live/start_options.ts";
 
 /** The node's own flags. */
@@ -127,6 +128,7 @@ export function readOptions(flags: FlagValues): StartOptions {
     path: flags.optional("path") ?? standardPath,
     workdir: absolute(flags.optional("workdir") ?? Deno.cwd()),
     ...(cache === undefined ? {} : { denoDir: cache }),
+    runners: findRunners(),
     ports: portRange(flags.text("ports")),
     ...(flags.optional("cpus") === undefined ? {} : { cores: flags.integer("cpus", 1, 4096) }),
     ...(ram === undefined ? {} : { ramTotalBytes: flags.integer("ram", 1, 2 ** 30) * 1024 * 1024 }),

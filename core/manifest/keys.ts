@@ -109,7 +109,12 @@ const ARTIFACT = block<Spec.ArtifactSpec>({
 });
 
 const SERVE = block<ServeRaw>({
-  static: value("static", FOLDER, "The directory to serve.", { required: true }),
+  static: value(
+    "static",
+    NODE_FOLDER,
+    "The directory to serve: absolute, below the node's working directory, or ${ARTIFACT}.",
+    { required: true },
+  ),
   port: value("port", PORT_OF_SERVER, "The port to serve at.", {
     otherwise: "the port of the app",
   }),
@@ -412,7 +417,6 @@ export const APP = block<Spec.AppSpec, AppRaw>({
   ),
   serve: one("serve", SERVE, "The built-in static server instead of exec.", {
     foreign: ["static"],
-    built: false,
   }),
   health: one("health", HEALTH, "How a replica is seen to be well.", {
     foreign: ["healthcheck", "health-check", "probe", "readiness", "liveness"],

@@ -296,8 +296,8 @@ export class Processes {
 }
 
 /** What a check of a program depends on. */
-function programKey({ exec, path, user, volumes }: LaunchPlan): string {
-  return JSON.stringify([exec, path, user, volumes]);
+function programKey({ exec, path, user, volumes, paths }: LaunchPlan): string {
+  return JSON.stringify([exec, path, user, volumes, paths]);
 }
 
 /** The pids that a launcher wrote down, once it has; `null` if it ended without. */

@@ -6,6 +6,7 @@ import { now, randomHex } from "../../core/live/clock.ts";
 import type { Udp } from "../../core/live/udp.ts";
 import { PUBLIC_KEY_BYTES } from "../../core/signed.ts";
 import type { NodeOptions } from "../machine.ts";
+import type { Runners } from "../workload.ts";
 
 /** Everything a node daemon is told. */
 export interface StartOptions {
@@ -25,6 +26,7 @@ export interface StartOptions {
   readonly path: string;
   readonly workdir: string;
   readonly denoDir?: string;
+  readonly runners?: Runners;
   readonly ports: { readonly first: number; readonly last: number };
   readonly cores?: number;
   readonly ramTotalBytes?: number;
@@ -50,7 +52,7 @@ export function machineOptions(
   hostName: string,
   udp: Udp,
 ): NodeOptions {
-  const { denoDir, tower, ramTotalBytes } = options;
+  const { denoDir, runners, tower, ramTotalBytes } = options;
   return {
     node,
     boot: randomHex(16),
@@ -62,6 +64,7 @@ export function machineOptions(
     path: options.path,
     workdir: options.workdir,
     ...(denoDir === undefined ? {} : { denoDir }),
+    ...(runners === undefined ? {} : { runners }),
     ...(tower === null ? {} : { towerUrl: urlOf(tower) }),
     conductor: options.conductor,
     tower,
