@@ -97,6 +97,21 @@ export const COMMANDS: readonly Command[] = [
     load: () => import("./commands/list.ts"),
   },
   {
+    name: "deck",
+    usage: "",
+    summary: "open the dashboard",
+    details: [
+      "Signs a challenge with your key and prints a link to the dashboard that the conductor " +
+      "serves. The link is good for a minute and for one use; the session it opens ends after 12 " +
+      "hours or with Sign out. On the conductor's own machine, and on networks given by --plain, " +
+      "the dashboard is shown without signing in. It changes nothing: that still takes a key.",
+    ],
+    examples: ["skr8tr deck"],
+    arguments: [0, 0],
+    options: [],
+    load: () => import("./commands/deck.ts"),
+  },
+  {
     name: "nodes",
     usage: "",
     summary: "list the nodes",

@@ -36,6 +36,8 @@ export function judge(state: State, command: string): Outcome {
     case "DOWN":
     case "EVICT":
       return judgeDown(state, parsed);
+    case "DECK":
+      return { kind: "commit", reply: "OK|DECK", summary: "look at the deck" };
     case "SUBMIT":
     case "ROLLOUT":
       return { kind: "read", path: parsed.path };

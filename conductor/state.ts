@@ -184,6 +184,7 @@ function applyCommand(
       return [app.name];
     }
     case "EXEC":
+    case "DECK":
       return [];
     default:
       return command satisfies never;

@@ -13,6 +13,7 @@ import { MANIFEST_BYTES } from "./limits.ts";
 /** The kinds of fields that short commands are made of. */
 const FIELDS = {
   app: { form: /^[a-z][a-z0-9-]{0,62}$/, says: "an app" },
+  hash: { form: /^[0-9a-f]{64}$/, says: "a SHA-256 in hex" },
 } as const;
 
 /**
@@ -21,6 +22,8 @@ const FIELDS = {
  */
 const SHORT_COMMANDS = {
   DOWN: ["app"],
+  /** Whoever has the token of this hash may look at the deck as the operator who signs. */
+  DECK: ["hash"],
 } as const satisfies Record<string, readonly (keyof typeof FIELDS)[]>;
 
 type ShortVerb = keyof typeof SHORT_COMMANDS;

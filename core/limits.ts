@@ -251,3 +251,19 @@ export const ACME_RETRY_MIN_MS = 1_000;
 export const ACME_RETRY_MAX_MS = 45_000;
 /** An ingress that holds the lock of an order for this long has died. */
 export const ACME_LOCK_MS = 300_000;
+
+/** The deck: how often its charts get a point, ms; how many points are kept (15 minutes of them). */
+export const DECK_SAMPLE_MS = 2_000;
+export const DECK_SAMPLES = 450;
+/** Most nodes and apps that a sample of the deck has. */
+export const DECK_SAMPLE_NODES = 256;
+export const DECK_SAMPLE_APPS = 256;
+/** A status is told to the deck's viewers at most this often, ms. */
+export const DECK_STATUS_MS = 500;
+/** Most viewers of the deck at a time. */
+export const DECK_VIEWERS = 100;
+/** How long a link that `skr8tr deck` made may be used, and a session of the deck lasts, ms. */
+export const DECK_LINK_MS = 60_000;
+export const DECK_SESSION_MS = 12 * 3_600_000;
+/** Most sessions and unused links kept. */
+export const DECK_SESSIONS = 1_000;

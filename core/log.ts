@@ -16,6 +16,11 @@ export interface SignedRecord {
   readonly key: string;
 }
 
+/** The command of a record, without its time. */
+export function commandOf(signed: Pick<SignedRecord, "text">): string {
+  return signed.text.slice(0, signed.text.lastIndexOf("|"));
+}
+
 /** One replica's place, as decided. */
 export interface Place {
   readonly replica: string;

@@ -8,11 +8,13 @@ import { createVerifier, type Verifier } from "../../core/live/crypto.ts";
 import type { Running } from "../../core/live/daemon.ts";
 import { logger } from "../../core/live/log.ts";
 import { listenFailure, openUdp, type Udp } from "../../core/live/udp.ts";
-import type { Head, LogStore } from "../../core/log.ts";
+import { parseOperatorCommand } from "../../core/command.ts";
+import { commandOf, type Entry, type Head, type LogStore } from "../../core/log.ts";
 import { createPrng } from "../../core/prng.ts";
 import { fitDatagram } from "../../core/wire.ts";
 import type { ConductorEffect, ConductorEvent, ReplyTo } from "../effects.ts";
 import { ConductorMachine } from "../machine.ts";
+import { Deck } from "./deck.ts";
 import { EventHistory } from "./events.ts";
 import { Followers } from "./follow.ts";
 import { httpHandler } from "./http.ts";
@@ -92,6 +94,7 @@ class Conductor {
   readonly #machine: ConductorMachine;
   readonly #events: EventHistory;
   readonly #followers: Followers;
+  readonly #deck: Deck;
   readonly #replies = new Map<ReplyTo, (text: string | null) => void>();
   readonly #watchers = new Map<string, Set<() => void>>();
   readonly #ended = Promise.withResolvers<number>();
@@ -119,6 +122,7 @@ class Conductor {
     this.#machine = machine;
     this.#events = new EventHistory(`${settings.state}/events.db`);
     this.#followers = new Followers(store);
+    this.#deck = new Deck({ machine, events: this.#events, trafficOf: () => null, now });
   }
 
   start(): RunningConductor {
@@ -165,6 +169,7 @@ class Conductor {
     const handler = httpHandler({
       machine: this.#machine,
       events: this.#events,
+      deck: this.#deck,
       followers: this.#followers,
       plain: this.#settings.plain,
       now,
@@ -274,7 +279,7 @@ class Conductor {
         for (const app of effect.apps) {
           for (const changed of this.#watchers.get(app) ?? []) changed();
         }
-        return;
+        return this.#deck.changed();
       default:
         effect satisfies never;
     }
@@ -299,9 +304,18 @@ class Conductor {
       this.#step({ on: "append-failed", error: error.message });
       return;
     }
+    this.#admitViewer(entry);
     this.#step({ on: "appended", entry });
     this.#followers.push(entry);
     this.#mark.note({ sequence: entry.sequence, hash: entry.hash });
+  }
+
+  /** An operator signed for a look at the deck: the link may be used from here on. */
+  #admitViewer({ body }: Entry): void {
+    if (body.kind !== "command") return;
+    const command = parseOperatorCommand(commandOf(body.signed));
+    if (!("verb" in command) || command.verb !== "DECK") return;
+    this.#deck.access.admit(command.hash, body.signed.key, now().monoMs);
   }
 
   async #readManifest(effect: Extract<ConductorEffect, { do: "read-manifest" }>): Promise<void> {
@@ -350,6 +364,7 @@ class Conductor {
     this.#stopping = true;
     clearTimeout(this.#timer);
     this.#tower[Symbol.dispose]();
+    this.#deck[Symbol.dispose]();
     const quiet = this.#http.shutdown();
     // Streams do not end by themselves; nobody is kept waiting for them.
     await Promise.race([quiet, new Promise((resolve) => setTimeout(resolve, 300))]);

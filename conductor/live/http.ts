@@ -9,6 +9,7 @@ import type { AppView } from "../../core/view.ts";
 import { VERSION } from "../../core/version.ts";
 import type { ConductorMachine } from "../machine.ts";
 import { appView, appViews, nodeViews, planView, statusView } from "../views.ts";
+import { type Deck, isOwnPage } from "./deck.ts";
 import type { EventHistory } from "./events.ts";
 import type { Followers } from "./follow.ts";
 import { streamLogs } from "./logs.ts";
@@ -16,6 +17,7 @@ import { streamLogs } from "./logs.ts";
 export interface HttpParts {
   readonly machine: ConductorMachine;
   readonly events: EventHistory;
+  readonly deck: Deck;
   readonly followers: Followers;
   readonly plain: readonly string[];
   now(): Instant;
@@ -34,7 +36,11 @@ export function httpHandler(
     const url = new URL(request.url);
     if (url.pathname === "/command") return await takeCommand(parts, request, from);
     if (url.pathname === "/health") return new Response("ok\n");
-    if (!isLoopback(from) && !inNetworks(from, parts.plain)) {
+    const isNear = (isLoopback(from) || inNetworks(from, parts.plain)) && isOwnPage(request, from);
+    if (url.pathname === "/deck" || url.pathname.startsWith("/deck/")) {
+      return await parts.deck.handle(request, url, isNear);
+    }
+    if (!isNear && parts.deck.operatorOf(request) === null) {
       return fail(403, "reads are answered to loopback and to the networks given by --plain");
     }
     if (url.pathname === "/follow") return follow(parts, request, url);
