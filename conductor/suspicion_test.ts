@@ -81,7 +81,7 @@ const sentTo = (rig: Rig, kind: MeshMessage["k"]) =>
   rig.sent.filter(({ message }) => message.k === kind).map(({ to }) => to);
 
 /** Witnesses that answer the conductor with this verdict. */
-function witness(rig: Rig, node: RigNode, verdict: "alive" | "silent" | "late"): void {
+function witness(node: RigNode, verdict: "alive" | "silent" | "late"): void {
   const receive = node.receive.bind(node);
   node.receive = (message) => {
     receive(message);
@@ -103,7 +103,7 @@ function deadAfter(rig: Rig, lost: RigNode, mostMs = 60_000): number {
 
 Deno.test("a silent node is probed, and two others are asked, before it is dead", () => {
   const rig = cluster(5);
-  for (const node of nodesOf(rig).slice(1)) witness(rig, node, "silent");
+  for (const node of nodesOf(rig).slice(1)) witness(node, "silent");
   const took = deadAfter(rig, nodesOf(rig)[0]!);
   const least = suspectAfterMs(5) + SUSPICION_MIN_MS;
   assert(took >= least && took <= least + 200, `${took}`);
@@ -114,7 +114,7 @@ Deno.test("a silent node is probed, and two others are asked, before it is dead"
 
 Deno.test("witnesses that were late themselves accuse nobody: others are asked", () => {
   const rig = cluster(6);
-  for (const node of nodesOf(rig).slice(1)) witness(rig, node, "late");
+  for (const node of nodesOf(rig).slice(1)) witness(node, "late");
   const took = deadAfter(rig, nodesOf(rig)[0]!);
   assert(took >= NODE_DEAD_MS && took <= NODE_DEAD_MS + 200, `${took}`);
   assertEquals(new Set(sentTo(rig, "probe-please")).size, 5, "each was tried");
@@ -123,8 +123,8 @@ Deno.test("witnesses that were late themselves accuse nobody: others are asked",
 Deno.test("one witness that saw it alive is enough", () => {
   const rig = cluster(3);
   const [lost, one, other] = nodesOf(rig) as [RigNode, RigNode, RigNode];
-  witness(rig, one, "alive");
-  witness(rig, other, "silent");
+  witness(one, "alive");
+  witness(other, "silent");
   rig.apply("web", manifestOf("web", ["replicas 3"]));
   rig.live(500);
   const took = deadAfter(rig, lost, 20_000);
@@ -134,7 +134,7 @@ Deno.test("one witness that saw it alive is enough", () => {
 
 Deno.test("a node that only others see is given up in the end, but is not lost", () => {
   const rig = cluster(3);
-  for (const node of nodesOf(rig).slice(1)) witness(rig, node, "alive");
+  for (const node of nodesOf(rig).slice(1)) witness(node, "alive");
   const took = deadAfter(rig, nodesOf(rig)[0]!);
   assert(took >= WITNESSED_MAX_MS && took <= WITNESSED_MAX_MS + 3_000, `${took}`);
   assert(rig.told("node-dead")[0]!.includes("others see it"), rig.told("node-dead").join());
@@ -144,7 +144,7 @@ Deno.test("a node that only others see is given up in the end, but is not lost",
 Deno.test("an answer to a probe clears a suspect, whatever its beats", () => {
   const rig = cluster(3);
   const [quiet, ...others] = nodesOf(rig) as [RigNode, RigNode, RigNode];
-  for (const node of others) witness(rig, node, "silent");
+  for (const node of others) witness(node, "silent");
   const { beat } = quiet;
   quiet.beat = () => {};
   const receive = quiet.receive.bind(quiet);
@@ -198,7 +198,7 @@ Deno.test("a conductor that is held up again and again accuses nobody meanwhile"
 
 Deno.test("the tower hears which nodes are lost, and that one is back", () => {
   const rig = cluster(3);
-  for (const node of nodesOf(rig)) witness(rig, node, "silent");
+  for (const node of nodesOf(rig)) witness(node, "silent");
   const lost = nodesOf(rig)[1]!;
   deadAfter(rig, lost);
   const told = () => rig.effects.flatMap((effect) => effect.do === "lost" ? [effect.nodes] : []);
