@@ -49,6 +49,7 @@ import { Orders } from "./orders.ts";
 import { type Booking, isEmpty, mergeDecisions, type Plan, planApp } from "./plan.ts";
 import { type Buckets, reconcile, type Sight } from "./reconcile.ts";
 import { routesOf } from "./routes.ts";
+import { Traffic } from "./traffic.ts";
 import {
   type App,
   applyEntry,
@@ -85,6 +86,8 @@ export class ConductorMachine {
   readonly fleet: Fleet = new Map();
   readonly v1Nodes = new V1Nodes();
   readonly ledger = new Ledger();
+  /** The requests of the apps, as the ingresses see them. */
+  readonly traffic = new Traffic();
   /** App -> why some of its replicas have no place. */
   readonly unplaced = new Map<string, readonly string[]>();
   /** App -> what it waits for. */
@@ -166,6 +169,13 @@ export class ConductorMachine {
         break;
       case "append-failed":
         this.#appendFailed(event.error, now);
+        break;
+      case "figures":
+        this.traffic.take(event.figures, now.monoMs);
+        break;
+      case "wake":
+        this.traffic.wake(event.app, now.monoMs);
+        this.#dirty.add(event.app);
         break;
       case "tick":
         this.#tick(now);

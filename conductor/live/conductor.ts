@@ -156,7 +156,7 @@ class Conductor {
         });
       },
     });
-    this.#tower = new TowerLink(tower);
+    this.#tower = new TowerLink(tower, (event) => this.#step(event));
     this.#http = this.#serve(hostname, this.#commands.address.port);
     this.#step({ on: "tick" });
     log.info("ready: commands at {host}:{port}, nodes at {mesh}, log at {sequence}, {apps} apps", {
