@@ -385,6 +385,14 @@ export const LOCK_POLL_MS = 100;
 /** Streams that one HTTP/2 session may have open, and how many it may reset before it is ended. */
 export const HTTP2_STREAMS = 128;
 export const HTTP2_RESETS = 500;
+/** Bytes that one HTTP/2 session may have sent and nobody taken; and a field block's, coded. */
+export const HTTP2_WINDOW_BYTES = 262_144;
+export const HTTP2_BLOCK_BYTES = 32_768;
+/** Frames without content (PING, SETTINGS, empty DATA and so on) in so many ms. */
+export const HTTP2_NOISE = 2_000;
+export const HTTP2_NOISE_MS = 10_000;
+/** Bytes that may wait for an HTTP/2 peer that does not read, beside content. */
+export const HTTP2_OUT_BYTES = 1_048_576;
 /** First wait before a certificate is asked for again after a failure, doubling to the max. */
 export const ACME_RETRY_MIN_MS = 1_000;
 export const ACME_RETRY_MAX_MS = 45_000;
