@@ -65,6 +65,7 @@ Deno.test({
           /GET \//,
           /^it is \d\d:\d\d:\d\d$/m,
           /^<h1>It works\.<\/h1>$/m,
+          /^\+ .*\bsha256\b/m,
           /^notes generation 2 ready in /m,
           /"notes":\["buy milk","call Ann"\]/,
           /^notes generation 3 .*\n/m,
