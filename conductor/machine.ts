@@ -26,8 +26,10 @@ import {
   type Route,
 } from "../core/mesh.ts";
 import type { Prng } from "../core/prng.ts";
+import { type Root, rootName } from "../core/roster.ts";
 import type { EventView } from "../core/view.ts";
 import { parseMeshV1 } from "../core/wire.ts";
+import { holdersOf } from "./artifacts.ts";
 import { CommandDesk } from "./desk.ts";
 import type { ConductorEffect, ConductorEvent } from "./effects.ts";
 import { describeChange } from "./events.ts";
@@ -73,6 +75,8 @@ export interface ConductorOptions {
   readonly manifests: boolean;
   /** Whether heartbeats of the original are listened to (`--mesh open`). */
   readonly meshOpen?: boolean;
+  /** The operators' keys that this conductor was started with: admins from the beginning. */
+  readonly roots?: readonly Root[];
   readonly now: Instant;
 }
 
@@ -94,6 +98,8 @@ export class ConductorMachine {
   readonly #prng: Prng;
   readonly #meshOpen: boolean;
   readonly #desk: CommandDesk;
+  /** Those of them that the log does not name yet. */
+  #roots: readonly Root[];
   readonly #orders = new Orders();
   /** Replica -> since when it has been ready. */
   readonly #readySince = new Map<string, number>();
@@ -120,6 +126,7 @@ export class ConductorMachine {
     this.boot = options.boot;
     this.#prng = options.prng;
     this.#meshOpen = options.meshOpen ?? false;
+    this.#roots = (options.roots ?? []).filter(({ key }) => !state.roots.has(key));
     this.#desk = new CommandDesk(this, options);
     this.startedMonoMs = now.monoMs;
     this.#lastTickMonoMs = now.monoMs;
@@ -215,6 +222,7 @@ export class ConductorMachine {
   }
 
   #nextBody(now: Instant): EntryBody | null {
+    if (this.#roots.length > 0) return rootsBody(this.#roots);
     const command = this.#desk.nextBody(now, this.#out);
     if (command) return command;
     for (const [node, name] of this.#joining) return { kind: "node", node, name };
@@ -291,6 +299,8 @@ export class ConductorMachine {
       this.#commanded = true;
       this.#needers = null;
       this.#emit(...this.#desk.committed(entry.body, now));
+    } else if (entry.body.kind === "refused") {
+      this.#emit(...this.#desk.committed(entry.body, now));
     }
     // A snapshot costs as much as the state is large: a large one is kept the less often.
     const enough = Math.max(SNAPSHOT_ENTRIES, this.state.replicas.size / SNAPSHOT_REPLICAS);
@@ -310,6 +320,11 @@ export class ConductorMachine {
 
   /** What follows from an entry that is durable now: bookings, orders, history. */
   #settle(body: EntryBody, before: ReadonlyMap<string, Placement>, now: Instant): void {
+    if (body.kind === "roots") {
+      this.#roots = [];
+      const names = body.roots.map(([key]) => rootName(key)).join(", ");
+      this.record(now, { kind: "roots", text: `admin by --pubkey: ${names}` });
+    }
     if (body.kind === "node") {
       this.#joining.delete(body.node);
       this.record(now, { kind: "node-joined", node: body.name, text: `${body.name} joined` });
@@ -590,8 +605,24 @@ export class ConductorMachine {
         continue;
       }
       const { replica, app, generation, sequence, index } = placement;
-      this.#send(to, { k: "run", node: order.node, replica, app, generation, sequence, index });
+      const sources = this.#sourcesOf(placement);
+      this.#send(to, {
+        k: "run",
+        node: order.node,
+        replica,
+        app,
+        generation,
+        sequence,
+        index,
+        ...(sources.length === 0 ? {} : { sources }),
+      });
     }
+  }
+
+  /** Other nodes that have what this replica runs from. */
+  #sourcesOf({ app, generation, node }: Placement): readonly string[] {
+    const sha256 = generationOf(this.state.apps.get(app)!, generation)?.spec.artifact?.sha256;
+    return sha256 === undefined ? [] : holdersOf(this, sha256, node);
   }
 
   #tick(now: Instant): void {
@@ -689,6 +720,13 @@ export class ConductorMachine {
     }
     return this.#needers.get(name) ?? [];
   }
+}
+
+function rootsBody(roots: readonly Root[]): EntryBody {
+  return {
+    kind: "roots",
+    roots: roots.map(({ key, publicKey }) => [key, publicKey.toBase64()]),
+  };
 }
 
 function setOrDelete<V>(map: Map<string, readonly V[]>, key: string, value: readonly V[]): void {

@@ -27,6 +27,8 @@ export interface StartOptions {
   readonly workdir: string;
   readonly denoDir?: string;
   readonly runners?: Runners;
+  /** Bound of the cache of artifacts, in bytes. */
+  readonly artifactBytes?: number;
   readonly ports: { readonly first: number; readonly last: number };
   readonly cores?: number;
   readonly ramTotalBytes?: number;
@@ -41,6 +43,8 @@ export interface StartOptions {
   readonly stopReplicas: boolean;
   /** Where Prometheus scrapes; `null`: nowhere but on the node's own port. */
   readonly metricsPort: number | null;
+  /** For tests: where a cgroup v2 tree is, in place of the machine's. */
+  readonly cgroupTree?: string;
   /** For tests: another program in place of the health worker's. */
   readonly healthWorkerUrl?: URL;
 }
@@ -64,6 +68,7 @@ export function machineOptions(
     path: options.path,
     workdir: options.workdir,
     ...(denoDir === undefined ? {} : { denoDir }),
+    artifacts: `${options.state}/artifacts`,
     ...(runners === undefined ? {} : { runners }),
     ...(tower === null ? {} : { towerUrl: urlOf(tower) }),
     conductor: options.conductor,
