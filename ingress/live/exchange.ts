@@ -165,7 +165,7 @@ export class Exchange implements UpstreamOwner {
   }
 
   private start(upstream: Upstream, nowMs: number): void {
-    const { asked, proxy } = this;
+    const { asked } = this;
     this.dialId++;
     this.upstream = upstream;
     this.state = WAITING;

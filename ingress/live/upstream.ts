@@ -154,6 +154,10 @@ export class Upstream {
     if (this.state === IDLE) return this.pool.drop(this);
     if (this.state === CLOSED) return;
     if (count === null) return this.ended();
+    if (this.reused && this.state === WAITING && this.received === 0 && this.sent === 0) {
+      // It answers before a byte of the question has left: this is an answer to nothing.
+      return this.fail("reset", "an answer before its question");
+    }
     this.end += count;
     this.received += count;
     this.process();
