@@ -17,9 +17,9 @@ globalThis.setInterval = ((...args: Parameters<typeof setInterval>) => {
   alive.add(timer);
   return timer;
 }) as typeof setInterval;
-globalThis.clearTimeout = globalThis.clearInterval = (timer?: number) => {
+globalThis.clearTimeout = globalThis.clearInterval = (timer?: unknown) => {
   alive.delete(timer);
-  clear(timer);
+  clear(timer as number);
 };
 
 const saying = setAgain(() => console.error(`timers: ${alive.size}`), 2_000);
