@@ -65,6 +65,19 @@ export async function ship(
   return shipped.map((each) => each.spec);
 }
 
+/** The same for a plan: what is not built yet is not there, and has no digest. */
+export async function hashedIfThere(
+  spec: AppSpec,
+  folders: ReadonlyMap<string, string>,
+): Promise<AppSpec> {
+  try {
+    return (await hashed(spec, folders.get(spec.name) ?? ".")).spec;
+  } catch (error) {
+    if (spec.build && error instanceof Failure && error.code === "no-artifact") return spec;
+    throw error;
+  }
+}
+
 export interface Upload {
   readonly conductor: Conductor;
   readonly signer: Signer;
