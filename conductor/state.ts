@@ -206,6 +206,8 @@ function applyManifest(
     app = { name: spec.name, down: false, generations: [], placements: new Map(), placed: 0 };
     state.apps.set(spec.name, app);
   }
+  // A new generation shows itself, and one that comes back begins as its manifest says.
+  if (app.down || app.count === 0) delete app.count;
   app.down = false;
   app.generations.push({
     generation: command.generation ?? (app.generations.at(-1)?.generation ?? 0) + 1,

@@ -22,6 +22,7 @@
  * (watch) or from its last sequence (follow).
  */
 
+import { WISHES_PAGE } from "./limits.ts";
 import {
   decimal,
   flag,
@@ -101,6 +102,18 @@ const endpoint = struct({
 /** One ready replica, as the tower lists it. */
 export type Endpoint = Shaped<typeof endpoint>;
 
+const wish = struct({
+  app: appName,
+  /** Replicas here that were measured. */
+  replicas: count,
+  /** Their mean CPU over the last seconds, in percent of the app's `cpu`. */
+  cpuPercent: decimal(0, 1e9),
+  /** What that calls for, seen from here. */
+  wish: oneOf("more", "less", "stay"),
+});
+/** How one app's replicas on one node are loaded. */
+export type Wish = Shaped<typeof wish>;
+
 const beat = struct({
   node: nodeId,
   boot: bootId,
@@ -144,6 +157,13 @@ export const meshShape = variant({
   /** The node cannot or may not run it (tombstone, forged record, no such port). */
   "run-refused": struct({ node: nodeId, boot: bootId, replica: ID, reason: text(300) }),
   "stop-ok": struct({ node: nodeId, boot: bootId, replica: ID }),
+  /**
+   * How busy the node's replicas of the apps that scale by CPU are. Level-triggered: repeated every
+   * `WISHES_BEATS` beats, replaces what this node said of these apps, and expires by itself; a lost
+   * one delays a step, and what is not known counts as no load when one more is wanted, and as full
+   * load when one less is.
+   */
+  wishes: struct({ node: nodeId, boot: bootId, wishes: list(wish, WISHES_PAGE) }),
 
   // conductor -> node (7775, or wherever it beats from)
   "beat-ok": struct({

@@ -47,6 +47,11 @@ const samples: { readonly [K in MeshKind]: Extract<MeshMessage, { k: K }> } = {
   "run-ok": { k: "run-ok", ...of, replica },
   "run-refused": { k: "run-refused", ...of, replica, reason: "no such port" },
   "stop-ok": { k: "stop-ok", ...of, replica },
+  wishes: {
+    k: "wishes",
+    ...of,
+    wishes: [{ app: "web", replicas: 2, cpuPercent: 71.5, wish: "more" }],
+  },
   "beat-ok": { k: "beat-ok", conductor: boot, node, beat: 1, everyMs: 250, reportPlease: "abc" },
   "status-ok": { k: "status-ok", node, replica, version: 7 },
   run: { k: "run", node, replica, app: "web", generation: 1, sequence: 2, index: 0 },

@@ -26,6 +26,7 @@ import { dueOf, endpointOf, hasProcess, type Replica, savedOf, statusOf } from "
 import { NO_RESTARTS } from "./restart.ts";
 import { type SavedReplica } from "./saved.ts";
 import { Tombstones } from "./tombstones.ts";
+import { Wishes } from "./wishes.ts";
 
 export interface NodeOptions extends Surroundings, ConductorSelf {
   /** Run manifests of which an operator signed only the path (v1 SUBMIT). */
@@ -55,6 +56,7 @@ export class NodeMachine implements Stage {
   readonly #records: Records;
   readonly #conductor: ConductorLink;
   readonly #plain: PlainDesk;
+  readonly #wishes = new Wishes();
   readonly #tombstones = new Tombstones();
   readonly #touched = new Set<Replica>();
   readonly #said = new Map<string, Said>();
@@ -160,6 +162,8 @@ export class NodeMachine implements Stage {
           if (replica) this.#life.used(replica, use);
         }
         return;
+      case "wishes":
+        return this.#wishes.take(event.wishes, this.now.monoMs);
       case "stop-all":
         return this.#stopAll();
       case "tick":
@@ -321,6 +325,7 @@ export class NodeMachine implements Stage {
       case "run-ok":
       case "run-refused":
       case "stop-ok":
+      case "wishes":
       case "lease":
       case "register":
       case "deregister":
@@ -521,6 +526,9 @@ export class NodeMachine implements Stage {
     for (const message of this.#conductor.tick(nowMs, this.sequence, statuses)) {
       this.#tellConductor(message);
     }
+    for (const message of this.#wishes.tick(nowMs, this.options, this.#conductor.beatMs)) {
+      this.#tellConductor(message);
+    }
     const { tower } = this.options;
     for (const message of this.tower.tick(nowMs)) {
       if (tower) this.emit({ do: "send", to: tower, text: encodeMesh(message) });
@@ -528,7 +536,7 @@ export class NodeMachine implements Stage {
   }
 
   #nextDue(): number {
-    let due = Math.min(this.tower.dueMs, this.#conductor.dueMs);
+    let due = Math.min(this.tower.dueMs, this.#conductor.dueMs, this.#wishes.dueMs);
     for (const replica of this.replicas.values()) due = Math.min(due, dueOf(replica.state));
     return due;
   }

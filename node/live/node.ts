@@ -14,6 +14,7 @@ import { NodeMachine } from "../machine.ts";
 import type { LogRecord } from "../records.ts";
 import type { SavedReplica } from "../saved.ts";
 import { adopt, hadProcess } from "./adopt.ts";
+import { Autoscaler } from "./autoscaler.ts";
 import { Cgroups } from "./cgroups.ts";
 import { isFree, refusalOf } from "./checks.ts";
 import { SignedExec } from "./exec.ts";
@@ -84,6 +85,7 @@ export class NodeDaemon implements Running {
   readonly processes: Processes;
   readonly helper: Helper;
   readonly prober: Prober;
+  readonly autoscaler: Autoscaler;
 
   readonly #files: NodeFiles;
   readonly #verifier: Verifier;
@@ -141,6 +143,11 @@ export class NodeDaemon implements Running {
       dispatch,
       hung: () => this.#again(),
     });
+    this.autoscaler = new Autoscaler({
+      workerUrl: options.autoscaleWorkerUrl ?? new URL("./autoscale.worker.ts", import.meta.url),
+      dispatch,
+      hung: () => this.#again(),
+    });
     this.#exec = new SignedExec({
       machine: this.machine,
       processes: this.processes,
@@ -179,6 +186,7 @@ export class NodeDaemon implements Running {
     this.#usage = new Usage({
       helper: this.helper,
       processes: this.processes,
+      autoscaler: this.autoscaler,
       replicas: () => this.machine.replicas.values(),
       dispatch: (event) => this.dispatch(event),
     });
@@ -317,7 +325,7 @@ export class NodeDaemon implements Running {
 
   // ---- The end ------------------------------------------------------------------------------------
 
-  /** The health worker hangs. */
+  /** A worker hangs. */
   #again(): void {
     this.#log.error("ends to be started again; its replicas run on and will be adopted");
     // A worker that hangs blocks every gentler way out.
@@ -335,6 +343,7 @@ export class NodeDaemon implements Running {
     this.#usage?.[Symbol.dispose]();
     this.#follower?.[Symbol.dispose]();
     this.prober[Symbol.dispose]();
+    this.autoscaler[Symbol.dispose]();
     this.logs[Symbol.dispose]();
     await Promise.all(this.#servers.map((server) => server[Symbol.asyncDispose]()));
     await this.udp[Symbol.asyncDispose]();
