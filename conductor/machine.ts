@@ -26,6 +26,7 @@ import {
   type Route,
 } from "../core/mesh.ts";
 import type { Prng } from "../core/prng.ts";
+import { type Root, rootName } from "../core/roster.ts";
 import type { EventView } from "../core/view.ts";
 import { parseMeshV1 } from "../core/wire.ts";
 import { CommandDesk } from "./desk.ts";
@@ -72,6 +73,8 @@ export interface ConductorOptions {
   readonly manifests: boolean;
   /** Whether heartbeats of the original are listened to (`--mesh open`). */
   readonly meshOpen?: boolean;
+  /** The operators' keys that this conductor was started with: admins from the beginning. */
+  readonly roots?: readonly Root[];
   readonly now: Instant;
 }
 
@@ -91,6 +94,8 @@ export class ConductorMachine {
   readonly #prng: Prng;
   readonly #meshOpen: boolean;
   readonly #desk: CommandDesk;
+  /** Those of them that the log does not name yet. */
+  #roots: readonly Root[];
   readonly #orders = new Orders();
   /** Replica -> since when it has been ready. */
   readonly #readySince = new Map<string, number>();
@@ -117,6 +122,7 @@ export class ConductorMachine {
     this.boot = options.boot;
     this.#prng = options.prng;
     this.#meshOpen = options.meshOpen ?? false;
+    this.#roots = (options.roots ?? []).filter(({ key }) => !state.roots.has(key));
     this.#desk = new CommandDesk(this, options);
     this.startedMonoMs = now.monoMs;
     this.#lastTickMonoMs = now.monoMs;
@@ -205,6 +211,7 @@ export class ConductorMachine {
   }
 
   #nextBody(now: Instant): EntryBody | null {
+    if (this.#roots.length > 0) return rootsBody(this.#roots);
     const command = this.#desk.nextBody(now, this.#out);
     if (command) return command;
     for (const [node, name] of this.#joining) return { kind: "node", node, name };
@@ -281,6 +288,8 @@ export class ConductorMachine {
       this.#commanded = true;
       this.#needers = null;
       this.#emit(...this.#desk.committed(entry.body, now));
+    } else if (entry.body.kind === "refused") {
+      this.#emit(...this.#desk.committed(entry.body, now));
     }
     // A snapshot costs as much as the state is large: a large one is kept the less often.
     const enough = Math.max(SNAPSHOT_ENTRIES, this.state.replicas.size / SNAPSHOT_REPLICAS);
@@ -300,6 +309,11 @@ export class ConductorMachine {
 
   /** What follows from an entry that is durable now: bookings, orders, history. */
   #settle(body: EntryBody, before: ReadonlyMap<string, Placement>, now: Instant): void {
+    if (body.kind === "roots") {
+      this.#roots = [];
+      const names = body.roots.map(([key]) => rootName(key)).join(", ");
+      this.record(now, { kind: "roots", text: `admin by --pubkey: ${names}` });
+    }
     if (body.kind === "node") {
       this.#joining.delete(body.node);
       this.record(now, { kind: "node-joined", node: body.name, text: `${body.name} joined` });
@@ -669,6 +683,13 @@ export class ConductorMachine {
     }
     return this.#needers.get(name) ?? [];
   }
+}
+
+function rootsBody(roots: readonly Root[]): EntryBody {
+  return {
+    kind: "roots",
+    roots: roots.map(({ key, publicKey }) => [key, publicKey.toBase64()]),
+  };
 }
 
 function setOrDelete<V>(map: Map<string, readonly V[]>, key: string, value: readonly V[]): void {

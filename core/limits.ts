@@ -32,6 +32,11 @@ export const REFUSALS_TOLD = 5;
 export const REFUSALS_TOLD_ALL = 200;
 /** How long the id of an executed command is remembered, so that a repeat is not executed, in s. */
 export const COMMAND_ID_S = 3_600;
+/** Most keys that the log's operators may have had, and grants that one of them may hold. */
+export const OPERATORS = 1_000;
+export const OPERATOR_GRANTS = 64;
+/** Most namespaces with a quota. */
+export const QUOTAS = 10_000;
 /** Most nodes of the original that a conductor with `--mesh open` shows. */
 export const V1_NODES = 1_000;
 

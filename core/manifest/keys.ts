@@ -374,11 +374,15 @@ export const APP = block<Spec.AppSpec, AppRaw>({
     default: "SIGTERM",
     foreign: ["signal"],
   }),
-  namespace: value("namespace", APP_NAME, "The tenant it belongs to.", {
-    default: "default",
-    foreign: ["tenant"],
-    built: false,
-  }),
+  namespace: value(
+    "namespace",
+    APP_NAME,
+    "The tenant it belongs to: operators' rights and quotas.",
+    {
+      default: "default",
+      foreign: ["tenant"],
+    },
+  ),
   needs: list("needs", APP_NAMES, "Apps that must have a healthy replica before this one starts.", {
     foreign: ["depends-on", "depends", "after", "requires"],
   }),
