@@ -162,6 +162,62 @@ export const EJECT_MAX_MS = 30_000;
 export const SLOW_START_MS = 5_000;
 /** Clients that a rate limit tells apart at a time; the longest idle are forgotten. */
 export const RATE_CLIENTS = 50_000;
+/** Upper bounds of the latencies that an ingress counts for those who judge by them, in ms. */
+export const LATENCY_BOUNDS_MS: readonly number[] = [
+  1,
+  2,
+  3,
+  5,
+  8,
+  12,
+  20,
+  30,
+  50,
+  80,
+  120,
+  200,
+  300,
+  500,
+  800,
+  1_200,
+  2_000,
+  5_000,
+  10_000,
+];
+/** How often an ingress tells its figures, in ms; and while a canary is judged by them. */
+export const FIGURES_MS = 1_000;
+export const FIGURES_CANARY_MS = 250;
+/** Most pairs of app and generation in one message of figures, and that one ingress counts. */
+export const FIGURES_PAGE = 256;
+export const FIGURES_APPS = 10_000;
+/** Ingresses and pairs of app and generation whose figures the conductor keeps. */
+export const TRAFFIC_INGRESSES = 1_000;
+export const TRAFFIC_APPS = 20_000;
+/** An ingress that has told no figures for this long is not counted among those that see, in ms. */
+export const TRAFFIC_SILENT_MS = 3_500;
+/** Figures are kept this fine for this long, then this coarse for that long, in ms. */
+export const TRAFFIC_FINE_MS = 200;
+export const TRAFFIC_FINE_KEEP_MS = 30_000;
+export const TRAFFIC_COARSE_MS = 10_000;
+export const TRAFFIC_COARSE_KEEP_MS = 900_000;
+/** The rate of requests of an app is taken over this long, in ms. */
+export const TRAFFIC_RATE_MS = 5_000;
+/** Most nodes that one `lost` names. */
+export const LOST_NODES = 20_000;
+/** A node that the tower has heard within this time is not lost, whoever says so, in ms. */
+export const LOST_SILENCE_MS = 1_000;
+/**
+ * What is under way on a replica whose node is lost and may not be tried again has this long to
+ * show that it goes on, in ms.
+ */
+export const LOST_GRACE_MS = 1_000;
+/** Requests held until an app that sleeps is awake: how many, how many of one app, bytes, ms. */
+export const HELD_REQUESTS = 2_000;
+export const HELD_APP_REQUESTS = 500;
+export const HELD_BYTES = 32 * 1024 * 1024;
+export const HELD_MS = 30_000;
+/** How often an ingress that holds requests asks again for their app, in ms. */
+export const WAKE_AGAIN_MS = 1_000;
 /** First wait before the ingress dials a tower again, doubling to the max. */
 export const WATCH_RETRY_MIN_MS = 50;
 export const WATCH_RETRY_MAX_MS = 1_000;
