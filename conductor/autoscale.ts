@@ -16,7 +16,8 @@ import type { ScaleSpec } from "../core/manifest/spec.ts";
 import type { Wish } from "../core/mesh.ts";
 import { cpuBelowOf, maySleep } from "../core/scale.ts";
 import { wantedOf } from "./reconcile.ts";
-import { type App, currentOf } from "./state.ts";
+import type { Decision } from "./plan.ts";
+import { type App, currentOf, type State } from "./state.ts";
 
 /** What is known of one app when its number is judged. */
 export interface ScaleSight {
@@ -43,8 +44,8 @@ export interface ScaleStep {
 }
 
 /**
- * One step, or `null`. At most one in a cooldown, never while a replica of the last one is not ready
- * yet; up if any trigger calls for it, down only if all that are given agree and the replicas that
+ * One step, or `null`. At most one in a cooldown; up only once the replicas of the last step are
+ * ready, if any trigger calls for it, down only if all that are given agree and the replicas that
  * stay would have room for the load of the one that goes.
  */
 export function decideScale(sight: ScaleSight): ScaleStep | null {
@@ -54,8 +55,8 @@ export function decideScale(sight: ScaleSight): ScaleStep | null {
   if (idleAfterMs !== undefined && sight.idleMs >= idleAfterMs) {
     return { count: 0, reason: `no request for ${printDuration(idleAfterMs)}` };
   }
-  if (sight.sinceStepMs < scale.cooldownMs || ready < wanted) return null;
-  if (wanted < scale.max) {
+  if (sight.sinceStepMs < scale.cooldownMs || ready === 0) return null;
+  if (wanted < scale.max && ready >= wanted) {
     const reason = whyMore(sight);
     if (reason !== null) return { count: wanted + 1, reason };
   }
@@ -143,7 +144,7 @@ export interface ScaleWorld {
 }
 
 /** A number that is to be set, for the log. */
-export interface ScaleDecision extends ScaleStep {
+interface ScaleDecision extends ScaleStep {
   readonly app: string;
 }
 
@@ -180,7 +181,7 @@ export class Autoscale {
 
   /** Whether a request waits for an app that has no replica: then it gets one at once. */
   wake(app: App | undefined): void {
-    if (!app || app.down || wantedOf(app) > 0) return;
+    if (!app || app.down || app.count !== 0) return;
     const { scale } = currentOf(app).spec;
     if (!scale || !maySleep({ scale })) return;
     const count = Math.max(1, scale.min);
@@ -202,14 +203,23 @@ export class Autoscale {
     for (const name of this.#apps.keys()) if (!seen.has(name)) this.#apps.delete(name);
   }
 
-  /** What is to be written into the log now, each once. */
-  takeDue(wanted: (app: string) => number | undefined): ScaleDecision[] {
-    const due = [...this.#due.values()].filter(({ app, count }) => {
-      const now = wanted(app);
-      return now !== undefined && now !== count;
+  /** What is to be written into the log now, each once; what has come about otherwise is not. */
+  takeDue({ apps }: Pick<State, "apps">): Decision | null {
+    if (this.#due.size === 0) return null;
+    const due = [...this.#due.values()].filter(({ app: name, count }) => {
+      const app = apps.get(name);
+      return app !== undefined && !app.down && wantedOf(app) !== count;
     });
     this.#due.clear();
-    return due;
+    if (due.length === 0) return null;
+    return {
+      kind: "decision",
+      place: [],
+      leave: [],
+      gone: [],
+      scale: due.map(({ app, count }) => ({ app, count })),
+      reasons: due.map(({ app, count, reason }) => `scale ${app} to ${count || "none"}: ${reason}`),
+    };
   }
 
   /** The app's load as it was last told, for people: percent of its `cpu`. */

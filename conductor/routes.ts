@@ -1,12 +1,16 @@
 import type { RouteSpec } from "../core/manifest/spec.ts";
 import type { Route } from "../core/mesh.ts";
+import { maySleep } from "../core/scale.ts";
 import { currentOf, type State } from "./state.ts";
 
 /** The table of routes that the signed manifests ask for. */
 export function routesOf(state: State): Route[] {
-  return [...state.apps.values()].flatMap((app) =>
-    app.down ? [] : currentOf(app).spec.routes.map((spec) => toRoute(app.name, spec))
-  );
+  return [...state.apps.values()].flatMap((app) => {
+    if (app.down) return [];
+    const { spec } = currentOf(app);
+    const wake = maySleep(spec) ? { wake: true } : {};
+    return spec.routes.map((route) => ({ ...toRoute(app.name, route), ...wake }));
+  });
 }
 
 function toRoute(app: string, spec: RouteSpec): Route {

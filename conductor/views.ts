@@ -14,6 +14,7 @@ import { describeExit } from "./events.ts";
 import type { FleetNode } from "./fleet.ts";
 import type { ConductorMachine } from "./machine.ts";
 import { type Booking, planApp } from "./plan.ts";
+import { scaleView } from "./scale_view.ts";
 import { reconcile, type Sight, wantedOf } from "./reconcile.ts";
 import { type App, currentOf } from "./state.ts";
 import { ONLY_V1, type V1Node } from "./v1_nodes.ts";
@@ -107,6 +108,7 @@ export function appView(machine: ConductorMachine, app: App, now: Instant): AppV
     generation,
     wanted,
     ready,
+    ...scaleView(machine, app, now),
     state: stateOf(machine, app, replicas, counted, ready, wanted),
     reasons: reasonsOf(machine, app, replicas),
     replicas: replicas.sort((a, b) => a.generation - b.generation || a.index - b.index),
