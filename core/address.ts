@@ -1,9 +1,13 @@
 // Addresses and networks, as text.
 
+import type { Peer } from "./seal/primitives.ts";
+
 /** Where a datagram comes from or goes to. */
 export interface Address {
   readonly hostname: string;
   readonly port: number;
+  /** In the sealed mesh: who has proved to be there. What goes back goes to nobody else. */
+  readonly peer?: Peer;
 }
 
 /** Says whether the text is an IPv4 or IPv6 address in its usual form. */

@@ -3,8 +3,13 @@
 
 /** Largest v1 or mesh datagram accepted, in bytes. */
 export const DATAGRAM_BYTES = 16_384;
-/** Largest steady-state mesh datagram sent, in bytes: fits one packet on any real network. */
-export const STEADY_DATAGRAM_BYTES = 1_200;
+/** What sealing adds to a datagram, in bytes: its head and its tag. */
+export const SEAL_OVERHEAD_BYTES = 32;
+/**
+ * Largest text of a steady-state mesh datagram, in bytes: sealed it has at most 1,200 and so fits
+ * one packet on any real network.
+ */
+export const STEADY_DATAGRAM_BYTES = 1_200 - SEAL_OVERHEAD_BYTES;
 /** Largest manifest text, in bytes. */
 export const MANIFEST_BYTES = 262_144;
 /** Most apps in one manifest file. */
@@ -130,6 +135,44 @@ export const EVENTS = 10_000;
 export const SNAPSHOT_ENTRIES = 500;
 /** ... or, with many replicas, after one entry for so many of them. */
 export const SNAPSHOT_REPLICAS = 100;
+
+// ---- seal ----
+
+/** Counters of a session that may come late and out of order: a multiple of 32. */
+export const REPLAY_WINDOW = 2_048;
+/** A session's initiator replaces it after this long or so many datagrams; the old one lives on. */
+export const SEAL_REKEY_MS = 600_000;
+export const SEAL_REKEY_DATAGRAMS = 2 ** 32;
+export const SEAL_OLD_MS = 60_000;
+/** A peer that has left what was sent to it unanswered for this long is greeted anew, in ms. */
+export const SEAL_SILENCE_MS = 1_000;
+/** Two handshakes with one peer are begun at least this far apart, in ms. */
+export const SEAL_GREET_MS = 100;
+/** A first message older than this is made anew: its time must be near the responder's clock. */
+export const SEAL_FIRST_MS = 10_000;
+export const SEAL_CLOCK_MS = 60_000;
+/** Datagrams that wait for a session with their peer; the oldest give way. */
+export const SEAL_QUEUE = 64;
+/** Sessions of one peer that are kept beside the newest, and unconfirmed ones. */
+export const SEAL_OLD_SESSIONS = 2;
+export const SEAL_UNCONFIRMED = 4;
+/** Most peers that a daemon speaks to. */
+export const SEAL_PEERS = 20_000;
+/**
+ * First messages a second that are looked at from addresses that have not proved themselves; beyond
+ * the first such number they must come back with a token, beyond the second they are dropped.
+ */
+export const SEAL_FIRSTS_FREE = 100;
+export const SEAL_FIRSTS_LOOKED_AT = 2_000;
+/** The same from one address that has, and how many may be worked on at once. */
+export const SEAL_FIRSTS_PROVED = 512;
+export const SEAL_WORK = 1_024;
+/** First messages with a token that are remembered of one peer, so that none counts twice. */
+export const SEAL_TAKEN = 64;
+/** Secrets from which tokens are made live this long, in ms; the one before still counts. */
+export const SEAL_TOKEN_MS = 30_000;
+/** Answers "I know no such session" a second. */
+export const SEAL_STALE_PER_SECOND = 500;
 
 // ---- ingress ----
 
