@@ -147,7 +147,15 @@ Deno.test("decideScale() steps by one within its bounds, once a cooldown, when a
 
 // ---- With the conductor's machine -----------------------------------------------------------------
 
-const SCALED = ["replicas 2", "scale {", "  min 1", "  max 4", "  cpu-above 70", "  cooldown 10s", "}"];
+const SCALED = [
+  "replicas 2",
+  "scale {",
+  "  min 1",
+  "  max 4",
+  "  cpu-above 70",
+  "  cooldown 10s",
+  "}",
+];
 
 function rigWith(lines: string[]): Rig {
   const rig = new Rig();
@@ -232,7 +240,10 @@ Deno.test("wishes of an earlier boot, of a stranger, or of long ago count for no
 Deno.test("nothing is scaled while one generation replaces another", () => {
   const rig = rigWith([...SCALED, "port 80", "health {", "  check TCP", "}"]);
   for (const node of rig.nodes.values()) node.quick = false;
-  rig.apply("web", manifestOf("web", [...SCALED, "port 80", "health {", "  check TCP", "}", "ram 1mb"]));
+  rig.apply(
+    "web",
+    manifestOf("web", [...SCALED, "port 80", "health {", "  check TCP", "}", "ram 1mb"]),
+  );
   rig.live(11_000);
   wishFor(rig, 15_000, 95, "more");
   assertEquals(rig.told("scaled"), []);
