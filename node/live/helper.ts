@@ -264,10 +264,24 @@ export class Helper implements AsyncDisposable {
     return await this.ask("limited", folder) === "ok";
   }
 
+  /** Removes the empty cgroups in a folder, but for these. */
+  async tidyLimits(folder: string, keep: readonly string[]): Promise<void> {
+    await this.ask("tidy", folder, keep.length === 0 ? "-" : keep.join(" "));
+  }
+
   /** Ends what is left in a cgroup and removes it. */
   async unlimit(folder: string): Promise<{ readonly oomKills: number; readonly gone: boolean }> {
     const [kills, state] = (await this.ask("unlimit", folder))?.split("\t") ?? [];
     return { oomKills: Number(kills) || 0, gone: state === "ok" };
+  }
+
+  /**
+   * Gives the beginning of a file back to the disk, without changing its length or what follows.
+   *
+   * @returns false where its file system cannot do that
+   */
+  async punch(path: string, bytes: number): Promise<boolean> {
+    return await this.ask("punch", path, String(bytes)) === "ok";
   }
 
   /** Makes a folder, outside the state folder, too. */

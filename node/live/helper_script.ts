@@ -21,6 +21,9 @@
  *   limited DIR       ok if there is such a cgroup
  *   unlimit DIR       ends what is left in a cgroup and removes it: how many were out of memory, and
  *                     ok, or busy while there is still something in it
+ *   tidy DIR NAMES    removes the cgroups in DIR that nobody is in, but for NAMES
+ *   punch PATH BYTES  gives the blocks of a file's beginning back to the disk; ok, or failed where its
+ *                     file system cannot
  *   folder PATH       makes it; ok or an error
  *   space PATH        kB free for this account on its file system
  */
@@ -187,8 +190,6 @@ cgroup() {
     [ -d "$base" ] && [ -w "$base" ] && give "$base" $kind || continue
     mkdir -p "$base/skr8tr" 2>/dev/null && give "$base/skr8tr" &&
       mkdir -p "$base/skr8tr/$1" 2>/dev/null && give "$base/skr8tr/$1" || continue
-    # What an earlier daemon left and nobody is in.
-    rmdir "$base/skr8tr/$1"/* 2>/dev/null
     echo "ok$tab$base/skr8tr/$1"
     return
   done
@@ -203,6 +204,14 @@ limit() {
     echo 1 >"$1/memory.oom.group"
   fi 2>/dev/null
   if [ "$3" != - ]; then echo "$3 100000" 2>/dev/null >"$1/cpu.max" || { echo failed; return; }; fi
+  echo ok
+}
+
+tidy() {
+  for folder in "$1"/*/; do
+    folder=${"${folder%/}"}
+    case " $2 " in *" ${"${folder##*/}"} "*) ;; *) rmdir "$folder" 2>/dev/null ;; esac
+  done
   echo ok
 }
 
@@ -286,6 +295,8 @@ while IFS=$tab read -r number verb a b c d; do
   limit) limit "$a" "$b" "$c" ;;
   limited) if [ -d "$a" ]; then echo ok; else echo none; fi ;;
   unlimit) unlimit "$a" ;;
+  tidy) tidy "$a" "$b" ;;
+  punch) if fallocate -p -o 0 -l "$b" "$a" 2>/dev/null; then echo ok; else echo failed; fi ;;
   folder) if mkdir -p "$a" 2>/dev/null; then echo ok; else echo failed; fi ;;
   *) echo unknown ;;
   esac

@@ -91,6 +91,7 @@ export class NodeDaemon implements Running {
   readonly artifacts: Artifacts;
 
   readonly #files: NodeFiles;
+  readonly #cgroups: Cgroups;
   readonly #verifier: Verifier;
   readonly #keys: ReadonlyMap<string, Uint8Array>;
   readonly #plain: PlainLive;
@@ -112,6 +113,7 @@ export class NodeDaemon implements Running {
     const dispatch = (event: NodeEvent) => this.dispatch(event);
     this.ended = this.#end.promise;
     this.#files = files;
+    this.#cgroups = cgroups;
     this.#verifier = verifier;
     this.#keys = new Map(options.keys.map((key) => [fingerprint(key), key]));
     this.helper = helper;
@@ -136,7 +138,9 @@ export class NodeDaemon implements Running {
       conductor: options.follow === null ? null : authority(options.follow),
       inUse: () => this.machine.artifactFolders(),
     });
-    this.logs = new Logs(`${options.state}/replicas`);
+    this.logs = new Logs(`${options.state}/replicas`, {
+      punch: (path, bytes) => helper.punch(path, bytes),
+    });
     this.processes = new Processes({
       files,
       helper,
@@ -182,6 +186,9 @@ export class NodeDaemon implements Running {
       adopt(this.#files, this.processes),
       this.helper.sample(cores),
     ]);
+    await this.#cgroups.tidy(
+      adopted.map(({ saved: { replica, instance } }) => ({ replica, instance })),
+    );
     // Known before the first beat: a node that announced no memory would be given no replica.
     if (sample) this.dispatch({ on: "sample", ...sample });
     const { wallMs } = now();

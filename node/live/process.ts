@@ -386,7 +386,8 @@ export function lastLines(path: string, start: number): string {
       if (read === null) break;
       length += read;
     }
-    return new TextDecoder().decode(buffer.subarray(0, length)).trimEnd();
+    // Rotation leaves a hole at the beginning, which reads as zeros.
+    return new TextDecoder().decode(buffer.subarray(0, length)).replace(/^\0+/, "").trimEnd();
   } catch {
     return "";
   }
