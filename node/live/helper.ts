@@ -206,6 +206,24 @@ export class Helper implements AsyncDisposable {
     return (answer ?? "").split(" ").filter((each) => each !== "").map(Number);
   }
 
+  /**
+   * The launcher of this replica, which leads its group, and the program that it started; `null`
+   * where no process is known to be that.
+   */
+  async launcher(
+    replica: string,
+  ): Promise<{ readonly group: number; readonly pid: number } | null> {
+    const family = (await this.ask("family", replica) ?? "").split(" ").filter((each) =>
+      each !== ""
+    )
+      .map((each) => each.split(":").map(Number));
+    for (const [pid = 0, , group] of family) {
+      const program = family.find(([, parent]) => parent === pid);
+      if (pid === group && program?.[0] !== undefined) return { group, pid: program[0] };
+    }
+    return null;
+  }
+
   /** What each process group of the machine uses. */
   async groups(): Promise<Map<number, GroupUse>> {
     const { ticksPerS, pageBytes } = await (this.#clock ??= this.#askClock());
