@@ -26,6 +26,7 @@
  *   punch PATH BYTES  gives the blocks of a file's beginning back to the disk; ok, or failed where its
  *                     file system cannot
  *   folder PATH       makes it; ok or an error
+ *   own UID PATH      gives it to an account; ok
  *   space PATH        kB free for this account on its file system
  */
 export const HELPER = String.raw`
@@ -304,6 +305,7 @@ while IFS=$tab read -r number verb a b c d; do
   strays) strays "$a" ;;
   family) family "$a" ;;
   groups) groups ;;
+  own) chown "$a:$a" "$b" 2>/dev/null; echo ok ;;
   space) df -Pk "$a" 2>/dev/null | awk 'NR == 2 {print $4}' ;;
   clock) echo "$(getconf CLK_TCK 2>/dev/null || echo 100)$tab$(getconf PAGESIZE 2>/dev/null || echo 4096)" ;;
   shared) shared "$a" ;;
