@@ -181,7 +181,7 @@ export class Autoscale {
 
   /** Whether a request waits for an app that has no replica: then it gets one at once. */
   wake(app: App | undefined): void {
-    if (!app || app.down || app.count !== 0) return;
+    if (!app || app.down || app.stopped || app.count !== 0) return;
     const { scale } = currentOf(app).spec;
     if (!scale || !maySleep({ scale })) return;
     const count = Math.max(1, scale.min);

@@ -21,7 +21,7 @@ export function scaleView(
     scale: {
       min: scale.min,
       max: scale.max,
-      asleep: !app.down && wantedOf(app) === 0,
+      asleep: !app.down && !app.stopped && wantedOf(app) === 0,
       ...(cpuPercent === undefined ? {} : { cpuPercent: round(cpuPercent) }),
       ...perSecond,
     },

@@ -3,6 +3,7 @@
 import { HELPER_ANSWER_MS } from "../../core/limits.ts";
 import { logger } from "../../core/live/log.ts";
 import { HELPER } from "./helper_script.ts";
+import type { FenceTools } from "../sandbox.ts";
 import type { Found } from "./program.ts";
 
 const log = () => logger("helper");
@@ -155,6 +156,22 @@ export class Helper implements AsyncDisposable {
     return { locker, env, setpriv, setsid, uid: uid === undefined ? null : Number(uid) };
   }
 
+  /** What sandboxes are made of here. */
+  async fence(tools: Tools & { readonly uid: number | null }): Promise<FenceTools> {
+    const found = await this.find(this.path, "bwrap");
+    return {
+      bwrap: found?.state === "ok" ? found.path : "",
+      setpriv: tools.setpriv,
+      env: tools.env,
+      root: tools.uid === 0,
+    };
+  }
+
+  /** Gives a folder to an account that may have no name. */
+  async own(uid: number, folder: string): Promise<void> {
+    await this.ask("own", String(uid), folder);
+  }
+
   /** Bytes free on a folder's file system; `null` where nobody can tell. */
   async space(folder: string): Promise<number | null> {
     const answer = await this.ask("space", folder);
@@ -204,6 +221,24 @@ export class Helper implements AsyncDisposable {
   async strays(replica: string): Promise<number[]> {
     const answer = await this.ask("strays", replica);
     return (answer ?? "").split(" ").filter((each) => each !== "").map(Number);
+  }
+
+  /**
+   * The launcher of this replica, which leads its group, and the program that it started; `null`
+   * where no process is known to be that.
+   */
+  async launcher(
+    replica: string,
+  ): Promise<{ readonly group: number; readonly pid: number } | null> {
+    const family = (await this.ask("family", replica) ?? "").split(" ").filter((each) =>
+      each !== ""
+    )
+      .map((each) => each.split(":").map(Number));
+    for (const [pid = 0, , group] of family) {
+      const program = family.find(([, parent]) => parent === pid);
+      if (pid === group && program?.[0] !== undefined) return { group, pid: program[0] };
+    }
+    return null;
   }
 
   /** What each process group of the machine uses. */

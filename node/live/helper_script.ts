@@ -11,6 +11,7 @@
  *   user NAME HOME    uid, gid; HOME is given to it
  *   owner PID GROUP PORT ADDRESS   own | other PID NAME | none | unknown
  *   strays REPLICA    pids of processes whose environment names this replica
+ *   family REPLICA    of each of these processes: pid, parent, group
  *   groups            of each process: its group, cpu ticks (with ended children), resident pages
  *   clock             cpu ticks a second, bytes a page
  *   shared GROUP      resident kB of a process group, shared pages by share; 0 where unknown
@@ -25,6 +26,7 @@
  *   punch PATH BYTES  gives the blocks of a file's beginning back to the disk; ok, or failed where its
  *                     file system cannot
  *   folder PATH       makes it; ok or an error
+ *   own UID PATH      gives it to an account; ok
  *   space PATH        kB free for this account on its file system
  */
 export const HELPER = String.raw`
@@ -271,6 +273,20 @@ strays() {
   echo "$pids"
 }
 
+family() {
+  for pid in $(strays "$1"); do
+    if [ $linux ]; then
+      { read -r stat <"/proc/$pid/stat"; } 2>/dev/null || continue
+      set -- ${"${stat##*) }"}
+      printf '%s:%s:%s ' "$pid" "$2" "$3"
+    else
+      set -- $(ps -o ppid= -o pgid= -p "$pid")
+      printf '%s:%s:%s ' "$pid" "$1" "$2"
+    fi
+  done
+  echo
+}
+
 groups() {
   if [ $linux ]; then processes | awk '{printf "%s:%s:%s ", $1, $3, $4} END {print ""}'
   else ps -A -o pgid=,rss= | awk '{printf "%s:0:%d ", $1, $2 / 4} END {print ""}'; fi
@@ -287,7 +303,9 @@ while IFS=$tab read -r number verb a b c d; do
   user) user "$a" "$b" ;;
   owner) owner "$a" "$b" "$c" "$d" ;;
   strays) strays "$a" ;;
+  family) family "$a" ;;
   groups) groups ;;
+  own) chown "$a:$a" "$b" 2>/dev/null; echo ok ;;
   space) df -Pk "$a" 2>/dev/null | awk 'NR == 2 {print $4}' ;;
   clock) echo "$(getconf CLK_TCK 2>/dev/null || echo 100)$tab$(getconf PAGESIZE 2>/dev/null || echo 4096)" ;;
   shared) shared "$a" ;;

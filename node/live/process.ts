@@ -6,6 +6,7 @@ import { logger } from "../../core/live/log.ts";
 import type { Ended, NodeEvent } from "../effects.ts";
 import { decodeExit } from "../exits.ts";
 import type { LaunchPlan } from "../plan.ts";
+import type { FenceTools } from "../sandbox.ts";
 import type { SavedReplica } from "../saved.ts";
 import type { Cgroups } from "./cgroups.ts";
 import { type NodeFiles, readText, writeAtomic } from "./files.ts";
@@ -33,6 +34,7 @@ export interface ProcessesOptions {
   readonly helper: Helper;
   readonly tools: Tools;
   readonly uid: number | null;
+  readonly fence?: FenceTools;
   readonly cgroups: Cgroups;
   dispatch(event: NodeEvent): void;
   /** The replica's log file grows, or is there. */
@@ -96,7 +98,8 @@ export class Processes {
     const known = this.#programs.get(programKey(plan));
     if (!known || this.#checked.has(replica)) return known?.command;
     const fresh = performance.now() - known.atMs < PROGRAM_FRESH_MS;
-    return fresh && plan.user === undefined ? known.command : undefined;
+    const isAnyones = plan.user === undefined && plan.uid === undefined && !plan.fence;
+    return fresh && isAnyones ? known.command : undefined;
   }
 
   #folder(replica: string): string {
@@ -243,7 +246,8 @@ export class Processes {
       lock.close();
       return { running: false };
     }
-    const known = await launcherOf(folder, instance);
+    const known = await launcherOf(folder, instance) ??
+      await this.#launcherWithoutWord(replica, instance, lock);
     if (!known) {
       // The launcher ended before it started the program.
       await lock.lock(true);
@@ -258,6 +262,33 @@ export class Processes {
       return this.#finish(replica, running);
     });
     return { running: true, pid: known.pid };
+  }
+
+  /**
+   * The launcher lives, and what it wrote down about itself is lost or damaged: the processes
+   * themselves tell. Where they do not, they are ended, so that nothing runs that nobody watches.
+   */
+  async #launcherWithoutWord(
+    replica: string,
+    instance: number,
+    lock: Deno.FsFile,
+  ): Promise<{ readonly group: number; readonly pid: number } | null> {
+    if (lock.tryLockSync(true)) {
+      lock.unlockSync();
+      return null;
+    }
+    const { helper } = this.options;
+    const found = await helper.launcher(replica);
+    if (found) {
+      log().warn("{replica} runs in group {group}, though its pid file does not say so", {
+        replica,
+        group: found.group,
+      });
+      writeAtomic(`${this.#folder(replica)}/pid`, `${instance} ${found.group} ${found.pid}\n`);
+      return found;
+    }
+    for (const pid of await helper.strays(replica)) await killAll(pid);
+    return null;
   }
 
   /** How the process of an adopted replica ended that did not run any more. */
@@ -309,8 +340,8 @@ export class Processes {
 }
 
 /** What a check of a program depends on. */
-function programKey({ exec, path, user, volumes, paths }: LaunchPlan): string {
-  return JSON.stringify([exec, path, user, volumes, paths]);
+function programKey({ exec, path, user, volumes, paths, uid, fence, cwd }: LaunchPlan): string {
+  return JSON.stringify([exec, path, user, volumes, paths, uid, fence, fence && cwd]);
 }
 
 /** The pids that a launcher wrote down, once it has; `null` if it ended without. */

@@ -5,7 +5,7 @@ import { baseInitramfs, boot, findParts } from "./guest.ts";
 
 const ROOT = decodeURIComponent(new URL("../../", import.meta.url).pathname);
 const TESTS = 7;
-const BOOT_MS = 240_000;
+const BOOT_MS = 900_000;
 
 Deno.test("cgroup v2 keeps replicas to their memory and CPU, through the daemon's death", async () => {
   const parts = findParts();
