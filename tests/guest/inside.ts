@@ -141,7 +141,7 @@ const tests: readonly (readonly [string, () => Promise<void>])[] = [
     const { pid, restarts } = await cluster.state("web-1", "ready", SLOW_MS);
     await kill();
     Deno.writeTextFileSync("/root/want", "300");
-    await until("it ends", () => !exists(`/proc/${pid}`), SLOW_MS, SLOW_MS);
+    await until("it ends", () => !exists(`/proc/${pid}`), SLOW_MS);
     Deno.writeTextFileSync("/root/want", "0");
     start();
     await until("told", () => {
@@ -167,7 +167,7 @@ const tests: readonly (readonly [string, () => Promise<void>])[] = [
     const at = folder("hot-1", 1);
     const figure = (key: string) =>
       Number(new RegExp(`^${key} (\\d+)$`, "m").exec(read(`${at}/cpu.stat`))?.[1]);
-    await until("it is held back", () => figure("nr_throttled") > 10, SLOW_MS, SLOW_MS);
+    await until("it is held back", () => figure("nr_throttled") > 10, SLOW_MS);
     // In each of the kernel's periods at most a fifth: compared with themselves, not with a clock.
     const share = figure("usage_usec") / (figure("nr_periods") * 100_000);
     expect(share < 0.4, true, `it got ${share} of a core`);
