@@ -49,6 +49,9 @@ Deno.test("curl, nghttp, h2load and wrk are served through TLS", async (t) => {
     const said = await run("nghttp", "-nv", "-m", "20", `${base}/`, `${base}/large`);
     if (said === null) return;
     assert(!/RST_STREAM|error_code=(?!NO_ERROR)/.test(said), said.slice(0, 2_000));
+    const tight = await run("nghttp", "-nv", "-c0", "-w1", "-W1", "-m3", `${base}/`);
+    assert(!/RST_STREAM|error_code=(?!NO_ERROR)/.test(tight!), tight!.slice(0, 2_000));
+    assertEquals(tight!.match(/:status: 200/g)?.length, 3);
     assert((said.match(/:status: 200/g)?.length ?? 0) >= 21, said.slice(0, 2_000));
   });
 
