@@ -123,14 +123,14 @@ for (const nodes of [["node-1"], ["node-1", "node-2", "node-3"]]) {
       const why = await stage.skr8tr("why", "rolling");
       assertStringIncludes(why.out, "generation 3 rolled-back: rolling.");
       assertStringIncludes(why.out, "| no database");
-      assertMatch(why.out, /after: operator [0-9a-f]+ .*apply rolling generation 3/);
+      assertMatch(why.out, /after: operator .*: apply rolling generation 3/);
     });
 
     await t.step("to one that never gets ready: back after its timeout", async () => {
       const load = stage.load();
       const { code, out } = await stage.rollout("mute", 4, "rollout { timeout 3s }");
       assertEquals(code, 1);
-      assertMatch(out, /was not ready within 3 s: .*503; back to generation 2/);
+      assertMatch(out, / on node-\d: not ready within 3 s: .*503.*; back to generation 2/);
       await stage.settled(2);
       await noneFailed(load);
     });
@@ -148,28 +148,30 @@ for (const nodes of [["node-1"], ["node-1", "node-2", "node-3"]]) {
       assert(errors <= 0.2 * sent + 1, `${errors} errors of ${sent}`);
     });
 
-    await t.step("a canary that is as good takes over", async () => {
-      const load = stage.load();
-      const canary = "rollout { canary 20% 2s min-requests 10 }";
-      const { code, out, err } = await stage.rollout("good", 6, canary);
-      assertEquals(code, 0, out + err);
-      await noneFailed(load);
-      const events = await world.events("rolling");
-      const promoted = events.findLast((event) => event.kind === "rollout-promoted");
-      assertStringIncludes(promoted!.text, "as good as the old one");
-    });
-
     await t.step("the conductor is killed in the middle: it goes on where it was", async () => {
       const load = stage.load();
       const middle = world.seen("rolling", ({ rollout }) => rollout!.ready > 0 && rollout!.old > 0);
-      const rolled = stage.rollout("good", 7);
+      const rolled = stage.rollout("good", 6);
       await middle;
       Deno.kill(world.pidOf("conductor"), "SIGKILL");
       world.daemon("conductor");
       const { code, out, err } = await rolled;
       assertEquals(code, 0, out + err);
-      await stage.settled(7);
+      await stage.settled(6);
       await noneFailed(load);
+    });
+
+    if (nodes.length > 1) return;
+
+    await t.step("a canary that is as good takes over", async () => {
+      const load = stage.load();
+      const canary = "rollout { canary 20% 2s min-requests 10 }";
+      const { code, out, err } = await stage.rollout("good", 7, canary);
+      assertEquals(code, 0, out + err);
+      await noneFailed(load);
+      const events = await world.events("rolling");
+      const promoted = events.findLast((event) => event.kind === "rollout-promoted");
+      assertStringIncludes(promoted!.text, "as good as the old one");
     });
 
     await t.step("a changed route restarts nothing, and cuts no connection", async () => {
@@ -180,6 +182,7 @@ for (const nodes of [["node-1"], ["node-1", "node-2", "node-3"]]) {
         7,
         "route { path /also }",
         "drain 6s",
+        "rollout { canary 20% 2s min-requests 10 }",
       );
       assertEquals(code, 0, out + err);
       await stage.settled(8);
