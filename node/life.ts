@@ -35,6 +35,8 @@ export interface Stage {
   nextProbe(replica: Replica): string;
 }
 
+const UNLISTED = "waits for the tower to list it";
+
 export class Life {
   constructor(private readonly stage: Stage) {}
 
@@ -72,7 +74,8 @@ export class Life {
     replica.plan = planLaunch(spec, selfOf(replica), this.stage.around);
     const plan = probePlanOf(spec);
     const probing = plan && startProbing(plan, this.#nowMs, wasReady);
-    if (wasReady) this.#to(replica, { at: "ready", probing, sinceMs: this.#nowMs });
+    const sinceMs = this.#nowMs;
+    if (wasReady) this.#to(replica, { at: "ready", probing, sinceMs, listed: true });
     else this.#to(replica, { at: "starting", probing, readyMs: this.#nowMs, checking: false });
   }
 
@@ -211,6 +214,7 @@ export class Life {
       case "undecided":
         // What the last probe said is news only where it differs; a pass clears it.
         if (replica.reason === (detail && fitReason(detail))) return;
+        if (state.at === "ready" && !state.listed && detail === undefined) return;
         if (state.at === "ready" || detail !== undefined) this.#to(replica, state, detail);
         return;
       default:
@@ -244,9 +248,21 @@ export class Life {
   }
 
   #ready(replica: Replica, state: Extract<State, { at: "starting" }>): void {
-    this.#to(replica, { at: "ready", probing: state.probing, sinceMs: this.#nowMs });
-    const endpoint = endpointOf(replica, this.stage.around);
-    if (endpoint) this.stage.tower.register(endpoint, this.#nowMs);
+    const { around, tower, hasTower } = this.stage;
+    const endpoint = endpointOf(replica, around);
+    const listed = !endpoint || !hasTower;
+    const { probing } = state;
+    const reason = listed ? undefined : UNLISTED;
+    this.#to(replica, { at: "ready", probing, sinceMs: this.#nowMs, listed }, reason);
+    if (endpoint) tower.register(endpoint, this.#nowMs);
+  }
+
+  /** The tower may have said that it knows the replica. */
+  maybeListed(replica: Replica): void {
+    const { state } = replica;
+    if (state.at !== "ready" || state.listed || !this.stage.tower.isListed(replica.id)) return;
+    const reason = replica.reason === UNLISTED ? undefined : replica.reason;
+    this.#to(replica, { ...state, listed: true }, reason);
   }
 
   // ---- On the way down ----------------------------------------------------------------------------

@@ -266,8 +266,9 @@ export class NodeMachine implements Stage {
   }
 
   #verified(sequence: number, refusal: string | null): void {
-    const keep = this.#records.settle(sequence, refusal);
-    if (keep) this.emit({ do: "keep-record", record: keep });
+    for (const record of this.#records.settle(sequence, refusal)) {
+      this.emit({ do: "keep-record", record });
+    }
     if (refusal !== null) {
       this.emit({ do: "log", level: "error", text: `record ${sequence} is refused: ${refusal}` });
     }
@@ -301,9 +302,11 @@ export class NodeMachine implements Stage {
       case "stop":
         return this.#stop(message.replica);
       case "lease-ok":
-        return this.tower.onLeaseOk(message, nowMs);
+        this.tower.onLeaseOk(message, nowMs);
+        return this.#lookForListed();
       case "register-ok":
-        return this.tower.onRegisterOk(message);
+        this.tower.onRegisterOk(message);
+        return this.#lookForListed();
       case "deregister-ok": {
         const replica = this.replicas.get(message.replica);
         if (this.tower.onDeregisterOk(message) && replica) this.#life.drained(replica);
@@ -323,6 +326,10 @@ export class NodeMachine implements Stage {
       default:
         return message satisfies never;
     }
+  }
+
+  #lookForListed(): void {
+    for (const replica of this.replicas.values()) this.#life.maybeListed(replica);
   }
 
   #tellConductor(message: MeshMessage): void {
