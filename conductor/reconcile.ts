@@ -41,15 +41,22 @@ export interface Operation {
   readonly reason: string;
 }
 
-/** How many replicas the app wants. */
+/**
+ * How many replicas the app wants: the manifest's `replicas`, or what was set since by an operator or
+ * the autoscaler; within the bounds of `scale`, where only an idle app may be at none.
+ */
 export function wantedOf(app: App): number {
-  return app.down ? 0 : currentOf(app).spec.replicas;
+  if (app.down) return 0;
+  const { scale, replicas } = currentOf(app).spec;
+  const count = app.count ?? replicas;
+  if (!scale) return count;
+  if (count === 0 && scale.idleAfterMs !== undefined) return 0;
+  return Math.min(scale.max, Math.max(scale.min, count));
 }
 
 /** Why the app is not placed at all, or `null`: kinds of workload that have no behaviour yet. */
 export function notBuilt(spec: AppSpec): string | null {
   if (spec.type !== "service") return `type ${spec.type} is not acted on yet`;
-  if (spec.serve) return "serve is not acted on yet";
   return null;
 }
 
@@ -71,12 +78,13 @@ export function reconcile(app: App, sights: readonly Sight[], missingNeeds: stri
   if (missingNeeds.length > 0 && staying.length === 0) {
     return { ...NOTHING, gone, wait: missingNeeds.map((need) => `needs ${need} first`) };
   }
-  const { surplus, kept } = split(staying, current.generation, current.spec.replicas);
+  const wanted = wantedOf(app);
+  const { surplus, kept } = split(staying, current.generation, wanted);
   const isOld = (sight: Sight) => sight.placement.generation !== current.generation;
   const step = here.some(isOld)
-    ? rolloutStep(current.spec, kept, staying.filter(isOld), here.length)
+    ? rolloutStep(current.spec, wanted, kept, staying.filter(isOld), here.length)
     : { place: Infinity, leave: [], yield: [] };
-  const missing = missingIndices(kept, current.spec.replicas);
+  const missing = missingIndices(kept, wanted);
   return {
     place: missing.slice(0, step.place),
     leave: [
@@ -158,12 +166,12 @@ interface Step {
  */
 function rolloutStep(
   spec: AppSpec,
+  wanted: number,
   current: readonly Sight[],
   old: readonly Sight[],
   here: number,
 ): Step {
   const { batch, order, settleMs } = spec.rollout;
-  const wanted = spec.replicas;
   // Without a health check nothing but time tells whether a replica is any good.
   const mustStandMs = spec.health ? 0 : settleMs;
   const standing = current.filter((sight) => sight.node !== "dead" && sight.readyForMs > 0);

@@ -9,7 +9,10 @@ import { COMMAND_ID_S, GENERATIONS, SIGNED_WINDOW_S } from "../core/limits.ts";
 import { EMPTY_HEAD, type Entry, type Head, type Place, type SignedRecord } from "../core/log.ts";
 import { parseManifest } from "../core/manifest/parse.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
+import { Roster, type RosterData } from "../core/roster.ts";
 import { replayKey } from "../core/signed.ts";
+import { type Announced, applyUpload } from "./artifacts.ts";
+import { type Quota, quotaOf } from "./quota.ts";
 
 /** One applied manifest of an app. */
 export interface Generation {
@@ -40,6 +43,11 @@ export interface App {
   placed: number;
   /** The node that holds its volumes, if it has any that are not shared. */
   home?: string;
+  /**
+   * How many replicas an operator or the autoscaler wanted last, in place of the manifest's
+   * `replicas`; `wantedOf()` in reconcile.ts holds it within the bounds of `scale`.
+   */
+  count?: number;
 }
 
 /** What was answered to a command that carried an id, for whoever repeats it. */
@@ -57,6 +65,8 @@ export interface State {
   readonly byNode: Map<string, Set<string>>;
   /** Node id -> name. */
   readonly nodes: Map<string, string>;
+  /** SHA-256 -> artifact that an operator has announced, oldest first. */
+  readonly artifacts: Map<string, Announced>;
   /** Replay keys of executed commands, in the order of execution. */
   readonly answered: Map<string, Answered>;
   /** The same by `idKey`, for a repeat that was signed anew. */
@@ -66,6 +76,12 @@ export interface State {
    * must not let a command in again when the clock steps back.
    */
   forgottenUnixS: number;
+  /** The operators, their keys and grants. */
+  readonly roster: Roster;
+  /** Fingerprints of the keys that conductors of this log were started with. */
+  readonly roots: Set<string>;
+  /** Namespace -> what its apps may take together. */
+  readonly quotas: Map<string, Quota>;
 }
 
 export function emptyState(): State {
@@ -75,9 +91,13 @@ export function emptyState(): State {
     replicas: new Map(),
     byNode: new Map(),
     nodes: new Map(),
+    artifacts: new Map(),
     answered: new Map(),
     answeredIds: new Map(),
     forgottenUnixS: 0,
+    roster: new Roster(),
+    roots: new Set(),
+    quotas: new Map(),
   };
 }
 
@@ -116,11 +136,21 @@ function applyBody(state: State, entry: Entry): string[] {
       for (const place of body.place) touched.add(applyPlace(state, place));
       for (const replica of body.leave) touched.add(applyLeave(state, replica));
       for (const replica of body.gone) touched.add(applyGone(state, replica));
+      for (const { app, count } of body.scale ?? []) touched.add(applyScale(state, app, count));
       touched.delete("");
       return [...touched];
     }
     case "node":
       state.nodes.set(body.node, body.name);
+      return [];
+    case "refused":
+      for (const [mark, unixS] of body.marks) {
+        state.answered.set(mark, { unixS, reply: body.reply });
+      }
+      forgetAnswers(state, entry.wallMs);
+      return [];
+    case "roots":
+      for (const [key] of body.roots) state.roots.add(key);
       return [];
     default:
       return body satisfies never;
@@ -138,6 +168,10 @@ function remember(state: State, signed: SignedRecord, reply: string, wallMs: num
   const command = parseOperatorCommand(signed.text.slice(0, cut));
   state.answered.set(replayKey(signed, signed.key), { unixS, reply });
   if ("id" in command) state.answeredIds.set(idKey(signed.key, command.id), { unixS, reply });
+  forgetAnswers(state, wallMs);
+}
+
+function forgetAnswers(state: State, wallMs: number): void {
   const oldest = Math.floor(wallMs / 1000) - 2 * SIGNED_WINDOW_S;
   const forgotten = forgetBefore(state.answered, oldest);
   state.forgottenUnixS = Math.max(state.forgottenUnixS, forgotten);
@@ -177,8 +211,25 @@ function applyCommand(
       app.down = true;
       return [app.name];
     }
-    case "EXEC":
+    case "UPLOAD":
+      applyUpload(state, command, entry.wallMs);
       return [];
+    case "EXEC":
+    case "DECK":
+      return [];
+    case "OPERATOR":
+    case "GRANT":
+    case "UNGRANT":
+    case "ROTATE":
+    case "REVOKE":
+      state.roster.apply(entry.sequence, command);
+      return [];
+    case "QUOTA": {
+      const quota = quotaOf(command);
+      if (quota) state.quotas.set(command.namespace, quota);
+      else state.quotas.delete(command.namespace);
+      return [];
+    }
     default:
       return command satisfies never;
   }
@@ -250,6 +301,13 @@ function applyGone(state: State, replica: string): string {
   return app.name;
 }
 
+function applyScale(state: State, name: string, count: number): string {
+  const app = state.apps.get(name);
+  if (!app) return "";
+  app.count = count;
+  return name;
+}
+
 /** Finds a placement by its replica id. */
 export function placementOf(state: State, replica: string): Placement | undefined {
   return state.apps.get(state.replicas.get(replica) ?? "")?.placements.get(replica);
@@ -264,9 +322,13 @@ interface Snapshot {
     readonly placements: readonly Placement[];
   })[];
   readonly nodes: readonly (readonly [string, string])[];
+  readonly artifacts?: readonly (readonly [string, Announced])[];
   readonly answered: readonly (readonly [string, Answered])[];
   readonly answeredIds: readonly (readonly [string, Answered])[];
   readonly forgottenUnixS: number;
+  readonly roster?: RosterData;
+  readonly roots?: readonly string[];
+  readonly quotas?: readonly (readonly [string, Quota])[];
 }
 
 /** The state as text, to start from instead of the whole log. */
@@ -279,9 +341,13 @@ export function saveState(state: State): string {
       placements: [...app.placements.values()],
     })),
     nodes: [...state.nodes],
+    artifacts: [...state.artifacts],
     answered: [...state.answered],
     answeredIds: [...state.answeredIds],
     forgottenUnixS: state.forgottenUnixS,
+    roster: state.roster.save(),
+    roots: [...state.roots],
+    quotas: [...state.quotas],
   };
   return JSON.stringify(snapshot);
 }
@@ -290,10 +356,13 @@ export function saveState(state: State): string {
 export function loadState(head: Head, text: string): State | null {
   const snapshot = parseSnapshot(text);
   if (!snapshot) return null;
-  const state = emptyState();
+  const state: State = { ...emptyState(), roster: Roster.load(snapshot.roster) };
   state.head = head;
+  for (const root of snapshot.roots ?? []) state.roots.add(root);
+  for (const [namespace, quota] of snapshot.quotas ?? []) state.quotas.set(namespace, quota);
   state.forgottenUnixS = snapshot.forgottenUnixS;
   for (const [node, name] of snapshot.nodes) state.nodes.set(node, name);
+  for (const [sha256, known] of snapshot.artifacts ?? []) state.artifacts.set(sha256, known);
   for (const [key, answered] of snapshot.answered) state.answered.set(key, answered);
   for (const [key, answered] of snapshot.answeredIds) state.answeredIds.set(key, answered);
   for (const saved of snapshot.apps) {

@@ -51,6 +51,18 @@ declare module "@std/http/cookie" {
   export function setCookie(headers: Headers, cookie: Cookie): void;
 }
 
+declare module "@std/http/server-sent-event-stream" {
+  export interface ServerSentEventMessage {
+    comment?: string;
+    event?: string;
+    data?: string;
+    id?: string | number;
+    retry?: number;
+  }
+  export class ServerSentEventStream
+    extends TransformStream<ServerSentEventMessage, Uint8Array<ArrayBuffer>> {}
+}
+
 declare module "@std/assert" {
   // deno-lint-ignore no-explicit-any
   type Class = abstract new (...args: any[]) => unknown;

@@ -6,9 +6,11 @@
  * | `POST /command` body: a signed command | the reply as text, `OK\|...` or `ERR\|...` |
  * | `POST /api/plan` body: manifest text | `PlanView` |
  * | `GET /api/status` | `StatusView` |
+ * | `GET /api/sample` | `DeckSample` (core/deck_view.ts): load and traffic now |
  * | `GET /api/nodes` | `{ nodes: NodeView[] }` |
  * | `GET /api/apps` | `{ apps: AppView[] }` |
  * | `GET /api/apps/<app>` | `AppView`, 404 `{ error }` |
+ * | `GET /api/apps/<app>/manifest` | `{ manifest }`: the canonical text that it runs by |
  * | `GET /api/apps/<app>?watch=1` | an `AppView` a line, now and after every change |
  * | `GET /api/events?app=A&limit=N&follow=1` | an `EventView` a line, oldest first |
  * | `GET /api/logs/<app>?lines=N&follow=1` | a `LogView` a line |
@@ -117,4 +119,31 @@ export interface LogView {
   readonly replica: string;
   readonly node: string;
   readonly line: string;
+}
+
+/** Who may do what: `GET /api/operators`. */
+export interface OperatorsView {
+  /** The conductor obeys anybody. */
+  readonly insecure: boolean;
+  readonly operators: readonly {
+    readonly name: string;
+    /** Fingerprint of the public key. */
+    readonly key: string;
+    readonly grants: readonly {
+      /** The log's sequence that gave it; 0 for the keys of `--pubkey`. */
+      readonly number: number;
+      readonly role: string;
+      /** Empty: all. */
+      readonly namespaces: readonly string[];
+      readonly apps: readonly string[];
+      /** Unix seconds. */
+      readonly untilS?: number;
+    }[];
+  }[];
+  readonly quotas: readonly {
+    readonly namespace: string;
+    readonly replicas?: number;
+    readonly ramBytes?: number;
+    readonly cores?: number;
+  }[];
 }

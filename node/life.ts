@@ -1,9 +1,17 @@
 // The life of a replica: what leads from one of its states (replica.ts) to the next.
 
 import type { Instant } from "../core/instant.ts";
-import { BLOCKED_RETRY_MS, KILL_AGAIN_MS, PROBE_MIN_MS, REFUSED_QUICK_MS } from "../core/limits.ts";
+import {
+  ARTIFACT_RETRY_MAX_MS,
+  ARTIFACT_RETRY_MIN_MS,
+  BLOCKED_RETRY_MS,
+  KILL_AGAIN_MS,
+  PROBE_MIN_MS,
+  REFUSED_QUICK_MS,
+} from "../core/limits.ts";
 import type { Exit } from "../core/mesh.ts";
-import type { Ended, NodeEffect } from "./effects.ts";
+import { artifactOf, nextWaitMs, type SignedArtifact } from "./artifact.ts";
+import type { Ended, NodeEffect, Use } from "./effects.ts";
 import {
   judge,
   probePlanOf,
@@ -13,6 +21,7 @@ import {
   type Verdict,
 } from "./health.ts";
 import type { TowerLink } from "./lease.ts";
+import { judgeMemory } from "./memory.ts";
 import { planLaunch, type Surroundings, unsupported } from "./plan.ts";
 import type { PortTable } from "./ports.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
@@ -60,7 +69,7 @@ export class Life {
     if (state.at === "adopted") {
       return state.running ? this.#resume(replica, spec, state.wasReady) : undefined;
     }
-    const missing = unsupported(spec);
+    const missing = unsupported(spec, this.stage.around);
     if (missing !== null) this.refuse(replica, missing);
     else if (state.ended) this.#decide(replica, state.ended, describeExit(state.ended), 0);
     else {
@@ -89,6 +98,31 @@ export class Life {
   begin(replica: Replica): void {
     const { spec } = replica;
     if (!spec) return this.#to(replica, { at: "record" }, replica.reason);
+    const artifact = artifactOf(spec);
+    if (artifact) return this.#fetch(replica, artifact);
+    this.#start(replica, spec);
+  }
+
+  /** Its artifact must be here, which it is at once where it was before. */
+  #fetch(replica: Replica, artifact: SignedArtifact): void {
+    const waitMs = replica.state.at === "artifact" ? replica.state.waitMs : undefined;
+    const state: State = { at: "artifact", untilMs: Infinity, ...(waitMs ? { waitMs } : {}) };
+    this.#to(replica, state, replica.reason);
+    this.stage.emit({ do: "fetch", replica: replica.id, artifact, sources: replica.sources });
+  }
+
+  fetched(replica: Replica, fault: string | null): void {
+    const { state, spec } = replica;
+    if (state.at !== "artifact" || !spec) return;
+    if (fault === null) {
+      replica.reason = undefined;
+      return this.#start(replica, spec);
+    }
+    const waitMs = nextWaitMs(state.waitMs, ARTIFACT_RETRY_MIN_MS, ARTIFACT_RETRY_MAX_MS);
+    this.#to(replica, { at: "artifact", untilMs: this.#nowMs + waitMs, waitMs }, fault);
+  }
+
+  #start(replica: Replica, spec: AppSpec): void {
     if (spec.port) this.#seekPort(replica, spec.port, new Set());
     else this.#launch(replica, spec);
   }
@@ -127,6 +161,7 @@ export class Life {
   #launch(replica: Replica, spec: AppSpec): void {
     replica.instance++;
     replica.pid = undefined;
+    replica.overMemory = 0;
     replica.plan = planLaunch(spec, selfOf(replica), this.stage.around);
     this.#to(replica, { at: "launching" }, replica.reason);
     this.stage.emit({
@@ -278,6 +313,36 @@ export class Life {
     this.#signal(replica, replica.spec?.stopSignal ?? "SIGTERM");
   }
 
+  /** What it uses was measured: over its memory for too long, it is ended and started again. */
+  used(replica: Replica, { instance, residentBytes, limited }: Use): void {
+    const { state, spec } = replica;
+    if (instance !== replica.instance || limited || !spec?.ramBytes) return;
+    const verdict = judgeMemory(replica.overMemory, residentBytes, spec.ramBytes);
+    replica.overMemory = verdict.over;
+    switch (state.at) {
+      case "starting":
+      case "ready":
+        if (verdict.detail === undefined) return;
+        return this.#endOverMemory(replica, verdict.detail, verdict.atOnce);
+      case "draining":
+        return verdict.detail === undefined ? undefined : this.#terminate(replica);
+      case "ending":
+        // It goes on growing instead of ending.
+        if (state.oom !== undefined && verdict.atOnce) this.#signal(replica, "SIGKILL");
+        return;
+      default:
+        return;
+    }
+  }
+
+  #endOverMemory(replica: Replica, detail: string, atOnce: boolean): void {
+    this.#leaveTower(replica);
+    const reason = `out of memory: ${detail}`;
+    const graceMs = atOnce ? KILL_AGAIN_MS : replica.spec?.graceMs ?? 0;
+    this.#to(replica, { at: "ending", killMs: this.#nowMs + graceMs, oom: reason }, reason);
+    this.#signal(replica, atOnce ? "SIGKILL" : replica.spec?.stopSignal ?? "SIGTERM");
+  }
+
   #signal(replica: Replica, signal: string): void {
     const { id, instance } = replica;
     this.stage.emit({ do: "signal", replica: id, instance, signal });
@@ -287,15 +352,15 @@ export class Life {
   exited(replica: Replica, instance: number, ended: Ended): void {
     if (instance !== replica.instance || !hasProcess(replica.state)) return;
     const { code, signal, tail } = ended;
-    const why = ended.notLaunched ? "launch" : ended.lost ? "lost" : "exit";
     const exit: Exit = {
       ...(code === undefined ? {} : { code }),
       ...(signal === undefined ? {} : { signal }),
-      why: replica.state.at === "ending" ? "unhealthy" : why,
+      why: whyEnded(replica.state, ended),
       wallMs: this.stage.now.wallMs,
       ...(tail === "" ? {} : { tail }),
     };
-    this.#ended(replica, exit, describeExit(exit));
+    const measured = replica.state.at === "ending" ? replica.state.oom : undefined;
+    this.#ended(replica, exit, measured ?? describeExit(exit));
   }
 
   #ended(replica: Replica, exit: Exit, reason: string): void {
@@ -395,6 +460,7 @@ export class Life {
   due(replica: Replica): void {
     const { state } = replica;
     switch (state.at) {
+      case "artifact":
       case "blocked":
       case "backoff":
         return this.begin(replica);
@@ -404,7 +470,7 @@ export class Life {
       case "draining":
         return this.#terminate(replica);
       case "ending":
-        this.#to(replica, { at: "ending", killMs: this.#nowMs + KILL_AGAIN_MS }, replica.reason);
+        this.#to(replica, { ...state, killMs: this.#nowMs + KILL_AGAIN_MS }, replica.reason);
         return this.#signal(replica, "SIGKILL");
       case "terminating":
         this.#to(replica, { at: "terminating", killMs: this.#nowMs + KILL_AGAIN_MS });
@@ -428,6 +494,14 @@ export class Life {
   }
 }
 
+/** What an end means that nobody ordered. */
+function whyEnded(state: State, ended: Ended): Exit["why"] {
+  if (ended.oom) return "oom";
+  if (state.at === "ending") return state.oom === undefined ? "unhealthy" : "oom";
+  if (ended.notLaunched) return "launch";
+  return ended.lost ? "lost" : "exit";
+}
+
 function selfOf(replica: Replica) {
   const { id, app, index, port } = replica;
   return { replica: id, app, index, ...(port === undefined ? {} : { port }) };
@@ -446,7 +520,7 @@ export function describeExit(exit: Exit): string {
     case "unhealthy":
       return `was ended as unhealthy (${how})`;
     case "oom":
-      return `was ended over its memory (${how})`;
+      return `out of memory (${how})`;
     case "exit":
     case "stopped":
     case "lost":

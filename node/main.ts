@@ -5,6 +5,7 @@ import { Failure } from "../core/errors.ts";
 import { type Flag, type FlagValues, runDaemon } from "../core/live/daemon.ts";
 import { logger } from "../core/live/log.ts";
 import { startNode } from "./live/node.ts";
+import { findRunners } from "./live/runners.ts";
 import { readKey, type StartOptions } from "./live/start_options.ts";
 
 /** The node's own flags. */
@@ -20,6 +21,7 @@ export const NODE_FLAGS: readonly Flag[] = [
   { name: "path", value: "DIRS", help: "where programs are looked for, split by colons" },
   { name: "workdir", value: "DIR", help: "folder in which programs run (default: this one)" },
   { name: "ports", value: "A-B", default: "20000-29999", help: "range of ports to hand out" },
+  { name: "artifacts", value: "MB", default: "10240", help: "bound of the cache of artifacts" },
   { name: "label", value: "K=V", repeat: true, help: "a label of this node (repeatable)" },
   { name: "cpus", value: "N", help: "cores to announce in place of the machine's" },
   { name: "ram", value: "MB", help: "RAM to announce in place of the machine's" },
@@ -127,6 +129,8 @@ export function readOptions(flags: FlagValues): StartOptions {
     path: flags.optional("path") ?? standardPath,
     workdir: absolute(flags.optional("workdir") ?? Deno.cwd()),
     ...(cache === undefined ? {} : { denoDir: cache }),
+    runners: findRunners(),
+    artifactBytes: flags.integer("artifacts", 0, 2 ** 30) * 1024 * 1024,
     ports: portRange(flags.text("ports")),
     ...(flags.optional("cpus") === undefined ? {} : { cores: flags.integer("cpus", 1, 4096) }),
     ...(ram === undefined ? {} : { ramTotalBytes: flags.integer("ram", 1, 2 ** 30) * 1024 * 1024 }),

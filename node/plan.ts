@@ -3,6 +3,8 @@
 import type { AppSpec } from "../core/manifest/spec.ts";
 import { substitute } from "../core/manifest/variables.ts";
 import type { Launch } from "../core/wire.ts";
+import { artifactFault, artifactFolder, artifactOf } from "./artifact.ts";
+import { commandOf, lacksRunner, type PathCheck, resolvePath, type Runners } from "./workload.ts";
 
 /** How a program is to be started. */
 export interface LaunchPlan {
@@ -16,6 +18,10 @@ export interface LaunchPlan {
   readonly cwd: string;
   readonly user?: string;
   readonly volumes: AppSpec["volumes"];
+  /** What it may use, where the node can hold it to that. */
+  readonly limits: { readonly ramBytes?: number; readonly cpu?: number };
+  /** What must be there before it is started. */
+  readonly paths?: readonly PathCheck[];
 }
 
 /** What the node gives to all its replicas. */
@@ -25,6 +31,10 @@ export interface Surroundings {
   readonly host: string;
   readonly path: string;
   readonly workdir: string;
+  /** Folder of the artifacts that are here. */
+  readonly artifacts?: string;
+  /** The node's own programs, by which it serves folders and runs modules and machines. */
+  readonly runners?: Runners;
   /** Where a Deno program finds its cache. */
   readonly denoDir?: string;
   /** `http://ip:7772`. */
@@ -46,12 +56,16 @@ export interface Self {
  */
 export function planLaunch(spec: AppSpec, self: Self, around: Surroundings): LaunchPlan {
   const port = self.port === undefined ? undefined : String(self.port);
+  const artifact = artifactOf(spec);
   const values: Record<string, string> = {
     REPLICA: String(self.index),
     APP: self.app,
     NODE: around.name,
     IP: around.host,
     ...(port === undefined ? {} : { PORT: port }),
+    ...(artifact && around.artifacts
+      ? { ARTIFACT: artifactFolder(around.artifacts, artifact) }
+      : {}),
   };
   const env: Record<string, string> = {
     PATH: around.path,
@@ -65,29 +79,33 @@ export function planLaunch(spec: AppSpec, self: Self, around: Surroundings): Lau
     const literal = key === "PORT" && text === String(spec.port?.number);
     env[key] = literal && port !== undefined ? port : substitute(text, values);
   }
+  const { exec, args, paths } = commandOf(spec, values, around);
   return {
-    exec: spec.exec ?? "",
-    args: spec.args.map((each) => substitute(each, values)),
+    exec,
+    args,
     env,
     path: around.path,
-    cwd: resolve(spec.cwd ?? ".", around.workdir),
+    cwd: resolvePath(substitute(spec.cwd ?? ".", values), around.workdir),
+    ...(paths.length === 0 ? {} : { paths }),
     ...(spec.user === undefined ? {} : { user: spec.user }),
     volumes: spec.volumes,
+    limits: {
+      ...(spec.ramBytes === undefined ? {} : { ramBytes: spec.ramBytes }),
+      ...(spec.cpu === undefined ? {} : { cpu: spec.cpu }),
+    },
   };
 }
 
-function resolve(path: string, base: string): string {
-  return path.startsWith("/") ? path : path === "." ? base : `${base}/${path}`;
-}
-
 /** What this app asks for that this node cannot do; `null` where it can run it. */
-export function unsupported(spec: AppSpec): string | null {
+export function unsupported(spec: AppSpec, around: Surroundings): string | null {
+  const lacking = lacksRunner(spec, around);
+  if (lacking !== null) return lacking;
   if (spec.type === "wasm" || spec.type === "vm") return `type ${spec.type} is not built yet`;
-  if (spec.serve) return "serve is not built yet";
-  if (!spec.exec) return "the manifest has no exec";
+  if (!spec.serve && !spec.exec) return "the manifest has no exec";
   const secrets = Object.keys(spec.secrets);
   if (secrets.length > 0) return `secret ${secrets[0]} cannot be given: secrets are not built yet`;
-  if (spec.artifact) return "artifact is not built yet";
+  const fault = artifactFault(spec);
+  if (fault !== null) return fault;
   if (spec.sandbox && !spec.sandbox.optional) {
     return "this node cannot enforce the sandbox; `optional yes` in it runs the app without";
   }
@@ -99,7 +117,7 @@ export function specOfLaunch(launch: Launch): AppSpec {
   return {
     name: launch.name,
     type: "service",
-    exec: launch.bin,
+    exec: launch.bin.replaceAll("$", "$$$$"),
     args: launch.args.split(/\s+/).filter((word) => word !== "").map((word) =>
       word.replaceAll("$", "$$$$")
     ),

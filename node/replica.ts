@@ -19,6 +19,11 @@ export type State =
    */
   | { readonly at: "record"; readonly ended?: Exit }
   /**
+   * Its artifact is being fetched (`untilMs` is infinite), or is asked for again at `untilMs`.
+   * Exits: `port` or `launching` (it is here), `finished` (stop).
+   */
+  | { readonly at: "artifact"; readonly untilMs: number; readonly waitMs?: number }
+  /**
    * A trial bind of `trying` is under way; `refused` are the ports it cannot have.
    * Exits: `launching` (free), `port` (taken: the next), `blocked` (none left), `finished` (stop).
    */
@@ -64,10 +69,11 @@ export type State =
    */
   | { readonly at: "adopted"; readonly running: boolean; readonly wasReady: boolean }
   /**
-   * Unhealthy and told to end; SIGKILL follows at `killMs`. Will be started again.
+   * Unhealthy or over its memory (`oom` says by how much) and told to end; SIGKILL follows at
+   * `killMs`. Will be started again.
    * Exits: `backoff`/`port`/`finished` (it ended), `terminating` (stop).
    */
-  | { readonly at: "ending"; readonly killMs: number }
+  | { readonly at: "ending"; readonly killMs: number; readonly oom?: string }
   /** Ended, waits before it is started again. Exits: `port` or `launching`, `finished` (stop). */
   | { readonly at: "backoff"; readonly untilMs: number }
   /**
@@ -92,6 +98,8 @@ export interface Replica {
   readonly index: number;
   /** A v1 LAUNCH: no record, and the conductor does not hear of it. */
   readonly launch?: Launch;
+  /** Nodes that had its artifact when it was ordered, as `host:port`. */
+  sources: readonly string[];
   spec: AppSpec | null;
   plan: LaunchPlan | null;
   state: State;
@@ -102,6 +110,8 @@ export interface Replica {
   restarts: Restarts;
   exit: Exit | undefined;
   reason: string | undefined;
+  /** How often in a row it was seen to use more memory than its `ram`. */
+  overMemory: number;
   stopOrdered: boolean;
   dropped: boolean;
   version: number;
@@ -114,6 +124,7 @@ export interface Replica {
 export function reported(state: State): ReplicaStatus["state"] {
   switch (state.at) {
     case "record":
+    case "artifact":
     case "blocked":
     case "backoff":
       return "waiting";
@@ -148,6 +159,7 @@ export function hasProcess(state: State): boolean {
     case "terminating":
       return true;
     case "record":
+    case "artifact":
     case "port":
     case "blocked":
     case "backoff":
@@ -161,6 +173,7 @@ export function hasProcess(state: State): boolean {
 /** When this state has something to do by itself; `Infinity`: never. */
 export function dueOf(state: State): number {
   switch (state.at) {
+    case "artifact":
     case "blocked":
     case "backoff":
     case "draining":

@@ -8,17 +8,22 @@ import { createVerifier, type Verifier } from "../../core/live/crypto.ts";
 import type { Running } from "../../core/live/daemon.ts";
 import { logger } from "../../core/live/log.ts";
 import { listenFailure, openUdp, type Udp } from "../../core/live/udp.ts";
-import type { Head, LogStore } from "../../core/log.ts";
+import { parseOperatorCommand } from "../../core/command.ts";
+import { commandOf, type Entry, type Head, type LogStore } from "../../core/log.ts";
 import { createPrng } from "../../core/prng.ts";
+import type { Root } from "../../core/roster.ts";
 import { fitDatagram } from "../../core/wire.ts";
 import type { ConductorEffect, ConductorEvent, ReplyTo } from "../effects.ts";
+import { holdersOf, wantedArtifacts } from "../artifacts.ts";
 import { ConductorMachine } from "../machine.ts";
+import { ArtifactStore } from "./artifacts.ts";
+import { Deck } from "./deck.ts";
 import { EventHistory } from "./events.ts";
 import { Followers } from "./follow.ts";
 import { httpHandler } from "./http.ts";
 import { lastLines } from "./logs.ts";
 import { HeadMark } from "./mark.ts";
-import { checkPast, openState, type Operators, PAST_AT_START, signerOf } from "./open.ts";
+import { checkPast, KeyRing, openState, type Operators, PAST_AT_START, signerOf } from "./open.ts";
 import { SqliteStore } from "./store_sqlite.ts";
 import { TowerLink } from "./tower.ts";
 
@@ -66,6 +71,7 @@ export async function startConductor(settings: ConductorSettings): Promise<Runni
     plain: settings.plain,
     manifests: settings.manifests !== undefined,
     meshOpen: settings.meshOpen ?? false,
+    roots: rootsOf(settings.operators),
     now: now(),
   });
   const start = state.head;
@@ -73,6 +79,10 @@ export async function startConductor(settings: ConductorSettings): Promise<Runni
   if (start.sequence > 0) mark.note(start);
   if (start.sequence > PAST_AT_START) void checkPastLater(store, start);
   return conductor;
+}
+
+function rootsOf(operators: Operators): Root[] {
+  return [...operators ?? []].map(([key, publicKey]) => ({ key, publicKey }));
 }
 
 /** A long past is checked while the conductor works already: it takes seconds. */
@@ -90,8 +100,11 @@ class Conductor {
   readonly #mark: HeadMark;
   readonly #verifier: Verifier;
   readonly #machine: ConductorMachine;
+  /** `null`: started with `--insecure`. */
+  readonly #keys: KeyRing | null;
   readonly #events: EventHistory;
   readonly #followers: Followers;
+  readonly #deck: Deck;
   readonly #replies = new Map<ReplyTo, (text: string | null) => void>();
   readonly #watchers = new Map<string, Set<() => void>>();
   readonly #ended = Promise.withResolvers<number>();
@@ -117,8 +130,10 @@ class Conductor {
     this.#mark = mark;
     this.#verifier = verifier;
     this.#machine = machine;
+    this.#keys = settings.operators === null ? null : new KeyRing(() => machine.state);
     this.#events = new EventHistory(`${settings.state}/events.db`);
     this.#followers = new Followers(store);
+    this.#deck = new Deck({ machine, events: this.#events, now });
   }
 
   start(): RunningConductor {
@@ -143,7 +158,7 @@ class Conductor {
         });
       },
     });
-    this.#tower = new TowerLink(tower);
+    this.#tower = new TowerLink(tower, (event) => this.#step(event));
     this.#http = this.#serve(hostname, this.#commands.address.port);
     this.#step({ on: "tick" });
     log.info("ready: commands at {host}:{port}, nodes at {mesh}, log at {sequence}, {apps} apps", {
@@ -165,7 +180,13 @@ class Conductor {
     const handler = httpHandler({
       machine: this.#machine,
       events: this.#events,
+      deck: this.#deck,
       followers: this.#followers,
+      artifacts: new ArtifactStore(`${this.#settings.state}/artifacts`, {
+        announced: (sha256) => this.#machine.state.artifacts.get(sha256),
+        wanted: () => wantedArtifacts(this.#machine.state),
+        holders: (sha256) => holdersOf(this.#machine, sha256),
+      }),
       plain: this.#settings.plain,
       now,
       metrics: () => this.#metrics(),
@@ -268,11 +289,13 @@ class Conductor {
         return this.#events.add(effect.event);
       case "publish":
         return this.#tower.publish(effect.routes);
+      case "lost":
+        return this.#tower.lost(effect.nodes);
       case "changed":
         for (const app of effect.apps) {
           for (const changed of this.#watchers.get(app) ?? []) changed();
         }
-        return;
+        return this.#deck.changed();
       default:
         effect satisfies never;
     }
@@ -280,7 +303,7 @@ class Conductor {
 
   async #verify(effect: Extract<ConductorEffect, { do: "verify" }>): Promise<void> {
     const { id, text, signatureHex } = effect;
-    const key = await signerOf(this.#settings.operators, this.#verifier, text, signatureHex);
+    const key = await signerOf(this.#keys, this.#verifier, text, signatureHex);
     this.#step({ on: "verified", id, key });
   }
 
@@ -297,9 +320,18 @@ class Conductor {
       this.#step({ on: "append-failed", error: error.message });
       return;
     }
+    this.#admitViewer(entry);
     this.#step({ on: "appended", entry });
     this.#followers.push(entry);
     this.#mark.note({ sequence: entry.sequence, hash: entry.hash });
+  }
+
+  /** An operator signed for a look at the deck: the link may be used from here on. */
+  #admitViewer({ body }: Entry): void {
+    if (body.kind !== "command") return;
+    const command = parseOperatorCommand(commandOf(body.signed));
+    if (!("verb" in command) || command.verb !== "DECK") return;
+    this.#deck.access.admit(command.hash, body.signed.key, now().monoMs);
   }
 
   async #readManifest(effect: Extract<ConductorEffect, { do: "read-manifest" }>): Promise<void> {
@@ -348,6 +380,7 @@ class Conductor {
     this.#stopping = true;
     clearTimeout(this.#timer);
     this.#tower[Symbol.dispose]();
+    this.#deck[Symbol.dispose]();
     const quiet = this.#http.shutdown();
     // Streams do not end by themselves; nobody is kept waiting for them.
     await Promise.race([quiet, new Promise((resolve) => setTimeout(resolve, 300))]);

@@ -186,6 +186,7 @@ function checkVariableSources(app: App): void {
   const used = {
     exec: [app.raw.exec ?? ""],
     cwd: [app.raw.cwd ?? ""],
+    serve: [app.raw.serve?.static ?? ""],
     args: app.raw.args ?? [],
     env: Object.values(app.raw.env ?? {}),
   };

@@ -4,7 +4,7 @@
 //
 // When a key gets its behaviour, set its `built` to true (or take the value out of the function).
 
-import { APP_REPLICAS } from "../limits.ts";
+import { APP_REPLICAS, ARTIFACT_BYTES } from "../limits.ts";
 import {
   type AppRaw,
   checkApp,
@@ -106,10 +106,17 @@ const ARTIFACT = block<Spec.ArtifactSpec>({
   ),
   to: value("to", INNER_PATH, "Its place below ${ARTIFACT}."),
   sha256: value("sha256", SHA256, "Its digest; the CLI adds it before it signs."),
+  bytes: value("bytes", int(0, ARTIFACT_BYTES), "Its length; the CLI adds it."),
+  form: value("form", choice(["file", "folder"]), "What it is; the CLI adds it."),
 });
 
 const SERVE = block<ServeRaw>({
-  static: value("static", FOLDER, "The directory to serve.", { required: true }),
+  static: value(
+    "static",
+    NODE_FOLDER,
+    "The directory to serve: absolute, below the node's working directory, or ${ARTIFACT}.",
+    { required: true },
+  ),
   port: value("port", PORT_OF_SERVER, "The port to serve at.", {
     otherwise: "the port of the app",
   }),
@@ -332,13 +339,13 @@ export const APP = block<Spec.AppSpec, AppRaw>({
   ramBytes: value(
     "ram",
     size(1024, 64 * TERABYTE),
-    "What a replica needs of memory, for placement; not enforced as a limit yet.",
+    "What a replica needs of memory, for placement, and its limit.",
     { foreign: ["memory", "mem"] },
   ),
   cpu: value(
     "cpu",
     decimal(0.001, 4_096),
-    "What a replica needs of processors, for placement; 0.5 is half of one.",
+    "What a replica needs of processors, for placement, and its limit by cgroup v2; 0.5 is half of one.",
     { foreign: ["cpus", "cores", "vcpus"] },
   ),
   gpu: value("gpu", flag, "Only on nodes that announce one.", {
@@ -369,11 +376,15 @@ export const APP = block<Spec.AppSpec, AppRaw>({
     default: "SIGTERM",
     foreign: ["signal"],
   }),
-  namespace: value("namespace", APP_NAME, "The tenant it belongs to.", {
-    default: "default",
-    foreign: ["tenant"],
-    built: false,
-  }),
+  namespace: value(
+    "namespace",
+    APP_NAME,
+    "The tenant it belongs to: operators' rights and quotas.",
+    {
+      default: "default",
+      foreign: ["tenant"],
+    },
+  ),
   needs: list("needs", APP_NAMES, "Apps that must have a healthy replica before this one starts.", {
     foreign: ["depends-on", "depends", "after", "requires"],
   }),
@@ -403,16 +414,14 @@ export const APP = block<Spec.AppSpec, AppRaw>({
   volumes: many("volume", VOLUME, "A directory that lasts; binds the app to its home node.", {
     foreign: ["volumes", "mount", "storage"],
   }),
-  build: one("build", BUILD, "Run by the CLI before submitting.", { built: false }),
+  build: one("build", BUILD, "Run by the CLI before submitting."),
   artifact: one(
     "artifact",
     ARTIFACT,
     "What the CLI uploads; nodes fetch and verify it before launch.",
-    { built: false },
   ),
   serve: one("serve", SERVE, "The built-in static server instead of exec.", {
     foreign: ["static"],
-    built: false,
   }),
   health: one("health", HEALTH, "How a replica is seen to be well.", {
     foreign: ["healthcheck", "health-check", "probe", "readiness", "liveness"],

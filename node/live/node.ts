@@ -2,6 +2,7 @@
 
 import type { Address } from "../../core/address.ts";
 import { Failure } from "../../core/errors.ts";
+import { ARTIFACT_CACHE_BYTES } from "../../core/limits.ts";
 import { now } from "../../core/live/clock.ts";
 import { createVerifier, type Verifier } from "../../core/live/crypto.ts";
 import type { Running } from "../../core/live/daemon.ts";
@@ -13,7 +14,9 @@ import type { NodeEffect, NodeEvent } from "../effects.ts";
 import { NodeMachine } from "../machine.ts";
 import type { LogRecord } from "../records.ts";
 import type { SavedReplica } from "../saved.ts";
+import { Artifacts } from "./artifacts.ts";
 import { adopt, hadProcess } from "./adopt.ts";
+import { Cgroups } from "./cgroups.ts";
 import { isFree, refusalOf } from "./checks.ts";
 import { SignedExec } from "./exec.ts";
 import { NodeFiles } from "./files.ts";
@@ -27,6 +30,7 @@ import { Prober } from "./prober.ts";
 import { Processes } from "./process.ts";
 import { Sampler } from "./sampler.ts";
 import { machineOptions, type StartOptions } from "./start_options.ts";
+import { Usage } from "./usage.ts";
 
 type Timer = ReturnType<typeof setTimeout>;
 
@@ -42,17 +46,18 @@ export async function startNode(options: StartOptions): Promise<NodeDaemon> {
   const files = new NodeFiles(options.state);
   const helper = new Helper(options.path);
   try {
-    const [tools, hostName, verifier] = await Promise.all([
+    const [tools, hostName, verifier, cgroups] = await Promise.all([
       helper.tools(),
       options.name ?? helper.host(),
       createVerifier(),
+      Cgroups.open(helper, files.node, options.cgroupTree),
     ]);
     // The first beat must not announce a machine without memory.
     const load = await helper.sample(options.cores ?? navigator.hardwareConcurrency);
     if (tools.locker === "") {
       throw new Failure("no-locker", "neither flock nor perl is on this machine; install one");
     }
-    const daemon = new NodeDaemon(options, { files, helper, tools, verifier, hostName });
+    const daemon = new NodeDaemon(options, { files, helper, tools, cgroups, verifier, hostName });
     if (load) daemon.dispatch({ on: "sample", ...load });
     await daemon.begin();
     return daemon;
@@ -68,6 +73,7 @@ interface Parts {
   readonly files: NodeFiles;
   readonly helper: Helper;
   readonly tools: Awaited<ReturnType<Helper["tools"]>>;
+  readonly cgroups: Cgroups;
   readonly verifier: Verifier;
   readonly hostName: string;
 }
@@ -80,6 +86,7 @@ export class NodeDaemon implements Running {
   readonly processes: Processes;
   readonly helper: Helper;
   readonly prober: Prober;
+  readonly artifacts: Artifacts;
 
   readonly #files: NodeFiles;
   readonly #verifier: Verifier;
@@ -93,12 +100,13 @@ export class NodeDaemon implements Running {
   readonly #end = Promise.withResolvers<number>();
   #follower: Follower | null = null;
   #sampler: Sampler | null = null;
+  #usage: Usage | null = null;
   #timer: Timer | undefined;
   #busy = false;
   #closed = false;
 
   constructor(private readonly options: StartOptions, parts: Parts) {
-    const { files, helper, tools, verifier, hostName } = parts;
+    const { files, helper, tools, cgroups, verifier, hostName } = parts;
     const dispatch = (event: NodeEvent) => this.dispatch(event);
     this.ended = this.#end.promise;
     this.#files = files;
@@ -119,12 +127,20 @@ export class NodeDaemon implements Running {
       );
     }
     this.machine = new NodeMachine(machineOptions(options, files.node, hostName, this.udp));
+    this.artifacts = new Artifacts({
+      folder: `${options.state}/artifacts`,
+      maxBytes: options.artifactBytes ?? ARTIFACT_CACHE_BYTES,
+      helper,
+      conductor: options.follow === null ? null : authority(options.follow),
+      inUse: () => this.machine.artifactFolders(),
+    });
     this.logs = new Logs(`${options.state}/replicas`);
     this.processes = new Processes({
       files,
       helper,
       tools,
       uid: tools.uid,
+      cgroups,
       dispatch,
       logged: (replica) => this.logs.touch(replica),
     });
@@ -170,6 +186,12 @@ export class NodeDaemon implements Running {
     }
     this.#follow();
     this.#sampler = new Sampler(this.helper, cores, (event) => this.dispatch(event));
+    this.#usage = new Usage({
+      helper: this.helper,
+      processes: this.processes,
+      replicas: () => this.machine.replicas.values(),
+      dispatch: (event) => this.dispatch(event),
+    });
     this.#warmUp();
     this.#log.info("{name} listens at {host}:{port}, state in {state}, {count} replicas adopted", {
       name: this.machine.around.name,
@@ -218,6 +240,7 @@ export class NodeDaemon implements Running {
       open: this.options.open,
       hasLog: (replica) => machine.replicas.has(replica) || this.#files.hasLog(replica),
       metrics: () => nodeMetrics({ machine, udp, plain: this.#plain, prober }),
+      artifact: (request, sha256) => this.artifacts.send(request, sha256),
       exec: (replica, body) => this.#exec.run(replica, body),
     };
   }
@@ -250,6 +273,8 @@ export class NodeDaemon implements Running {
         return;
       case "keep-record":
         return guard("keep a record", () => this.#files.keepRecord(effect.record));
+      case "fetch":
+        return this.#fetch(effect);
       case "try-port": {
         const { replica, port } = effect;
         return this.dispatch({ on: "port-tried", replica, port, free: isFree(port) });
@@ -288,6 +313,13 @@ export class NodeDaemon implements Running {
     this.processes.forget(saved.replica);
   }
 
+  #fetch({ replica, artifact, sources }: Extract<NodeEffect, { do: "fetch" }>): void {
+    if (this.artifacts.has(artifact)) return this.dispatch({ on: "fetched", replica, fault: null });
+    this.artifacts.get(artifact, sources).then((fault) =>
+      this.dispatch({ on: "fetched", replica, fault: fault?.reason ?? null })
+    );
+  }
+
   async #verify(record: LogRecord): Promise<void> {
     const refusal = await refusalOf(this.#verifier, this.#keys, record);
     this.dispatch({ on: "verified", sequence: record.sequence, refusal });
@@ -320,6 +352,7 @@ export class NodeDaemon implements Running {
     this.#closed = true;
     clearTimeout(this.#timer);
     this.#sampler?.[Symbol.dispose]();
+    this.#usage?.[Symbol.dispose]();
     this.#follower?.[Symbol.dispose]();
     this.prober[Symbol.dispose]();
     this.logs[Symbol.dispose]();
@@ -351,6 +384,10 @@ function openPorts(
       if (port !== 0 || tries === 20) throw error;
     }
   }
+}
+
+function authority({ hostname, port }: Address): string {
+  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
 }
 
 function guard(what: string, write: () => void): void {

@@ -3,58 +3,8 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { keyPairFromSeed, sign } from "../../core/sign.ts";
 import { formatSigned } from "../../core/wire.ts";
-import { FakeCluster, until } from "./fake_cluster.ts";
-import { type NodeDaemon, startNode } from "./node.ts";
-import type { StartOptions } from "./start_options.ts";
-
-interface Bench extends AsyncDisposable {
-  readonly cluster: FakeCluster;
-  readonly folder: string;
-  readonly node: NodeDaemon;
-  /** Applies `app web` with these lines and runs one replica of it. */
-  run(lines: string, replica?: string): void;
-}
-
-async function bench(options: Partial<StartOptions> = {}): Promise<Bench> {
-  const cluster = new FakeCluster();
-  const folder = Deno.makeTempDirSync({ prefix: "skr8tr-node-" });
-  const node = await startNode({
-    bind: "127.0.0.1",
-    host: "127.0.0.1",
-    port: 0,
-    name: "node-1",
-    state: `${folder}/state`,
-    conductor: cluster.conductor,
-    follow: cluster.follow,
-    tower: cluster.tower,
-    keys: [cluster.operator.publicKey],
-    path: "/usr/local/bin:/usr/bin:/bin",
-    workdir: folder,
-    ports: { first: 31_000, last: 31_999 },
-    gpu: false,
-    labels: {},
-    plain: [],
-    open: false,
-    trustPaths: false,
-    stopReplicas: true,
-    metricsPort: null,
-    ...options,
-  });
-  return {
-    cluster,
-    folder,
-    node,
-    run(lines, replica = "web-1") {
-      const sequence = cluster.apply("web", `app web\n${lines}\n`);
-      cluster.run(replica, "web", sequence);
-    },
-    async [Symbol.asyncDispose]() {
-      await node.stop();
-      await cluster[Symbol.asyncDispose]();
-      Deno.removeSync(folder, { recursive: true });
-    },
-  };
-}
+import { until } from "./fake_cluster.ts";
+import { bench, logOf } from "./testing.ts";
 
 /** A Deno program that serves HTTP; `more` runs first. */
 function server(folder: string, more = ""): string {
@@ -78,14 +28,6 @@ function isAlive(pid: number): boolean {
   } catch {
     return false;
   }
-}
-
-/** The last lines of a replica's log, once they satisfy. */
-function logOf({ node }: Bench, replica: string, wanted: (lines: string[]) => boolean) {
-  return until(`the log of ${replica}`, () => {
-    const lines = node.logs.lines(replica, 1_000).map((each) => each.line);
-    return wanted(lines) ? lines : null;
-  });
 }
 
 Deno.test("a Deno server becomes ready, is registered, crashes, is back, is stopped", async () => {

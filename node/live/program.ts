@@ -1,6 +1,7 @@
 // Whether a program can be executed here, found out before it is tried, so that the reason is clear.
 
 import type { LaunchPlan } from "../plan.ts";
+import type { PathCheck } from "../workload.ts";
 import type { Helper, Tools } from "./helper.ts";
 
 /** ELF's `e_machine` of this machine, and the others' names. */
@@ -40,12 +41,27 @@ export async function checkProgram(
       return { reason: `its volume ${path} cannot be made on this node` };
     }
   }
+  for (const check of plan.paths ?? []) {
+    const reason = pathReason(check, await options.helper.find(plan.path, check.path));
+    if (reason !== null) return { reason };
+  }
   const found = await options.helper.find(plan.path, plan.exec);
   if (!found) return { command: [plan.exec] };
   const reason = reasonOf(plan, found);
   if (reason !== null) return { reason };
   if (plan.user === undefined) return { command: [found.path] };
   return await asUser(options, { ...plan, user: plan.user }, found.path, folder);
+}
+
+/** Why a file or folder that a program needs will not do; `null` where it will, or nobody can tell. */
+function pathReason({ path, kind, what }: PathCheck, found: Found | null): string | null {
+  if (path.includes(",")) return `${what} ${path} has a comma, which no permission can carry`;
+  if (!found) return null;
+  if (found.state === "missing") return `${what} ${path} does not exist on this node`;
+  const isFolder = found.state === "folder";
+  if (kind === "folder" && !isFolder) return `${what} ${path} is no folder`;
+  if (kind === "file" && isFolder) return `${what} ${path} is a folder, not a file`;
+  return null;
 }
 
 export interface Found {

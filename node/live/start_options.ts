@@ -6,6 +6,7 @@ import { now, randomHex } from "../../core/live/clock.ts";
 import type { Udp } from "../../core/live/udp.ts";
 import { PUBLIC_KEY_BYTES } from "../../core/signed.ts";
 import type { NodeOptions } from "../machine.ts";
+import type { Runners } from "../workload.ts";
 
 /** Everything a node daemon is told. */
 export interface StartOptions {
@@ -25,6 +26,9 @@ export interface StartOptions {
   readonly path: string;
   readonly workdir: string;
   readonly denoDir?: string;
+  readonly runners?: Runners;
+  /** Bound of the cache of artifacts, in bytes. */
+  readonly artifactBytes?: number;
   readonly ports: { readonly first: number; readonly last: number };
   readonly cores?: number;
   readonly ramTotalBytes?: number;
@@ -39,6 +43,8 @@ export interface StartOptions {
   readonly stopReplicas: boolean;
   /** Where Prometheus scrapes; `null`: nowhere but on the node's own port. */
   readonly metricsPort: number | null;
+  /** For tests: where a cgroup v2 tree is, in place of the machine's. */
+  readonly cgroupTree?: string;
   /** For tests: another program in place of the health worker's. */
   readonly healthWorkerUrl?: URL;
 }
@@ -50,7 +56,7 @@ export function machineOptions(
   hostName: string,
   udp: Udp,
 ): NodeOptions {
-  const { denoDir, tower, ramTotalBytes } = options;
+  const { denoDir, runners, tower, ramTotalBytes } = options;
   return {
     node,
     boot: randomHex(16),
@@ -62,6 +68,8 @@ export function machineOptions(
     path: options.path,
     workdir: options.workdir,
     ...(denoDir === undefined ? {} : { denoDir }),
+    artifacts: `${options.state}/artifacts`,
+    ...(runners === undefined ? {} : { runners }),
     ...(tower === null ? {} : { towerUrl: urlOf(tower) }),
     conductor: options.conductor,
     tower,

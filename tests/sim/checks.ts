@@ -16,8 +16,6 @@ import type { Process } from "./process.ts";
 import type { Timeline } from "./queue.ts";
 import { Violation } from "./violation.ts";
 
-/** Drain, grace and a moment: what leaves is gone by then. */
-const LEAVING_MS = 6_000;
 /** The manifests of this world drain for 2 s. */
 const DRAIN_MS = 1_900;
 /** A ready replica is in the tower's list, and in an ingress's table, after so long at most. */
@@ -38,7 +36,7 @@ export class Checker implements Witness, Judge {
   readonly #stopping = new Map<string, number>();
   /** Replica -> since when it has been ready and somebody has not known it. */
   readonly #unlisted = new Map<string, number>();
-  /** Apps that have been served since they came up, and since when. */
+  /** Apps that have been served, to the conductor's knowledge, since they came up; since when. */
   readonly #served = new Map<string, number>();
 
   constructor(private readonly timeline: Timeline) {
@@ -55,12 +53,9 @@ export class Checker implements Witness, Judge {
     this.tell(`${node.name} starts ${process.replica} (generation ${process.generation})`);
     this.checked++;
     const wish = this.cast.operator.wishes.get(process.app);
-    let running = 0;
     for (const other of this.cast.nodes) {
-      const isKnown = this.cast.conductor.machine?.fleet.get(other.id)?.state !== "dead";
       for (const each of other.processes) {
         if (!each.alive || each.app !== process.app) continue;
-        if (isKnown && this.history.placeOf(each.replica)?.node === other.id) running++;
         if (each === process) continue;
         if (each.replica === process.replica) {
           this.fail(`${process.replica} runs twice: on ${other.name} and on ${node.name}`);
@@ -70,31 +65,12 @@ export class Checker implements Witness, Judge {
         }
       }
     }
-    const most = this.#mostWanted(process.app);
-    if (running > most + 1) {
-      this.fail(`${running} replicas of ${process.app} run, where ${most} and one more may`);
-    }
     if (!this.history.isSigned(process.app, process.generation, process.sequence)) {
       this.fail(
         `${process.replica} runs generation ${process.generation} by entry ${process.sequence}, ` +
           "which does not say so",
       );
     }
-  }
-
-  /** The most replicas wanted in the time in which what leaves is still there. */
-  #mostWanted(app: string): number {
-    const { wishes, said } = this.cast.operator;
-    const sinceMs = this.timeline.nowMs - LEAVING_MS;
-    let most = 0;
-    let before = 0;
-    for (const { atMs, replicas } of wishes.get(app)?.recent ?? []) {
-      if (atMs < sinceMs) before = replicas;
-      else most = Math.max(most, replicas);
-    }
-    // What was sent and not answered may be in force already.
-    const isUnsure = said.some((each) => each.app === app && !each.isDone);
-    return isUnsure ? Math.max(most, before, 5) : Math.max(most, before);
   }
 
   ended(node: NodeHost, process: Process): void {
@@ -115,7 +91,9 @@ export class Checker implements Witness, Judge {
     if (this.timeline.nowMs < process.answersMs) return;
     if (this.#drainMs(process.replica) >= DRAIN_MS) return;
     for (const ingress of this.cast.ingresses) {
-      if (!ingress.listens) continue;
+      // One that came (back) only when the drain had begun is not waited for.
+      const stopMs = this.#stopping.get(process.replica) ?? this.timeline.nowMs;
+      if (!ingress.listens || ingress.connectedMs > stopMs - 100) continue;
       const sends = ingress.targets().some((each) => each.replica === process.replica);
       const busy = ingress.inFlight.get(process.replica) ?? 0;
       if (!sends && busy === 0) continue;
@@ -206,7 +184,7 @@ export class Checker implements Witness, Judge {
     const { tower, ingresses, operator, nodes } = this.cast;
     this.excuses.look(tower, (app) => this.#isServed(app));
     for (const app of operator.wishes.keys()) {
-      if (!this.#served.has(app) && this.#isServed(app)) {
+      if (!this.#served.has(app) && this.#isServed(app) && this.#isKnownReady(app)) {
         this.#served.set(app, this.timeline.nowMs);
       }
       if (operator.wishes.get(app)!.down) this.#served.delete(app);
@@ -229,6 +207,13 @@ export class Checker implements Witness, Judge {
         this.timeline.nowMs - Math.max(ingress.lostMs, ingress.startedMs) > LISTED_MS;
       if (isLost && isQuiet) this.fail(`${ingress.name} has not found the tower again`);
     }
+  }
+
+  /** The conductor knows of a ready replica: until then a deploy has not succeeded. */
+  #isKnownReady(app: string): boolean {
+    return [...this.cast.conductor.machine?.fleet.values() ?? []].some((node) =>
+      [...node.statuses.values()].some((each) => each.app === app && each.state === "ready")
+    );
   }
 
   #isServed(app: string): boolean {

@@ -12,6 +12,7 @@ import {
   OPERATOR_KEY,
   TOWER,
 } from "./daemon.ts";
+import { parseWatch } from "./watch_message.ts";
 import type { Stream } from "./network.ts";
 import type { TowerHost } from "./tower_host.ts";
 
@@ -29,6 +30,7 @@ export class ConductorHost extends Daemon {
   readonly #replies = new Map<number, (text: string) => void>();
   #nextReply = 1;
   #routes: readonly Route[] = [];
+  #lost: readonly string[] = [];
   #tower: Stream | null = null;
   #wakeMs = Infinity;
   #close: (() => void)[] = [];
@@ -126,6 +128,18 @@ export class ConductorHost extends Daemon {
     this.towerHost.accept(stream);
     stream.toServer(JSON.stringify({ k: "hello", role: "conductor", name: "conductor" }));
     stream.toServer(JSON.stringify({ k: "publish", routes: this.#routes }));
+    if (this.#lost.length > 0) stream.toServer(JSON.stringify({ k: "lost", nodes: this.#lost }));
+    stream.onClient = (text) => {
+      // Most of what a tower says is not for a conductor, and costs time to read.
+      if (!text.startsWith('{"k":"figures"') && !text.startsWith('{"k":"wake"')) return;
+      const message = parseWatch(text);
+      if (message.k === "figures") {
+        const { k: _, ...figures } = message;
+        this.enter(() => this.#step({ on: "figures", figures }));
+      } else if (message.k === "wake") {
+        this.enter(() => this.#step({ on: "wake", app: message.app }));
+      }
+    };
   }
 
   #step(event: ConductorEvent): void {
@@ -163,6 +177,10 @@ export class ConductorHost extends Daemon {
       case "publish":
         this.#routes = effect.routes;
         this.#tower?.toServer(JSON.stringify({ k: "publish", routes: effect.routes }));
+        return;
+      case "lost":
+        this.#lost = effect.nodes;
+        this.#tower?.toServer(JSON.stringify({ k: "lost", nodes: effect.nodes }));
         return;
       case "event":
         this.history.push(effect.event.text);

@@ -24,7 +24,7 @@ export const PLANTED = [
   "replay",
   /** A node runs another generation than its order says. */
   "wrong-generation",
-  /** A node never registers what is ready. */
+  /** What a node registers is acknowledged and never listed. */
   "unregistered",
   /** A node registers what has not passed a probe yet. */
   "early",

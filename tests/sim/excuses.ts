@@ -1,7 +1,7 @@
 // What a fault excuses for how long: a request may be lost when the machine that has it loses power,
 // but not because an operator deploys.
 
-import { LEASE_MS, LEASE_RENEW_MS } from "../../core/limits.ts";
+import { NODE_DEAD_MS } from "../../core/limits.ts";
 import type { Daemon } from "./daemon.ts";
 import type { Timeline } from "./queue.ts";
 
@@ -25,10 +25,10 @@ export class Excuses {
     this.#disturbedUntilMs = Math.max(this.#disturbedUntilMs, untilMs);
   }
 
-  /** A daemon is killed: only the tower's absence shows, and a node's once its lease has lapsed. */
+  /** A daemon is killed: only the tower's absence shows, and a node's once it is called dead. */
   killed(daemon: Daemon, forMs: number): void {
     if (daemon.name === "tower") this.#towerMs = this.timeline.nowMs;
-    if (daemon.name.startsWith("node-") && forMs > LEASE_MS - LEASE_RENEW_MS) this.disturbed(forMs);
+    if (daemon.name.startsWith("node-") && forMs > NODE_DEAD_MS - 500) this.disturbed(forMs);
   }
 
   died(app: string): void {

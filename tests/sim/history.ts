@@ -15,6 +15,8 @@ export class History {
   readonly #ids = new Set<string>();
   /** App -> generations in the order of the log: sequence, and to what each may fall back. */
   readonly #applied = new Map<string, Map<number, { sequence: number; fallback?: number }>>();
+  /** App -> replicas wanted, by the newest manifest or decision. */
+  readonly #wanted = new Map<string, number>();
   readonly #newest = new Map<string, number>();
   readonly #placed = new Map<string, Placed>();
   readonly #living = new Map<string, Placed>();
@@ -27,8 +29,22 @@ export class History {
     const { body } = entry;
     if (body.kind === "command") this.#command(entry.sequence, body.signed.text);
     if (body.kind !== "decision") return;
-    for (const place of body.place) this.#place(entry.sequence, place);
     for (const replica of body.gone) this.#living.delete(replica);
+    for (const { app, count } of body.scale ?? []) this.#wanted.set(app, count);
+    for (const place of body.place) this.#place(entry.sequence, place);
+    for (const app of new Set(body.place.map((place) => place.app))) {
+      this.#countSurplus(entry.sequence, app);
+    }
+  }
+
+  /** A rollout adds one at a time (`batch`); what is leaving still counts. */
+  #countSurplus(sequence: number, app: string): void {
+    const wanted = this.#wanted.get(app) ?? 0;
+    const living = [...this.#living.values()].filter((each) => each.app === app).length;
+    if (living <= wanted + 1) return;
+    throw new Violation(
+      `entry ${sequence} makes it ${living} replicas of ${app}, where ${wanted} and one more may be`,
+    );
   }
 
   #command(sequence: number, text: string): void {
@@ -51,6 +67,7 @@ export class History {
       throw new Violation(`${app} goes from generation ${newest} to ${generation}`);
     }
     this.#newest.set(app, generation);
+    this.#wanted.set(app, Number(/^ {2}replicas (\d+)$/m.exec(command.manifest)?.[1] ?? 1));
     const applied = this.#applied.get(app) ?? new Map();
     applied.set(generation, { sequence, ...(fallback === undefined ? {} : { fallback }) });
     this.#applied.set(app, applied);

@@ -9,6 +9,8 @@ export class IngressHost extends Daemon {
   machine: IngressMachine | null = null;
   /** When the tower last heard it, at the earliest. */
   lastSaidMs = -Infinity;
+  /** Since when the stream has stood. */
+  connectedMs = Infinity;
   /** Since when the stream has been gone; `null` while it stands. */
   lostMs: number | null = 0;
   /** Replica -> requests on their way there through this ingress. */
@@ -65,6 +67,7 @@ export class IngressHost extends Daemon {
     const stream = this.towerHost.up ? this.ground.network.stream(this.host, TOWER.hostname) : null;
     if (!stream) return retry();
     this.#stream = stream;
+    this.connectedMs = this.ground.timeline.nowMs;
     stream.onClientLost = () => {
       this.#stream = null;
       this.lostMs = this.ground.timeline.nowMs;
@@ -93,7 +96,8 @@ export class IngressHost extends Daemon {
   #perform(effects: readonly IngressEffect[]): void {
     for (const effect of effects) {
       if (effect.k !== "send") continue;
-      this.lastSaidMs = this.now.monoMs;
+      const { k } = effect.message;
+      if (k === "ack" || k === "hello") this.lastSaidMs = this.now.monoMs;
       this.#stream?.toServer(JSON.stringify(effect.message));
     }
   }

@@ -190,6 +190,10 @@ export class NodeHost extends Daemon {
         if (this.diskFull) return;
         for (const record of this.#unkept.splice(0)) this.#records.set(record.sequence, record);
         return;
+      case "fetch": {
+        const { replica } = effect;
+        return this.later(1, () => this.#step({ on: "fetched", replica, fault: null }));
+      }
       case "try-port": {
         const { replica, port } = effect;
         const free = !this.running().some((process) => process.port === port);
@@ -288,9 +292,16 @@ export class NodeHost extends Daemon {
 
   // ---- Planted faults -----------------------------------------------------------------------------
 
+  /** What is registered never reaches the tower, and yet is acknowledged. */
   #isWithheld(text: string): boolean {
     if (this.ground.planted !== "unregistered") return false;
-    return text.startsWith('{"k":"register"') || text.startsWith('{"k":"lease"');
+    if (text.startsWith('{"k":"register"')) {
+      const { node, request } = JSON.parse(text);
+      const answer = JSON.stringify({ k: "register-ok", tower: "d".repeat(16), node, request });
+      this.later(1, () => this.#step({ on: "mesh", text: answer, from: TOWER }));
+      return true;
+    }
+    return text.startsWith('{"k":"lease"');
   }
 
   /** A stop that does not wait for the ingresses. */

@@ -22,8 +22,6 @@ export interface Wish {
   /** When it last changed, and when it was first there after it had been down. */
   changedMs: number;
   upMs: number;
-  /** The most replicas that were wanted since `changedMs` less the time that leaving takes. */
-  recent: { readonly atMs: number; readonly replicas: number }[];
 }
 
 /** A command and what became of it. */
@@ -72,7 +70,6 @@ export class Operator {
           down: true,
           changedMs: nowMs,
           upMs: nowMs,
-          recent: [],
         };
       const generation = this.#lastGeneration(app) + 1;
       const manifest = manifestOf(wish, replicas, generation, behaviour);
@@ -121,7 +118,6 @@ export class Operator {
 
   #changed(wish: Wish): void {
     wish.changedMs = this.#ground.timeline.nowMs;
-    wish.recent.push({ atMs: wish.changedMs, replicas: wish.down ? 0 : wish.replicas });
   }
 
   /** What a plan asked of the conductor says; from memory where it cannot be asked. */

@@ -1,0 +1,43 @@
+/** How the deck says times, sizes and rates. */
+
+import type { Exit } from "../../core/mesh.ts";
+
+/** A span in its largest unit: `320 ms`, `12 s`, `5 min`, `3 h`, `4 d`. */
+export function span(ms: number): string {
+  if (ms < 1_000) return `${Math.max(0, Math.round(ms))} ms`;
+  if (ms < 60_000) return `${Math.round(ms / 1_000)} s`;
+  if (ms < 3_600_000) return `${Math.round(ms / 60_000)} min`;
+  if (ms < 86_400_000) return `${Math.round(ms / 3_600_000)} h`;
+  return `${Math.round(ms / 86_400_000)} d`;
+}
+
+/** A size in binary units: `3.8 GiB`. */
+export function size(bytes: number): string {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1_000 && unit < units.length - 1) {
+    value /= 1_024;
+    unit++;
+  }
+  return `${value < 10 && unit > 0 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
+}
+
+/** The local time of day. */
+export function clock(wallMs: number): string {
+  return new Date(wallMs).toLocaleTimeString("en-GB");
+}
+
+/** A rate or a time with as many digits as say something: `0.4`, `12`, `3.2k`. */
+export function short(value: number): string {
+  if (value >= 10_000) return `${Math.round(value / 1_000)}k`;
+  if (value >= 1_000) return `${(value / 1_000).toFixed(1)}k`;
+  if (value >= 10 || value === 0) return String(Math.round(value));
+  return value.toFixed(1);
+}
+
+/** How a process ended. */
+export function ending(exit: Exit): string {
+  const how = exit.signal ?? (exit.code === undefined ? "no exit code" : `exit code ${exit.code}`);
+  return exit.why === "exit" ? how : `${exit.why}, ${how}`;
+}

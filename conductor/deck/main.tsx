@@ -1,0 +1,47 @@
+// The deck's entry.
+
+import { render } from "preact";
+import { Header } from "./parts/header.tsx";
+import { AppPage } from "./pages/app.tsx";
+import { EventsPage } from "./pages/events.tsx";
+import { NodePage } from "./pages/node.tsx";
+import { Overview } from "./pages/overview.tsx";
+import { link, place, start, status } from "./state.ts";
+
+function Page() {
+  const [kind, name] = place.value;
+  if (link.value === "refused") return <SignIn />;
+  if (!status.value) return <p class="hush">Asking the conductor…</p>;
+  if (kind === "app" && name) return <AppPage key={name} name={name} />;
+  if (kind === "node" && name) return <NodePage key={name} name={name} />;
+  if (kind === "events") return <EventsPage />;
+  return <Overview />;
+}
+
+function SignIn() {
+  return (
+    <section class="card">
+      <h1>Sign in</h1>
+      <p>From here the deck is shown to operators only. On the machine with your signing key:</p>
+      <pre><code>skr8tr deck</code></pre>
+      <p>It signs a challenge with that key and prints a link that opens this page for you.</p>
+    </section>
+  );
+}
+
+function Deck() {
+  return (
+    <>
+      <a class="skip" href="#main">Skip to content</a>
+      <Header />
+      <main id="main" tabindex={-1}>
+        <Page />
+      </main>
+    </>
+  );
+}
+
+const root = document.getElementById("deck");
+if (!root) throw new Error("index.html has no #deck");
+render(<Deck />, root);
+void start();

@@ -1,0 +1,87 @@
+import { short, span } from "../format.ts";
+import { Chart } from "../parts/chart.tsx";
+import { EventList } from "../parts/events.tsx";
+import { Logs } from "../parts/logs.tsx";
+import { ReplicaTable, StateBadge } from "../parts/replicas.tsx";
+import { events, nowMs, samples, status } from "../state.ts";
+
+export function AppPage({ name }: { readonly name: string }) {
+  const app = status.value!.apps.find((each) => each.app === name);
+  const own = events.value.filter((event) => event.app === name).slice(0, 30);
+  return (
+    <>
+      <p class="trail">
+        <a href="#/">Overview</a> / {name}
+      </p>
+      <h1>
+        {name} {app && <StateBadge state={app.state} />}
+      </h1>
+      {app
+        ? (
+          <p class="facts">
+            {app.ready} of {app.wanted} ready, generation {app.generation}, namespace{" "}
+            {app.namespace}, signed by <code>{app.signedBy.slice(0, 12)}</code>{" "}
+            {span(nowMs.value - app.signedWallMs)} ago
+          </p>
+        )
+        : <p class="hush">It is not up.</p>}
+      {app && app.reasons.length > 0 && (
+        <section class="card problems" aria-label="Reasons">
+          <ul>{app.reasons.slice(0, 20).map((text) => <li key={text}>{text}</li>)}</ul>
+        </section>
+      )}
+      <Traffic name={name} />
+      {app && (
+        <section class="card">
+          <h2>Replicas</h2>
+          <ReplicaTable replicas={app.replicas} />
+        </section>
+      )}
+      <Logs app={name} />
+      <section>
+        <h2>Events</h2>
+        <EventList events={own} />
+      </section>
+    </>
+  );
+}
+
+function Traffic({ name }: { readonly name: string }) {
+  const all = samples.value;
+  const seen = all.some((sample) => sample.apps[name]);
+  if (!seen) return null;
+  const times = all.map((sample) => sample.wallMs / 1_000);
+  const values = (of: "requestsPerSecond" | "errorsPerSecond" | "p50Ms" | "p95Ms") =>
+    all.map((sample) => sample.apps[name]?.[of] ?? null);
+  const last = all.at(-1)?.apps[name];
+  return (
+    <section class="card" aria-label="Traffic">
+      <h2>
+        Traffic{" "}
+        {last && (
+          <small>{short(last.requestsPerSecond)} requests/s, {last.inFlight} in flight</small>
+        )}
+      </h2>
+      <div class="charts">
+        <Chart
+          title="Requests"
+          unit="/s"
+          times={times}
+          lines={[
+            { label: "all", color: "one", values: values("requestsPerSecond") },
+            { label: "5xx", color: "bad", values: values("errorsPerSecond") },
+          ]}
+        />
+        <Chart
+          title="Latency"
+          unit="ms"
+          times={times}
+          lines={[
+            { label: "p95", color: "two", values: values("p95Ms") },
+            { label: "p50", color: "one", values: values("p50Ms") },
+          ]}
+        />
+      </div>
+    </section>
+  );
+}

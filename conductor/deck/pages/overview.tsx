@@ -1,0 +1,153 @@
+import type { AppView, NodeView } from "../../../core/view.ts";
+import { short, size, span } from "../format.ts";
+import { EventList } from "../parts/events.tsx";
+import { Dots, ReplicaDot, StateBadge } from "../parts/replicas.tsx";
+import { Spark } from "../parts/spark.tsx";
+import { events, lastSample, nowMs, samples, status } from "../state.ts";
+
+const MATRIX_NODES = 24;
+
+export function Overview() {
+  const { nodes, apps, problems } = status.value!;
+  return (
+    <>
+      {problems.length > 0 && (
+        <section class="card problems" aria-label="Problems">
+          <h2>{problems.length === 1 ? "A problem" : `${problems.length} problems`}</h2>
+          <ul>{problems.slice(0, 20).map((text) => <li key={text}>{text}</li>)}</ul>
+        </section>
+      )}
+      <section aria-labelledby="nodes">
+        <h2 id="nodes">Nodes</h2>
+        <div class="nodes">{nodes.map((node) => <NodeCard key={node.id} node={node} />)}</div>
+        {nodes.length === 0 && <p class="hush">No node has joined yet.</p>}
+      </section>
+      <section aria-labelledby="apps">
+        <h2 id="apps">Apps</h2>
+        <AppTable apps={apps} />
+      </section>
+      {nodes.length <= MATRIX_NODES && apps.length > 0 && <Matrix nodes={nodes} apps={apps} />}
+      <section aria-labelledby="latest">
+        <h2 id="latest">Latest events</h2>
+        <EventList events={events.value.slice(0, 12)} />
+      </section>
+    </>
+  );
+}
+
+function NodeCard({ node }: { readonly node: NodeView }) {
+  const cpu = samples.value.map((sample) => sample.nodes[node.name]?.cpuPercent ?? 0);
+  const ram = samples.value.map((sample) => sample.nodes[node.name]?.ramPercent ?? 0);
+  const bad = node.state !== "ready";
+  return (
+    <a class={`card node ${bad ? "lost" : ""}`} href={`#/node/${node.name}`}>
+      <strong>
+        <i class={`dot ${bad ? "bad" : "good"}`} />
+        {node.name}
+      </strong>
+      <small>{bad ? `silent for ${span(node.silentMs)}` : `${node.replicas} replicas`}</small>
+      <span class="meter">
+        <span>CPU {cpu.at(-1) ?? 0} %</span>
+        <Spark values={cpu} most={100} color="one" label={`CPU of ${node.name}`} />
+      </span>
+      <span class="meter">
+        <span>RAM {ram.at(-1) ?? 0} %</span>
+        <Spark values={ram} most={100} color="two" label={`RAM of ${node.name}`} />
+      </span>
+      <small>{size(node.ramFreeBytes)} free of {size(node.ramTotalBytes)}</small>
+      {node.reason && <small class="bad">{node.reason}</small>}
+    </a>
+  );
+}
+
+function AppTable({ apps }: { readonly apps: readonly AppView[] }) {
+  if (apps.length === 0) {
+    return <p class="hush">Nothing is deployed. Try: skr8tr up shop-bell.skr8tr</p>;
+  }
+  const sample = lastSample.value;
+  return (
+    <div class="scroll card" tabindex={0} role="region" aria-label="Apps">
+      <table>
+        <thead>
+          <tr>
+            <th>App</th>
+            <th>State</th>
+            <th class="number">Ready</th>
+            <th>Replicas</th>
+            <th class="number">Generation</th>
+            <th class="number">Requests/s</th>
+            <th class="number">p95</th>
+            <th class="number">5xx/s</th>
+            <th class="number">Signed</th>
+          </tr>
+        </thead>
+        <tbody>
+          {apps.map((app) => {
+            const traffic = sample?.apps[app.app];
+            return (
+              <tr key={app.app}>
+                <td>
+                  <a href={`#/app/${app.app}`}>{app.app}</a>
+                </td>
+                <td>
+                  <StateBadge state={app.state} />
+                </td>
+                <td class="number">{app.ready}/{app.wanted}</td>
+                <td>
+                  <Dots replicas={app.replicas} />
+                </td>
+                <td class="number">{app.generation}</td>
+                <td class="number">{traffic ? short(traffic.requestsPerSecond) : ""}</td>
+                <td class="number">{traffic ? `${short(traffic.p95Ms)} ms` : ""}</td>
+                <td class={`number ${traffic?.errorsPerSecond ? "bad" : ""}`}>
+                  {traffic ? short(traffic.errorsPerSecond) : ""}
+                </td>
+                <td class="number" title={`by ${app.signedBy}`}>
+                  {span(nowMs.value - app.signedWallMs)} ago
+                </td>
+              </tr>
+            );
+          })}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+/** Which replica is where: a row an app, a column a node. */
+function Matrix({ nodes, apps }: {
+  readonly nodes: readonly NodeView[];
+  readonly apps: readonly AppView[];
+}) {
+  return (
+    <section aria-labelledby="places">
+      <h2 id="places">Replicas by node</h2>
+      <div class="scroll card" tabindex={0} role="region" aria-label="Replicas by node">
+        <table class="matrix">
+          <thead>
+            <tr>
+              <th>App</th>
+              {nodes.map((node) => <th key={node.id}>{node.name}</th>)}
+            </tr>
+          </thead>
+          <tbody>
+            {apps.map((app) => (
+              <tr key={app.app}>
+                <th scope="row">{app.app}</th>
+                {nodes.map((node) => (
+                  <td key={node.id}>
+                    <span class="dots">
+                      {app.replicas.filter((each) => each.nodeId === node.id).map((each) => (
+                        <ReplicaDot key={each.replica} replica={each} />
+                      ))}
+                    </span>
+                  </td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </section>
+  );
+}

@@ -1,0 +1,84 @@
+/** What the deck knows: the conductor's stream as signals. */
+
+import { computed, signal } from "@preact/signals";
+import type { DeckMessages, DeckSample, DeckViewer } from "../../core/deck_view.ts";
+import type { EventView, StatusView } from "../../core/view.ts";
+
+const SAMPLES = 450;
+const EVENTS = 500;
+
+/** `asking`: not connected yet; `refused`: a session is needed. */
+export const link = signal<"asking" | "live" | "broken" | "refused">("asking");
+export const viewer = signal<DeckViewer>({});
+export const status = signal<StatusView | null>(null);
+export const samples = signal<readonly DeckSample[]>([]);
+/** Newest first. */
+export const events = signal<readonly EventView[]>([]);
+/** Grows every second, for times that are shown as "ago". */
+export const nowMs = signal(Date.now());
+/** Where the reader is: the words after `#/`. */
+export const place = signal<readonly string[]>(placeOf());
+
+export const lastSample = computed(() => samples.value.at(-1));
+
+function placeOf(): readonly string[] {
+  return location.hash.replace(/^#\/?/, "").split("/").filter(Boolean).map(decodeURIComponent);
+}
+
+/** Begins to listen, for as long as the page is open. */
+export async function start(): Promise<void> {
+  setInterval(() => nowMs.value = Date.now(), 1_000);
+  await redeemLink();
+  addEventListener("hashchange", () => {
+    place.value = placeOf();
+    scrollTo(0, 0);
+  });
+  place.value = placeOf();
+  connect();
+}
+
+/** `skr8tr deck` opens the page with a token in its fragment: it is handed in and forgotten. */
+async function redeemLink(): Promise<void> {
+  const token = /^#([0-9a-f]{64})$/.exec(location.hash)?.[1];
+  if (!token) return;
+  history.replaceState(null, "", "/deck");
+  await fetch("/deck/session", { method: "POST", body: token }).catch(() => {});
+}
+
+export async function signOut(): Promise<void> {
+  await fetch("/deck/session", { method: "DELETE" }).catch(() => {});
+  location.reload();
+}
+
+function connect(): void {
+  const stream = new EventSource("/deck/stream");
+  const on = <K extends keyof DeckMessages>(name: K, take: (message: DeckMessages[K]) => void) =>
+    stream.addEventListener(name, (event) => take(JSON.parse((event as MessageEvent).data)));
+  on("history", (history) => {
+    link.value = "live";
+    viewer.value = history.viewer;
+    samples.value = history.samples;
+    events.value = history.events.toReversed();
+  });
+  on("status", (fresh) => status.value = fresh);
+  on("sample", (sample) => samples.value = [...samples.value.slice(1 - SAMPLES), sample]);
+  on("event", (event) => events.value = [event, ...events.value.slice(0, EVENTS - 1)]);
+  stream.onerror = () => {
+    if (link.value !== "refused") link.value = "broken";
+    if (stream.readyState !== EventSource.CLOSED) return;
+    // The browser has given up: an answer that was no stream. A later try may find it better.
+    void askWhy();
+    setTimeout(connect, 2_000);
+  };
+}
+
+async function askWhy(): Promise<void> {
+  const stop = new AbortController();
+  try {
+    const { status } = await fetch("/deck/stream", { signal: stop.signal });
+    link.value = status === 401 || status === 403 ? "refused" : "broken";
+  } catch {
+    link.value = "broken";
+  }
+  stop.abort();
+}

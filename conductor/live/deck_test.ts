@@ -1,0 +1,117 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { buildDeck, compressedBytes, moduleOf } from "../deck/build.ts";
+import { sha256Hex } from "../../core/bytes.ts";
+import { isOwnPage } from "./deck.ts";
+import { ASSETS } from "./deck_assets.ts";
+import { id, post, signed, withConductor } from "./rig_test.ts";
+
+/** A client that stands at another address than the conductor's loopback neighbours would. */
+async function tokenOf(url: string): Promise<string> {
+  const token = id() + id();
+  assertEquals(await post(url, signed(`DECK|${id()}|${sha256Hex(token)}`)), "OK|DECK");
+  return token;
+}
+
+/** Reads server-sent events until one of this name came; its data. */
+async function readUntil(response: Response, name: string): Promise<unknown> {
+  let text = "";
+  for await (const part of response.body!.pipeThrough(new TextDecoderStream())) {
+    text += part;
+    const found = text.match(new RegExp(`event:${name}\\ndata:(.*)\\n`));
+    if (found) return JSON.parse(found[1]!);
+  }
+  throw new Error(`the stream ended without ${name}: ${text}`);
+}
+
+Deno.test("the deck that the conductor serves is the deck that the sources make", async () => {
+  const assets = await buildDeck();
+  assertEquals(Object.keys(ASSETS), [...assets.keys()], "run: deno task deck");
+  assert(
+    moduleOf(assets) === await Deno.readTextFile(new URL("deck_assets.ts", import.meta.url)),
+    "conductor/live/deck_assets.ts is out of date; run: deno task deck",
+  );
+  assert(compressedBytes(assets) <= 60_000, "all of the deck is at most 60 KB gzipped");
+});
+
+Deno.test("the deck's page names its files, and nothing else may run in it", async () => {
+  await withConductor(async (_, url) => {
+    const page = await fetch(`${url}/deck`);
+    assertStringIncludes(page.headers.get("content-security-policy")!, "default-src 'none'");
+    const html = await page.text();
+    const names = [...html.matchAll(/(?:src|href)="(\/deck\/[^"]+)"/g)].map((found) => found[1]!);
+    assertEquals(names.length, 4);
+    for (const name of names) {
+      const file = await fetch(url + name);
+      assertEquals(file.status, 200, name);
+      assertStringIncludes(file.headers.get("cache-control")!, "immutable");
+      await file.body?.cancel();
+    }
+    for (const name of ["/deck/none.js", "/deck/../log.db", "/deck/__proto__"]) {
+      assertEquals((await fetch(url + name)).status, 404, name);
+    }
+  });
+});
+
+Deno.test("the deck's stream tells what was, what is, and what happens", async () => {
+  await withConductor(async (_, url) => {
+    const history = await readUntil(await fetch(`${url}/deck/stream`), "history");
+    assertEquals((history as { viewer: unknown }).viewer, {});
+    const stream = await fetch(`${url}/deck/stream`);
+    const told = readUntil(stream, "event");
+    await tokenOf(url);
+    assertMatch(((await told) as { text: string }).text, /look at the deck$/);
+    const status = await readUntil(await fetch(`${url}/deck/stream`), "status");
+    assert((status as { sequence: number }).sequence >= 1);
+  });
+});
+
+Deno.test("a link of skr8tr deck opens one session, which signing out ends", async () => {
+  await withConductor(async (_, url) => {
+    const token = await tokenOf(url);
+    const redeem = (body: string) => fetch(`${url}/deck/session`, { method: "POST", body });
+    const wrong = await redeem("0".repeat(24));
+    assertEquals(wrong.status, 403);
+    assertStringIncludes(await wrong.text(), "skr8tr deck");
+    const right = await redeem(token);
+    assertEquals(right.status, 200);
+    const { operator } = await right.json();
+    const cookie = right.headers.get("set-cookie")!;
+    assertStringIncludes(cookie, "HttpOnly");
+    assertStringIncludes(cookie, "SameSite=Strict");
+    assertEquals((await redeem(token)).status, 403, "a link is used once");
+
+    const headers = { cookie: cookie.split(";")[0]! };
+    const viewerOf = async () =>
+      (await readUntil(await fetch(`${url}/deck/stream`, { headers }), "history") as {
+        viewer: { operator?: string };
+      }).viewer;
+    assertEquals(await viewerOf(), { operator });
+    await fetch(`${url}/deck/session`, { method: "DELETE", headers });
+    assertEquals(await viewerOf(), {});
+  });
+});
+
+Deno.test("a link's token that nobody signed for opens nothing, and none is kept in the log", async () => {
+  await withConductor(async (_, url, folder) => {
+    const token = await tokenOf(url);
+    assertEquals((await fetch(`${url}/deck/session`, { method: "POST", body: id() })).status, 403);
+    const kept = await Deno.readFile(`${folder}/log.db-wal`);
+    assert(!new TextDecoder("latin1").decode(kept).includes(token));
+  });
+});
+
+Deno.test("isOwnPage() refuses pages of other sites and names that others point at loopback", () => {
+  const request = (headers: Record<string, string>) => new Request("http://x/deck", { headers });
+  const cases: [Record<string, string>, string, boolean][] = [
+    [{ host: "127.0.0.1:7771" }, "127.0.0.1", true],
+    [{ host: "localhost:7771", "sec-fetch-site": "same-origin" }, "127.0.0.1", true],
+    [{ host: "[::1]:7771", "sec-fetch-site": "none" }, "::1", true],
+    [{ host: "127.0.0.1:7771", "sec-fetch-site": "cross-site" }, "127.0.0.1", false],
+    [{ host: "evil.example:7771" }, "127.0.0.1", false],
+    [{ host: "conductor.example:7771" }, "10.0.0.7", true],
+    [{ host: "10.0.0.1:7771", "sec-fetch-site": "same-site" }, "10.0.0.7", false],
+  ];
+  for (const [headers, from, own] of cases) {
+    assertEquals(isOwnPage(request(headers), from), own, JSON.stringify(headers));
+  }
+});

@@ -1,0 +1,48 @@
+/**
+ * What the conductor's dashboard is told over server-sent events (`GET /deck/stream`): first one
+ * `history`, then a `status` at each change (at most two a second), a `sample` every two seconds
+ * and each `event` as it happens.
+ */
+
+import type { EventView, StatusView } from "./view.ts";
+
+/** One look at a node. */
+export interface NodeSample {
+  readonly cpuPercent: number;
+  readonly ramPercent: number;
+}
+
+/** One look at an app's requests, as all ingresses together see them. */
+export interface TrafficSample {
+  readonly requestsPerSecond: number;
+  /** Answers with a 5xx status, a second. */
+  readonly errorsPerSecond: number;
+  readonly p50Ms: number;
+  readonly p95Ms: number;
+  readonly inFlight: number;
+}
+
+/** Everything at one moment, by the names of nodes and apps. */
+export interface DeckSample {
+  readonly wallMs: number;
+  readonly nodes: Readonly<Record<string, NodeSample>>;
+  readonly apps: Readonly<Record<string, TrafficSample>>;
+}
+
+/** Who looks at the deck. */
+export interface DeckViewer {
+  /** Fingerprint of the operator's key, or the name that single sign-on gave; absent: nobody. */
+  readonly operator?: string;
+}
+
+/** The messages by the name of their event. */
+export interface DeckMessages {
+  readonly history: {
+    readonly viewer: DeckViewer;
+    readonly samples: readonly DeckSample[];
+    readonly events: readonly EventView[];
+  };
+  readonly status: StatusView;
+  readonly sample: DeckSample;
+  readonly event: EventView;
+}

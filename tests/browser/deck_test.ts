@@ -1,0 +1,93 @@
+// The deck of a running cluster in a browser: what it shows, how it follows what happens, who may
+// look, at both widths and in both themes.
+
+import { assert, assertEquals } from "@std/assert";
+import type { Page } from "playwright-core";
+import { conductorAt } from "../../cli/conductor.ts";
+import type { AppView } from "../../core/view.ts";
+import { daemonPid, kill, type ReadyLine, startClusterTask } from "../e2e/cluster_process.ts";
+import { haveChromium, launch } from "./browser.ts";
+import { accessibilityFindings, THEMES, visitor, WIDTHS } from "./pages.ts";
+
+const chromium = await haveChromium();
+
+const PAGES = ["", "app/product-svc", "node/node-1", "events"];
+
+Deno.test({
+  name: "the deck shows a cluster as it is, in a browser",
+  ignore: !chromium,
+  // Chromium's driver keeps handles of its own until the process ends.
+  sanitizeResources: false,
+  sanitizeOps: false,
+}, async (t) => {
+  await using cluster = await startClusterTask(["--only=product-svc"]);
+  const line = await cluster.ready();
+  assert(line.ready, line.error);
+  const deck = `http://${line.conductor}/deck`;
+  const browser = await launch();
+  try {
+    await t.step("every page fits, and axe-core finds nothing serious", async () => {
+      const found = [];
+      for (const width of WIDTHS) {
+        for (const theme of THEMES) {
+          const context = await visitor(browser, width, theme);
+          const page = await context.newPage();
+          for (const path of PAGES) {
+            await open(page, `${deck}#/${path}`);
+            found.push(...await accessibilityFindings(page, `${path} ${width} ${theme}`));
+            const over = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
+            assertEquals(over, 0, `${path} is wider than ${width} pixels`);
+          }
+          await context.close();
+        }
+      }
+      assertEquals(found, []);
+    });
+    const context = await visitor(browser, 1280, "light");
+    const page = await context.newPage();
+    await t.step("a replica that dies and starts again is seen without reloading", async () => {
+      await open(page, deck);
+      const { pid, replica } = (await productSvc(line)).replicas[0]!;
+      kill(pid!, "SIGKILL");
+      await page.locator(".events li", { hasText: replica }).filter({ hasText: "SIGKILL" }).first()
+        .waitFor();
+      await page.locator("tr", { hasText: "product-svc" }).locator(".badge", { hasText: "ready" })
+        .first().waitFor();
+    });
+    await t.step("an app's page shows its replicas and its log as it is written", async () => {
+      await page.locator("a", { hasText: "product-svc" }).first().click();
+      await page.locator("td", { hasText: "product-svc.1" }).waitFor();
+      await page.locator(".log b", { hasText: "product-svc.1" }).first().waitFor();
+      const lines = await page.locator(".log > div").count();
+      await (await fetch(`${line.ingress}/api/products?per_page=1`)).body?.cancel();
+      await page.locator(`.log > div:nth-child(${lines + 1})`).waitFor();
+    });
+    await t.step("events are found by words", async () => {
+      await page.locator("nav a", { hasText: "Events" }).click();
+      await page.locator("input[type=search]").fill("joined");
+      await page.locator(".events li", { hasText: "node-1 joined" }).waitFor();
+      assertEquals(await page.locator(".events li", { hasText: "is ready" }).count(), 0);
+    });
+    await t.step("a conductor that dies is said so, and seen when it is back", async () => {
+      const broken = page.locator(".top [role=status]", { hasText: "does not answer" }).waitFor();
+      kill(await daemonPid(cluster.state, "conductor"), "SIGKILL");
+      await broken;
+      await page.locator(".top .dot.good").waitFor({ timeout: 30_000 });
+    });
+    await context.close();
+  } finally {
+    await browser.close();
+  }
+  await cluster.stop();
+});
+
+async function open(page: Page, url: string): Promise<void> {
+  await page.goto(url);
+  await page.locator("main h1, main h2").first().waitFor();
+}
+
+async function productSvc(line: ReadyLine): Promise<AppView> {
+  const [hostname, port] = line.conductor.split(":");
+  const conductor = conductorAt({ hostname: hostname!, port: Number(port) }, 10_000);
+  return await conductor.get<AppView>("/api/apps/product-svc");
+}
