@@ -1,9 +1,11 @@
-/// <reference lib="webworker" />
 import type { Brief, Task } from "./crowd.ts";
 import { KINDS } from "./kinds.ts";
 import { simulate } from "./world.ts";
 
-declare const self: DedicatedWorkerGlobalScope;
+declare const self: {
+  onmessage: (event: MessageEvent<Task>) => void;
+  postMessage(briefs: Brief[]): void;
+};
 
 self.onmessage = ({ data }: MessageEvent<Task>) => {
   const briefs: Brief[] = [];

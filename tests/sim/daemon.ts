@@ -128,6 +128,13 @@ export abstract class Daemon {
     if (this.up) this.#paused = true;
   }
 
+  /** The same for so long; nothing while it is paused already. */
+  pauseFor(forMs: number): void {
+    if (!this.up || this.#paused) return;
+    this.pause();
+    this.ground.timeline.after(forMs, () => this.resume());
+  }
+
   /** Goes on, with everything that has come meanwhile, in its order. */
   resume(): void {
     this.#paused = false;

@@ -1,7 +1,7 @@
 // What a fault excuses for how long: a request may be lost when the machine that has it loses power,
 // but not because an operator deploys.
 
-import { NODE_DEAD_MS } from "../../core/limits.ts";
+import { BEAT_MS, SUSPECT_BEATS } from "../../core/limits.ts";
 import type { Daemon } from "./daemon.ts";
 import type { Timeline } from "./queue.ts";
 
@@ -28,7 +28,7 @@ export class Excuses {
   /** A daemon is killed: only the tower's absence shows, and a node's once it is called dead. */
   killed(daemon: Daemon, forMs: number): void {
     if (daemon.name === "tower") this.#towerMs = this.timeline.nowMs;
-    if (daemon.name.startsWith("node-") && forMs > NODE_DEAD_MS - 500) this.disturbed(forMs);
+    if (daemon.name.startsWith("node-") && forMs > SUSPECT_BEATS * BEAT_MS) this.disturbed(forMs);
   }
 
   died(app: string): void {

@@ -1,7 +1,8 @@
 // deno task sim [--seed N | --seeds M [--from N]] [--steps S] [--wild|--mild] [--story]
 //
 // Runs simulated clusters. A seed that fails prints what broke, a plan made as small as it still
-// fails, the end of its story, and the one command that repeats it; exit code 1.
+// fails, the end of its story, and the one command that repeats it; exit code 1. With --hour: see
+// hour_main.ts.
 
 import { parseArgs } from "@std/cli/parse-args";
 import { simulateMany } from "./crowd.ts";
@@ -12,8 +13,12 @@ import { type Outcome, simulate, type WorldOptions } from "./world.ts";
 
 const args = parseArgs(Deno.args, {
   string: ["seed", "seeds", "from", "steps", "workers"],
-  boolean: ["mild", "wild", "story"],
+  boolean: ["mild", "wild", "story", "hour"],
 });
+if (args.hour) {
+  await import("./hour_main.ts");
+  Deno.exit(0);
+}
 const kind: Kind = args.mild ? "mild" : "wild";
 const steps = Number(args.steps ?? KINDS[kind].steps);
 
