@@ -130,10 +130,10 @@ export class Clients {
     if (process.replica !== replica.endpoint.replica) {
       this.#judge.misdirected(ingress, replica, process);
     }
-    this.#serve(request, replica, node, process);
+    this.#serve(request, replica, process);
   }
 
-  #serve(request: Request, replica: Replica, node: NodeHost, process: Process): void {
+  #serve(request: Request, replica: Replica, process: Process): void {
     const { ingress } = request;
     const { timeline, prng } = this.#ground;
     const long = prng.below(50) === 0;
