@@ -139,7 +139,7 @@ Deno.test("a silent node is dead, its replicas move, and back again it stops wha
 Deno.test("a node that is back before the decision to move its replicas is durable stops them", () => {
   const rig = cluster(2);
   rig.apply("web", manifestOf("web", ["replicas 2"]));
-  rig.live(500);
+  rig.live(3_000);
   const lost = nodesOf(rig)[1]!;
   rig.holdAppends = true;
   lost.cut = true;
