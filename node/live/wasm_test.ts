@@ -3,7 +3,7 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { until } from "./fake_cluster.ts";
 import { findRunners } from "./runners.ts";
-import { bench, logOf } from "./testing.ts";
+import { bench, logOf, refusalOf } from "./testing.ts";
 
 const SOURCE = String.raw`
 #include <stdio.h>
@@ -117,6 +117,5 @@ Deno.test("what is no module, and what a module cannot be, is told", async () =>
   });
   assertMatch(none.exit?.tail ?? "", /its module .*\/none\.wasm does not exist on this node/);
   all.run("  type wasm\n  exec text.wasm\n  port 31540", "web-3");
-  const listening = await all.cluster.state("web-3", "finished");
-  assertMatch(listening.reason ?? "", /cannot listen/);
+  assertMatch(await refusalOf(all, "web-3"), /cannot listen/);
 });
