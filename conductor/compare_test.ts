@@ -18,7 +18,7 @@ function figures(timesMs: readonly number[], errors = 0): Figures {
 }
 
 const times = (count: number, ms: number) => Array<number>(count).fill(ms);
-const judge = (fresh: Figures, old: Figures, least = 100) => whyWorse({ fresh, old }, least);
+const judge = (fresh: Figures, old: Figures, least = 100) => whyWorse({ fresh, old, warm: { fresh, old } }, least);
 
 Deno.test("wilson() is the interval of the literature", () => {
   // Newcombe (1998), "Two-sided confidence intervals for the single proportion", table I, method 3,
@@ -100,4 +100,11 @@ Deno.test("whyWorse() gives a false alarm in under 1 % of rollouts that are look
     if (alarmed) alarms++;
   }
   assert(alarms < 4, `${alarms} false alarms in 400 (seed ${seed})`);
+});
+
+Deno.test("whyWorse() compares no latencies of different times", () => {
+  const [fresh, old] = [figures(times(500, 300)), figures(times(1_000, 5))];
+  assertEquals(whyWorse({ fresh, old }, 100), null);
+  const warm = { fresh: figures(times(99, 300)), old };
+  assertEquals(whyWorse({ fresh, old, warm }, 100), null, "too few since it is warm");
 });

@@ -93,7 +93,9 @@ async function measure(
       const [replacedMs] = await Promise.all([replaced, up.ended]);
       const wholeMs = replacedMs - up.startedMs;
       // Decided means: judged by the ingress's figures, too. The next one begins from a good one.
-      await world.seen(APP, ({ rollout }) => rollout?.phase === "done");
+      await world.seen(APP, ({ newest }) => newest?.outcome !== undefined);
+      const { newest } = await world.view(APP);
+      if (newest?.outcome?.result !== "done") throw new Error(newest?.outcome?.reason);
       if (run === 0) {
         // A tower that has just started lets no replica go in its first 2 s: TOWER_WARMUP_MS.
         recorder.note(
