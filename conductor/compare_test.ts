@@ -18,7 +18,8 @@ function figures(timesMs: readonly number[], errors = 0): Figures {
 }
 
 const times = (count: number, ms: number) => Array<number>(count).fill(ms);
-const judge = (fresh: Figures, old: Figures, least = 100) => whyWorse({ fresh, old, warm: { fresh, old } }, least);
+const judge = (fresh: Figures, old: Figures, least = 100) =>
+  whyWorse({ fresh, old, warm: { fresh, old } }, least);
 
 Deno.test("wilson() is the interval of the literature", () => {
   // Newcombe (1998), "Two-sided confidence intervals for the single proportion", table I, method 3,
