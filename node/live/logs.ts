@@ -29,6 +29,7 @@ export interface LogsOptions {
 
 export class Logs implements Disposable {
   readonly #tails = new Map<string, Tail>();
+  readonly #allFollowers = new Set<(replica: string, lines: readonly LogLine[]) => void>();
   readonly #watcher: Deno.FsWatcher | null;
   readonly #poll: Timer | undefined;
   readonly #fileBytes: number;
@@ -128,7 +129,10 @@ export class Logs implements Disposable {
     tail.offset += read;
     const text = tail.decoder.decode(buffer.subarray(0, read), { stream: true });
     const fresh = tail.ring.feed(text, Date.now());
-    if (fresh.length > 0) { for (const follower of tail.followers) follower(fresh); }
+    if (fresh.length > 0) {
+      for (const follower of tail.followers) follower(fresh);
+      for (const follower of this.#allFollowers) follower(replica, fresh);
+    }
     return tail.offset < size;
   }
 
@@ -190,6 +194,17 @@ export class Logs implements Disposable {
     const { followers } = this.#tailOf(replica);
     followers.add(callback);
     return () => followers.delete(callback);
+  }
+
+  /** The same for the lines of all replicas. */
+  followAll(callback: (replica: string, lines: readonly LogLine[]) => void): () => void {
+    this.#allFollowers.add(callback);
+    return () => this.#allFollowers.delete(callback);
+  }
+
+  /** Every replica of which lines are known here. */
+  replicas(): string[] {
+    return [...this.#tails.keys()];
   }
 
   /** The replica is gone; its file stays for a while. */
