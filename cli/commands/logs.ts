@@ -11,7 +11,7 @@ import { askUdp } from "../udp.ts";
 const LINES = 100;
 
 export async function run(context: Context): Promise<number> {
-  const { arguments: args, output } = context;
+  const { arguments: args } = context;
   const target = targetOf(args);
   const app = args.positional[0];
   if (app === undefined && !args.has("all")) {
