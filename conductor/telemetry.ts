@@ -16,6 +16,7 @@ export interface NodeLine {
   readonly number: number;
   readonly at: number;
   readonly line: string;
+  readonly stream: "stdout" | "stderr";
 }
 
 /** So many known lines, or all where they are fewer, must stand again to be taken for the same. */

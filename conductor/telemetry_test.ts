@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { LineCursor, type NodeLine } from "./telemetry.ts";
 
 function lines(replica: string, from: number, ...texts: string[]): NodeLine[] {
-  return texts.map((line, at) => ({ replica, number: from + at, at: 0, line }));
+  return texts.map((line, at) => ({ replica, number: from + at, at: 0, line, stream: "stdout" }));
 }
 
 const textsOf = (fresh: readonly NodeLine[]) => fresh.map((each) => each.line);

@@ -95,7 +95,11 @@ async function gathered(context: Context): Promise<number> {
 function printLine(log: LogView, context: Context): void {
   const { arguments: args, output } = context;
   if (args.has("json")) output.print(JSON.stringify(log));
-  else output.print(`${output.paint.faint(log.replica)} ${shown(log.line, context)}`);
+  else {
+    const { paint } = output;
+    const replica = log.stream === "stderr" ? paint.warn(log.replica) : paint.faint(log.replica);
+    output.print(`${replica} ${shown(log.line, context)}`);
+  }
 }
 
 /** A terminal gets no control sequences of programs; a file or a pipe gets the line as it was. */

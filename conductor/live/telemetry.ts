@@ -11,7 +11,7 @@ import {
   TELEMETRY_WRITE_MS,
 } from "../../core/limits.ts";
 import { logger } from "../../core/live/log.ts";
-import { integer, parseShaped, struct, text } from "../../core/shape.ts";
+import { integer, oneOf, parseShaped, struct, text } from "../../core/shape.ts";
 import type { LogView } from "../../core/view.ts";
 import type { FleetNode } from "../fleet.ts";
 import { type Known, LineCursor, type NodeLine } from "../telemetry.ts";
@@ -22,6 +22,7 @@ const nodeLine = struct({
   number: integer(0, 2 ** 52),
   at: integer(0, 2 ** 52),
   line: text(LOG_LINE_BYTES * 2),
+  stream: oneOf("stdout", "stderr"),
 });
 
 export interface TelemetryParts {
@@ -125,14 +126,15 @@ export class Telemetry implements Disposable {
   }
 
   #take(node: FleetNode, lines: readonly NodeLine[]): void {
-    for (const { replica, at, line } of lines) {
+    for (const { replica, at, line, stream } of lines) {
       if (this.#pending.length >= TELEMETRY_PENDING) {
         this.missed++;
         continue;
       }
       this.#pendingCursors.set(replica, this.#cursor.known(replica)!);
       const app = replica.slice(0, replica.lastIndexOf("."));
-      this.#pending.push({ wallMs: at, app, replica, node: node.name, line });
+      const told = { wallMs: at, app, replica, node: node.name, line };
+      this.#pending.push(stream === "stderr" ? { ...told, stream } : told);
     }
   }
 

@@ -31,7 +31,7 @@ export class TelemetryStore {
   /** @param maxBytes about how large the lines may be, all together */
   constructor(path: string, private readonly maxBytes: number) {
     this.#database = open(path);
-    this.#insert = this.#database.prepare("INSERT INTO line VALUES (NULL, ?, ?, ?, ?, ?)");
+    this.#insert = this.#database.prepare("INSERT INTO line VALUES (NULL, ?, ?, ?, ?, ?, ?)");
     this.#insertSample = this.#database.prepare("INSERT OR REPLACE INTO sample VALUES (?, ?)");
     this.#insertCursor = this.#database.prepare("INSERT OR REPLACE INTO cursor VALUES (?, ?, ?)");
     const row = this.#database.prepare(
@@ -51,8 +51,8 @@ export class TelemetryStore {
       for (const [replica, known] of cursors) {
         this.#insertCursor.run(replica, Date.now(), JSON.stringify(known));
       }
-      for (const { wallMs, app, replica, node, line } of lines) {
-        this.#insert.run(wallMs, app, replica, node, line);
+      for (const { wallMs, app, replica, node, line, stream } of lines) {
+        this.#insert.run(wallMs, app, replica, node, line, stream ?? "stdout");
         this.#bytes += line.length + OVERHEAD;
       }
       if (this.#bytes > this.maxBytes) this.#drop(this.#bytes - this.maxBytes * 0.9);
@@ -78,7 +78,7 @@ export class TelemetryStore {
   /** The newest lines that match, oldest first. */
   search({ app, node, grep, sinceWallMs, limit }: LogSearch): LogView[] {
     const rows = this.#database.prepare(`
-      SELECT wall_ms, app, replica, node, line FROM line
+      SELECT wall_ms, app, replica, node, line, stream FROM line
       WHERE (?1 IS NULL OR app = ?1) AND (?2 IS NULL OR node = ?2)
         AND (?3 IS NULL OR instr(line, ?3) > 0) AND wall_ms >= ?4
       ORDER BY id DESC LIMIT ?5
@@ -89,6 +89,7 @@ export class TelemetryStore {
       replica: String(row.replica),
       node: String(row.node),
       line: String(row.line),
+      ...(row.stream === "stderr" ? { stream: row.stream } : {}),
     })).reverse();
   }
 
@@ -157,7 +158,7 @@ function begin(path: string): DatabaseSync {
       PRAGMA auto_vacuum = INCREMENTAL;
       CREATE TABLE IF NOT EXISTS line (
         id INTEGER PRIMARY KEY, wall_ms INTEGER NOT NULL, app TEXT NOT NULL,
-        replica TEXT NOT NULL, node TEXT NOT NULL, line TEXT NOT NULL
+        replica TEXT NOT NULL, node TEXT NOT NULL, line TEXT NOT NULL, stream TEXT NOT NULL
       ) STRICT;
       CREATE INDEX IF NOT EXISTS line_app ON line (app, id);
       CREATE TABLE IF NOT EXISTS cursor (
