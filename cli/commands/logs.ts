@@ -21,9 +21,11 @@ export async function run(context: Context): Promise<number> {
   const lines = args.integer("lines", 0, LOG_RING_LINES, LINES);
   const sought = new Sought(args);
   const follow = args.has("follow") ? "&follow=1" : "";
-  const path = `/api/logs/${encodeURIComponent(app)}?lines=${
-    sought.isAny ? lines : LOG_RING_LINES
-  }${follow}`;
+  const run = args.value("run") === undefined
+    ? ""
+    : `&run=${args.integer("run", 1, Number.MAX_SAFE_INTEGER, 1)}`;
+  const count = sought.isAny ? lines : LOG_RING_LINES;
+  const path = `/api/logs/${encodeURIComponent(app)}?lines=${count}${run}${follow}`;
   const print = (log: LogView) => printLine(log, context);
   try {
     // Of what is there already the last that match are wanted; what comes is shown as it comes.
