@@ -173,6 +173,8 @@ export const ROLLOUT_WATCH_MS = 3_000;
 export const ROLLOUT_BASELINE_MS = 60_000;
 /** A new generation with figures is looked at this often, in ms. */
 export const ROLLOUT_LOOK_MS = 250;
+/** A canary's latencies count from so long after its begin (or from half its time), in ms. */
+export const COMPARE_WARM_MS = 5_000;
 /** What `why` tells at the most: ends of replicas, and events since the last signed change. */
 export const WHY_EXITS = 5;
 export const WHY_EVENTS = 40;
