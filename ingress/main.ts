@@ -81,7 +81,8 @@ const FLAGS: readonly Flag[] = [
     name: "workers",
     value: "N",
     default: "1",
-    help: "threads that take connections; above 1 it must be allowed to read ingress/ and core/",
+    help: "threads that take connections, each with rate limits of its own; above 1 it must be " +
+      "allowed to read ingress/ and core/",
   },
   {
     name: "proxy-protocol",
