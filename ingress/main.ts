@@ -88,6 +88,11 @@ const FLAGS: readonly Flag[] = [
     name: "proxy-protocol",
     help: "on the HTTP port, peers of --trust begin with a PROXY header (version 1 or 2)",
   },
+  {
+    name: "h2c",
+    help:
+      "on the HTTP port, serve clients that begin with the preface of HTTP/2 (gRPC without TLS)",
+  },
   { name: "reuse-port", help: "let another ingress take connections from the same ports" },
   {
     name: "access-log",
@@ -212,6 +217,7 @@ function settingsOf(flags: FlagValues): IngressSettings {
     accessLog,
     tls: tlsOf(flags),
     proxyProtocol: flags.has("proxy-protocol"),
+    h2c: flags.has("h2c"),
     reusePort: flags.has("reuse-port"),
     trusted: flags.all("trust").map(parseTrustFlag),
     maxConnections: flags.integer("max-connections", 1, 1_000_000),
