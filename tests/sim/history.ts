@@ -9,14 +9,23 @@ interface Placed {
   readonly node: string;
 }
 
+interface Applied {
+  readonly sequence: number;
+  readonly replicas: number;
+  readonly fallback?: number;
+}
+
 export class History {
   #head: Head = EMPTY_HEAD;
   readonly #texts = new Set<string>();
   readonly #ids = new Set<string>();
   /** App -> generations in the order of the log: sequence, and to what each may fall back. */
-  readonly #applied = new Map<string, Map<number, { sequence: number; fallback?: number }>>();
+  readonly #applied = new Map<string, Map<number, Applied>>();
   /** App -> replicas wanted, by the newest manifest or decision. */
   readonly #wanted = new Map<string, number>();
+  /** Apps whose last rollout failed, so that they are on the way back. */
+  readonly #goesBack = new Set<string>();
+  readonly #scaled = new Map<string, number>();
   readonly #newest = new Map<string, number>();
   readonly #placed = new Map<string, Placed>();
   readonly #living = new Map<string, Placed>();
@@ -28,6 +37,7 @@ export class History {
     this.#head = entry;
     const { body } = entry;
     if (body.kind === "command") this.#command(entry.sequence, body.signed.text);
+    if (body.kind === "rollout" && body.back !== undefined) this.#goesBack.add(body.app);
     if (body.kind !== "decision") return;
     for (const replica of body.gone) this.#living.delete(replica);
     for (const { app, count } of body.scale ?? []) this.#wanted.set(app, count);
@@ -39,11 +49,13 @@ export class History {
 
   /** A rollout adds one at a time (`batch`); what is leaving still counts. */
   #countSurplus(sequence: number, app: string): void {
-    const wanted = this.#wanted.get(app) ?? 0;
+    const wanted = Math.max(this.#wanted.get(app) ?? 0, this.#scaled.get(app) ?? 0);
     const living = [...this.#living.values()].filter((each) => each.app === app).length;
-    if (living <= wanted + 1) return;
+    // The way back is taken at once: what is to be replaced is no good.
+    const surge = this.#goesBack.has(app) ? Math.max(1, wanted) : 1;
+    if (living <= wanted + surge) return;
     throw new Violation(
-      `entry ${sequence} makes it ${living} replicas of ${app}, where ${wanted} and one more may be`,
+      `entry ${sequence} makes it ${living} replicas of ${app}, where ${wanted} and ${surge} more may be`,
     );
   }
 
@@ -60,16 +72,26 @@ export class History {
       }
       this.#ids.add(command.id);
     }
+    if (command.verb === "SCALE") this.#scaled.set(command.app, Number(command.count));
     if (command.verb !== "APPLY") return;
     const { app, generation, fallback } = command;
+    this.#goesBack.delete(app);
     const newest = this.#newest.get(app) ?? 0;
     if (generation !== newest + 1) {
       throw new Violation(`${app} goes from generation ${newest} to ${generation}`);
     }
     this.#newest.set(app, generation);
-    this.#wanted.set(app, Number(/^ {2}replicas (\d+)$/m.exec(command.manifest)?.[1] ?? 1));
     const applied = this.#applied.get(app) ?? new Map();
-    applied.set(generation, { sequence, ...(fallback === undefined ? {} : { fallback }) });
+    const replicas = Number(/^ {2}replicas (\d+)$/m.exec(command.manifest)?.[1] ?? 1);
+    // Should it go back, as many are wanted as the manifest before said; an operator's number holds
+    // until a manifest says another.
+    const before = applied.get(fallback ?? 0)?.replicas ?? 0;
+    this.#wanted.set(app, Math.max(replicas, before));
+    applied.set(generation, {
+      sequence,
+      replicas,
+      ...(fallback === undefined ? {} : { fallback }),
+    });
     this.#applied.set(app, applied);
   }
 

@@ -1,4 +1,6 @@
+import { currentOf } from "../../conductor/state.ts";
 import type { Cast } from "./cast.ts";
+import { wantedOf, type Wish } from "./operator.ts";
 
 /** What is still missing for everything to be as signed; empty when all is well. */
 export function unfinished(cast: Cast): string[] {
@@ -14,13 +16,21 @@ export function unfinished(cast: Cast): string[] {
   const running = nodes.flatMap((node) => node.running().map((process) => ({ node, process })));
   for (const wish of operator.wishes.values()) {
     const mine = running.filter(({ process }) => process.app === wish.app);
-    const wanted = wish.down ? 0 : wish.replicas;
-    const current = mine.filter(({ process }) => process.generation === wish.generation);
+    const app = conductor.machine?.state.apps.get(wish.app);
+    const shall = app ? currentOf(app).generation : 0;
+    const wrong = whyNotSigned(wish, shall, cast.mayFail);
+    if (wrong !== null) missing.push(wrong);
+    const wanted = wantedOf(wish, shall);
+    const current = mine.filter(({ process }) => process.generation === shall);
     if (mine.length !== wanted || current.length !== wanted) {
       missing.push(
-        `${wish.app} shall have ${wanted} of generation ${wish.generation}, has ` +
-          mine.map(({ node, process }) => `${process.replica}@${node.name}`).join(" "),
+        `${wish.app} shall have ${wanted} of generation ${shall}, has ` +
+          mine.map(({ node, process }) => `${process.replica}@${node.name} (${process.generation})`)
+            .join(" "),
       );
+    }
+    if (app?.rollout && app.rollout.phase !== "done" && wanted > 0) {
+      missing.push(`the rollout of ${wish.app} is ${app.rollout.phase}`);
     }
   }
   const ids = (list: Iterable<string>) => [...list].sort().join(" ");
@@ -43,4 +53,22 @@ export function unfinished(cast: Cast): string[] {
     }
   }
   return missing;
+}
+
+/**
+ * Why this generation must not be what the app has come to; `null` where it may: the newest, unless
+ * that is bad, and what the newest may fall back to.
+ */
+function whyNotSigned(wish: Wish, shall: number, mayFail: boolean): string | null {
+  const newest = wish.applied.get(wish.generation);
+  if (!newest || wish.down || wish.stopped) return null;
+  const isBad = newest.behaviour !== "good";
+  if (shall === wish.generation) {
+    return isBad && newest.fallback !== undefined
+      ? `${wish.app} stays at generation ${shall}, which is bad`
+      : null;
+  }
+  if (shall === newest.fallback && (isBad || mayFail)) return null;
+  return `${wish.app} is at generation ${shall}; generation ${wish.generation} was signed last, ` +
+    `to fall back to ${newest.fallback ?? "none"}`;
 }

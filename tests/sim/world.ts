@@ -102,6 +102,7 @@ export function createCast(options: WorldOptions): Cast {
     operator,
     clients,
     checker,
+    mayFail: options.faults,
   };
   checker.cast = cast;
   return cast;
