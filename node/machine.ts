@@ -457,6 +457,7 @@ export class NodeMachine implements Stage {
     const mismatch = Records.mismatch(answer, order);
     if (mismatch !== null) return mismatch;
     const permit = this.#records.permit(order.app, order.generation);
+    if (permit.verify) this.#verify(permit.verify);
     if (permit.at === "refused") return permit.reason;
     const spec = specOfPart(answer.spec, order.part);
     return spec ? unsupported(spec, this.options) : `record ${order.sequence} has no before`;

@@ -120,8 +120,6 @@ export function healAll(cast: Cast): void {
     owner.diskFull = false;
     owner.diskMs = 0.3;
   }
-  // Nobody leaves a rollout paused for ever.
-  for (const app of cast.operator.wishes.keys()) cast.operator.verb("RESUME", app);
   for (const daemon of daemonsOf(cast)) {
     daemon.skewMs = 0;
     if (daemon.paused) daemon.resume();
