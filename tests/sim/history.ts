@@ -25,6 +25,8 @@ export class History {
   readonly #wanted = new Map<string, number>();
   /** Apps whose last rollout failed, so that they are on the way back. */
   readonly #goesBack = new Set<string>();
+  readonly #leaving = new Set<string>();
+  readonly #volumes = new Set<string>();
   readonly #scaled = new Map<string, number>();
   readonly #newest = new Map<string, number>();
   readonly #placed = new Map<string, Placed>();
@@ -39,6 +41,7 @@ export class History {
     if (body.kind === "command") this.#command(entry.sequence, body.signed.text);
     if (body.kind === "rollout" && body.back !== undefined) this.#goesBack.add(body.app);
     if (body.kind !== "decision") return;
+    for (const replica of body.leave) this.#leaving.add(replica);
     for (const replica of body.gone) this.#living.delete(replica);
     for (const { app, count } of body.scale ?? []) this.#wanted.set(app, count);
     for (const place of body.place) this.#place(entry.sequence, place);
@@ -47,10 +50,20 @@ export class History {
     }
   }
 
-  /** A rollout adds one at a time (`batch`); what is leaving still counts. */
+  /**
+   * A rollout adds one at a time (`batch`). An app that exists once and has a volume is never there
+   * twice, not even while one is leaving.
+   */
   #countSurplus(sequence: number, app: string): void {
     const wanted = Math.max(this.#wanted.get(app) ?? 0, this.#scaled.get(app) ?? 0);
-    const living = [...this.#living.values()].filter((each) => each.app === app).length;
+    const all = [...this.#living].filter(([, each]) => each.app === app);
+    if (wanted === 1 && this.#volumes.has(app) && all.length > 1) {
+      throw new Violation(
+        `entry ${sequence} places ${app}, which exists once with a volume, beside ` +
+          all.map(([replica]) => replica).slice(0, -1).join(" "),
+      );
+    }
+    const living = all.filter(([replica]) => !this.#leaving.has(replica)).length;
     // The way back is taken at once: what is to be replaced is no good.
     const surge = this.#goesBack.has(app) ? Math.max(1, wanted) : 1;
     if (living <= wanted + surge) return;
@@ -82,6 +95,7 @@ export class History {
     }
     this.#newest.set(app, generation);
     const applied = this.#applied.get(app) ?? new Map();
+    if (command.manifest.includes("  volume {")) this.#volumes.add(app);
     const replicas = Number(/^ {2}replicas (\d+)$/m.exec(command.manifest)?.[1] ?? 1);
     // Should it go back, as many are wanted as the manifest before said; an operator's number holds
     // until a manifest says another.

@@ -152,9 +152,10 @@ function operate(prng: Prng): Deed | null {
     case 16:
       return verb("RESUME");
     case 17:
-      return { do: "verb", verb: "STOP", app: "late" };
+      return { do: "verb", verb: "STOP", app: prng.below(2) === 0 ? "late" : "shop" };
     case 18:
-      return { do: "verb", verb: "START", app: "late" };
+    case 19:
+      return { do: "verb", verb: "START", app: prng.below(2) === 0 ? "late" : "shop" };
     default:
       return null;
   }
