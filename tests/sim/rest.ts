@@ -14,7 +14,14 @@ export function unfinished(cast: Cast): string[] {
     }
   }
   const running = nodes.flatMap((node) => node.running().map((process) => ({ node, process })));
+  // What is bad and has nothing to go back to stands as it is, until somebody signs something else.
+  const stuck = new Set<string>();
   for (const wish of operator.wishes.values()) {
+    const newest = wish.applied.get(wish.generation);
+    if (newest && newest.behaviour !== "good" && newest.fallback === undefined) stuck.add(wish.app);
+  }
+  for (const wish of operator.wishes.values()) {
+    if (stuck.has(wish.app)) continue;
     const mine = running.filter(({ process }) => process.app === wish.app);
     const app = conductor.machine?.state.apps.get(wish.app);
     const shall = app ? currentOf(app).generation : 0;
@@ -34,15 +41,19 @@ export function unfinished(cast: Cast): string[] {
     }
   }
   const ids = (list: Iterable<string>) => [...list].sort().join(" ");
-  const alive = ids(running.map(({ process }) => process.replica));
+  const alive = ids(
+    running.filter(({ process }) => !stuck.has(process.app)).map(({ process }) => process.replica),
+  );
   const listed = ids(
-    [...operator.wishes.keys()].flatMap((app) =>
+    [...operator.wishes.keys()].filter((app) => !stuck.has(app)).flatMap((app) =>
       [...tower.machine?.registry.ofApp(app) ?? []].map((entry) => entry.endpoint.replica)
     ),
   );
   if (listed !== alive) missing.push(`the tower lists [${listed}], running are [${alive}]`);
   for (const ingress of ingresses) {
-    const routed = ids(ingress.targets().map((each) => each.replica));
+    const routed = ids(
+      ingress.targets().filter((each) => !stuck.has(each.app)).map((each) => each.replica),
+    );
     if (routed !== alive) {
       missing.push(`${ingress.name} sends to [${routed}], running are [${alive}]`);
     }
