@@ -52,6 +52,7 @@ import { routesOf } from "./routes.ts";
 import {
   type App,
   applyEntry,
+  chainAfter,
   currentOf,
   generationOf,
   type Placement,
@@ -207,7 +208,16 @@ export class ConductorMachine {
     const body = this.#nextBody(now);
     if (!body) return;
     this.#inFlight = true;
-    this.#emit({ do: "append", entry: nextEntry(this.state.head, now.wallMs, body) });
+    const { head } = this.state;
+    this.#emit({ do: "append", entry: nextEntry(head, now.wallMs, this.#chained(body)) });
+  }
+
+  /** A command's entry says where it stands in the chain of commands. */
+  #chained(body: EntryBody): EntryBody {
+    const { state } = this;
+    // The first entry names the log, so its own link cannot be known before it is made.
+    if (body.kind !== "command" || state.head.sequence === 0) return body;
+    return { ...body, chain: chainAfter(state, state.head.sequence + 1, body).hash };
   }
 
   #nextBody(now: Instant): EntryBody | null {

@@ -4,9 +4,10 @@
  */
 
 import { type OperatorCommand, parseOperatorCommand } from "../core/command.ts";
+import { genesisOf, linkOf } from "../core/chain.ts";
 import { invariant } from "../core/errors.ts";
 import { COMMAND_ID_S, GENERATIONS, SIGNED_WINDOW_S } from "../core/limits.ts";
-import { EMPTY_HEAD, type Entry, type Head, type Place, type SignedRecord } from "../core/log.ts";
+import { EMPTY_HEAD, type Entry, type Head, logNameOf, type Place, type SignedRecord } from "../core/log.ts";
 import { parseManifest } from "../core/manifest/parse.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
 import { Roster, type RosterData } from "../core/roster.ts";
@@ -75,6 +76,10 @@ export interface State {
   forgottenUnixS: number;
   /** The operators, their keys and grants. */
   readonly roster: Roster;
+  /** The log's name: the hash of its first entry, or what a recovered one had. Empty: no entry yet. */
+  log: string;
+  /** The end of the chain of signed commands, and the sequence of the last of them. */
+  chain: { readonly sequence: number; readonly hash: string };
   /** Fingerprints of the keys that conductors of this log were started with. */
   readonly roots: Set<string>;
   /** Namespace -> what its apps may take together. */
@@ -92,6 +97,8 @@ export function emptyState(): State {
     answeredIds: new Map(),
     forgottenUnixS: 0,
     roster: new Roster(),
+    log: "",
+    chain: { sequence: 0, hash: genesisOf("") },
     roots: new Set(),
     quotas: new Map(),
   };
@@ -116,6 +123,10 @@ export function holdsVolume(spec: AppSpec): boolean {
 /** Applies one entry; the names of the apps that it touched come back. */
 export function applyEntry(state: State, entry: Entry): string[] {
   invariant(entry.sequence === state.head.sequence + 1, "entries are applied in their order");
+  if (entry.sequence === 1) {
+    state.log = logNameOf(entry);
+    state.chain = { sequence: 0, hash: genesisOf(state.log) };
+  }
   const touched = applyBody(state, entry);
   state.head = { sequence: entry.sequence, hash: entry.hash };
   return touched;
@@ -125,6 +136,7 @@ function applyBody(state: State, entry: Entry): string[] {
   const { body } = entry;
   switch (body.kind) {
     case "command":
+      state.chain = chainAfter(state, entry.sequence, body);
       remember(state, body.signed, body.reply, entry.wallMs);
       return applyCommand(state, entry, body.signed, body.manifest);
     case "decision": {
@@ -145,12 +157,33 @@ function applyBody(state: State, entry: Entry): string[] {
       }
       forgetAnswers(state, entry.wallMs);
       return [];
+    case "recovered":
+    case "lost":
+      return [];
+    case "adopted": {
+      const touched = body.place.map((place) => applyPlace(state, place));
+      for (const [name, count] of body.placed) {
+        const app = state.apps.get(name);
+        if (app) app.placed = Math.max(app.placed, count);
+      }
+      return touched;
+    }
     case "roots":
       for (const [key] of body.roots) state.roots.add(key);
       return [];
     default:
       return body satisfies never;
   }
+}
+
+type CommandBody = Extract<Entry["body"], { kind: "command" }>;
+
+/** The end of the chain of signed commands once this one stands at that sequence. */
+export function chainAfter(state: State, sequence: number, body: CommandBody): State["chain"] {
+  const { signed, manifest, chain } = body;
+  const hash = linkOf(state.chain.hash, { sequence, ...signed, manifest });
+  invariant(chain === undefined || chain === hash, `the chain of commands goes on at ${sequence}`);
+  return { sequence, hash };
 }
 
 /** Under which a command's reply is found again by its operator and its id. */
@@ -319,6 +352,8 @@ interface Snapshot {
   readonly answeredIds: readonly (readonly [string, Answered])[];
   readonly forgottenUnixS: number;
   readonly roster?: RosterData;
+  readonly log?: string;
+  readonly chain?: State["chain"];
   readonly roots?: readonly string[];
   readonly quotas?: readonly (readonly [string, Quota])[];
 }
@@ -337,6 +372,8 @@ export function saveState(state: State): string {
     answeredIds: [...state.answeredIds],
     forgottenUnixS: state.forgottenUnixS,
     roster: state.roster.save(),
+    log: state.log,
+    chain: state.chain,
     roots: [...state.roots],
     quotas: [...state.quotas],
   };
@@ -346,9 +383,12 @@ export function saveState(state: State): string {
 /** The reverse of `saveState`; `null` where the text is of another version or does not parse. */
 export function loadState(head: Head, text: string): State | null {
   const snapshot = parseSnapshot(text);
-  if (!snapshot) return null;
+  // Without these it is from before them, and the whole log makes them.
+  if (!snapshot?.chain || snapshot.log === undefined) return null;
   const state: State = { ...emptyState(), roster: Roster.load(snapshot.roster) };
   state.head = head;
+  state.log = snapshot.log;
+  state.chain = snapshot.chain;
   for (const root of snapshot.roots ?? []) state.roots.add(root);
   for (const [namespace, quota] of snapshot.quotas ?? []) state.quotas.set(namespace, quota);
   state.forgottenUnixS = snapshot.forgottenUnixS;

@@ -186,6 +186,8 @@ export const PORT_TRIES = 64;
 export const NODE_TOMBSTONES = 100_000;
 /** Signed manifests of one app that a node holds in memory, newest last. */
 export const NODE_RECORDS = GENERATIONS;
+/** A record's time may lie so far before that of one before it in the log, in s. */
+export const NODE_BACKDATE_S = 600;
 /** Refused records whose reason a node remembers. */
 export const NODE_REFUSALS = 1_000;
 /** Registrations on their way to the tower at once before they become one whole. */

@@ -299,9 +299,13 @@ export const followShape = variant({
      * node runs it only with `--trust-paths`.
      */
     manifest: maybe(text(1_000_000)),
+    /** The end of the chain of signed commands after this one (core/chain.ts). */
+    chain: maybe(text(64, /^[0-9a-f]{64}$/)),
   }),
-  /** Everything up to here has been sent. */
-  head: struct({ sequence: count }),
+  /** First of all: which log this is. */
+  log: struct({ log: text(64, /^[0-9a-f]{64}$/) }),
+  /** Everything up to here has been sent; the chain's end there. */
+  head: struct({ sequence: count, chain: maybe(text(64, /^[0-9a-f]{64}$/)) }),
 });
 export type FollowMessage = Shaped<typeof followShape>;
 

@@ -21,7 +21,8 @@ import { describeExit, Life, type Stage } from "./life.ts";
 import { PlainDesk } from "./plain.ts";
 import { specOfLaunch, type Surroundings, unsupported } from "./plan.ts";
 import { PortTable } from "./ports.ts";
-import { type LogRecord, Records } from "./records.ts";
+import { type Anchor, Records, type Settled } from "./records.ts";
+import type { Root, Roster } from "../core/roster.ts";
 import { dueOf, endpointOf, hasProcess, type Replica, savedOf, statusOf } from "./replica.ts";
 import { NO_RESTARTS } from "./restart.ts";
 import { type SavedReplica } from "./saved.ts";
@@ -32,6 +33,10 @@ export interface NodeOptions extends Surroundings, ConductorSelf {
   readonly trustPaths: boolean;
   readonly conductor: Address | null;
   readonly tower: Address | null;
+  /** The operators' keys that this node was given; none: it runs what nobody signed. */
+  readonly roots?: readonly Root[];
+  /** How far the log went when this node was let in. */
+  readonly anchor?: Anchor;
   /** The range from which ports are handed out. */
   readonly ports: { readonly first: number; readonly last: number };
 }
@@ -69,7 +74,7 @@ export class NodeMachine implements Stage {
     this.ports = new PortTable(options.ports.first, options.ports.last);
     this.hasTower = options.tower !== null;
     this.tower = new TowerLink(options, this.hasTower, Math.floor(options.bootWallMs * 256 / 1000));
-    this.#records = new Records(options.trustPaths);
+    this.#records = new Records(options);
     this.#conductor = new ConductorLink(options, options.conductor !== null);
     this.#life = new Life(this);
     this.#plain = new PlainDesk(options.node, (effect) => this.emit(effect));
@@ -83,6 +88,16 @@ export class NodeMachine implements Stage {
   /** The last sequence of the log that the node knows: it follows from there. */
   get sequence(): number {
     return this.#records.sequence;
+  }
+
+  /** The operators, as far as this node's copy of the log tells. */
+  get roster(): Roster {
+    return this.#records.roster;
+  }
+
+  /** Where its copy of the log ends, and why it is not followed, if it is not. */
+  get copy(): Records["end"] & { readonly trouble: string | null } {
+    return { ...this.#records.end, trouble: this.#records.trouble };
   }
 
   get node(): string {
@@ -137,13 +152,18 @@ export class NodeMachine implements Stage {
       case "plain":
         return this.#takePlain(event);
       case "record":
-        if (this.#records.receive(event.record)) this.#verify(event.record);
+        this.#heard(() => this.#settled(this.#records.receive(event.record)));
         return;
       case "head":
-        this.#records.reachHead(event.sequence);
+        this.#heard(() => this.#records.reachHead(event.sequence, event.chain));
         return this.#answerWaiting();
+      case "log":
+        this.#heard(() => {
+          if (this.#records.hearLog(event.log)) this.emit({ do: "keep-log", log: event.log });
+        });
+        return;
       case "verified":
-        return this.#verified(event.sequence, event.refusal);
+        return this.#settled(this.#records.settle(event.sequence, event.refusal));
       case "probes-lost":
         for (const replica of this.replicas.values()) this.#life.probesLost(replica);
         return;
@@ -202,7 +222,9 @@ export class NodeMachine implements Stage {
   #start(event: Extract<NodeEvent, { on: "start" }>): void {
     this.#started = true;
     for (const [replica, wallMs] of event.tombstones) this.#tombstones.add(replica, wallMs);
+    if (event.log !== undefined) this.#records.loadLog(event.log);
     for (const record of event.records) this.#records.load(record);
+    this.#settled(this.#records.loaded());
     for (const adopted of event.adopted) this.#adopt(adopted);
     for (const replica of this.replicas.values()) this.#seekRecord(replica);
   }
@@ -237,8 +259,8 @@ export class NodeMachine implements Stage {
   #seekRecord(replica: Replica): void {
     if (replica.state.at !== "record" && replica.state.at !== "adopted") return;
     if (replica.launch) return this.#life.recordHeld(replica, specOfLaunch(replica.launch));
-    const { answer, verify } = this.#records.need(replica.sequence);
-    if (verify) this.#verify(verify);
+    const { answer, started } = this.#records.need(replica.sequence);
+    this.#settled(started);
     switch (answer.at) {
       case "held":
         if (answer.app === replica.app) return this.#life.recordHeld(replica, answer.spec);
@@ -261,17 +283,26 @@ export class NodeMachine implements Stage {
 
   // ---- Records ------------------------------------------------------------------------------------
 
-  #verify(record: LogRecord): void {
-    this.emit({ do: "verify", record });
+  /** Does what settling records leads to. */
+  #settled({ keep, checks, settled }: Settled): void {
+    for (const record of keep) this.emit({ do: "keep-record", record });
+    for (const check of checks) this.emit({ do: "verify", ...check });
+    for (const [sequence, refusal] of settled) {
+      if (refusal !== null) {
+        this.emit({ do: "log", level: "error", text: `record ${sequence} is refused: ${refusal}` });
+      }
+      this.#answerWaiting(sequence);
+    }
   }
 
-  #verified(sequence: number, refusal: string | null): void {
-    const keep = this.#records.settle(sequence, refusal);
-    if (keep) this.emit({ do: "keep-record", record: keep });
-    if (refusal !== null) {
-      this.emit({ do: "log", level: "error", text: `record ${sequence} is refused: ${refusal}` });
-    }
-    this.#answerWaiting(sequence);
+  /** Takes in something of the conductor's log; says so once where it is not followed any more. */
+  #heard(take: () => void): void {
+    const before = this.#records.trouble;
+    take();
+    const { trouble } = this.#records;
+    if (trouble === null || trouble === before) return;
+    this.emit({ do: "log", level: "error", text: trouble });
+    this.#answerWaiting();
   }
 
   #answerWaiting(sequence?: number): void {
@@ -362,8 +393,8 @@ export class NodeMachine implements Stage {
       return `${order.replica} has been stopped here for good`;
     }
     if (known) return known.stopOrdered ? `${order.replica} is being stopped here` : null;
-    const { answer, verify } = this.#records.need(order.sequence);
-    if (verify) this.#verify(verify);
+    const { answer, started } = this.#records.need(order.sequence);
+    this.#settled(started);
     if (answer.at === "refused") return answer.reason;
     if (answer.at !== "held") return null;
     if (answer.app !== order.app) return `record ${order.sequence} is of ${answer.app}`;

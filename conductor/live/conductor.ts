@@ -130,7 +130,7 @@ class Conductor {
     this.#machine = machine;
     this.#keys = settings.operators === null ? null : new KeyRing(() => machine.state);
     this.#events = new EventHistory(`${settings.state}/events.db`);
-    this.#followers = new Followers(store);
+    this.#followers = new Followers(store, machine.state.log);
     this.#deck = new Deck({ machine, events: this.#events, trafficOf: () => null, now });
   }
 

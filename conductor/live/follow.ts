@@ -1,6 +1,7 @@
 // The log as nodes follow it: each node keeps a copy of every signed command.
 
-import type { Entry, LogStore } from "../../core/log.ts";
+import { genesisOf, linkOf } from "../../core/chain.ts";
+import { EMPTY_HEAD, type Entry, logNameOf, type LogStore } from "../../core/log.ts";
 import type { FollowMessage } from "../../core/mesh.ts";
 import { logger } from "../../core/live/log.ts";
 
@@ -11,35 +12,55 @@ export class Followers {
   readonly #store: LogStore;
   readonly #wake = new Set<() => void>();
   readonly #recent: Entry[] = [];
+  #log: string;
+  /** Links of commands whose entries do not have them: of an old log. */
+  #links: Promise<ReadonlyMap<number, string>> | null = null;
 
-  constructor(store: LogStore) {
+  /** @param log the log's name; empty where it has no entry yet */
+  constructor(store: LogStore, log: string) {
     this.#store = store;
+    this.#log = log;
   }
 
   /** A new entry is durable. */
   push(entry: Entry): void {
+    if (entry.sequence === 1) this.#log = logNameOf(entry);
     this.#recent.push(entry);
     if (this.#recent.length > RECENT) this.#recent.shift();
     for (const wake of this.#wake) wake();
   }
 
-  /** Sends everything after `from`, then what comes, until the socket closes. */
-  serve(socket: WebSocket, from: number): void {
+  /**
+   * Sends everything after `from`, then what comes, until the socket closes.
+   *
+   * @param last the last signed command that the node has: the chain's end there is compared
+   */
+  serve(socket: WebSocket, from: number, last: number): void {
     let wake = Promise.withResolvers<void>();
     const alarm = () => wake.resolve();
     const send = (message: FollowMessage) => socket.send(JSON.stringify(message));
     const loop = async () => {
       let next = from;
+      let chain: string | undefined;
+      let named = false;
       while (socket.readyState === WebSocket.OPEN) {
         wake = Promise.withResolvers();
-        const entries = await this.#after(next);
+        if (!named && this.#log !== "") {
+          named = true;
+          send({ k: "log", log: this.#log });
+          chain = await this.#chainAt(last);
+        }
+        const entries = named ? await this.#after(next) : [];
         for (const entry of entries) {
-          const record = recordOf(entry);
-          if (record) send(record);
+          const record = await this.#recordOf(entry);
+          if (record) {
+            send({ k: "record", ...record });
+            chain = record.chain;
+          }
           next = entry.sequence;
         }
         if (entries.length > 0) continue;
-        send({ k: "head", sequence: next });
+        if (named) send({ k: "head", sequence: next, ...(chain === undefined ? {} : { chain }) });
         await wake.promise;
       }
     };
@@ -66,19 +87,47 @@ export class Followers {
     }
     return await this.#store.read(sequence, 200);
   }
+
+  /** The chain's end after the signed command at this sequence; nothing where there is none. */
+  async #chainAt(sequence: number): Promise<string | undefined> {
+    if (sequence === 0) return genesisOf(this.#log);
+    const [entry] = await this.#store.read(sequence - 1, 1);
+    return entry && (await this.#recordOf(entry))?.chain;
+  }
+
+  async #recordOf(entry: Entry): Promise<Omit<Extract<FollowMessage, { k: "record" }>, "k"> | null> {
+    const { body, sequence } = entry;
+    if (body.kind !== "command") return null;
+    const { text, signatureHex, key } = body.signed;
+    const { manifest } = body;
+    const chain = body.chain ?? (await this.#oldLinks()).get(sequence);
+    return {
+      sequence,
+      text,
+      signatureHex,
+      key,
+      ...(manifest === undefined ? {} : { manifest }),
+      ...(chain === undefined ? {} : { chain }),
+    };
+  }
+
+  #oldLinks(): Promise<ReadonlyMap<number, string>> {
+    return this.#links ??= linkAll(this.#store, this.#log);
+  }
 }
 
-function recordOf(entry: Entry): FollowMessage | null {
-  const { body, sequence } = entry;
-  if (body.kind !== "command") return null;
-  const { text, signatureHex, key } = body.signed;
-  const { manifest } = body;
-  return {
-    k: "record",
-    sequence,
-    text,
-    signatureHex,
-    key,
-    ...(manifest === undefined ? {} : { manifest }),
-  };
+/** The links of all commands whose entries do not say them. */
+async function linkAll(store: LogStore, log: string): Promise<ReadonlyMap<number, string>> {
+  const links = new Map<number, string>();
+  let chain = genesisOf(log);
+  for (let { sequence } = EMPTY_HEAD;;) {
+    const entries = await store.read(sequence, 500);
+    for (const { sequence, body } of entries) {
+      if (body.kind !== "command") continue;
+      chain = linkOf(chain, { sequence, ...body.signed, manifest: body.manifest });
+      if (body.chain === undefined) links.set(sequence, chain);
+    }
+    if (entries.length < 500) return links;
+    sequence = entries.at(-1)!.sequence;
+  }
 }

@@ -189,13 +189,15 @@ function readLogs(parts: HttpParts, name: string, url: URL): Response {
 }
 
 function follow(parts: HttpParts, request: Request, url: URL): Response {
-  const from = Number(url.searchParams.get("from") ?? 0);
-  if (!Number.isSafeInteger(from) || from < 0) return fail(400, "from must be a sequence");
+  const [from, last] = ["from", "last"].map((name) => Number(url.searchParams.get(name) ?? 0));
+  if (![from, last].every((each) => Number.isSafeInteger(each) && each! >= 0)) {
+    return fail(400, "from and last must be sequences");
+  }
   if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
     return fail(426, "/follow speaks WebSocket");
   }
   const { socket, response } = Deno.upgradeWebSocket(request);
-  parts.followers.serve(socket, from);
+  parts.followers.serve(socket, from!, last!);
   return response;
 }
 

@@ -30,8 +30,6 @@ export class SignedExec {
       readonly machine: NodeMachine;
       readonly processes: Processes;
       readonly verifier: Verifier;
-      /** The operators' keys by fingerprint; none: started with `--insecure`. */
-      readonly keys: ReadonlyMap<string, Uint8Array>;
     },
   ) {}
 
@@ -53,6 +51,9 @@ export class SignedExec {
     if ("error" in command) return { status: 400, text: command.error };
     if (command.verb !== "EXEC") return { status: 400, text: "only EXEC is run here" };
     const replica = this.node.machine.replicas.get(replicaId);
+    const reach = { namespace: replica?.spec?.namespace ?? "", app: command.app };
+    const { roster } = this.node.machine;
+    if (roster.whyNot(Infinity, signer, "exec", reach, wallMs / 1000) !== null) return REFUSED;
     if (!replica?.plan || replica.app !== command.app || replica.pid === undefined) {
       return { status: 404, text: `${replicaId} of ${command.app} does not run here` };
     }
@@ -66,9 +67,11 @@ export class SignedExec {
   }
 
   async #signer(text: string, signatureHex: string): Promise<string | null> {
-    if (this.node.keys.size === 0) return "insecure";
-    for (const [name, key] of this.node.keys) {
-      if (await this.node.verifier.verify(key, text, signatureHex)) return name;
+    const { roster } = this.node.machine;
+    if (roster.isOpen) return "insecure";
+    for (const { key, publicKey } of roster.keysAt(Infinity)) {
+      const raw = Uint8Array.fromBase64(publicKey);
+      if (await this.node.verifier.verify(raw, text, signatureHex)) return key;
     }
     return null;
   }

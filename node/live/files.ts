@@ -2,7 +2,7 @@
 //
 //   node.id            the node's identity, 32 hex characters
 //   daemon.lock        locked while a daemon uses the folder
-//   records.jsonl      its copy of the log's signed commands
+//   records.jsonl      its copy of the log's signed commands, and log.id: of which log
 //   tombstones.jsonl   finished ids that had no state here
 //   replicas/<id>/     replica.json, and what the launcher keeps: lock, fence, pid, exit, log
 //   volumes/           relative volumes
@@ -173,17 +173,25 @@ export class NodeFiles {
     return records;
   }
 
-  /**
-   * Says whether the operators' keys are others than those of the last start, and remembers them:
-   * records that were refused then may count now, and so the log is read from its beginning.
-   */
-  keysChanged(fingerprints: readonly string[]): boolean {
-    const path = `${this.folder}/keys`;
-    const text = `${fingerprints.toSorted().join("\n")}\n`;
-    const before = readText(path);
-    if (before === text) return false;
-    writeAtomic(path, text);
-    return before !== undefined;
+  /** The log that the records are of; `undefined` where it was never named. */
+  loadLog(): string | undefined {
+    const log = readText(`${this.folder}/log.id`)?.trim();
+    return log === undefined || !/^[0-9a-f]{64}$/.test(log) ? undefined : log;
+  }
+
+  keepLog(log: string): void {
+    writeAtomic(`${this.folder}/log.id`, `${log}\n`);
+  }
+
+  /** Gives the copy of the log up: another will be followed from its beginning. */
+  forgetLog(): void {
+    for (const name of ["log.id", "records.jsonl"]) {
+      try {
+        Deno.renameSync(`${this.folder}/${name}`, `${this.folder}/${name}.old`);
+      } catch (error) {
+        if (!(error instanceof Deno.errors.NotFound)) throw error;
+      }
+    }
   }
 
   keepTombstone(replica: string, wallMs: number): void {

@@ -8,10 +8,9 @@ import type { Running } from "../../core/live/daemon.ts";
 import { logger } from "../../core/live/log.ts";
 import { openUdp, type Udp } from "../../core/live/udp.ts";
 import { parseManifest } from "../../core/manifest/parse.ts";
-import { fingerprint, SIGNATURE_BYTES } from "../../core/signed.ts";
+import { SIGNATURE_BYTES } from "../../core/signed.ts";
 import type { NodeEffect, NodeEvent } from "../effects.ts";
 import { NodeMachine } from "../machine.ts";
-import type { LogRecord } from "../records.ts";
 import type { SavedReplica } from "../saved.ts";
 import { adopt, hadProcess } from "./adopt.ts";
 import { isFree, refusalOf } from "./checks.ts";
@@ -40,6 +39,7 @@ export const EXIT_AGAIN = 75;
  */
 export async function startNode(options: StartOptions): Promise<NodeDaemon> {
   const files = new NodeFiles(options.state);
+  if (options.newLog) files.forgetLog();
   const helper = new Helper(options.path);
   try {
     const [tools, hostName, verifier] = await Promise.all([
@@ -83,7 +83,6 @@ export class NodeDaemon implements Running {
 
   readonly #files: NodeFiles;
   readonly #verifier: Verifier;
-  readonly #keys: ReadonlyMap<string, Uint8Array>;
   readonly #plain: PlainLive;
   readonly #exec: SignedExec;
   readonly #servers: AsyncDisposable[] = [];
@@ -103,7 +102,6 @@ export class NodeDaemon implements Running {
     this.ended = this.#end.promise;
     this.#files = files;
     this.#verifier = verifier;
-    this.#keys = new Map(options.keys.map((key) => [fingerprint(key), key]));
     this.helper = helper;
     const ports = openPorts(
       options,
@@ -139,7 +137,6 @@ export class NodeDaemon implements Running {
       machine: this.machine,
       processes: this.processes,
       verifier,
-      keys: this.#keys,
     });
     this.#plain = new PlainLive({
       options,
@@ -164,7 +161,9 @@ export class NodeDaemon implements Running {
     const { wallMs } = now();
     this.#files.prune(adopted.map((each) => each.saved), wallMs);
     const tombstones = this.#files.loadTombstones(wallMs);
-    this.dispatch({ on: "start", adopted, tombstones, records: this.#files.loadRecords() });
+    const log = this.#files.loadLog();
+    const copy = { records: this.#files.loadRecords(), ...(log === undefined ? {} : { log }) };
+    this.dispatch({ on: "start", adopted, tombstones, ...copy });
     for (const { saved, running } of adopted) {
       if (!running && hadProcess(saved)) this.processes.past(saved.replica, saved.instance);
     }
@@ -184,7 +183,7 @@ export class NodeDaemon implements Running {
   #warmUp(): void {
     const { port } = this.udp.address;
     parseManifest("app warm-up\n  exec /bin/true\n  health {\n    check TCP\n  }\n");
-    for (const key of this.#keys.values()) {
+    for (const key of this.options.keys) {
       this.#verifier.verify(key, "", "00".repeat(SIGNATURE_BYTES));
     }
     this.prober.warmUp(port);
@@ -192,15 +191,11 @@ export class NodeDaemon implements Running {
   }
 
   #follow(): void {
-    let fromStart = this.#files.keysChanged([...this.#keys.keys()]);
     if (this.options.follow === null) return;
     this.#follower = new Follower(
       this.options.follow,
-      () => fromStart ? 0 : this.machine.sequence,
-      (event) => {
-        if (event.on === "head") fromStart = false;
-        this.dispatch(event);
-      },
+      () => ({ from: this.machine.sequence, last: this.machine.copy.sequence }),
+      (event) => this.dispatch(event),
     );
   }
 
@@ -246,10 +241,12 @@ export class NodeDaemon implements Running {
       case "send":
         return this.udp.send(effect.text, effect.to);
       case "verify":
-        this.#verify(effect.record);
+        this.#verify(effect);
         return;
       case "keep-record":
         return guard("keep a record", () => this.#files.keepRecord(effect.record));
+      case "keep-log":
+        return guard("keep the log's name", () => this.#files.keepLog(effect.log));
       case "try-port": {
         const { replica, port } = effect;
         return this.dispatch({ on: "port-tried", replica, port, free: isFree(port) });
@@ -288,8 +285,8 @@ export class NodeDaemon implements Running {
     this.processes.forget(saved.replica);
   }
 
-  async #verify(record: LogRecord): Promise<void> {
-    const refusal = await refusalOf(this.#verifier, this.#keys, record);
+  async #verify({ record, publicKey }: Extract<NodeEffect, { do: "verify" }>): Promise<void> {
+    const refusal = await refusalOf(this.#verifier, publicKey, record);
     this.dispatch({ on: "verified", sequence: record.sequence, refusal });
   }
 

@@ -589,6 +589,8 @@ export class NodeHost extends Daemon {
         const refusal = signatureHex === fakeSignature(text) ? null : "its signature is not valid";
         return this.later(0.2, () => this.#step({ on: "verified", sequence, refusal }));
       }
+      case "keep-log":
+        return;
       case "keep-record":
         this.#records.set(effect.record.sequence, effect.record);
         return;
