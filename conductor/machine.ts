@@ -49,6 +49,7 @@ import { Orders } from "./orders.ts";
 import { type Booking, isEmpty, mergeDecisions, type Plan, planApp } from "./plan.ts";
 import { type Buckets, reconcile, type Sight } from "./reconcile.ts";
 import { routesOf } from "./routes.ts";
+import { Traffic } from "./traffic.ts";
 import {
   type App,
   applyEntry,
@@ -85,6 +86,8 @@ export class ConductorMachine {
   readonly fleet: Fleet = new Map();
   readonly v1Nodes = new V1Nodes();
   readonly ledger = new Ledger();
+  /** The requests of the apps, as the ingresses see them. */
+  readonly traffic = new Traffic();
   /** App -> why some of its replicas have no place. */
   readonly unplaced = new Map<string, readonly string[]>();
   /** App -> what it waits for. */
@@ -162,6 +165,13 @@ export class ConductorMachine {
         break;
       case "append-failed":
         this.#appendFailed(event.error, now);
+        break;
+      case "figures":
+        this.traffic.take(event.figures, now.monoMs);
+        break;
+      case "wake":
+        this.traffic.wake(event.app, now.monoMs);
+        this.#dirty.add(event.app);
         break;
       case "tick":
         this.#tick(now);
@@ -462,6 +472,7 @@ export class ConductorMachine {
   /** A node is there (again): whatever waited for room or for it is looked at again. */
   #welcome(node: FleetNode, was: FleetNode["state"], now: Instant): void {
     if (was === "dead") {
+      this.#tellLost();
       this.record(now, { kind: "node-back", node: node.name, text: `${node.name} is back` });
     }
     for (const name of [...this.unplaced.keys(), ...this.waiting.keys()]) this.#dirty.add(name);
@@ -611,11 +622,13 @@ export class ConductorMachine {
     const lateMs = now.monoMs - this.#lastTickMonoMs - beatEveryMs(this.fleet.size);
     this.#lastTickMonoMs = now.monoMs;
     const deadMs = deadAfterMs(this.fleet.size);
+    let anyDied = false;
     for (const node of this.fleet.values()) {
       // An observer that itself ran late has heard nobody: that accuses nobody.
       if (lateMs > 1_000) node.heardMonoMs = Math.min(now.monoMs, node.heardMonoMs + lateMs);
       if (node.state === "dead" || now.monoMs - node.heardMonoMs < deadMs) continue;
       node.state = "dead";
+      anyDied = true;
       this.ledger.describe(node.id, { alive: false });
       const silentMs = Math.round(now.monoMs - node.heardMonoMs);
       const text = `${node.name} is dead: silent for ${silentMs} ms`;
@@ -623,6 +636,7 @@ export class ConductorMachine {
       this.#dirtyOn(node);
       if (!this.settling) { for (const name of this.state.apps.keys()) this.#dirty.add(name); }
     }
+    if (anyDied) this.#tellLost();
     for (const { name, heardMonoMs } of this.v1Nodes.takeDead(now.monoMs)) {
       const text = `${name} is dead: silent for ${Math.round(now.monoMs - heardMonoMs)} ms`;
       this.record(now, { kind: "node-dead", node: name, text });
@@ -636,6 +650,12 @@ export class ConductorMachine {
       this.#dirty.add(this.state.replicas.get(replica) ?? "");
     }
     this.#desk.forget(now);
+  }
+
+  #tellLost(): void {
+    const nodes = [...this.fleet.values()].filter((node) => node.state === "dead")
+      .map((node) => node.id);
+    this.#emit({ do: "lost", nodes });
   }
 
   // ---- What is seen -------------------------------------------------------------------------------

@@ -162,6 +162,7 @@ export class Rig {
         return;
       case "snapshot":
       case "publish":
+      case "lost":
       case "changed":
         return;
       default:

@@ -156,7 +156,7 @@ class Conductor {
         });
       },
     });
-    this.#tower = new TowerLink(tower);
+    this.#tower = new TowerLink(tower, (event) => this.#step(event));
     this.#http = this.#serve(hostname, this.#commands.address.port);
     this.#step({ on: "tick" });
     log.info("ready: commands at {host}:{port}, nodes at {mesh}, log at {sequence}, {apps} apps", {
@@ -282,6 +282,8 @@ class Conductor {
         return this.#events.add(effect.event);
       case "publish":
         return this.#tower.publish(effect.routes);
+      case "lost":
+        return this.#tower.lost(effect.nodes);
       case "changed":
         for (const app of effect.apps) {
           for (const changed of this.#watchers.get(app) ?? []) changed();
