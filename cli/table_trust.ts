@@ -72,4 +72,30 @@ export const TRUST_COMMANDS: readonly Command[] = [
     ],
     load: () => import("./commands/quota.ts"),
   },
+  {
+    name: "recover",
+    usage: "NODE...",
+    summary: "rebuild a lost log from what nodes have kept",
+    details: [
+      "For a cluster whose conductor lost its state folder. Every node keeps a copy of all signed " +
+      "commands; the longest that the operators' signatures prove becomes the new log, in which " +
+      "every command stands at its old place. Name every node that answers (HOST or HOST:PORT), " +
+      "so that what runs there goes on, or the state folder of one that does not (a path). " +
+      "--pubkey names the public keys that the conductor was started with. Secrets cannot be " +
+      "opened again without the conductor's secret.key.",
+    ],
+    examples: ["skr8tr recover 10.0.0.2 10.0.0.3 --state state/conductor --pubkey skrtrview.pub"],
+    arguments: [1, 1_000],
+    options: [
+      { name: "state", value: "DIR", help: "the conductor's state folder" },
+      {
+        name: "pubkey",
+        value: "FILES",
+        help: "the keys that the conductor was started with (commas between them)",
+        default: "skrtrview.pub",
+      },
+      { name: "log", value: "NAME", help: "which log, where the copies are of several" },
+    ],
+    load: () => import("./commands/recover.ts"),
+  },
 ];

@@ -7,7 +7,14 @@ import { type OperatorCommand, parseOperatorCommand } from "../core/command.ts";
 import { genesisOf, linkOf } from "../core/chain.ts";
 import { invariant } from "../core/errors.ts";
 import { COMMAND_ID_S, GENERATIONS, SIGNED_WINDOW_S } from "../core/limits.ts";
-import { EMPTY_HEAD, type Entry, type Head, logNameOf, type Place, type SignedRecord } from "../core/log.ts";
+import {
+  EMPTY_HEAD,
+  type Entry,
+  type Head,
+  logNameOf,
+  type Place,
+  type SignedRecord,
+} from "../core/log.ts";
 import { parseManifest } from "../core/manifest/parse.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
 import { Roster, type RosterData } from "../core/roster.ts";
@@ -158,6 +165,9 @@ function applyBody(state: State, entry: Entry): string[] {
       forgetAnswers(state, entry.wallMs);
       return [];
     case "recovered":
+      // Which commands had been executed is not all known: none from before is taken again.
+      state.forgottenUnixS = Math.floor(entry.wallMs / 1000);
+      return [];
     case "lost":
       return [];
     case "adopted": {

@@ -43,7 +43,7 @@ const ID = text(64, /^[A-Za-z0-9][A-Za-z0-9._:-]*$/);
 const nodeId = text(32, /^[0-9a-f]{32}$/);
 /** One start of one daemon: 16 lower-case hex characters. */
 const bootId = text(16, /^[0-9a-f]{16}$/);
-const appName = text(63, /^[A-Za-z0-9][A-Za-z0-9._-]*$/);
+export const appName = text(63, /^[A-Za-z0-9][A-Za-z0-9._-]*$/);
 const host = text(253, /^[0-9A-Za-z.:-]+$/);
 const port = integer(0, 65_535);
 const count = integer(0, 2 ** 40);

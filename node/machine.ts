@@ -5,6 +5,7 @@
  */
 
 import type { Address } from "../core/address.ts";
+import type { Runs } from "../core/copy.ts";
 import type { Instant } from "../core/instant.ts";
 import { NODE_LATE_MS } from "../core/limits.ts";
 import {
@@ -88,6 +89,19 @@ export class NodeMachine implements Stage {
   /** The last sequence of the log that the node knows: it follows from there. */
   get sequence(): number {
     return this.#records.sequence;
+  }
+
+  /** What runs here, or shall, by the records that describe it. */
+  places(): Runs["runs"] {
+    return [...this.replicas.values()]
+      .filter((each) => isListed(each) && !each.stopOrdered && each.state.at !== "finished")
+      .map(({ id: replica, app, generation, sequence, index }) => ({
+        replica,
+        app,
+        generation,
+        sequence,
+        index,
+      }));
   }
 
   /** The operators, as far as this node's copy of the log tells. */

@@ -95,7 +95,9 @@ export class Followers {
     return entry && (await this.#recordOf(entry))?.chain;
   }
 
-  async #recordOf(entry: Entry): Promise<Omit<Extract<FollowMessage, { k: "record" }>, "k"> | null> {
+  async #recordOf(
+    entry: Entry,
+  ): Promise<Omit<Extract<FollowMessage, { k: "record" }>, "k"> | null> {
     const { body, sequence } = entry;
     if (body.kind !== "command") return null;
     const { text, signatureHex, key } = body.signed;

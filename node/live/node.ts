@@ -9,6 +9,7 @@ import { logger } from "../../core/live/log.ts";
 import { openUdp, type Udp } from "../../core/live/udp.ts";
 import { parseManifest } from "../../core/manifest/parse.ts";
 import { SIGNATURE_BYTES } from "../../core/signed.ts";
+import { formatCopy } from "../../core/copy.ts";
 import type { NodeEffect, NodeEvent } from "../effects.ts";
 import { NodeMachine } from "../machine.ts";
 import type { SavedReplica } from "../saved.ts";
@@ -225,8 +226,17 @@ export class NodeDaemon implements Running {
       open: this.options.open,
       hasLog: (replica) => machine.replicas.has(replica) || this.#files.hasLog(replica),
       metrics: () => nodeMetrics({ machine, udp, plain: this.#plain, prober }),
+      copy: () => this.#copy(),
       exec: (replica, body) => this.#exec.run(replica, body),
     };
+  }
+
+  #copy(): string {
+    const { machine } = this;
+    const { log } = machine.copy;
+    if (log === null) return "";
+    const runs = { node: machine.node, name: machine.around.name, runs: machine.places() };
+    return formatCopy({ log, records: this.#files.loadRecords(), runs });
   }
 
   // ---- The machine --------------------------------------------------------------------------------
