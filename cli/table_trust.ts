@@ -98,4 +98,26 @@ export const TRUST_COMMANDS: readonly Command[] = [
     ],
     load: () => import("./commands/recover.ts"),
   },
+  {
+    name: "secret",
+    usage: "set NAME|list|rm NAME",
+    summary: "keep passwords, tokens and keys for apps",
+    details: [
+      "set reads the value from --file, from standard input, or from the keyboard without showing " +
+      "it, and encrypts it here to the cluster's secret key. A manifest names it in its secret " +
+      "block; a node gets it only for a replica that runs there. When it changes, the apps that " +
+      "use it are restarted one replica after another. Values are never shown again.",
+    ],
+    examples: [
+      "openssl rand -hex 32 | skr8tr secret set service-token",
+      "skr8tr secret set tls/key --namespace shop --file shop.key",
+    ],
+    arguments: [1, 2],
+    options: [
+      { name: "namespace", value: "NAME", help: "the apps' namespace", default: "default" },
+      { name: "file", value: "FILE", help: "where the value is" },
+      JSON_OUTPUT,
+    ],
+    load: () => import("./commands/secret.ts"),
+  },
 ];

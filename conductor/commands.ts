@@ -3,6 +3,7 @@
 import { type OperatorCommand, parseOperatorCommand } from "../core/command.ts";
 import { parseManifest } from "../core/manifest/parse.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
+import { judgeSecret } from "./secrets.ts";
 import { whyNoRoom } from "./quota.ts";
 import type { RosterCommand } from "../core/roster.ts";
 import { QUOTAS } from "../core/limits.ts";
@@ -59,6 +60,9 @@ export function judge(state: State, command: string): Outcome {
     case "ROTATE":
     case "REVOKE":
       return judgeRoster(state, parsed);
+    case "SECRET":
+    case "UNSECRET":
+      return judgeSecret(state, parsed);
     case "QUOTA":
       if (state.quotas.size >= QUOTAS && !state.quotas.has(parsed.namespace)) {
         return refuse("LIMIT", `${QUOTAS} namespaces have quotas already`);

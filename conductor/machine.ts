@@ -109,6 +109,7 @@ export class ConductorMachine {
   /** Large app -> until when it is not compared again. */
   readonly #restUntil = new Map<string, number>();
   readonly #joining = new Map<string, string>();
+  readonly #nodeKeys = new Map<string, string>();
   readonly #again = new Map<string, number>();
   #inFlight = false;
   #storeBrokenUntilMs = 0;
@@ -173,6 +174,10 @@ export class ConductorMachine {
         this.traffic.wake(event.app, now.monoMs);
         this.#dirty.add(event.app);
         break;
+      case "node-key":
+        // Only of nodes that have joined: strangers must not make the log grow.
+        if (this.state.nodes.has(event.node) && !this.state.nodeKeys.has(event.node)) this.#nodeKeys.set(event.node, event.publicKey);
+        break;
       case "tick":
         this.#tick(now);
         break;
@@ -235,6 +240,7 @@ export class ConductorMachine {
     const command = this.#desk.nextBody(now, this.#out);
     if (command) return command;
     for (const [node, name] of this.#joining) return { kind: "node", node, name };
+    for (const [node, publicKey] of this.#nodeKeys) return { kind: "node-key", node, publicKey };
     if (this.#dirty.size === 0) return null;
     return this.#decide(now);
   }
@@ -329,6 +335,7 @@ export class ConductorMachine {
 
   /** What follows from an entry that is durable now: bookings, orders, history. */
   #settle(body: EntryBody, before: ReadonlyMap<string, Placement>, now: Instant): void {
+    if (body.kind === "node-key") this.#nodeKeys.delete(body.node);
     if (body.kind === "roots") {
       this.#roots = [];
       const names = body.roots.map(([key]) => rootName(key)).join(", ");

@@ -19,6 +19,7 @@ import { parseManifest } from "../core/manifest/parse.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
 import { Roster, type RosterData } from "../core/roster.ts";
 import { replayKey } from "../core/signed.ts";
+import { applySecret, type StoredSecret } from "./secrets.ts";
 import { type Quota, quotaOf } from "./quota.ts";
 
 /** One applied manifest of an app. */
@@ -89,6 +90,10 @@ export interface State {
   chain: { readonly sequence: number; readonly hash: string };
   /** Fingerprints of the keys that conductors of this log were started with. */
   readonly roots: Set<string>;
+  /** `secretKey` -> a secret, sealed to the conductor. */
+  readonly secrets: Map<string, StoredSecret>;
+  /** Node id -> the key that secrets are sealed to for it. */
+  readonly nodeKeys: Map<string, string>;
   /** Namespace -> what its apps may take together. */
   readonly quotas: Map<string, Quota>;
 }
@@ -107,6 +112,8 @@ export function emptyState(): State {
     log: "",
     chain: { sequence: 0, hash: genesisOf("") },
     roots: new Set(),
+    secrets: new Map(),
+    nodeKeys: new Map(),
     quotas: new Map(),
   };
 }
@@ -157,6 +164,9 @@ function applyBody(state: State, entry: Entry): string[] {
     }
     case "node":
       state.nodes.set(body.node, body.name);
+      return [];
+    case "node-key":
+      state.nodeKeys.set(body.node, body.publicKey);
       return [];
     case "refused":
       for (const [mark, unixS] of body.marks) {
@@ -260,6 +270,9 @@ function applyCommand(
     case "REVOKE":
       state.roster.apply(entry.sequence, command);
       return [];
+    case "SECRET":
+    case "UNSECRET":
+      return applySecret(state, entry, command);
     case "QUOTA": {
       const quota = quotaOf(command);
       if (quota) state.quotas.set(command.namespace, quota);
@@ -362,6 +375,8 @@ interface Snapshot {
   readonly answeredIds: readonly (readonly [string, Answered])[];
   readonly forgottenUnixS: number;
   readonly roster?: RosterData;
+  readonly secrets?: readonly (readonly [string, StoredSecret])[];
+  readonly nodeKeys?: readonly (readonly [string, string])[];
   readonly log?: string;
   readonly chain?: State["chain"];
   readonly roots?: readonly string[];
@@ -382,6 +397,8 @@ export function saveState(state: State): string {
     answeredIds: [...state.answeredIds],
     forgottenUnixS: state.forgottenUnixS,
     roster: state.roster.save(),
+    secrets: [...state.secrets],
+    nodeKeys: [...state.nodeKeys],
     log: state.log,
     chain: state.chain,
     roots: [...state.roots],
@@ -399,6 +416,8 @@ export function loadState(head: Head, text: string): State | null {
   state.head = head;
   state.log = snapshot.log;
   state.chain = snapshot.chain;
+  for (const [key, secret] of snapshot.secrets ?? []) state.secrets.set(key, secret);
+  for (const [node, key] of snapshot.nodeKeys ?? []) state.nodeKeys.set(node, key);
   for (const root of snapshot.roots ?? []) state.roots.add(root);
   for (const [namespace, quota] of snapshot.quotas ?? []) state.quotas.set(namespace, quota);
   state.forgottenUnixS = snapshot.forgottenUnixS;

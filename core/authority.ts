@@ -22,6 +22,8 @@ export const NEEDED_ROLE: { readonly [V in OperatorCommand["verb"]]: Role } = {
   ROTATE: "admin",
   REVOKE: "admin",
   QUOTA: "admin",
+  SECRET: "deployer",
+  UNSECRET: "deployer",
   DECK: "viewer",
 };
 

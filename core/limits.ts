@@ -40,6 +40,13 @@ export const COMMAND_ID_S = 3_600;
 /** Most keys that the log's operators may have had, and grants that one of them may hold. */
 export const OPERATORS = 1_000;
 export const OPERATOR_GRANTS = 64;
+/** Largest secret, in bytes, and most of them. */
+export const SECRET_BYTES = 65_536;
+export const SECRETS = 10_000;
+/** A secret's line that is shorter than this is not looked for in what a program writes. */
+export const REDACT_CHARACTERS = 6;
+/** How long a node waits for a replica's secrets, in ms. */
+export const SECRETS_MS = 10_000;
 /** Most namespaces with a quota. */
 export const QUOTAS = 10_000;
 /** Most nodes of the original that a conductor with `--mesh open` shows. */

@@ -58,6 +58,8 @@ export type EntryBody =
     readonly reasons: readonly string[];
   }
   | { readonly kind: "node"; readonly node: string; readonly name: string }
+  /** The key that secrets are sealed to for this node, base64; it stays this one. */
+  | { readonly kind: "node-key"; readonly node: string; readonly publicKey: string }
   | {
     /** A command of an operator that changed nothing: a late copy of it must not, either. */
     readonly kind: "refused";

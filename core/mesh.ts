@@ -361,9 +361,24 @@ export const followShape = variant({
   }),
   /** First of all: which log this is. */
   log: struct({ log: text(64, /^[0-9a-f]{64}$/) }),
+  /** Variable -> its secret, sealed to the node for this replica (core/live/box.ts). */
+  secrets: struct({ replica: ID, values: map(text(100_000), 1_000) }),
+  /** Why there are none; `again`: perhaps soon. */
+  "no-secrets": struct({ replica: ID, reason: text(300), again: flag }),
   /** Everything up to here has been sent; the chain's end there. */
   head: struct({ sequence: count, chain: maybe(text(64, /^[0-9a-f]{64}$/)) }),
 });
+/** Node -> conductor, on the same stream: the secrets of one of its replicas, sealed to this key. */
+export const followerShape = variant({
+  "want-secrets": struct({
+    node: text(32, /^[0-9a-f]{32}$/),
+    replica: ID,
+    /** ML-KEM-768, base64. */
+    publicKey: text(1_580, /^[A-Za-z0-9+/=]{1580}$/),
+  }),
+});
+export type FollowerMessage = Shaped<typeof followerShape>;
+
 export type FollowMessage = Shaped<typeof followShape>;
 
 /**

@@ -147,3 +147,16 @@ export interface OperatorsView {
     readonly cores?: number;
   }[];
 }
+
+/** Which secrets there are: `GET /api/secrets`. Nobody is ever shown their values. */
+export interface SecretsView {
+  readonly secrets: readonly {
+    readonly namespace: string;
+    readonly secret: string;
+    /** Where in the log, and when, it was set last. */
+    readonly sequence: number;
+    readonly wallMs: number;
+    /** Apps that are up and use it. */
+    readonly apps: readonly string[];
+  }[];
+}

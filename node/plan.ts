@@ -17,6 +17,8 @@ export interface LaunchPlan {
   readonly cwd: string;
   readonly user?: string;
   readonly volumes: AppSpec["volumes"];
+  /** Variable -> which secret it holds, or a file of it; only the live layer ever sees more. */
+  readonly secrets?: AppSpec["secrets"];
   /** What it may use, where the node can hold it to that. */
   readonly limits: { readonly ramBytes?: number; readonly cpu?: number };
   /** What must be there before it is started. */
@@ -82,6 +84,7 @@ export function planLaunch(spec: AppSpec, self: Self, around: Surroundings): Lau
     ...(paths.length === 0 ? {} : { paths }),
     ...(spec.user === undefined ? {} : { user: spec.user }),
     volumes: spec.volumes,
+    ...(Object.keys(spec.secrets).length === 0 ? {} : { secrets: spec.secrets }),
     limits: {
       ...(spec.ramBytes === undefined ? {} : { ramBytes: spec.ramBytes }),
       ...(spec.cpu === undefined ? {} : { cpu: spec.cpu }),
@@ -95,8 +98,6 @@ export function unsupported(spec: AppSpec, around: Surroundings): string | null 
   if (lacking !== null) return lacking;
   if (spec.type === "wasm" || spec.type === "vm") return `type ${spec.type} is not built yet`;
   if (!spec.serve && !spec.exec) return "the manifest has no exec";
-  const secrets = Object.keys(spec.secrets);
-  if (secrets.length > 0) return `secret ${secrets[0]} cannot be given: secrets are not built yet`;
   if (spec.artifact) return "artifact is not built yet";
   if (spec.sandbox && !spec.sandbox.optional) {
     return "this node cannot enforce the sandbox; `optional yes` in it runs the app without";

@@ -22,6 +22,7 @@ import { httpHandler } from "./http.ts";
 import { lastLines } from "./logs.ts";
 import { HeadMark } from "./mark.ts";
 import { checkPast, KeyRing, openState, type Operators, PAST_AT_START, signerOf } from "./open.ts";
+import { SecretHand } from "./secrets.ts";
 import { SqliteStore } from "./store_sqlite.ts";
 import { TowerLink } from "./tower.ts";
 
@@ -102,6 +103,7 @@ class Conductor {
   readonly #keys: KeyRing | null;
   readonly #events: EventHistory;
   readonly #followers: Followers;
+  readonly #secrets: SecretHand;
   readonly #deck: Deck;
   readonly #replies = new Map<ReplyTo, (text: string | null) => void>();
   readonly #watchers = new Map<string, Set<() => void>>();
@@ -131,6 +133,11 @@ class Conductor {
     this.#keys = settings.operators === null ? null : new KeyRing(() => machine.state);
     this.#events = new EventHistory(`${settings.state}/events.db`);
     this.#followers = new Followers(store, machine.state.log);
+    this.#secrets = new SecretHand(
+      `${settings.state}/secret.key`,
+      () => machine.state,
+      (node, publicKey) => this.#step({ on: "node-key", node, publicKey }),
+    );
     this.#deck = new Deck({ machine, events: this.#events, trafficOf: () => null, now });
   }
 
@@ -180,6 +187,7 @@ class Conductor {
       events: this.#events,
       deck: this.#deck,
       followers: this.#followers,
+      secrets: this.#secrets,
       plain: this.#settings.plain,
       now,
       metrics: () => this.#metrics(),

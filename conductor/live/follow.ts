@@ -2,8 +2,12 @@
 
 import { genesisOf, linkOf } from "../../core/chain.ts";
 import { EMPTY_HEAD, type Entry, logNameOf, type LogStore } from "../../core/log.ts";
-import type { FollowMessage } from "../../core/mesh.ts";
+import { type FollowerMessage, followerShape, type FollowMessage } from "../../core/mesh.ts";
+import { parseShaped } from "../../core/shape.ts";
 import { logger } from "../../core/live/log.ts";
+
+/** Answers what a node asks on its stream. */
+export type Ask = (message: FollowerMessage) => Promise<FollowMessage>;
 
 /** Entries kept in memory, so that a commit is not read from disk once per node. */
 const RECENT = 256;
@@ -33,9 +37,10 @@ export class Followers {
   /**
    * Sends everything after `from`, then what comes, until the socket closes.
    *
+   * @param ask answers what the node asks on the same stream
    * @param last the last signed command that the node has: the chain's end there is compared
    */
-  serve(socket: WebSocket, from: number, last: number): void {
+  serve(socket: WebSocket, from: number, last: number, ask?: Ask): void {
     let wake = Promise.withResolvers<void>();
     const alarm = () => wake.resolve();
     const send = (message: FollowMessage) => socket.send(JSON.stringify(message));
@@ -72,6 +77,12 @@ export class Followers {
         });
         socket.close();
       });
+    };
+    socket.onmessage = async ({ data }) => {
+      const message = typeof data === "string" ? parseShaped(followerShape, data) : null;
+      if (!message || !ask) return;
+      const answer = await ask(message);
+      if (socket.readyState === WebSocket.OPEN) send(answer);
     };
     socket.onclose = () => {
       this.#wake.delete(alarm);

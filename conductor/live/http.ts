@@ -10,7 +10,8 @@ import { VERSION } from "../../core/version.ts";
 import type { ConductorMachine } from "../machine.ts";
 import { currentOf } from "../state.ts";
 import { appView, appViews, nodeViews, planView, statusView } from "../views.ts";
-import { operatorsView } from "../trust_views.ts";
+import type { SecretHand } from "./secrets.ts";
+import { operatorsView, secretsView } from "../trust_views.ts";
 import { type Deck, isOwnPage } from "./deck.ts";
 import type { EventHistory } from "./events.ts";
 import type { Followers } from "./follow.ts";
@@ -21,6 +22,7 @@ export interface HttpParts {
   readonly events: EventHistory;
   readonly deck: Deck;
   readonly followers: Followers;
+  readonly secrets: SecretHand;
   readonly plain: readonly string[];
   now(): Instant;
   /** Hands in a signed command; resolves to its reply, or `null` where it gets none. */
@@ -57,7 +59,7 @@ export function httpHandler(
   };
 }
 
-function read(parts: HttpParts, url: URL): Response {
+function read(parts: HttpParts, url: URL): Response | Promise<Response> {
   const { machine } = parts;
   const [api, kind, name, part, ...more] = url.pathname.slice(1).split("/");
   if (api === "api" && kind === "apps" && part === "manifest" && more.length === 0) {
@@ -79,6 +81,10 @@ function read(parts: HttpParts, url: URL): Response {
       return name === undefined
         ? Response.json({ apps: appViews(machine, now) })
         : oneApp(parts, name, url);
+    case "secrets":
+      return Response.json(secretsView(machine.state));
+    case "secret-key":
+      return parts.secrets.publicKey().then((publicKey) => Response.json({ publicKey }));
     case "operators":
       return Response.json(operatorsView(machine.state));
     case "events":
@@ -206,7 +212,7 @@ function follow(parts: HttpParts, request: Request, url: URL): Response {
     return fail(426, "/follow speaks WebSocket");
   }
   const { socket, response } = Deno.upgradeWebSocket(request);
-  parts.followers.serve(socket, from!, last!);
+  parts.followers.serve(socket, from!, last!, (asked) => parts.secrets.answer(asked));
   return response;
 }
 

@@ -3,9 +3,11 @@
 import type { Address } from "../../core/address.ts";
 import { RETRY_MAX_MS, RETRY_MIN_MS } from "../../core/limits.ts";
 import { logger } from "../../core/live/log.ts";
-import { followShape } from "../../core/mesh.ts";
+import { type FollowerMessage, followShape } from "../../core/mesh.ts";
 import { parseShaped } from "../../core/shape.ts";
 import type { NodeEvent } from "../effects.ts";
+
+import type { SecretsAnswer } from "./secrets.ts";
 
 type Timer = ReturnType<typeof setTimeout>;
 
@@ -22,6 +24,7 @@ export class Follower implements Disposable {
     private readonly conductor: Address,
     private readonly known: () => { readonly from: number; readonly last: number },
     private readonly dispatch: (event: NodeEvent) => void,
+    private readonly answered: (answer: SecretsAnswer) => void,
   ) {
     this.#dial();
   }
@@ -49,6 +52,9 @@ export class Follower implements Disposable {
         return this.dispatch({ on: "log", log: message.log });
       case "head":
         return this.dispatch({ on: "head", sequence: message.sequence, chain: message.chain });
+      case "secrets":
+      case "no-secrets":
+        return this.answered(message);
       case "record": {
         const { k: _, ...record } = message;
         return this.dispatch({ on: "record", record });
@@ -56,6 +62,13 @@ export class Follower implements Disposable {
       default:
         message satisfies never;
     }
+  }
+
+  /** Asks the conductor; false where the stream is broken. */
+  ask(message: FollowerMessage): boolean {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return false;
+    this.#socket.send(JSON.stringify(message));
+    return true;
   }
 
   #again(socket: WebSocket): void {

@@ -26,6 +26,7 @@ import { nodeMetrics } from "./metrics.ts";
 import { PlainLive } from "./plain.ts";
 import { Prober } from "./prober.ts";
 import { Processes } from "./process.ts";
+import { NodeSecrets } from "./secrets.ts";
 import { Sampler } from "./sampler.ts";
 import { machineOptions, type StartOptions } from "./start_options.ts";
 import { Usage } from "./usage.ts";
@@ -89,6 +90,7 @@ export class NodeDaemon implements Running {
   readonly #files: NodeFiles;
   readonly #verifier: Verifier;
   readonly #plain: PlainLive;
+  readonly #secrets: NodeSecrets;
   readonly #exec: SignedExec;
   readonly #servers: AsyncDisposable[] = [];
   readonly #log = logger("node");
@@ -124,7 +126,13 @@ export class NodeDaemon implements Running {
     }
     this.machine = new NodeMachine(machineOptions(options, files.node, hostName, this.udp));
     this.logs = new Logs(`${options.state}/replicas`);
+    this.#secrets = new NodeSecrets({
+      node: files.node,
+      folder: options.state,
+      ask: (message) => this.#follower?.ask(message) ?? false,
+    });
     this.processes = new Processes({
+      secrets: this.#secrets,
       files,
       helper,
       tools,
@@ -209,6 +217,7 @@ export class NodeDaemon implements Running {
       this.options.follow,
       () => ({ from: this.machine.sequence, last: this.machine.copy.sequence }),
       (event) => this.dispatch(event),
+      (answer) => this.#secrets.hear(answer),
     );
   }
 
@@ -227,7 +236,10 @@ export class NodeDaemon implements Running {
       hasLog: (replica) => machine.replicas.has(replica) || this.#files.hasLog(replica),
       metrics: () => nodeMetrics({ machine, udp, plain: this.#plain, prober }),
       copy: () => this.#copy(),
-      exec: (replica, body) => this.#exec.run(replica, body),
+      exec: async (replica, body) => {
+        const { status, text } = await this.#exec.run(replica, body);
+        return { status, text: this.#secrets.redact(replica, text) };
+      },
     };
   }
 

@@ -11,6 +11,7 @@ import type { Cgroups } from "./cgroups.ts";
 import { type NodeFiles, readText, writeAtomic } from "./files.ts";
 import type { Helper, Tools } from "./helper.ts";
 import { checkProgram } from "./program.ts";
+import type { NodeSecrets } from "./secrets.ts";
 import { passesShell, SHIM, SHIM_NAME } from "./shim.ts";
 
 const log = () => logger("process");
@@ -34,6 +35,7 @@ export interface ProcessesOptions {
   readonly tools: Tools;
   readonly uid: number | null;
   readonly cgroups: Cgroups;
+  readonly secrets: NodeSecrets;
   dispatch(event: NodeEvent): void;
   /** The replica's log file grows, or is there. */
   logged(replica: string): void;
@@ -73,7 +75,15 @@ export class Processes {
       }
     };
     const start = (command: readonly string[]) => {
-      const { cgroups } = this.options;
+      const { cgroups, secrets, helper } = this.options;
+      if (plan.secrets && !secrets.has(replica)) {
+        const own = async (path: string) => {
+          if (plan.user !== undefined) await helper.user(plan.user, path);
+        };
+        const prepared = secrets.prepare(replica, plan.secrets, own);
+        prepared.then(() => start(command), (error) => fail((error as Error).message));
+        return;
+      }
       if (!cgroups.available) return spawn(command, null);
       cgroups.make(replica, instance, plan.limits).then((cgroup) => spawn(command, cgroup));
     };
@@ -114,8 +124,10 @@ export class Processes {
     const env = this.environmentOf(replica, plan);
     const shell: Record<string, string> = {};
     const odd: string[] = [];
+    const secret = this.options.secrets.environmentOf(replica);
     for (const [name, value] of Object.entries(env)) {
       if (passesShell(name)) shell[name] = value;
+      else if (name in secret) throw new Error(`a shell cannot pass on the secret ${name}`);
       else odd.push(`${name}=${value}`);
     }
     const through = odd.length === 0 ? [] : [this.options.tools.env, ...odd];
@@ -123,7 +135,9 @@ export class Processes {
     // `detached` makes Deno fork, which takes milliseconds in a process of its size; setsid(1) lets
     // it spawn.
     const { setsid, locker } = this.options.tools;
-    const launcher = ["-c", SHIM, SHIM_NAME, folder, String(instance), locker, cgroup ?? ""];
+    const filter = this.options.secrets.filterOf(replica) ?? "";
+    const start = [folder, String(instance), locker, cgroup ?? "", filter];
+    const launcher = ["-c", SHIM, SHIM_NAME, ...start];
     const child = new Deno.Command(setsid === "" ? "/bin/sh" : setsid, {
       args: (setsid === "" ? [] : ["/bin/sh"]).concat(launcher, through, command, plan.args),
       cwd: plan.cwd,
@@ -142,7 +156,11 @@ export class Processes {
 
   /** The whole environment of a replica's program. */
   environmentOf(replica: string, plan: LaunchPlan): Record<string, string> {
-    const env: Record<string, string> = { HOME: `${this.#folder(replica)}/home`, ...plan.env };
+    const env: Record<string, string> = {
+      HOME: `${this.#folder(replica)}/home`,
+      ...plan.env,
+      ...this.options.secrets.environmentOf(replica),
+    };
     for (const volume of plan.volumes) {
       if (volume.env !== undefined) env[volume.env] = this.volumePath(volume.path);
     }
@@ -191,7 +209,8 @@ export class Processes {
   }
 
   #ended(replica: string, status: number | null, logStart: number): Ended {
-    const tail = lastLines(`${this.#folder(replica)}/log`, logStart);
+    const { secrets } = this.options;
+    const tail = secrets.redact(replica, lastLines(`${this.#folder(replica)}/log`, logStart));
     const last = tail.slice(tail.lastIndexOf("\n") + 1);
     const notLaunched = (status === 126 || status === 127) && last.startsWith(`${SHIM_NAME}: `);
     return {
@@ -205,6 +224,7 @@ export class Processes {
   /** The replica is gone for good. */
   forget(replica: string): void {
     this.#checked.delete(replica);
+    this.options.secrets.forget(replica);
   }
 
   /** Signals the whole process group; a launcher that is gone has taken its group along. */
