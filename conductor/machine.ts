@@ -9,6 +9,7 @@
 
 import type { Address } from "../core/address.ts";
 import {
+  CONDUCTOR_TICK_MS,
   CONDUCTOR_WARMUP_MS,
   RECONCILE_REST_US,
   RETRY_MAX_MS,
@@ -29,13 +30,14 @@ import type { Prng } from "../core/prng.ts";
 import { type Root, rootName } from "../core/roster.ts";
 import type { EventView } from "../core/view.ts";
 import { parseMeshV1 } from "../core/wire.ts";
+import type { Comparison } from "./compare.ts";
+import { holdersOf } from "./artifacts.ts";
 import { CommandDesk } from "./desk.ts";
 import type { ConductorEffect, ConductorEvent } from "./effects.ts";
-import { describeChange } from "./events.ts";
+import { describeChange, eventOfTurn } from "./events.ts";
 import {
   addNode,
   beatEveryMs,
-  deadAfterMs,
   dropStatus,
   type Fleet,
   type FleetNode,
@@ -48,6 +50,7 @@ import { Ledger } from "./ledger.ts";
 import { Orders } from "./orders.ts";
 import { type Booking, isEmpty, mergeDecisions, type Plan, planApp } from "./plan.ts";
 import { type Buckets, reconcile, type Sight } from "./reconcile.ts";
+import { RolloutWatch } from "./rollout_watch.ts";
 import { routesOf } from "./routes.ts";
 import { Traffic } from "./traffic.ts";
 import {
@@ -59,8 +62,10 @@ import {
   type Placement,
   placementOf,
   saveState,
+  specOf,
   type State,
 } from "./state.ts";
+import { Suspicion } from "./suspicion.ts";
 import { ONLY_V1, V1Nodes } from "./v1_nodes.ts";
 
 export interface ConductorOptions {
@@ -94,13 +99,18 @@ export class ConductorMachine {
   readonly waiting = new Map<string, readonly string[]>();
   /** Replica -> why its node will not run it. */
   readonly refused = new Map<string, string>();
+  readonly #rollouts: RolloutWatch;
+  readonly #refusedSince = new Map<string, number>();
   readonly startedMonoMs: number;
   readonly #prng: Prng;
   readonly #meshOpen: boolean;
   readonly #desk: CommandDesk;
+  readonly suspicion: Suspicion;
   /** Those of them that the log does not name yet. */
   #roots: readonly Root[];
   readonly #orders = new Orders();
+  /** Dead nodes of which nobody has heard. */
+  readonly #lost = new Set<string>();
   /** Replica -> since when it has been ready. */
   readonly #readySince = new Map<string, number>();
   /** Leaving replicas whose stop the node has answered. */
@@ -130,10 +140,12 @@ export class ConductorMachine {
     this.#roots = (options.roots ?? []).filter(({ key }) => !state.roots.has(key));
     this.#desk = new CommandDesk(this, options);
     this.startedMonoMs = now.monoMs;
+    this.#rollouts = new RolloutWatch(now);
+    this.suspicion = new Suspicion(options.prng, now.monoMs + CONDUCTOR_WARMUP_MS);
     this.#lastTickMonoMs = now.monoMs;
     this.#lastSnapshot = state.head.sequence;
     for (const [id, name] of state.nodes) {
-      addNode(this.fleet, id, name, now.monoMs + CONDUCTOR_WARMUP_MS - deadAfterMs(1));
+      addNode(this.fleet, id, name, now.monoMs);
       this.ledger.describe(id, { name });
     }
     for (const app of state.apps.values()) {
@@ -169,6 +181,9 @@ export class ConductorMachine {
         break;
       case "figures":
         this.traffic.take(event.figures, now.monoMs);
+        for (const { app } of event.figures.apps) {
+          if (RolloutWatch.judges(this.state.apps.get(app))) this.#dirty.add(app);
+        }
         break;
       case "wake":
         this.traffic.wake(event.app, now.monoMs);
@@ -193,7 +208,8 @@ export class ConductorMachine {
   /** When `tick` is wanted at the latest. */
   wakeMonoMs(): number {
     return Math.min(
-      this.#lastTickMonoMs + beatEveryMs(this.fleet.size),
+      this.#lastTickMonoMs + CONDUCTOR_TICK_MS,
+      this.suspicion.nextDueMonoMs(),
       this.#orders.nextDueMonoMs(),
       this.#restedMonoMs(),
       ...this.#again.values(),
@@ -248,25 +264,46 @@ export class ConductorMachine {
   /** Reconciles every app that may have changed; `null` where nothing is to be done. */
   #decide(now: Instant): EntryBody | null {
     const bookings: Booking[] = [];
-    const plans: Plan[] = [];
+    const plans: (Plan & { readonly app: string })[] = [];
     // By name, so that the plan does not depend on the order in which things were heard.
     const rested = [...this.#dirty].filter((name) => now.monoMs >= (this.#restUntil.get(name) ?? 0))
       .sort();
     if (rested.length === 0) return null;
     const mayPlace = !this.settling;
     for (const name of rested) {
-      this.#dirty.delete(name);
       const app = this.state.apps.get(name);
+      if (!app) this.#dirty.delete(name);
       if (!app) continue;
+      const buckets = this.bucketsOf(app, now);
+      // A judgement stands in the log before anything follows from it; and nobody is judged while
+      // some of the nodes have not been heard yet.
+      if (buckets.turn && mayPlace) {
+        for (const { node, spec } of bookings) this.ledger.give(node, spec);
+        for (const { app } of plans) this.#dirty.add(app);
+        return { ...buckets.turn, kind: "rollout" };
+      }
+      this.#dirty.delete(name);
       this.#rest(app, now);
-      const buckets = reconcile(app, this.sightsOf(app, now), this.#missingNeeds(app));
       const plan = planApp(app, buckets, this.ledger, bookings, mayPlace);
-      plans.push(plan);
+      plans.push({ ...plan, app: name });
       this.#noteWaits(app, plan, buckets, now);
     }
     for (const { node, spec } of bookings) this.ledger.give(node, spec);
     const decision = mergeDecisions(plans.map((plan) => plan.decision));
     return isEmpty(decision) ? null : decision;
+  }
+
+  /** What is to be done about the app, as it is seen now. */
+  bucketsOf(app: App, now: Instant, missingNeeds = this.#missingNeeds(app)): Buckets {
+    const unplaced = this.unplaced.get(app.name) ?? [];
+    const around = this.#rollouts.around(app, unplaced, this.traffic, now);
+    return reconcile(app, this.sightsOf(app, now), missingNeeds, around);
+  }
+
+  /** Both generations of the app's rollout, as the ingresses see them. */
+  comparisonOf(app: App, now: Instant): Comparison | null {
+    if (!app.rollout || app.rollout.phase === "done") return null;
+    return this.#rollouts.around(app, [], this.traffic, now).comparison();
   }
 
   /**
@@ -345,7 +382,13 @@ export class ConductorMachine {
       this.#joining.delete(body.node);
       this.record(now, { kind: "node-joined", node: body.name, text: `${body.name} joined` });
     }
+    if (body.kind === "rollout") {
+      this.#commanded = true;
+      this.record(now, eventOfTurn(body));
+    }
     if (body.kind !== "decision") return;
+    // What a failed rollout leaves behind has routes of its own until it is gone.
+    if (body.gone.length > 0) this.#commanded = true;
     for (const place of body.place) {
       this.#book(this.state.apps.get(place.app)!, place);
       this.#orders.want("run", place.replica, place.node, now.monoMs);
@@ -358,10 +401,15 @@ export class ConductorMachine {
       const placement = before.get(replica);
       if (placement) this.#forget(placement);
     }
+    for (const { replica } of body.relabel ?? []) {
+      const placement = placementOf(this.state, replica);
+      if (placement) this.#orders.want("run", replica, placement.node, now.monoMs);
+    }
     // One reason an operation, in the order of the lists.
     const apps = [
       ...body.place.map((place) => place.app),
       ...[...body.leave, ...body.gone].map((replica) => before.get(replica)?.app),
+      ...(body.relabel ?? []).map(({ replica }) => placementOf(this.state, replica)?.app),
       ...(body.scale ?? []).map((each) => each.app),
     ];
     body.reasons.forEach((text, at) => {
@@ -370,19 +418,19 @@ export class ConductorMachine {
     });
   }
 
-  #book(app: App, place: Pick<Placement, "node" | "generation">): void {
-    const spec = generationOf(app, place.generation)?.spec;
+  #book(app: App, place: Pick<Placement, "node" | "generation" | "part">): void {
+    const spec = specOf(app, place);
     if (spec) this.ledger.take(place.node, spec);
   }
 
   #forget(placement: Placement): void {
-    const { replica, node, app, generation } = placement;
-    const spec = generationOf(this.state.apps.get(app)!, generation)?.spec;
+    const { replica, node, app } = placement;
+    const spec = specOf(this.state.apps.get(app)!, placement);
     if (spec) this.ledger.give(node, spec);
     this.#orders.drop(replica);
     this.#readySince.delete(replica);
     this.#answeredStops.delete(replica);
-    this.refused.delete(replica);
+    this.#accepted(replica);
     const known = this.fleet.get(node);
     if (known?.statuses.get(replica)?.state === "finished") {
       dropStatus(known, replica);
@@ -416,6 +464,11 @@ export class ConductorMachine {
       case "run-refused":
       case "stop-ok":
         return this.#answered(message, now);
+      case "probe-ok":
+        return this.#heardOf(this.fleet.get(message.by), message.boot, now);
+      case "probe-result":
+        this.suspicion.answered(message, now.monoMs);
+        return this.#heardOf(this.fleet.get(message.node), message.boot, now);
       default:
         // Not for a conductor.
     }
@@ -451,6 +504,7 @@ export class ConductorMachine {
     // A node's first beats may come before it has measured its memory.
     const grew = beat.ramTotalBytes > (node.beat?.ramTotalBytes ?? 0);
     if (!takeBeat(node, beat, from, now.monoMs)) return;
+    this.#notLost(node);
     this.ledger.describe(node.id, {
       name: beat.name,
       alive: true,
@@ -479,7 +533,6 @@ export class ConductorMachine {
   /** A node is there (again): whatever waited for room or for it is looked at again. */
   #welcome(node: FleetNode, was: FleetNode["state"], now: Instant): void {
     if (was === "dead") {
-      this.#tellLost();
       this.record(now, { kind: "node-back", node: node.name, text: `${node.name} is back` });
     }
     for (const name of [...this.unplaced.keys(), ...this.waiting.keys()]) this.#dirty.add(name);
@@ -553,8 +606,9 @@ export class ConductorMachine {
     else if (!this.#readySince.has(replica)) this.#readySince.set(replica, now.monoMs);
     const placement = placementOf(this.state, replica);
     if (!placement || placement.node !== node.id) return this.#stopStranger(node, status, now);
-    this.#orders.done("run", replica);
-    this.refused.delete(replica);
+    this.#accepted(replica);
+    if (status.generation === placement.generation) this.#orders.done("run", replica);
+    else if (!placement.leaving) this.#orders.want("run", replica, node.id, now.monoMs);
     if (placement.leaving && status.state !== "finished") {
       this.#orders.want("stop", replica, node.id, now.monoMs);
     }
@@ -585,12 +639,13 @@ export class ConductorMachine {
       return;
     }
     if (message.k === "run-ok") {
-      this.refused.delete(replica);
+      this.#accepted(replica);
       return this.#orders.done("run", replica);
     }
     const order = this.#orders.get(replica);
     if (order?.kind !== "run") return;
     order.waitMs = RETRY_MAX_MS;
+    if (placement) this.#noteRefusal(placement, now);
     if (!placement || this.refused.get(replica) === message.reason) return;
     this.refused.set(replica, message.reason);
     this.#emit({ do: "changed", apps: [placement.app] });
@@ -601,6 +656,17 @@ export class ConductorMachine {
       replica,
       text: `${node.name} will not run ${replica}: ${message.reason}`,
     });
+  }
+
+  /** For how long a node has refused is known to the rollout, which does not wait for ever. */
+  #noteRefusal({ replica, app }: Placement, now: Instant): void {
+    if (!this.#refusedSince.has(replica)) this.#refusedSince.set(replica, now.monoMs);
+    this.#dirty.add(app);
+  }
+
+  #accepted(replica: string): void {
+    this.refused.delete(replica);
+    this.#refusedSince.delete(replica);
   }
 
   #sendOrders(now: Instant): void {
@@ -620,30 +686,32 @@ export class ConductorMachine {
         this.#orders.drop(order.replica);
         continue;
       }
-      const { replica, app, generation, sequence, index } = placement;
-      this.#send(to, { k: "run", node: order.node, replica, app, generation, sequence, index });
+      const { replica, app, generation, sequence, index, part } = placement;
+      const sources = this.#sourcesOf(placement);
+      this.#send(to, {
+        k: "run",
+        node: order.node,
+        replica,
+        app,
+        generation,
+        sequence,
+        index,
+        ...(part === undefined ? {} : { part }),
+        ...(sources.length === 0 ? {} : { sources }),
+      });
     }
   }
 
+  /** Other nodes that have what this replica runs from. */
+  #sourcesOf({ app, generation, node }: Placement): readonly string[] {
+    const sha256 = generationOf(this.state.apps.get(app)!, generation)?.spec.artifact?.sha256;
+    return sha256 === undefined ? [] : holdersOf(this, sha256, node);
+  }
+
   #tick(now: Instant): void {
-    const lateMs = now.monoMs - this.#lastTickMonoMs - beatEveryMs(this.fleet.size);
+    const lateMs = now.monoMs - this.#lastTickMonoMs - CONDUCTOR_TICK_MS;
     this.#lastTickMonoMs = now.monoMs;
-    const deadMs = deadAfterMs(this.fleet.size);
-    let anyDied = false;
-    for (const node of this.fleet.values()) {
-      // An observer that itself ran late has heard nobody: that accuses nobody.
-      if (lateMs > 1_000) node.heardMonoMs = Math.min(now.monoMs, node.heardMonoMs + lateMs);
-      if (node.state === "dead" || now.monoMs - node.heardMonoMs < deadMs) continue;
-      node.state = "dead";
-      anyDied = true;
-      this.ledger.describe(node.id, { alive: false });
-      const silentMs = Math.round(now.monoMs - node.heardMonoMs);
-      const text = `${node.name} is dead: silent for ${silentMs} ms`;
-      this.record(now, { kind: "node-dead", node: node.name, text });
-      this.#dirtyOn(node);
-      if (!this.settling) { for (const name of this.state.apps.keys()) this.#dirty.add(name); }
-    }
-    if (anyDied) this.#tellLost();
+    this.#lookForDead(lateMs, now);
     for (const { name, heardMonoMs } of this.v1Nodes.takeDead(now.monoMs)) {
       const text = `${name} is dead: silent for ${Math.round(now.monoMs - heardMonoMs)} ms`;
       this.record(now, { kind: "node-dead", node: name, text });
@@ -659,10 +727,49 @@ export class ConductorMachine {
     this.#desk.forget(now);
   }
 
-  #tellLost(): void {
-    const nodes = [...this.fleet.values()].filter((node) => node.state === "dead")
-      .map((node) => node.id);
-    this.#emit({ do: "lost", nodes });
+  #lookForDead(lateMs: number, now: Instant): void {
+    const found = this.suspicion.look(this.fleet, lateMs, now.monoMs);
+    for (const { to, message } of found.sends) this.#send(to, message);
+    // Nothing new is placed there until it is known how it is.
+    for (const node of found.suspected) this.ledger.describe(node.id, { alive: false });
+    for (const node of found.dead) {
+      this.#lost.add(node.id);
+      this.#died(node, "dead", `is dead: silent for ${silentMs(node, now)} ms`, now);
+    }
+    for (const node of found.unreachable) {
+      const text = `is given up: others see it, it has been silent here for ${
+        silentMs(node, now)
+      } ms`;
+      this.#died(node, "dead", text, now);
+    }
+    for (const node of found.silent) {
+      this.#died(node, "silent", "is not heard, and neither is any other node", now);
+    }
+    if (found.dead.length > 0) this.#emit({ do: "lost", nodes: [...this.#lost] });
+  }
+
+  #died(node: FleetNode, how: "dead" | "silent", what: string, now: Instant): void {
+    this.ledger.describe(node.id, { alive: false });
+    this.record(now, { kind: `node-${how}`, node: node.name, text: `${node.name} ${what}` });
+    this.#dirtyOn(node);
+    if (!this.settling) { for (const name of this.state.apps.keys()) this.#dirty.add(name); }
+  }
+
+  /** A suspect is no suspect any more: it beats, or has answered a probe. */
+  #notLost(node: FleetNode): void {
+    if (this.suspicion.heard(node.id)) {
+      this.ledger.describe(node.id, { alive: true });
+      for (const name of this.unplaced.keys()) this.#dirty.add(name);
+    }
+    if (this.#lost.delete(node.id)) this.#emit({ do: "lost", nodes: [...this.#lost] });
+  }
+
+  /** A sign of life that is no beat. One of the boot that beats counts as much. */
+  #heardOf(node: FleetNode | undefined, boot: string, now: Instant): void {
+    if (node?.beat?.boot !== boot || node.state !== "ready") return;
+    node.heardMonoMs = now.monoMs;
+    node.countedMonoMs = now.monoMs;
+    this.#notLost(node);
   }
 
   // ---- What is seen -------------------------------------------------------------------------------
@@ -674,6 +781,8 @@ export class ConductorMachine {
       const status = node?.statuses.get(placement.replica);
       const readySince = this.#readySince.get(placement.replica);
       const answeredMs = this.#answeredStops.get(placement.replica);
+      const refusal = this.refused.get(placement.replica);
+      const refusedMs = this.#refusedSince.get(placement.replica) ?? now.monoMs;
       return {
         placement,
         status,
@@ -683,6 +792,9 @@ export class ConductorMachine {
           node.mismatchMonoMs === null && node.heardMonoMs > answeredMs,
         reported: !!node?.beat && node.mismatchMonoMs !== -Infinity,
         readyForMs: readySince === undefined ? 0 : Math.max(1, now.monoMs - readySince),
+        ...(refusal === undefined
+          ? {}
+          : { refusal: { reason: refusal, forMs: now.monoMs - refusedMs } }),
       };
     });
   }
@@ -720,6 +832,10 @@ export class ConductorMachine {
     }
     return this.#needers.get(name) ?? [];
   }
+}
+
+function silentMs(node: FleetNode, now: Instant): number {
+  return Math.round(now.monoMs - node.heardMonoMs);
 }
 
 function rootsBody(roots: readonly Root[]): EntryBody {

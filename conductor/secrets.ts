@@ -5,6 +5,7 @@ import { SECRETS } from "../core/limits.ts";
 import type { Entry } from "../core/log.ts";
 import { secretKey, secretUseOf } from "../core/secret.ts";
 import type { Outcome } from "./commands.ts";
+import { beginRestart } from "./rollout_state.ts";
 import { currentOf, generationOf, placementOf, type State } from "./state.ts";
 
 export interface StoredSecret {
@@ -45,7 +46,7 @@ export function usersOf(state: State, namespace: string, secret: string): string
   }).map((app) => app.name);
 }
 
-/** Puts the change into the state; the apps that it touches come back. */
+/** Puts the change into the state; the apps that it restarts, one replica after another, come back. */
 export function applySecret(state: State, entry: Entry, command: SecretCommand): string[] {
   const { namespace, secret } = command;
   const key = secretKey(namespace, secret);
@@ -55,7 +56,12 @@ export function applySecret(state: State, entry: Entry, command: SecretCommand):
   }
   const { sequence, wallMs } = entry;
   state.secrets.set(key, { namespace, secret, sealed: command.sealed, sequence, wallMs });
-  return usersOf(state, namespace, secret);
+  const users = usersOf(state, namespace, secret);
+  for (const name of users) {
+    const app = state.apps.get(name)!;
+    beginRestart(app, currentOf(app).generation, { sequence, wallMs });
+  }
+  return users;
 }
 
 /** What is to be sealed to a node for one of its replicas. */

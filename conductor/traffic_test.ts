@@ -36,7 +36,10 @@ Deno.test("Traffic.between() is what grew in that time, with errors and percenti
   latency[3] = 100;
   latency[10] = 10;
   traffic.take(told([figure(110, { errors: 7, latency })]), 2_000);
-  assertEquals(traffic.between("shop", 2, 1_000, 2_000), {
+  const between = traffic.between("shop", 2, 1_000, 2_000);
+  assertEquals(between.latency.reduce((sum, each) => sum + each, 0), 100);
+  assertEquals(between, {
+    latency: between.latency,
     requests: 100,
     errors: 7,
     p50Ms: LATENCY_BOUNDS_MS[3]!,
@@ -164,4 +167,22 @@ Deno.test("Traffic.take() sums to what was counted, whatever is lost, repeated a
     });
     assertEquals(traffic.between("shop", 2, -1, 1e6).requests, sum);
   }));
+});
+
+Deno.test("lately() tells how all generations of an app together do now", () => {
+  const traffic = new Traffic();
+  assertEquals(traffic.lately("api", 0), null);
+  const told = (requests: number, errors: number) =>
+    [1, 2].map((generation) => ({
+      ...{ app: "api", generation, requests, errors, inFlight: 1 },
+      latency: LATENCY_BOUNDS_MS.map((_, at) => at === 0 ? requests : 0).concat(0),
+    }));
+  const figures = { name: "edge", boot: "0".repeat(16), whole: true };
+  traffic.take({ ...figures, apps: told(0, 0) }, 0);
+  traffic.take({ ...figures, apps: told(20, 1) }, 2_500);
+  traffic.take({ ...figures, apps: told(50, 5) }, 5_000);
+  assertEquals(traffic.lately("api", 5_000), {
+    ...{ requestsPerSecond: 20, errorsPerSecond: 2, inFlight: 2 },
+    ...{ p50Ms: LATENCY_BOUNDS_MS[0]!, p95Ms: LATENCY_BOUNDS_MS[0]! },
+  });
 });

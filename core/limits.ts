@@ -54,10 +54,39 @@ export const V1_NODES = 1_000;
 
 /** How often a node beats, in ms, while the fleet is small. */
 export const BEAT_MS = 250;
+/** A node that is probed beats at once, but not within this time of its last beat, in ms. */
+export const BEAT_HURRY_MS = 50;
 /** Most beats a second the conductor wants to see: with more nodes they beat more slowly. */
 export const BEATS_PER_SECOND = 800;
-/** Silence after which a node is dead, in ms (and never less than ten of its beats). */
-export const NODE_DEAD_MS = 2_500;
+/** A node that has missed so many beats, and this much longer in ms, is a suspect. */
+export const SUSPECT_BEATS = 3;
+export const SUSPECT_SLACK_MS = 50;
+/**
+ * How long a suspect then has to be heard of by anybody: the least where all witnesses found it
+ * silent, the most where none has said so. docs/ARCHITECTURE.md has the arithmetic.
+ */
+export const SUSPICION_MIN_MS = 950;
+export const SUSPICION_MAX_MS = 1_950;
+/** The longest silence before a node of a small fleet is dead, in ms. */
+export const NODE_DEAD_MS = SUSPECT_BEATS * BEAT_MS + SUSPECT_SLACK_MS + SUSPICION_MAX_MS;
+/** How many other nodes look for a suspect. */
+export const WITNESSES = 2;
+/** A suspect is probed this often, in ms; a witness does it so many times before it says no. */
+export const PROBE_EVERY_MS = 100;
+export const WITNESS_PROBES = 4;
+/** A witness that has not answered is asked again after this, and after so many times another. */
+export const WITNESS_ASK_MS = 200;
+export const WITNESS_ASKS = 4;
+/** Requests that a witness works on or remembers the answer of at a time. */
+export const WITNESS_REQUESTS = 256;
+/** A node that witnesses see and the conductor cannot hear is given up after this, in ms. */
+export const WITNESSED_MAX_MS = 30_000;
+/** How often the conductor looks for silent nodes, in ms. */
+export const CONDUCTOR_TICK_MS = 100;
+/** An observer woken this much later than it asked accuses nobody for what it missed, in ms. */
+export const OBSERVER_LATE_MS = 100;
+/** An observer that is often late gives suspects up to so many times as long. */
+export const OBSERVER_PATIENCE = 4;
 /** The same for a daemon of the original, which beats every 5 s. */
 export const V1_NODE_DEAD_MS = 15_000;
 /** After its start a conductor waits this long for nodes to report before it calls any dead, ms. */
@@ -134,6 +163,28 @@ export const LOG_FILES = 3;
 
 /** Generations kept per app. */
 export const GENERATIONS = 50;
+/** A new generation whose replica a node refuses for so long has failed, in ms. */
+export const ROLLOUT_REFUSED_MS = 3_000;
+/** A replica that ended this often without getting ready will not get ready by itself. */
+export const HOPELESS_RESTARTS = 3;
+/** How long an app's first replicas without a health check stand before they count, at most, ms. */
+export const FIRST_SETTLE_MS = 1_000;
+/** An app with traffic is judged by it for so long after its last step, at most, in ms. */
+export const ROLLOUT_WATCH_MS = 3_000;
+/** What the old generation did before a rollout without a canary counts for so long back, in ms. */
+export const ROLLOUT_BASELINE_MS = 60_000;
+/** A new generation with figures is looked at this often, in ms. */
+export const ROLLOUT_LOOK_MS = 250;
+/** What `why` tells at the most: ends of replicas, and events since the last signed change. */
+export const WHY_EXITS = 5;
+export const WHY_EVENTS = 40;
+/** How sure a comparison of generations must be, in standard deviations: see compare.ts. */
+export const COMPARE_Z = 3.29;
+/** A share of errors that is larger by no more than this is not worse. */
+export const COMPARE_ERRORS = 0.01;
+/** A p95 of less than so many times the old one's, or not so many ms more, is not worse. */
+export const COMPARE_LATENCY = 1.25;
+export const COMPARE_LATENCY_MS = 10;
 /** An app is compared with what runs at most once in so many µs for each of its replicas. */
 export const RECONCILE_REST_US = 4;
 /** Events kept by the conductor. */
@@ -142,6 +193,29 @@ export const EVENTS = 10_000;
 export const SNAPSHOT_ENTRIES = 500;
 /** ... or, with many replicas, after one entry for so many of them. */
 export const SNAPSHOT_REPLICAS = 100;
+
+/** Largest artifact, in bytes, and most of them that the log remembers beside those in use. */
+export const ARTIFACT_BYTES = 16 * 1024 ** 3;
+export const ARTIFACTS = 10_000;
+/** How much of an artifact is sent in one request, in bytes. */
+export const ARTIFACT_PART_BYTES = 4 * 1024 * 1024;
+/** Artifacts that a conductor sends at once; further nodes are told to ask others, or to wait. */
+export const ARTIFACT_SENDS = 4;
+/** Most nodes named to one that looks for an artifact. */
+export const ARTIFACT_HOLDERS = 8;
+/** The conductor's store may hold so much that no generation names any more, in bytes. */
+export const ARTIFACT_STORE_BYTES = 10 * 1024 ** 3;
+/** A part of an upload that nobody has gone on with for so long is thrown away, in ms. */
+export const ARTIFACT_PART_MS = 24 * 3_600_000;
+/** A node's cache of artifacts, unless it is told otherwise (`--artifacts`), in bytes. */
+export const ARTIFACT_CACHE_BYTES = 10 * 1024 ** 3;
+/** Disk space that an artifact must leave free on a node, in bytes. */
+export const ARTIFACT_SPARE_BYTES = 64 * 1024 * 1024;
+/** First wait before a node asks again for an artifact that nobody gave it, doubling, in ms. */
+export const ARTIFACT_RETRY_MIN_MS = 200;
+export const ARTIFACT_RETRY_MAX_MS = 30_000;
+/** A source of an artifact that sends nothing for so long is given up, in ms. */
+export const ARTIFACT_STALL_MS = 10_000;
 
 // ---- seal ----
 
@@ -299,7 +373,7 @@ export const NODE_REFUSALS = 1_000;
 /** Registrations on their way to the tower at once before they become one whole. */
 export const REGISTER_REQUESTS = 32;
 /** Largest JSON form of an exit's last lines, and of a reason, in a status datagram, in bytes. */
-export const STATUS_TAIL_BYTES = 400;
+export const STATUS_TAIL_BYTES = 392;
 export const STATUS_REASON_BYTES = 240;
 /** How often the health worker is asked whether it lives, and how long it may take twice, in ms. */
 export const HEALTH_PING_MS = 1_000;
@@ -342,6 +416,14 @@ export const LOCK_POLL_MS = 100;
 /** Streams that one HTTP/2 session may have open, and how many it may reset before it is ended. */
 export const HTTP2_STREAMS = 128;
 export const HTTP2_RESETS = 500;
+/** Bytes that one HTTP/2 session may have sent and nobody taken; and a field block's, coded. */
+export const HTTP2_WINDOW_BYTES = 262_144;
+export const HTTP2_BLOCK_BYTES = 32_768;
+/** Frames without content (PING, SETTINGS, empty DATA and so on) in so many ms. */
+export const HTTP2_NOISE = 2_000;
+export const HTTP2_NOISE_MS = 10_000;
+/** Bytes that may wait for an HTTP/2 peer that does not read, beside content. */
+export const HTTP2_OUT_BYTES = 1_048_576;
 /** First wait before a certificate is asked for again after a failure, doubling to the max. */
 export const ACME_RETRY_MIN_MS = 1_000;
 export const ACME_RETRY_MAX_MS = 45_000;

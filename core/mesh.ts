@@ -17,6 +17,8 @@
  *   status was acknowledged; the conductor drops it when it hears that status. Whatever else is
  *   finished stays listed until a `stop` for it comes.
  * - `boot` names one start of a daemon; a message of an earlier boot is ignored once a later is known.
+ * - A node that has been silent for a few beats is a suspect: `probe` goes to it again and again, and
+ *   `probe-please` to two other nodes, under one request id. An answer of anybody clears it.
  *
  * Streams lose nothing while they stand; after a break the client starts again with a snapshot
  * (watch) or from its last sequence (follow).
@@ -66,8 +68,9 @@ export const exitShape = struct({
   code: maybe(integer(0, 255)),
   signal: maybe(text(16)),
   /** `exit`: by itself; `stopped`: told to; `launch`: could not be started; `unhealthy`: killed
-   * after failing probes; `oom`: over its memory; `lost`: the launcher vanished without a code. */
-  why: oneOf("exit", "stopped", "launch", "unhealthy", "oom", "lost"),
+   * after failing probes; `oom`: over its memory; `lost`: the launcher vanished without a code;
+   * `timeout`: killed after its time. */
+  why: oneOf("exit", "stopped", "launch", "unhealthy", "oom", "lost", "timeout"),
   wallMs,
   /** The last lines it wrote, or why it could not start; cut to fit a datagram. */
   tail: maybe(text(600)),
@@ -146,7 +149,18 @@ export const meshShape = variant({
   "run-refused": struct({ node: nodeId, boot: bootId, replica: ID, reason: text(300) }),
   "stop-ok": struct({ node: nodeId, boot: bootId, replica: ID }),
 
+  /** What came of a `probe-please`. `late`: the witness itself was held up, and says nothing. */
+  "probe-result": struct({
+    node: nodeId,
+    boot: bootId,
+    request: ID,
+    suspect: nodeId,
+    verdict: oneOf("alive", "silent", "late"),
+  }),
+
   // conductor -> node (7775, or wherever it beats from)
+  /** Find out whether this other node lives, and answer by `probe-result`. */
+  "probe-please": struct({ node: nodeId, request: ID, suspect: nodeId, host, port }),
   "beat-ok": struct({
     conductor: bootId,
     node: nodeId,
@@ -157,7 +171,10 @@ export const meshShape = variant({
     reportPlease: maybe(ID),
   }),
   "status-ok": struct({ node: nodeId, replica: ID, version: count }),
-  /** Run this replica of the app as record `sequence` of the log has it. */
+  /**
+   * Run this replica of the app as record `sequence` of the log has it. For a replica that runs
+   * already by another record of the app: let it go on as this one says, if its program is the same.
+   */
   run: struct({
     node: nodeId,
     replica: ID,
@@ -166,9 +183,20 @@ export const meshShape = variant({
     sequence: count,
     /** Number of the replica within its app, from 0: `${REPLICA}`. */
     index: count,
+    /** Present: not the app itself, but the record's `before`, once and to its end. */
+    part: maybe(oneOf("before")),
+    /** Nodes that have its artifact, as `host:port`. */
+    sources: maybe(list(text(80, /^[0-9A-Za-z.:[\]-]+$/), 8)),
   }),
   /** Drain and end it. For an unknown id the node answers and remembers it as finished. */
   stop: struct({ node: nodeId, replica: ID }),
+
+  // conductor or node -> node
+  /** Say at once that you live; whoever else is at this address keeps silent. */
+  probe: struct({ node: nodeId, request: ID }),
+  // node -> whoever probed it
+  /** `by` is who answers: the message goes to whoever asked, whatever that is. */
+  "probe-ok": struct({ by: nodeId, boot: bootId, request: ID }),
 
   // node -> tower (7772)
   /** Renews everything the node has registered, if `digest` is what the tower holds. */

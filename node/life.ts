@@ -1,8 +1,16 @@
 // The life of a replica: what leads from one of its states (replica.ts) to the next.
 
 import type { Instant } from "../core/instant.ts";
-import { BLOCKED_RETRY_MS, KILL_AGAIN_MS, PROBE_MIN_MS, REFUSED_QUICK_MS } from "../core/limits.ts";
+import {
+  ARTIFACT_RETRY_MAX_MS,
+  ARTIFACT_RETRY_MIN_MS,
+  BLOCKED_RETRY_MS,
+  KILL_AGAIN_MS,
+  PROBE_MIN_MS,
+  REFUSED_QUICK_MS,
+} from "../core/limits.ts";
 import type { Exit } from "../core/mesh.ts";
+import { artifactOf, nextWaitMs, type SignedArtifact } from "./artifact.ts";
 import type { Ended, NodeEffect, Use } from "./effects.ts";
 import {
   judge,
@@ -18,6 +26,7 @@ import { planLaunch, type Surroundings, unsupported } from "./plan.ts";
 import type { PortTable } from "./ports.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
 import { endpointOf, hasProcess, type Replica, savedOf, type State } from "./replica.ts";
+import type { Label } from "./relabel.ts";
 import { nextRestart, shouldRestart } from "./restart.ts";
 import { fitExit, fitReason } from "./status.ts";
 
@@ -74,7 +83,10 @@ export class Life {
     const plan = probePlanOf(spec);
     const probing = plan && startProbing(plan, this.#nowMs, wasReady);
     if (wasReady) this.#to(replica, { at: "ready", probing, sinceMs: this.#nowMs });
-    else this.#to(replica, { at: "starting", probing, readyMs: this.#nowMs, checking: false });
+    else {
+      const readyMs = this.#nowMs + (boundOf(replica, spec) ?? 0);
+      this.#to(replica, { at: "starting", probing, readyMs, checking: false });
+    }
   }
 
   /** It will never run. */
@@ -87,6 +99,31 @@ export class Life {
   begin(replica: Replica): void {
     const { spec } = replica;
     if (!spec) return this.#to(replica, { at: "record" }, replica.reason);
+    const artifact = artifactOf(spec);
+    if (artifact) return this.#fetch(replica, artifact);
+    this.#start(replica, spec);
+  }
+
+  /** Its artifact must be here, which it is at once where it was before. */
+  #fetch(replica: Replica, artifact: SignedArtifact): void {
+    const waitMs = replica.state.at === "artifact" ? replica.state.waitMs : undefined;
+    const state: State = { at: "artifact", untilMs: Infinity, ...(waitMs ? { waitMs } : {}) };
+    this.#to(replica, state, replica.reason);
+    this.stage.emit({ do: "fetch", replica: replica.id, artifact, sources: replica.sources });
+  }
+
+  fetched(replica: Replica, fault: string | null): void {
+    const { state, spec } = replica;
+    if (state.at !== "artifact" || !spec) return;
+    if (fault === null) {
+      replica.reason = undefined;
+      return this.#start(replica, spec);
+    }
+    const waitMs = nextWaitMs(state.waitMs, ARTIFACT_RETRY_MIN_MS, ARTIFACT_RETRY_MAX_MS);
+    this.#to(replica, { at: "artifact", untilMs: this.#nowMs + waitMs, waitMs }, fault);
+  }
+
+  #start(replica: Replica, spec: AppSpec): void {
     if (spec.port) this.#seekPort(replica, spec.port, new Set());
     else this.#launch(replica, spec);
   }
@@ -148,7 +185,7 @@ export class Life {
     this.#to(replica, {
       at: "starting",
       probing: plan && startProbing(plan, this.#nowMs),
-      readyMs: this.#nowMs + PROBE_MIN_MS,
+      readyMs: this.#nowMs + (boundOf(replica, spec) ?? PROBE_MIN_MS),
       checking: false,
     }, replica.reason);
   }
@@ -251,6 +288,32 @@ export class Life {
     if (endpoint) this.stage.tower.register(endpoint, this.#nowMs);
   }
 
+  /** It goes on as it runs, by another record: how it is probed and ended from now on is there. */
+  relabel(replica: Replica, label: Label, spec: AppSpec): void {
+    replica.generation = label.generation;
+    replica.sequence = label.sequence;
+    replica.spec = spec;
+    replica.next = undefined;
+    this.stage.touch(replica);
+    const { state } = replica;
+    if (state.at === "starting" || state.at === "ready") this.#reprobe(replica, state, spec);
+    const endpoint = endpointOf(replica, this.stage.around);
+    if (endpoint && this.stage.tower.has(replica.id)) {
+      this.stage.tower.register(endpoint, this.#nowMs);
+    }
+  }
+
+  #reprobe(
+    replica: Replica,
+    state: Extract<State, { at: "starting" | "ready" }>,
+    spec: AppSpec,
+  ): void {
+    const plan = replica.part ? null : probePlanOf(spec);
+    if (JSON.stringify(plan) === JSON.stringify(state.probing?.plan ?? null)) return;
+    const probing = plan && startProbing(plan, this.#nowMs, state.at === "ready");
+    replica.state = { ...state, probing };
+  }
+
   // ---- On the way down ----------------------------------------------------------------------------
 
   #leaveTower(replica: Replica): void {
@@ -306,7 +369,9 @@ export class Life {
     const exit: Exit = {
       ...(code === undefined ? {} : { code }),
       ...(signal === undefined ? {} : { signal }),
-      why: whyEnded(replica.state, ended),
+      why: replica.part && replica.state.at === "ending"
+        ? "timeout"
+        : whyEnded(replica.state, ended),
       wallMs: this.stage.now.wallMs,
       ...(tail === "" ? {} : { tail }),
     };
@@ -411,6 +476,7 @@ export class Life {
   due(replica: Replica): void {
     const { state } = replica;
     switch (state.at) {
+      case "artifact":
       case "blocked":
       case "backoff":
         return this.begin(replica);
@@ -438,10 +504,17 @@ export class Life {
 
   #dueProbe(replica: Replica, state: Extract<State, { at: "starting" | "ready" }>): void {
     if (!state.probing) {
-      if (state.at === "starting") this.#ready(replica, state);
+      if (state.at === "ready") return;
+      if (replica.part) this.#endUnhealthy(replica, "it takes longer than it may");
+      else this.#ready(replica, state);
     } else if (state.probing.outstanding) judge(state.probing, "unknown", this.#nowMs);
     else this.#probe(replica, state);
   }
+}
+
+/** How long what runs before a generation may take, in ms; nothing else is bounded so. */
+function boundOf(replica: Replica, spec: AppSpec): number | undefined {
+  return replica.part && spec.before ? spec.before.timeoutMs : undefined;
 }
 
 /** What an end means that nobody ordered. */
@@ -471,6 +544,8 @@ export function describeExit(exit: Exit): string {
       return `was ended as unhealthy (${how})`;
     case "oom":
       return `out of memory (${how})`;
+    case "timeout":
+      return `was ended after its time (${how})`;
     case "exit":
     case "stopped":
     case "lost":

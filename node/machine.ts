@@ -6,6 +6,7 @@
 
 import type { Address } from "../core/address.ts";
 import type { Runs } from "../core/copy.ts";
+import { specOfPart } from "../core/before.ts";
 import type { Instant } from "../core/instant.ts";
 import { NODE_LATE_MS } from "../core/limits.ts";
 import {
@@ -15,6 +16,7 @@ import {
   type MeshMessage,
   type ReplicaStatus,
 } from "../core/mesh.ts";
+import { artifactFolder, artifactOf } from "./artifact.ts";
 import { ConductorLink, type ConductorSelf, type Load } from "./conductor_link.ts";
 import type { Adopted, NodeEffect, NodeEvent } from "./effects.ts";
 import { TowerLink } from "./lease.ts";
@@ -22,12 +24,14 @@ import { describeExit, Life, type Stage } from "./life.ts";
 import { PlainDesk } from "./plain.ts";
 import { specOfLaunch, type Surroundings, unsupported } from "./plan.ts";
 import { PortTable } from "./ports.ts";
-import { type Anchor, Records, type Settled } from "./records.ts";
+import { type Anchor, type Read, Records, type Settled } from "./records.ts";
 import type { Root, Roster } from "../core/roster.ts";
+import { type Label, takeLabel } from "./relabel.ts";
 import { dueOf, endpointOf, hasProcess, type Replica, savedOf, statusOf } from "./replica.ts";
 import { NO_RESTARTS } from "./restart.ts";
 import { type SavedReplica } from "./saved.ts";
 import { Tombstones } from "./tombstones.ts";
+import { Witness } from "./witness.ts";
 
 export interface NodeOptions extends Surroundings, ConductorSelf {
   /** Run manifests of which an operator signed only the path (v1 SUBMIT). */
@@ -61,6 +65,7 @@ export class NodeMachine implements Stage {
   readonly #records: Records;
   readonly #conductor: ConductorLink;
   readonly #plain: PlainDesk;
+  readonly #witness: Witness;
   readonly #tombstones = new Tombstones();
   readonly #touched = new Set<Replica>();
   readonly #said = new Map<string, Said>();
@@ -77,6 +82,7 @@ export class NodeMachine implements Stage {
     this.tower = new TowerLink(options, this.hasTower, Math.floor(options.bootWallMs * 256 / 1000));
     this.#records = new Records(options);
     this.#conductor = new ConductorLink(options, options.conductor !== null);
+    this.#witness = new Witness(options);
     this.#life = new Life(this);
     this.#plain = new PlainDesk(options.node, (effect) => this.emit(effect));
   }
@@ -128,6 +134,16 @@ export class NodeMachine implements Stage {
     return [...this.replicas.values()].filter(isListed).map(statusOf);
   }
 
+  /** Folders of artifacts that replicas here run from, or are about to. */
+  artifactFolders(): ReadonlySet<string> {
+    const folders = new Set<string>();
+    for (const { spec, state } of this.replicas.values()) {
+      const artifact = spec && state.at !== "finished" ? artifactOf(spec) : null;
+      if (artifact) folders.add(artifactFolder(this.around.artifacts ?? "", artifact));
+    }
+    return folders;
+  }
+
   step(event: NodeEvent, now: Instant): NodeEffect[] {
     if (this.#started && now.monoMs - this.#dueMs > NODE_LATE_MS) this.awakeMs = now.monoMs;
     this.now = now;
@@ -162,7 +178,7 @@ export class NodeMachine implements Stage {
       case "start":
         return this.#start(event);
       case "mesh":
-        return this.#mesh(event.text);
+        return this.#mesh(event.text, event.from);
       case "plain":
         return this.#takePlain(event);
       case "record":
@@ -198,6 +214,7 @@ export class NodeMachine implements Stage {
         return this.#stopAll();
       case "tick":
         return;
+      case "fetched":
       case "port-tried":
       case "launched":
       case "launch-failed":
@@ -214,6 +231,8 @@ export class NodeMachine implements Stage {
 
   #ofReplica(replica: Replica, event: Extract<NodeEvent, { replica: string }>): void {
     switch (event.on) {
+      case "fetched":
+        return this.#life.fetched(replica, event.fault);
       case "port-tried":
         this.#life.portTried(replica, event.port, event.free);
         return this.#plainBlocked(replica);
@@ -277,14 +296,14 @@ export class NodeMachine implements Stage {
 
   /** A replica that waits for its record gets it, if it is there. */
   #seekRecord(replica: Replica): void {
+    if (replica.next) this.#seekLabel(replica, replica.next);
     if (replica.state.at !== "record" && replica.state.at !== "adopted") return;
     if (replica.launch) return this.#life.recordHeld(replica, specOfLaunch(replica.launch));
     const { answer, started } = this.#records.need(replica.sequence);
     this.#settled(started);
     switch (answer.at) {
       case "held":
-        if (answer.app === replica.app) return this.#life.recordHeld(replica, answer.spec);
-        return this.#refuseLater(replica, `record ${replica.sequence} is of ${answer.app}`);
+        return this.#recordHeld(replica, answer);
       case "refused":
         return this.#refuseLater(replica, answer.reason);
       case "absent":
@@ -293,6 +312,32 @@ export class NodeMachine implements Stage {
       default:
         return answer satisfies never;
     }
+  }
+
+  #recordHeld(replica: Replica, held: Read): void {
+    const mismatch = Records.mismatch(held, replica);
+    if (mismatch !== null) return this.#refuseLater(replica, mismatch);
+    const spec = specOfPart(held.spec, replica.part);
+    if (!spec) return this.#refuseLater(replica, `record ${replica.sequence} has no before`);
+    // What ran here once may go on; only what has never been started is held against newer records.
+    if (replica.state.at === "record" && replica.instance === 0) {
+      const permit = this.#records.permit(replica.app, replica.generation);
+      this.#settled(permit.started);
+      if (permit.at === "verifying") return;
+      if (permit.at === "refused") return this.#refuseLater(replica, permit.reason);
+    }
+    this.#life.recordHeld(replica, spec);
+    if (replica.next) this.#seekLabel(replica, replica.next);
+  }
+
+  /** A running replica is to go on by another record. */
+  #seekLabel(replica: Replica, label: Label): void {
+    this.#settled(this.#records.need(label.sequence).started);
+    const answer = takeLabel(this.#records, replica, label);
+    if (answer.at === "taken") return this.#life.relabel(replica, label, answer.spec);
+    if (answer.at === "wait") return;
+    replica.next = undefined;
+    this.#answer("run-refused", replica.id, answer.reason);
   }
 
   /** Its order was accepted before its record was known to be no good. */
@@ -311,8 +356,8 @@ export class NodeMachine implements Stage {
       if (refusal !== null) {
         this.emit({ do: "log", level: "error", text: `record ${sequence} is refused: ${refusal}` });
       }
-      this.#answerWaiting(sequence);
     }
+    if (settled.length > 0) this.#answerWaiting();
   }
 
   /** Takes in something of the conductor's log; says so once where it is not followed any more. */
@@ -325,20 +370,21 @@ export class NodeMachine implements Stage {
     this.#answerWaiting();
   }
 
-  #answerWaiting(sequence?: number): void {
-    for (const replica of this.replicas.values()) {
-      if (sequence === undefined || replica.sequence === sequence) this.#seekRecord(replica);
-    }
+  #answerWaiting(): void {
+    for (const replica of this.replicas.values()) this.#seekRecord(replica);
   }
 
   // ---- The conductor and the tower -----------------------------------------------------------------
 
-  #mesh(text: string): void {
+  #mesh(text: string, from: Address): void {
     const message = decodeMesh(text);
-    if (message && "node" in message && message.node === this.options.node) this.#obey(message);
+    if (message?.k === "probe-ok") this.#witness.alive(message);
+    else if (message && "node" in message && message.node === this.options.node) {
+      this.#obey(message, from);
+    }
   }
 
-  #obey(message: MeshMessage): void {
+  #obey(message: MeshMessage, from: Address): void {
     const nowMs = this.now.monoMs;
     switch (message.k) {
       case "beat-ok":
@@ -351,6 +397,10 @@ export class NodeMachine implements Stage {
         return this.#run(message);
       case "stop":
         return this.#stop(message.replica);
+      case "probe":
+        return this.#probed(message.request, from);
+      case "probe-please":
+        return this.#witness.please(message, nowMs);
       case "lease-ok":
         return this.tower.onLeaseOk(message, nowMs);
       case "register-ok":
@@ -366,6 +416,8 @@ export class NodeMachine implements Stage {
       case "run-ok":
       case "run-refused":
       case "stop-ok":
+      case "probe-ok":
+      case "probe-result":
       case "lease":
       case "register":
       case "deregister":
@@ -374,6 +426,14 @@ export class NodeMachine implements Stage {
       default:
         return message satisfies never;
     }
+  }
+
+  /** Somebody doubts that this node lives: they are answered, and the conductor hears it, too. */
+  #probed(request: string, from: Address): void {
+    const { node: by, boot } = this.options;
+    const text = encodeMesh({ k: "probe-ok", by, boot, request });
+    this.emit({ do: "send", to: from, text });
+    this.#conductor.hurry(this.now.monoMs);
   }
 
   #tellConductor(message: MeshMessage): void {
@@ -396,10 +456,19 @@ export class NodeMachine implements Stage {
     if (known) {
       // Whoever still asks for what has finished has not heard that it has.
       if (known.state.at === "finished") this.#conductor.tell(known.id, this.now.monoMs);
+      else if (known.sequence !== order.sequence) {
+        known.next = { generation: order.generation, sequence: order.sequence };
+        this.#seekRecord(known);
+      }
       return;
     }
-    const { replica: id, app, generation, sequence, index } = order;
-    const replica = freshReplica({ id, app, generation, sequence, index }, this.now.wallMs);
+    const { replica: id, app, generation, sequence, index, part } = order;
+    const more = part === undefined ? {} : { part };
+    const replica = freshReplica(
+      { id, app, generation, sequence, index, ...more },
+      this.now.wallMs,
+    );
+    replica.sources = order.sources ?? [];
     this.replicas.set(id, replica);
     replica.reason = `waits for record ${sequence} of the conductor's log`;
     this.touch(replica);
@@ -417,8 +486,13 @@ export class NodeMachine implements Stage {
     this.#settled(started);
     if (answer.at === "refused") return answer.reason;
     if (answer.at !== "held") return null;
-    if (answer.app !== order.app) return `record ${order.sequence} is of ${answer.app}`;
-    return unsupported(answer.spec, this.around);
+    const mismatch = Records.mismatch(answer, order);
+    if (mismatch !== null) return mismatch;
+    const permit = this.#records.permit(order.app, order.generation);
+    this.#settled(permit.started);
+    if (permit.at === "refused") return permit.reason;
+    const spec = specOfPart(answer.spec, order.part);
+    return spec ? unsupported(spec, this.options) : `record ${order.sequence} has no before`;
   }
 
   #stop(id: string): void {
@@ -566,6 +640,10 @@ export class NodeMachine implements Stage {
     for (const message of this.#conductor.tick(nowMs, this.sequence, statuses)) {
       this.#tellConductor(message);
     }
+    for (const { to, message } of this.#witness.tick(nowMs)) {
+      if (to === "conductor") this.#tellConductor(message);
+      else this.emit({ do: "send", to, text: encodeMesh(message) });
+    }
     const { tower } = this.options;
     for (const message of this.tower.tick(nowMs)) {
       if (tower) this.emit({ do: "send", to: tower, text: encodeMesh(message) });
@@ -573,7 +651,7 @@ export class NodeMachine implements Stage {
   }
 
   #nextDue(): number {
-    let due = Math.min(this.tower.dueMs, this.#conductor.dueMs);
+    let due = Math.min(this.tower.dueMs, this.#conductor.dueMs, this.#witness.dueMs);
     for (const replica of this.replicas.values()) due = Math.min(due, dueOf(replica.state));
     return due;
   }
@@ -585,11 +663,12 @@ function isListed(replica: Replica): boolean {
 }
 
 function freshReplica(
-  who: Pick<Replica, "id" | "app" | "generation" | "sequence" | "index" | "launch">,
+  who: Pick<Replica, "id" | "app" | "generation" | "sequence" | "index" | "part" | "launch">,
   wallMs: number,
 ): Replica {
   return {
     ...who,
+    sources: [],
     spec: null,
     plan: null,
     state: { at: "record" },
@@ -609,10 +688,14 @@ function freshReplica(
 }
 
 function replicaOf(saved: SavedReplica): Replica {
-  const { replica: id, app, generation, sequence, index, launch } = saved;
+  const { replica: id, app, generation, sequence, index, part, launch } = saved;
   return {
     ...freshReplica(
-      { id, app, generation, sequence, index, ...(launch === undefined ? {} : { launch }) },
+      {
+        ...{ id, app, generation, sequence, index },
+        ...(part === undefined ? {} : { part }),
+        ...(launch === undefined ? {} : { launch }),
+      },
       saved.sinceWallMs,
     ),
     instance: saved.instance,

@@ -3,6 +3,8 @@
 import type { AppSpec } from "../core/manifest/spec.ts";
 import { substitute } from "../core/manifest/variables.ts";
 import type { Launch } from "../core/wire.ts";
+import { artifactFault, artifactFolder, artifactOf } from "./artifact.ts";
+import { type Fence, type FenceTools, sandboxed, sandboxFault } from "./sandbox.ts";
 import { commandOf, lacksRunner, type PathCheck, resolvePath, type Runners } from "./workload.ts";
 
 /** How a program is to be started. */
@@ -16,6 +18,9 @@ export interface LaunchPlan {
   readonly path: string;
   readonly cwd: string;
   readonly user?: string;
+  /** The account of its sandbox, in place of `user`. */
+  readonly uid?: number;
+  readonly fence?: Fence;
   readonly volumes: AppSpec["volumes"];
   /** Variable -> which secret it holds, or a file of it; only the live layer ever sees more. */
   readonly secrets?: AppSpec["secrets"];
@@ -32,6 +37,12 @@ export interface Surroundings {
   readonly host: string;
   readonly path: string;
   readonly workdir: string;
+  /** The node's state folder. */
+  readonly state?: string;
+  /** By what it can hold programs to their sandbox. */
+  readonly fence?: FenceTools;
+  /** Folder of the artifacts that are here. */
+  readonly artifacts?: string;
   /** The node's own programs, by which it serves folders and runs modules and machines. */
   readonly runners?: Runners;
   /** Where a Deno program finds its cache. */
@@ -55,12 +66,16 @@ export interface Self {
  */
 export function planLaunch(spec: AppSpec, self: Self, around: Surroundings): LaunchPlan {
   const port = self.port === undefined ? undefined : String(self.port);
+  const artifact = artifactOf(spec);
   const values: Record<string, string> = {
     REPLICA: String(self.index),
     APP: self.app,
     NODE: around.name,
     IP: around.host,
     ...(port === undefined ? {} : { PORT: port }),
+    ...(artifact && around.artifacts
+      ? { ARTIFACT: artifactFolder(around.artifacts, artifact) }
+      : {}),
   };
   const env: Record<string, string> = {
     PATH: around.path,
@@ -74,15 +89,23 @@ export function planLaunch(spec: AppSpec, self: Self, around: Surroundings): Lau
     const literal = key === "PORT" && text === String(spec.port?.number);
     env[key] = literal && port !== undefined ? port : substitute(text, values);
   }
-  const { exec, args, paths } = commandOf(spec, values, around);
+  const command = commandOf(spec, values, around);
+  const home = `${around.state ?? ""}/replicas/${self.replica}/home`;
+  const { args, fence, uid, paths: named } = sandboxed(spec, command, values, home, around);
+  const paths = [...command.paths, ...named];
+  const user = spec.sandbox?.user ?? spec.user;
+  // The node's own cache is not open to other accounts.
+  if (uid !== undefined) env.DENO_DIR = `${home}/.cache/deno`;
   return {
-    exec,
+    exec: command.exec,
     args,
     env,
     path: around.path,
     cwd: resolvePath(substitute(spec.cwd ?? ".", values), around.workdir),
     ...(paths.length === 0 ? {} : { paths }),
-    ...(spec.user === undefined ? {} : { user: spec.user }),
+    ...(user === undefined || user === "auto" || uid !== undefined ? {} : { user }),
+    ...(uid === undefined ? {} : { uid }),
+    ...(fence === undefined ? {} : { fence }),
     volumes: spec.volumes,
     ...(Object.keys(spec.secrets).length === 0 ? {} : { secrets: spec.secrets }),
     limits: {
@@ -98,11 +121,11 @@ export function unsupported(spec: AppSpec, around: Surroundings): string | null 
   if (lacking !== null) return lacking;
   if (spec.type === "wasm" || spec.type === "vm") return `type ${spec.type} is not built yet`;
   if (!spec.serve && !spec.exec) return "the manifest has no exec";
-  if (spec.artifact) return "artifact is not built yet";
-  if (spec.sandbox && !spec.sandbox.optional) {
-    return "this node cannot enforce the sandbox; `optional yes` in it runs the app without";
-  }
-  return null;
+  const fault = artifactFault(spec);
+  if (fault !== null) return fault;
+  const open = sandboxFault(spec, around);
+  if (open === null || spec.sandbox?.optional) return null;
+  return `${open}; \`optional yes\` in its sandbox runs it without`;
 }
 
 /** The app that a v1 LAUNCH describes: the manifest's defaults for what it cannot say. */

@@ -27,7 +27,7 @@ export type RecordAnswer =
   | { readonly at: "absent" }
   /** Here; its signature is being verified. */
   | { readonly at: "verifying" }
-  | { readonly at: "held"; readonly app: string; readonly spec: AppSpec }
+  | ({ readonly at: "held" } & Read)
   /** Here, or known not to exist, and not to be run from. */
   | { readonly at: "refused"; readonly reason: string };
 
@@ -57,7 +57,22 @@ export interface Anchor {
 type Held =
   | { at: "loaded"; readonly record: LogRecord }
   | { at: "verifying" }
-  | { readonly at: "held"; readonly app: string; readonly spec: AppSpec };
+  | ({ readonly at: "held" } & Read);
+
+/** What a record says of an app. v1 commands by path number no generations. */
+export interface Read {
+  readonly app: string;
+  readonly spec: AppSpec;
+  readonly generation?: number;
+  readonly fallback?: number;
+}
+
+/** The newest generation of an app among the records that this node holds. */
+interface Newest {
+  readonly sequence: number;
+  readonly generation: number;
+  readonly fallback?: number;
+}
 
 interface Waiting {
   readonly record: LogRecord;
@@ -84,6 +99,11 @@ export class Records {
   readonly #refused = new Map<number, string>();
   /** Held sequences by app, oldest first. */
   readonly #byApp = new Map<string, number[]>();
+  readonly #newest = new Map<string, Newest>();
+  /** The same among records from this node's disk, which are not verified yet. */
+  readonly #newestLoaded = new Map<string, Newest>();
+  /** Apps that shall not run, and the sequence of the command that says so. */
+  readonly #ended = new Map<string, number>();
   /** Received, or to be settled before others, in the log's order. */
   readonly #queue: Waiting[] = [];
   /** Needed records from disk that wait for the operators before them. */
@@ -134,9 +154,17 @@ export class Records {
   load(record: LogRecord): void {
     this.#link(record);
     this.#last = Math.max(this.#last, record.sequence);
-    const isKeys = changesRosterOf(record);
-    if (isKeys) this.#enqueue(record, false);
-    else if (applies(record)) this.#held.set(record.sequence, { at: "loaded", record });
+    if (!applies(record)) {
+      const command = commandOf(record);
+      if (changesRoster(command)) this.#enqueue(record, false);
+      else this.#noteEnd(record.sequence, command);
+      return;
+    }
+    this.#held.set(record.sequence, { at: "loaded", record });
+    const label = labelOf(record);
+    if (label && label.generation > (this.#newestLoaded.get(label.app)?.generation ?? 0)) {
+      this.#newestLoaded.set(label.app, label);
+    }
   }
 
   /** After the last `load`: what must be verified before anything else. */
@@ -230,6 +258,54 @@ export class Records {
       default:
         return held satisfies never;
     }
+  }
+
+  /** Why a record is not what an order says it is, or `null`; v1 records number no generations. */
+  static mismatch(
+    { app, generation }: Read,
+    order: { readonly app: string; readonly generation: number; readonly sequence: number },
+  ): string | null {
+    if (app !== order.app) return `record ${order.sequence} is of ${app}`;
+    if (generation === undefined || generation === order.generation) return null;
+    return `record ${order.sequence} is generation ${generation}, not ${order.generation}`;
+  }
+
+  /**
+   * Says whether this generation of the app may be started: the newest that is held, or the fallback
+   * that the newest names under its signature. An older one would bring back what was replaced. What
+   * must be verified for the answer comes back with it.
+   */
+  permit(app: string, generation: number): {
+    readonly at: "held" | "verifying" | "refused";
+    readonly reason: string;
+    readonly started: Settled;
+  } {
+    const loaded = this.#newestLoaded.get(app);
+    if (loaded && loaded.generation > generation) {
+      const { answer, started } = this.need(loaded.sequence);
+      if (answer.at === "verifying") return { at: "verifying", reason: "", started };
+    }
+    const newest = this.#newest.get(app);
+    const refuse = (reason: string) => ({ at: "refused", reason, started: NOTHING } as const);
+    const lastApplied = Math.max(newest?.sequence ?? 0, loaded?.sequence ?? 0);
+    const ended = this.#ended.get(app);
+    if (ended !== undefined && ended > lastApplied) {
+      return refuse(`${app} is not to run: an operator has ended it (record ${ended})`);
+    }
+    if (!newest || newest.generation <= generation || newest.fallback === generation) {
+      return { at: "held", reason: "", started: NOTHING };
+    }
+    return refuse(
+      `generation ${generation} of ${app} is not to be started any more: generation ` +
+        `${newest.generation} replaced it and does not name it as its fallback`,
+    );
+  }
+
+  /** Remembers which apps an operator has ended, and which may run again. */
+  #noteEnd(sequence: number, command: ReturnType<typeof commandOf>): void {
+    if ("error" in command) return;
+    if (ENDING.includes(command.verb) && "app" in command) this.#ended.set(command.app, sequence);
+    if (command.verb === "START") this.#ended.delete(command.app);
   }
 
   /** Records from disk that are being verified because something is to run from them. */
@@ -355,9 +431,10 @@ export class Records {
       this.roster.apply(sequence, command);
       return null;
     }
+    this.#noteEnd(sequence, command);
     const read = readRecord(record, this.#options.trustPaths ?? false);
     if (read !== null && "reason" in read) this.#refuse(sequence, read.reason);
-    else if (read !== null) this.#hold(sequence, read.app, read.spec);
+    else if (read !== null) this.#hold(sequence, read);
     return null;
   }
 
@@ -394,8 +471,13 @@ export class Records {
     }
   }
 
-  #hold(sequence: number, app: string, spec: AppSpec): void {
-    this.#held.set(sequence, { at: "held", app, spec });
+  #hold(sequence: number, read: Read): void {
+    const { app, generation, fallback } = read;
+    this.#held.set(sequence, { at: "held", ...read });
+    if (generation !== undefined && generation > (this.#newest.get(app)?.generation ?? 0)) {
+      const more = fallback === undefined ? {} : { fallback };
+      this.#newest.set(app, { sequence, generation, ...more });
+    }
     const sequences = this.#byApp.get(app) ?? [];
     this.#byApp.set(app, sequences);
     sequences.push(sequence);
@@ -406,6 +488,8 @@ export class Records {
 
 const NOTHING: Settled = { keep: [], checks: [], settled: [] };
 
+/** By these an operator says that an app shall not run. */
+const ENDING: readonly string[] = ["DOWN", "EVICT", "STOP"];
 const APPLYING: readonly string[] = ["APPLY", "SUBMIT", "ROLLOUT"];
 
 /** Says whether a record may describe an app. */
@@ -430,13 +514,17 @@ function signedAtS(record: LogRecord): number {
 function readRecord(
   record: LogRecord,
   trustPaths: boolean,
-): { readonly app: string; readonly spec: AppSpec } | { readonly reason: string } | null {
+): Read | { readonly reason: string } | null {
   const number = `record ${record.sequence}`;
   const command = commandOf(record);
   if ("error" in command) return { reason: `${number}: ${command.error}` };
   switch (command.verb) {
-    case "APPLY":
-      return readManifest(number, command.manifest, command.app);
+    case "APPLY": {
+      const read = readManifest(number, command.manifest, command.app);
+      if ("reason" in read) return read;
+      const { generation, fallback } = command;
+      return { ...read, generation, ...(fallback === undefined ? {} : { fallback }) };
+    }
     case "SUBMIT":
     case "ROLLOUT":
       if (!trustPaths) {
@@ -463,4 +551,12 @@ function readManifest(
   }
   const spec = parsed.apps.find((each) => app === null || each.name === app);
   return spec ? { app: spec.name, spec } : { reason: `${number} does not describe ${app}` };
+}
+
+/** The generation that a record applies, by its text alone. */
+function labelOf(record: LogRecord): (Newest & { readonly app: string }) | null {
+  const [verb, , app = "", generation = "", fallback = ""] = record.text.split("|", 5);
+  if (verb !== "APPLY") return null;
+  const more = fallback === "-" ? {} : { fallback: Number(fallback) };
+  return { app, sequence: record.sequence, generation: Number(generation), ...more };
 }

@@ -7,6 +7,7 @@ import type { Endpoint, Exit, ReplicaStatus } from "../core/mesh.ts";
 import type { Launch } from "../core/wire.ts";
 import type { Probing } from "./health.ts";
 import type { LaunchPlan } from "./plan.ts";
+import type { Label } from "./relabel.ts";
 import type { Restarts } from "./restart.ts";
 import type { SavedReplica } from "./saved.ts";
 
@@ -18,6 +19,11 @@ export type State =
    * refused, policy, or stop).
    */
   | { readonly at: "record"; readonly ended?: Exit }
+  /**
+   * Its artifact is being fetched (`untilMs` is infinite), or is asked for again at `untilMs`.
+   * Exits: `port` or `launching` (it is here), `finished` (stop).
+   */
+  | { readonly at: "artifact"; readonly untilMs: number; readonly waitMs?: number }
   /**
    * A trial bind of `trying` is under way; `refused` are the ports it cannot have.
    * Exits: `launching` (free), `port` (taken: the next), `blocked` (none left), `finished` (stop).
@@ -82,11 +88,17 @@ export type State =
 export interface Replica {
   readonly id: string;
   readonly app: string;
-  readonly generation: number;
-  readonly sequence: number;
+  generation: number;
+  sequence: number;
   readonly index: number;
+  /** Present: not the app itself, but its record's `before`. */
+  readonly part?: "before";
+  /** It is to go on by this record as soon as that is verified. */
+  next?: Label | undefined;
   /** A v1 LAUNCH: no record, and the conductor does not hear of it. */
   readonly launch?: Launch;
+  /** Nodes that had its artifact when it was ordered, as `host:port`. */
+  sources: readonly string[];
   spec: AppSpec | null;
   plan: LaunchPlan | null;
   state: State;
@@ -111,6 +123,7 @@ export interface Replica {
 export function reported(state: State): ReplicaStatus["state"] {
   switch (state.at) {
     case "record":
+    case "artifact":
     case "blocked":
     case "backoff":
       return "waiting";
@@ -145,6 +158,7 @@ export function hasProcess(state: State): boolean {
     case "terminating":
       return true;
     case "record":
+    case "artifact":
     case "port":
     case "blocked":
     case "backoff":
@@ -158,6 +172,7 @@ export function hasProcess(state: State): boolean {
 /** When this state has something to do by itself; `Infinity`: never. */
 export function dueOf(state: State): number {
   switch (state.at) {
+    case "artifact":
     case "blocked":
     case "backoff":
     case "draining":
@@ -206,7 +221,7 @@ export function statusOf(replica: Replica): ReplicaStatus {
 
 /** The replica as it stands on disk. */
 export function savedOf(replica: Replica): SavedReplica {
-  const { launch, port, exit, reason } = replica;
+  const { launch, port, exit, reason, part } = replica;
   return {
     format: 1,
     replica: replica.id,
@@ -214,6 +229,7 @@ export function savedOf(replica: Replica): SavedReplica {
     generation: replica.generation,
     sequence: replica.sequence,
     index: replica.index,
+    ...(part === undefined ? {} : { part }),
     ...(launch === undefined ? {} : { launch }),
     instance: replica.instance,
     stage: stageOf(replica.state),

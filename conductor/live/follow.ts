@@ -1,7 +1,7 @@
 // The log as nodes follow it: each node keeps a copy of every signed command.
 
 import { genesisOf, linkOf } from "../../core/chain.ts";
-import { EMPTY_HEAD, type Entry, logNameOf, type LogStore } from "../../core/log.ts";
+import { EMPTY_HEAD, type Entry, logNameOf, type LogStore, type SignedRecord } from "../../core/log.ts";
 import { type FollowerMessage, followerShape, type FollowMessage } from "../../core/mesh.ts";
 import { parseShaped } from "../../core/shape.ts";
 import { logger } from "../../core/live/log.ts";
@@ -89,6 +89,14 @@ export class Followers {
       alarm();
     };
     socket.onerror = () => {};
+  }
+
+  /** What was signed at this place of the log; `undefined` where nothing was. */
+  async record(sequence: number): Promise<SignedRecord | undefined> {
+    const [entry] = await this.#store.read(sequence - 1, 1);
+    return entry?.sequence === sequence && entry.body.kind === "command"
+      ? entry.body.signed
+      : undefined;
   }
 
   async #after(sequence: number): Promise<readonly Entry[]> {

@@ -8,10 +8,11 @@ import type { Instant } from "../../core/instant.ts";
 import type { AppView } from "../../core/view.ts";
 import { VERSION } from "../../core/version.ts";
 import type { ConductorMachine } from "../machine.ts";
-import { currentOf } from "../state.ts";
+import { readBelowApp } from "./app_reads.ts";
 import { appView, appViews, nodeViews, planView, statusView } from "../views.ts";
 import type { SecretHand } from "./secrets.ts";
 import { operatorsView, secretsView } from "../trust_views.ts";
+import type { ArtifactStore } from "./artifacts.ts";
 import { type Deck, isOwnPage } from "./deck.ts";
 import type { EventHistory } from "./events.ts";
 import type { Followers } from "./follow.ts";
@@ -23,6 +24,7 @@ export interface HttpParts {
   readonly deck: Deck;
   readonly followers: Followers;
   readonly secrets: SecretHand;
+  readonly artifacts: ArtifactStore;
   readonly plain: readonly string[];
   now(): Instant;
   /** Hands in a signed command; resolves to its reply, or `null` where it gets none. */
@@ -53,22 +55,26 @@ export function httpHandler(
         headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" },
       });
     }
+    if (url.pathname.startsWith("/artifacts/")) {
+      return await parts.artifacts.answer(request, url.pathname.slice("/artifacts/".length), url);
+    }
     if (url.pathname === "/api/plan") return await plan(parts, request);
     if (request.method !== "GET") return fail(405, `${request.method} is not known here`);
     return read(parts, url);
   };
 }
 
-function read(parts: HttpParts, url: URL): Response | Promise<Response> {
+async function read(parts: HttpParts, url: URL): Promise<Response> {
   const { machine } = parts;
-  const [api, kind, name, part, ...more] = url.pathname.slice(1).split("/");
-  if (api === "api" && kind === "apps" && part === "manifest" && more.length === 0) {
+  const [api, kind, name, ...more] = url.pathname.slice(1).split("/");
+  if (api !== "api") return fail(404, `nothing is at ${url.pathname}`);
+  if (kind === "apps" && more.length > 0) {
     const app = machine.state.apps.get(name ?? "");
-    return app
-      ? Response.json({ manifest: currentOf(app).manifest })
-      : fail(404, `no app is named ${name}; skr8tr list shows what runs`);
+    if (!app) return fail(404, `no app is named ${name}; skr8tr list shows what runs`);
+    const answer = await readBelowApp(parts, app, more);
+    return answer ?? fail(404, `nothing is at ${url.pathname}`);
   }
-  if (api !== "api" || part !== undefined) return fail(404, `nothing is at ${url.pathname}`);
+  if (more.length > 0) return fail(404, `nothing is at ${url.pathname}`);
   const now = parts.now();
   switch (kind) {
     case "status":
@@ -84,7 +90,7 @@ function read(parts: HttpParts, url: URL): Response | Promise<Response> {
     case "secrets":
       return Response.json(secretsView(machine.state));
     case "secret-key":
-      return parts.secrets.publicKey().then((publicKey) => Response.json({ publicKey }));
+      return Response.json({ publicKey: await parts.secrets.publicKey() });
     case "operators":
       return Response.json(operatorsView(machine.state));
     case "events":

@@ -2,6 +2,7 @@
 
 import type { Address } from "../../core/address.ts";
 import { Failure } from "../../core/errors.ts";
+import { ARTIFACT_CACHE_BYTES } from "../../core/limits.ts";
 import { now } from "../../core/live/clock.ts";
 import { createVerifier, type Verifier } from "../../core/live/crypto.ts";
 import type { Running } from "../../core/live/daemon.ts";
@@ -12,7 +13,9 @@ import { SIGNATURE_BYTES } from "../../core/signed.ts";
 import { formatCopy } from "../../core/copy.ts";
 import type { NodeEffect, NodeEvent } from "../effects.ts";
 import { NodeMachine } from "../machine.ts";
+import type { FenceTools } from "../sandbox.ts";
 import type { SavedReplica } from "../saved.ts";
+import { Artifacts } from "./artifacts.ts";
 import { adopt, hadProcess } from "./adopt.ts";
 import { Cgroups } from "./cgroups.ts";
 import { isFree, refusalOf } from "./checks.ts";
@@ -57,7 +60,9 @@ export async function startNode(options: StartOptions): Promise<NodeDaemon> {
     if (tools.locker === "") {
       throw new Failure("no-locker", "neither flock nor perl is on this machine; install one");
     }
-    const daemon = new NodeDaemon(options, { files, helper, tools, cgroups, verifier, hostName });
+    const fence = options.fence ?? await helper.fence(tools);
+    const parts = { files, helper, tools, fence, cgroups, verifier, hostName };
+    const daemon = new NodeDaemon(options, parts);
     if (load) daemon.dispatch({ on: "sample", ...load });
     await daemon.begin();
     return daemon;
@@ -76,6 +81,7 @@ interface Parts {
   readonly cgroups: Cgroups;
   readonly verifier: Verifier;
   readonly hostName: string;
+  readonly fence: FenceTools;
 }
 
 export class NodeDaemon implements Running {
@@ -86,6 +92,7 @@ export class NodeDaemon implements Running {
   readonly processes: Processes;
   readonly helper: Helper;
   readonly prober: Prober;
+  readonly artifacts: Artifacts;
 
   readonly #files: NodeFiles;
   readonly #verifier: Verifier;
@@ -105,7 +112,7 @@ export class NodeDaemon implements Running {
   #closed = false;
 
   constructor(private readonly options: StartOptions, parts: Parts) {
-    const { files, helper, tools, cgroups, verifier, hostName } = parts;
+    const { files, helper, tools, fence, cgroups, verifier, hostName } = parts;
     const dispatch = (event: NodeEvent) => this.dispatch(event);
     this.ended = this.#end.promise;
     this.#files = files;
@@ -124,7 +131,16 @@ export class NodeDaemon implements Running {
         serveHttp(where, (request, from) => handleHttp(request, from, this.#view())),
       );
     }
-    this.machine = new NodeMachine(machineOptions(options, files.node, hostName, this.udp));
+    this.machine = new NodeMachine(
+      machineOptions({ ...options, fence }, files.node, hostName, this.udp),
+    );
+    this.artifacts = new Artifacts({
+      folder: `${options.state}/artifacts`,
+      maxBytes: options.artifactBytes ?? ARTIFACT_CACHE_BYTES,
+      helper,
+      conductor: options.follow === null ? null : authority(options.follow),
+      inUse: () => this.machine.artifactFolders(),
+    });
     this.logs = new Logs(`${options.state}/replicas`);
     this.#secrets = new NodeSecrets({
       node: files.node,
@@ -137,6 +153,7 @@ export class NodeDaemon implements Running {
       helper,
       tools,
       uid: tools.uid,
+      fence,
       cgroups,
       dispatch,
       logged: (replica) => this.logs.touch(replica),
@@ -240,6 +257,7 @@ export class NodeDaemon implements Running {
         const { status, text } = await this.#exec.run(replica, body);
         return { status, text: this.#secrets.redact(replica, text) };
       },
+      artifact: (request, sha256) => this.artifacts.send(request, sha256),
     };
   }
 
@@ -281,6 +299,8 @@ export class NodeDaemon implements Running {
         return guard("keep a record", () => this.#files.keepRecord(effect.record));
       case "keep-log":
         return guard("keep the log's name", () => this.#files.keepLog(effect.log));
+      case "fetch":
+        return this.#fetch(effect);
       case "try-port": {
         const { replica, port } = effect;
         return this.dispatch({ on: "port-tried", replica, port, free: isFree(port) });
@@ -322,6 +342,13 @@ export class NodeDaemon implements Running {
   async #verify({ record, publicKey }: Extract<NodeEffect, { do: "verify" }>): Promise<void> {
     const refusal = await refusalOf(this.#verifier, publicKey, record);
     this.dispatch({ on: "verified", sequence: record.sequence, refusal });
+  }
+
+  #fetch({ replica, artifact, sources }: Extract<NodeEffect, { do: "fetch" }>): void {
+    if (this.artifacts.has(artifact)) return this.dispatch({ on: "fetched", replica, fault: null });
+    this.artifacts.get(artifact, sources).then((fault) =>
+      this.dispatch({ on: "fetched", replica, fault: fault?.reason ?? null })
+    );
   }
 
   async #checkOwner(
@@ -383,6 +410,10 @@ function openPorts(
       if (port !== 0 || tries === 20) throw error;
     }
   }
+}
+
+function authority({ hostname, port }: Address): string {
+  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
 }
 
 function guard(what: string, write: () => void): void {
