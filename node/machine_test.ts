@@ -97,9 +97,9 @@ Deno.test("run of a record of another app, of none, or of one past the log's hea
 
 Deno.test("a manifest that this node cannot run is refused with the reason", () => {
   const world = new FakeWorld().start();
-  world.record(1, "web", "  secret {\n    KEY name\n  }");
+  world.record(1, "web", "  sandbox {\n    read /x\n  }");
   world.run("web-1", "web", 1);
-  assertStringIncludes(world.take("run-refused")[0]?.reason ?? "", "secret KEY");
+  assertStringIncludes(world.take("run-refused")[0]?.reason ?? "", "sandbox");
 });
 
 Deno.test("a taken port is stepped around, a fixed one is waited for", () => {

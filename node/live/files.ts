@@ -5,6 +5,7 @@
 //   records.jsonl      its copy of the log's signed commands, and log.id: of which log
 //   tombstones.jsonl   finished ids that had no state here
 //   replicas/<id>/     replica.json, and what the launcher keeps: lock, fence, pid, exit, log
+//   secret.key         what secrets are sealed to for this node; secrets/<id>/: a replica's
 //   volumes/           relative volumes
 
 import { Failure } from "../../core/errors.ts";

@@ -61,7 +61,8 @@ export class NodeSecrets {
   }
 
   #folder(replica: string): string {
-    return `${this.options.folder}/replicas/${replica}/secrets`;
+    // Not in the replica's own folder: that is watched, and a watch waits for whoever opens a pipe.
+    return `${this.options.folder}/secrets/${replica}`;
   }
 
   /**

@@ -32,7 +32,7 @@ true >>"$dir/log" || exit 96
 trap : ${TRAPPED}
 out=$dir/log
 if [ "$filter" ]; then
-  out=$dir/pipe
+  out=\${filter%/*}/pipe
   rm -f "$out"
   mkfifo -m 600 "$out" || exit 96
   (
@@ -58,7 +58,7 @@ code=$?
 if [ "$filter" ]; then
   (sleep 1; kill -KILL "$filtering") &
   wait "$filtering"
-  rm -f "$dir/pipe"
+  rm -f "$out"
 fi
 echo "$instance $code" >"$dir/exit"
 kill -KILL 0
