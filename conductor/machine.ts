@@ -196,7 +196,9 @@ export class ConductorMachine {
         break;
       case "node-key":
         // Only of nodes that have joined: strangers must not make the log grow.
-        if (this.state.nodes.has(event.node) && !this.state.nodeKeys.has(event.node)) this.#nodeKeys.set(event.node, event.publicKey);
+        if (this.state.nodes.has(event.node) && !this.state.nodeKeys.has(event.node)) {
+          this.#nodeKeys.set(event.node, event.publicKey);
+        }
         break;
       case "tick":
         this.#tick(now);

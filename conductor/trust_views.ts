@@ -33,8 +33,6 @@ export function secretsView(state: State): SecretsView {
       sequence,
       wallMs,
       apps: usersOf(state, namespace, secret),
-    })).sort((a, b) =>
-      `${a.namespace} ${a.secret}` < `${b.namespace} ${b.secret}` ? -1 : 1
-    ),
+    })).sort((a, b) => `${a.namespace} ${a.secret}` < `${b.namespace} ${b.secret}` ? -1 : 1),
   };
 }

@@ -1,7 +1,13 @@
 // The log as nodes follow it: each node keeps a copy of every signed command.
 
 import { genesisOf, linkOf } from "../../core/chain.ts";
-import { EMPTY_HEAD, type Entry, logNameOf, type LogStore, type SignedRecord } from "../../core/log.ts";
+import {
+  EMPTY_HEAD,
+  type Entry,
+  logNameOf,
+  type LogStore,
+  type SignedRecord,
+} from "../../core/log.ts";
 import { type FollowerMessage, followerShape, type FollowMessage } from "../../core/mesh.ts";
 import { parseShaped } from "../../core/shape.ts";
 import { logger } from "../../core/live/log.ts";

@@ -49,7 +49,9 @@ export class SecretHand {
     }
     // Who has proved to be this node may have a new key, after its state was lost.
     if (pinned !== publicKey && proved === undefined) {
-      return none("this node has shown another key before; skr8tr node forget lets it show a new one");
+      return none(
+        "this node has shown another key before; skr8tr node forget lets it show a new one",
+      );
     }
     const handing = handingOf(this.state(), node, replica);
     if ("reason" in handing) return none(handing.reason, handing.again);
