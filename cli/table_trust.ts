@@ -120,4 +120,44 @@ export const TRUST_COMMANDS: readonly Command[] = [
     ],
     load: () => import("./commands/secret.ts"),
   },
+  {
+    name: "audit",
+    usage: "[verify]",
+    summary: "print who did what, or check that nobody has changed it",
+    details: [
+      "Prints every accepted command, grant, join and exec with its operator, and what was refused " +
+      "and exactly why; --json prints a JSON object a line.",
+      "audit verify goes through the whole log: each entry's hash, each command's signature and " +
+      "whether its operator might give it then (--pubkey: the keys that the conductor was started " +
+      "with), and, with --nodes, whether the log still has what nodes keep signed checkpoints of. " +
+      "It says which entry was changed, removed or put elsewhere, and ends with 1 if any was.",
+    ],
+    examples: [
+      "skr8tr audit -f --app product-svc",
+      "skr8tr audit verify --pubkey skrtrview.pub --nodes 10.0.0.2,10.0.0.3",
+    ],
+    arguments: [0, 1],
+    options: [
+      { name: "follow", short: "f", help: "go on until interrupted" },
+      {
+        name: "lines",
+        short: "n",
+        value: "N",
+        help: "how many lines to begin with",
+        default: "100",
+      },
+      { name: "app", value: "NAME", help: "only what concerns this app" },
+      { name: "operator", value: "NAME", help: "only what this operator did (or its key's begin)" },
+      { name: "pubkey", value: "FILE", help: "verify: the keys that began the log" },
+      { name: "nodes", value: "HOSTS", help: "verify: nodes, or their folders, to compare with" },
+      { name: "state", value: "DIR", help: "verify: read this folder, not a conductor" },
+      {
+        name: "at-rest-key",
+        value: "FILE",
+        help: "verify: the key that the folder is encrypted by",
+      },
+      JSON_OUTPUT,
+    ],
+    load: () => import("./commands/audit.ts"),
+  },
 ];

@@ -4,6 +4,7 @@
  * A line each: which log it is, its records in their order, and what the node runs.
  */
 
+import type { Checkpoint } from "./audit.ts";
 import { NEEDED_ROLE, reachOf } from "./authority.ts";
 import { genesisOf, linkOf } from "./chain.ts";
 import { parseOperatorCommand } from "./command.ts";
@@ -36,16 +37,19 @@ const runsShape = struct({
 export type Runs = Shaped<typeof runsShape>;
 
 export interface Copy {
+  /** What the conductor has signed about its log, as far as the node has kept it. */
+  readonly checkpoints?: readonly Checkpoint[];
   readonly log: string;
   readonly records: readonly CopiedRecord[];
   /** Absent in a copy that was read from a dead node's folder. */
   readonly runs?: Runs;
 }
 
-export function formatCopy({ log, records, runs }: Copy): string {
+export function formatCopy({ log, records, runs, checkpoints = [] }: Copy): string {
   const lines = [
     { k: "log", log },
     ...records.map((record) => ({ k: "record", ...record })),
+    ...checkpoints.map((checkpoint) => ({ k: "checkpoint", ...checkpoint })),
     ...(runs === undefined ? [] : [runs]),
   ];
   return lines.map((line) => `${JSON.stringify(line)}\n`).join("");
@@ -56,6 +60,7 @@ export function parseCopy(content: string): Copy | null {
   let log: string | null = null;
   let runs: Runs | null = null;
   const records: CopiedRecord[] = [];
+  const checkpoints: Checkpoint[] = [];
   for (const line of content.split("\n")) {
     if (line === "" || line.length > 8 * MANIFEST_BYTES) continue;
     const message = parseShaped(followShape, line);
@@ -63,9 +68,12 @@ export function parseCopy(content: string): Copy | null {
     else if (message?.k === "record") {
       const { k: _, ...record } = message;
       records.push(record);
+    } else if (message?.k === "checkpoint") {
+      const { k: _, ...checkpoint } = message;
+      checkpoints.push(checkpoint);
     } else runs = parseShaped(runsShape, line) ?? runs;
   }
-  return log === null ? null : { log, records, ...(runs === null ? {} : { runs }) };
+  return log === null ? null : { log, records, checkpoints, ...(runs === null ? {} : { runs }) };
 }
 
 /** What of a copy is proved. */

@@ -40,6 +40,14 @@ export const COMMAND_ID_S = 3_600;
 /** Most keys that the log's operators may have had, and grants that one of them may hold. */
 export const OPERATORS = 1_000;
 export const OPERATOR_GRANTS = 64;
+/** The conductor signs a checkpoint of its log after so many entries, or so many ms. */
+export const CHECKPOINT_ENTRIES = 100;
+export const CHECKPOINT_MS = 60_000;
+/** Checkpoints that a node keeps. */
+export const CHECKPOINTS = 1_000;
+/** Lines that wait for a syslog server that does not take them; the oldest are dropped. */
+export const SYSLOG_QUEUE = 10_000;
+export const SYSLOG_RETRY_MS = 5_000;
 /** Largest secret, in bytes, and most of them. */
 export const SECRET_BYTES = 65_536;
 export const SECRETS = 10_000;

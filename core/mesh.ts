@@ -412,6 +412,16 @@ export const followShape = variant({
   secrets: struct({ replica: ID, values: map(text(100_000), 1_000) }),
   /** Why there are none; `again`: perhaps soon. */
   "no-secrets": struct({ replica: ID, reason: text(300), again: flag }),
+  /** The conductor's signature over its log up to an entry (core/audit.ts). */
+  checkpoint: struct({
+    log: text(64, /^[0-9a-f]{64}$/),
+    sequence: count,
+    hash: text(64, /^[0-9a-f]{64}$/),
+    wallMs,
+    /** The conductor's identity: ML-DSA-65, base64. */
+    publicKey: text(2_604, /^[A-Za-z0-9+/=]{2604}$/),
+    signatureHex: text(6_618, /^[0-9a-f]{6618}$/),
+  }),
   /** Everything up to here has been sent; the chain's end there. */
   head: struct({ sequence: count, chain: maybe(text(64, /^[0-9a-f]{64}$/)) }),
 });

@@ -278,3 +278,20 @@ export interface SecretsView {
     readonly apps: readonly string[];
   }[];
 }
+
+/** A line of the audit: `GET /api/audit`. */
+export interface AuditView {
+  /** Where in the log; absent for refusals to strangers, which stand beside it. */
+  readonly sequence?: number;
+  readonly wallMs: number;
+  /** `command`, `refused`, `joined`, `node-key`, `roots`, `recovered`. */
+  readonly kind: string;
+  /** Of a command: `APPLY`, `GRANT`, `EXEC`... */
+  readonly verb?: string;
+  /** The operator's name. */
+  readonly operator?: string;
+  /** Fingerprint of the key that signed. */
+  readonly key?: string;
+  readonly app?: string;
+  readonly text: string;
+}

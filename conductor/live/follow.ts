@@ -1,5 +1,6 @@
 // The log as nodes follow it: each node keeps a copy of every signed command.
 
+import type { Checkpoint } from "../../core/audit.ts";
 import { genesisOf, linkOf } from "../../core/chain.ts";
 import {
   EMPTY_HEAD,
@@ -22,6 +23,8 @@ export class Followers {
   readonly #store: LogStore;
   readonly #wake = new Set<() => void>();
   readonly #recent: Entry[] = [];
+  readonly #senders = new Set<(message: FollowMessage) => void>();
+  #checkpoint: Checkpoint | null = null;
   #log: string;
   /** Links of commands whose entries do not have them: of an old log. */
   #links: Promise<ReadonlyMap<number, string>> | null = null;
@@ -30,6 +33,12 @@ export class Followers {
   constructor(store: LogStore, log: string) {
     this.#store = store;
     this.#log = log;
+  }
+
+  /** What the conductor has signed about its log: kept by the nodes. */
+  checkpoint(checkpoint: Checkpoint): void {
+    this.#checkpoint = checkpoint;
+    for (const send of this.#senders) send({ k: "checkpoint", ...checkpoint });
   }
 
   /** A new entry is durable. */
@@ -59,6 +68,7 @@ export class Followers {
         if (!named && this.#log !== "") {
           named = true;
           send({ k: "log", log: this.#log });
+          if (this.#checkpoint) send({ k: "checkpoint", ...this.#checkpoint });
           chain = await this.#chainAt(last);
         }
         const entries = named ? await this.#after(next) : [];
@@ -77,6 +87,7 @@ export class Followers {
     };
     socket.onopen = () => {
       this.#wake.add(alarm);
+      this.#senders.add(send);
       loop().catch((error) => {
         logger("follow").warn("a node's copy of the log broke off: {error}", {
           error: String(error),
@@ -92,6 +103,7 @@ export class Followers {
     };
     socket.onclose = () => {
       this.#wake.delete(alarm);
+      this.#senders.delete(send);
       alarm();
     };
     socket.onerror = () => {};

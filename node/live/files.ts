@@ -9,7 +9,8 @@
 //   volumes/           relative volumes
 
 import { Failure } from "../../core/errors.ts";
-import { FINISHED_KEEP, FINISHED_KEEP_MS, TOMBSTONE_MS } from "../../core/limits.ts";
+import type { Checkpoint } from "../../core/audit.ts";
+import { CHECKPOINTS, FINISHED_KEEP, FINISHED_KEEP_MS, TOMBSTONE_MS } from "../../core/limits.ts";
 import { logger } from "../../core/live/log.ts";
 import { randomHex } from "../../core/live/clock.ts";
 import { followShape } from "../../core/mesh.ts";
@@ -184,9 +185,27 @@ export class NodeFiles {
     writeAtomic(`${this.folder}/log.id`, `${log}\n`);
   }
 
+  /** Keeps what the conductor has signed about its log; of very many the newest. */
+  keepCheckpoint(checkpoint: Checkpoint): void {
+    const path = `${this.folder}/checkpoints.jsonl`;
+    append(path, JSON.stringify({ k: "checkpoint", ...checkpoint }));
+    const lines = (readText(path) ?? "").split("\n");
+    if (lines.length > 2 * CHECKPOINTS) writeAtomic(path, lines.slice(-CHECKPOINTS).join("\n"));
+  }
+
+  loadCheckpoints(): Checkpoint[] {
+    const lines = (readText(`${this.folder}/checkpoints.jsonl`) ?? "").split("\n");
+    return lines.flatMap((line) => {
+      const message = line === "" ? null : parseShaped(followShape, line);
+      if (message?.k !== "checkpoint") return [];
+      const { k: _, ...checkpoint } = message;
+      return [checkpoint];
+    });
+  }
+
   /** Gives the copy of the log up: another will be followed from its beginning. */
   forgetLog(): void {
-    for (const name of ["log.id", "records.jsonl"]) {
+    for (const name of ["log.id", "records.jsonl", "checkpoints.jsonl"]) {
       try {
         Deno.renameSync(`${this.folder}/${name}`, `${this.folder}/${name}.old`);
       } catch (error) {

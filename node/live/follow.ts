@@ -5,6 +5,7 @@ import { RETRY_MAX_MS, RETRY_MIN_MS } from "../../core/limits.ts";
 import { logger } from "../../core/live/log.ts";
 import { type FollowerMessage, followShape } from "../../core/mesh.ts";
 import { parseShaped } from "../../core/shape.ts";
+import type { Checkpoint } from "../../core/audit.ts";
 import type { NodeEvent } from "../effects.ts";
 
 import type { SecretsAnswer } from "./secrets.ts";
@@ -25,6 +26,7 @@ export class Follower implements Disposable {
     private readonly known: () => { readonly from: number; readonly last: number },
     private readonly dispatch: (event: NodeEvent) => void,
     private readonly answered: (answer: SecretsAnswer) => void,
+    private readonly checkpoint: (checkpoint: Checkpoint) => void,
   ) {
     this.#dial();
   }
@@ -52,6 +54,8 @@ export class Follower implements Disposable {
         return this.dispatch({ on: "log", log: message.log });
       case "head":
         return this.dispatch({ on: "head", sequence: message.sequence, chain: message.chain });
+      case "checkpoint":
+        return this.checkpoint(message);
       case "secrets":
       case "no-secrets":
         return this.answered(message);

@@ -250,6 +250,12 @@ export class NodeDaemon implements Running {
       () => ({ from: this.machine.sequence, last: this.machine.copy.sequence }),
       (event) => this.dispatch(event),
       (answer) => this.#secrets.hear(answer),
+      ({ log, sequence, hash, wallMs, publicKey, signatureHex }) =>
+        guard(
+          "keep a checkpoint",
+          () =>
+            this.#files.keepCheckpoint({ log, sequence, hash, wallMs, publicKey, signatureHex }),
+        ),
     );
   }
 
@@ -281,7 +287,8 @@ export class NodeDaemon implements Running {
     const { log } = machine.copy;
     if (log === null) return "";
     const runs = { node: machine.node, name: machine.around.name, runs: machine.places() };
-    return formatCopy({ log, records: this.#files.loadRecords(), runs });
+    const checkpoints = this.#files.loadCheckpoints();
+    return formatCopy({ log, records: this.#files.loadRecords(), runs, checkpoints });
   }
 
   // ---- The machine --------------------------------------------------------------------------------
