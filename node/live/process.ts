@@ -326,6 +326,19 @@ export class Processes {
     this.options.dispatch({ on: "exited", replica, instance, ended });
   }
 
+  /** Ends whatever runs below the state folder of which it holds nothing: its folders were removed. */
+  async endUnknown(known: ReadonlySet<string>): Promise<void> {
+    const launchers = await this.options.helper.launchers(`${this.options.files.folder}/replicas`);
+    for (const { replica, group } of launchers) {
+      if (known.has(replica)) continue;
+      log().error("{replica} runs in group {group} and its folder is gone: it is ended", {
+        replica,
+        group,
+      });
+      await killAll(-group);
+    }
+  }
+
   /** Ends whatever a replica runs whose state cannot be read, and sets that state aside. */
   async abandon(replica: string): Promise<void> {
     const folder = this.#folder(replica);

@@ -3,7 +3,9 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
 import { CHECKPOINT_ENTRIES } from "../../core/limits.ts";
+import { EMPTY_HEAD, nextEntry } from "../../core/log.ts";
 import type { AuditView } from "../../core/view.ts";
+import { certify } from "../../ingress/live/testing_tls.ts";
 import { parseSyslogTarget } from "../../conductor/live/syslog.ts";
 import { HOST, id, keysOf, ROOT, signedBy, TrustCluster, until } from "./trust_cluster.ts";
 
@@ -89,23 +91,30 @@ Deno.test("audit verify finds any changed, removed or reordered record and says 
   const cases: [string, string, string][] = [
     [
       "changed",
-      "UPDATE log SET body = replace(body, 'app-7 gen', 'app-8 gen') WHERE sequence = 10",
-      "entry 10 was changed",
+      "UPDATE log SET body = replace(body, 'app-7 gen', 'app-8 gen') WHERE sequence = 40",
+      "entry 40 was changed",
     ],
     ["removed", "DELETE FROM log WHERE sequence = 20", "entry 21 follows entry 19: one is missing"],
     [
       "reordered",
-      "UPDATE log SET sequence = -1 WHERE sequence = 30; UPDATE log SET sequence = 30 WHERE sequence = 31; UPDATE log SET sequence = 31 WHERE sequence = -1",
+      "UPDATE log SET sequence = -1 WHERE sequence = 30; " +
+      "UPDATE log SET sequence = 30 WHERE sequence = 31; " +
+      "UPDATE log SET sequence = 31 WHERE sequence = -1",
       "entry 30 does not follow entry 29",
     ],
     ["cut", "DELETE FROM log WHERE sequence > 50", "its end was cut off"],
+    // Hashes made anew by whoever may write, too: the signature is not theirs.
+    ["resigned", "", "its signature does not verify"],
   ];
   for (const [name, statement, says] of cases) {
     const folder = `${cluster.folder}/${name}`;
     await Deno.mkdir(folder);
     await Deno.copyFile(`${cluster.state}/log.db`, `${folder}/log.db`);
     const database = new DatabaseSync(`${folder}/log.db`);
-    database.exec(statement);
+    if (name === "changed") {
+      database.exec(statement.replace("app-7", appAt(database)).replace("app-8", "app-x"));
+    } else if (name === "resigned") rewrite(database);
+    else database.exec(statement);
     database.close();
     const said = await skr8tr(
       cluster,
@@ -125,6 +134,27 @@ Deno.test("audit verify finds any changed, removed or reordered record and says 
   );
   assertEquals(other.code, 1, "a key that is not there");
 });
+
+/** The name of the app that entry 40 applies. */
+function appAt(database: DatabaseSync): string {
+  const row = database.prepare("SELECT body FROM log WHERE sequence = 40").get()!;
+  return /apply (app-[0-9]+) gen/.exec(String(row.body))![1]!;
+}
+
+/** Changes one command, and makes all hashes after it anew. */
+function rewrite(database: DatabaseSync): void {
+  const rows = database.prepare("SELECT * FROM log ORDER BY sequence").all();
+  let head = EMPTY_HEAD;
+  for (const row of rows) {
+    const body = JSON.parse(String(row.body));
+    if (row.sequence === 60) body.signed.text = body.signed.text.replace("|app-", "|ppa-");
+    if (row.sequence as number >= 60) delete body.chain;
+    const entry = nextEntry(head, Number(row.wall_ms), body);
+    database.prepare("UPDATE log SET previous = ?, hash = ?, body = ? WHERE sequence = ?")
+      .run(entry.previous, entry.hash, JSON.stringify(body), entry.sequence);
+    head = entry;
+  }
+}
 
 Deno.test("optionally encrypted at rest (AES-256-GCM, fresh nonce a record)", async () => {
   await using cluster = new TrustCluster();
@@ -229,17 +259,10 @@ action(type="omfile" file="${out}" template="seen")
 Deno.test("forwarded as RFC 5424 syslog over TLS", async () => {
   // A server of our own where rsyslog has no TLS; what stands in the stream is the same.
   await using cluster = new TrustCluster();
-  const made = await new Deno.Command("openssl", {
-    args: [
-      ...["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=syslog"],
-      ...["-addext", `subjectAltName=IP:${HOST}`, "-keyout", "key.pem", "-out", "cert.pem"],
-    ],
-    cwd: cluster.folder,
-    stderr: "null",
-  }).output().catch(() => null);
-  if (!made?.success) return console.log("not run: openssl is not installed");
-  const cert = Deno.readTextFileSync(`${cluster.folder}/cert.pem`);
-  const key = Deno.readTextFileSync(`${cluster.folder}/key.pem`);
+  const files = await certify("syslog", HOST);
+  if (!files) return console.log("not run: openssl is not installed");
+  const cert = Deno.readTextFileSync(files.certificate);
+  const key = Deno.readTextFileSync(files.key);
   const listener = Deno.listenTls({ hostname: HOST, port: 0, cert, key });
   const { port } = listener.addr as Deno.NetAddr;
   const heard = Promise.withResolvers<string>();
