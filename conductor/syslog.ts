@@ -17,7 +17,7 @@ export function syslogMessage(view: AuditView, host: string): string {
   const data = Object.entries(fields).map(([name, value]) => ` ${name}="${escaped(value)}"`);
   const kind = view.kind.replace(/[^\x21-\x7e]/g, "").slice(0, 32);
   // The byte order mark says that the text is UTF-8.
-  const text = `\ufeff${view.text.replace(/[\0-\x1f\x7f]/g, " ")}`;
+  const text = `\ufeff${view.text.replace(/\p{Cc}/gu, " ")}`;
   return `<${priority}>1 ${at} ${host} skr8tr-conductor - ${kind} [${ELEMENT}${
     data.join("")
   }] ${text}`;
@@ -35,7 +35,7 @@ function picked({ sequence, verb, operator, key, app }: AuditView): Record<strin
 
 /** RFC 5424, section 6.3.3: these three are escaped in a value. */
 function escaped(value: string): string {
-  return value.replace(/["\\\]]/g, "\\$&").replace(/[\0-\x1f\x7f]/g, " ");
+  return value.replace(/["\\\]]/g, "\\$&").replace(/\p{Cc}/gu, " ");
 }
 
 /** A name as the header may have it. */

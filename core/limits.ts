@@ -28,6 +28,8 @@ export const SIGNED_WINDOW_S = 30;
 export const COMMAND_BYTES = 1_048_576;
 /** Most datagrams a source address may have verified per second before it is ignored. */
 export const VERIFY_PER_SECOND = 50;
+/** Datagrams of one source that the conductor's command port looks at in a second. */
+export const DATAGRAMS_PER_SECOND = 2_000;
 /** The same for all source addresses together. */
 export const VERIFY_ALL_PER_SECOND = 500;
 /** Source addresses that the conductor tells apart at a time. */

@@ -13,6 +13,7 @@ import { commandOf, type Entry, type Head, type LogStore } from "../../core/log.
 import { createPrng } from "../../core/prng.ts";
 import type { Root } from "../../core/roster.ts";
 import { fitDatagram } from "../../core/wire.ts";
+import { SourceGate } from "../gate.ts";
 import type { ConductorEffect, ConductorEvent, ReplyTo } from "../effects.ts";
 import { holdersOf, wantedArtifacts } from "../artifacts.ts";
 import { ConductorMachine } from "../machine.ts";
@@ -180,9 +181,11 @@ class Conductor {
       port: meshPort,
       receive: (text, from) => this.#step({ on: "mesh", text, from }),
     });
+    const gate = new SourceGate();
     this.#commands = openUdp({
       hostname,
       port,
+      admit: (source) => gate.allow(source, performance.now()),
       receive: (text, from) => {
         const limit = this.#mayGrow(from.hostname) ? DATAGRAM_BYTES : byteLength(text);
         const reply = this.#expectReply((answer) => {
