@@ -406,9 +406,11 @@ export class NodeMachine implements Stage {
       case "probe-please":
         return this.#witness.please(message, nowMs);
       case "lease-ok":
-        return this.tower.onLeaseOk(message, nowMs);
+        this.tower.onLeaseOk(message, nowMs);
+        return this.#lookForListed();
       case "register-ok":
-        return this.tower.onRegisterOk(message);
+        this.tower.onRegisterOk(message);
+        return this.#lookForListed();
       case "deregister-ok": {
         const replica = this.replicas.get(message.replica);
         if (this.tower.onDeregisterOk(message) && replica) this.#life.drained(replica);
@@ -431,6 +433,10 @@ export class NodeMachine implements Stage {
       default:
         return message satisfies never;
     }
+  }
+
+  #lookForListed(): void {
+    for (const replica of this.replicas.values()) this.#life.maybeListed(replica);
   }
 
   /** Somebody doubts that this node lives: they are answered, and the conductor hears it, too. */

@@ -104,7 +104,10 @@ export class Records {
   readonly #newestLoaded = new Map<string, Newest>();
   /** Apps that shall not run, and the sequence of the command that says so. */
   readonly #ended = new Map<string, number>();
-  /** Received, or to be settled before others, in the log's order. */
+  /**
+   * Received, or to be settled before others, in the log's order: in this order they go to disk, so
+   * that after a crash at any moment nothing is missing before the last that the disk has.
+   */
   readonly #queue: Waiting[] = [];
   /** Needed records from disk that wait for the operators before them. */
   readonly #wanted = new Set<number>();

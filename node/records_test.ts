@@ -29,6 +29,15 @@ Deno.test("a record is held only once it is verified, and kept on disk then", ()
   assertEquals(records.sequence, 3);
 });
 
+Deno.test("records go to disk in the order of the log, whichever is verified first", () => {
+  const records = new Records();
+  const [one, two, three] = [1, 2, 3].map((sequence) => makeRecord(sequence, "web"));
+  for (const record of [one!, two!, three!]) records.receive(record);
+  assertEquals(records.settle(3, null).keep, []);
+  assertEquals(records.settle(1, "no key").keep, [one!]);
+  assertEquals(records.settle(2, null).keep, [two!, three!]);
+});
+
 Deno.test("a record from disk is verified when it is needed, and not written again", () => {
   const records = new Records();
   const record = makeRecord(3, "web");

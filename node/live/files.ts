@@ -24,6 +24,8 @@ export class NodeFiles {
   readonly #lock: Deno.FsFile;
   /** Replicas whose folders exist. */
   readonly #made = new Set<string>();
+  /** Records that the disk has not taken yet, oldest first. */
+  readonly #unkept: LogRecord[] = [];
   readonly node: string;
 
   /**
@@ -148,8 +150,16 @@ export class NodeFiles {
 
   // ---- Records and tombstones ----------------------------------------------------------------------
 
+  /**
+   * Keeps a record behind those that came before it. What the disk has no room for is kept with the
+   * next one: the copy has no gaps, since after a restart the log is followed from its end.
+   */
   keepRecord(record: LogRecord): void {
-    append(`${this.folder}/records.jsonl`, JSON.stringify({ k: "record", ...record }));
+    this.#unkept.push(record);
+    for (let next; (next = this.#unkept[0]);) {
+      append(`${this.folder}/records.jsonl`, JSON.stringify({ k: "record", ...next }));
+      this.#unkept.shift();
+    }
   }
 
   /** The copy of the log; from the first damaged line on it is fetched from the conductor again. */
