@@ -38,6 +38,14 @@ await runDaemon({
     }
     const [hostname = "", port = ""] = flags.text("tower").split(/:(?=[0-9]+$)/);
     const manifests = flags.optional("manifests");
+    if (manifests !== undefined) {
+      logger().warn(
+        "--manifests {folder}: v1 commands may name files there; only their path is signed",
+        {
+          folder: manifests,
+        },
+      );
+    }
     const atRest = flags.optional("at-rest-key");
     const ca = flags.optional("syslog-ca");
     const caCerts = ca === undefined ? {} : { caCerts: [await Deno.readTextFile(ca)] };
