@@ -15,6 +15,7 @@ import { logger } from "../../core/live/log.ts";
 import { randomHex } from "../../core/live/clock.ts";
 import { followShape } from "../../core/mesh.ts";
 import { parseShaped } from "../../core/shape.ts";
+import { LOG_STREAMS } from "../logs.ts";
 import type { LogRecord } from "../records.ts";
 import { formatSaved, parseSaved, type SavedReplica } from "../saved.ts";
 
@@ -99,7 +100,9 @@ export class NodeFiles {
       // Other accounts may pass through to a `home` that was given to them, and see nothing else.
       Deno.mkdirSync(folder, { recursive: true, mode: 0o711 });
       Deno.mkdirSync(`${folder}/home`, { recursive: true, mode: 0o700 });
-      Deno.openSync(`${folder}/log`, { append: true, create: true, mode: 0o600 }).close();
+      for (const [, file] of LOG_STREAMS) {
+        Deno.openSync(`${folder}/${file}`, { append: true, create: true, mode: 0o600 }).close();
+      }
       this.#made.add(saved.replica);
     }
     if (saved.dropped) this.#made.delete(saved.replica);

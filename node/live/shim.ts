@@ -28,37 +28,41 @@ case $locker in
 *) "$locker" -n -x 9 ;;
 esac || exit 98
 [ -e "$dir/fence" ] && read -r fence <"$dir/fence" && [ "$instance" -le "$fence" ] && exit 97
-true >>"$dir/log" || exit 96
+true >>"$dir/log" 2>>"$dir/log.err" || exit 96
 trap : ${TRAPPED}
-out=$dir/log
+out=$dir/log err=$dir/log.err filtering=
 if [ "$filter" ]; then
-  out=\${filter%/*}/pipe
-  rm -f "$out"
-  mkfifo -m 600 "$out" || exit 96
-  (
-    trap '' ${TRAPPED}
-    exec 9>&-
-    exec env -i LC_ALL=C PATH="$PATH" sed $(sed --version >/dev/null 2>&1 && echo -u || echo -l) -f "$filter"
-  ) <"$out" >>"$dir/log" &
-  filtering=$!
+  for each in log log.err; do
+    pipe=\${filter%/*}/$each.pipe
+    rm -f "$pipe"
+    mkfifo -m 600 "$pipe" || exit 96
+    (
+      trap '' ${TRAPPED}
+      exec 9>&-
+      unbuffered=$(sed --version >/dev/null 2>&1 && echo -u || echo -l)
+      exec env -i LC_ALL=C PATH="$PATH" sed $unbuffered -f "$filter"
+    ) <"$pipe" >>"$dir/$each" &
+    filtering="$filtering $!"
+  done
+  out=\${filter%/*}/log.pipe err=\${filter%/*}/log.err.pipe
 fi
 (
   trap - ${TRAPPED}
-  exec 3>&1 >>"$out" 2>&1 9>&-
+  exec 3>&1 >>"$out" 2>>"$err" 9>&-
   [ "$cgroup" ] && { echo 0 >"$cgroup/cgroup.procs" || exit 95; }
   if [ -r /proc/self/stat ]; then read -r pid rest </proc/self/stat
   else pid=$(exec sh -c 'echo $PPID'); fi
   echo "$instance $$ $pid" >"$dir/pid"
   echo "$pid" >&3
   exec 3>&-
-  unset dir instance locker cgroup filter out filtering fence rest pid PWD OLDPWD SHLVL
+  unset dir instance locker cgroup filter out err each pipe filtering fence rest pid PWD OLDPWD SHLVL
   exec "$@"
 )
 code=$?
 if [ "$filter" ]; then
-  (sleep 1; kill -KILL "$filtering") &
-  wait "$filtering"
-  rm -f "$out"
+  (sleep 1; kill -KILL $filtering) &
+  for each in $filtering; do wait "$each"; done
+  rm -f "$out" "$err"
 fi
 echo "$instance $code" >"$dir/exit"
 kill -KILL 0
@@ -73,7 +77,7 @@ const OWN = new Set(
 );
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const SHIM_NAMES = new Set(
-  "dir instance locker cgroup filter out filtering code fence rest pid".split(" "),
+  "dir instance locker cgroup filter out err each pipe filtering code fence rest pid".split(" "),
 );
 
 /** Says whether a variable reaches the program unchanged through the launcher's shell. */
