@@ -588,8 +588,8 @@ export function loadState(head: Head, text: string): State | null {
 
 function parseSnapshot(text: string): Snapshot | null {
   try {
-    const snapshot = JSON.parse(text) as Snapshot;
-    return snapshot.version === 2 ? snapshot : null;
+    const snapshot = JSON.parse(text) as Snapshot | null;
+    return snapshot?.version === 2 ? snapshot : null;
   } catch (error) {
     if (error instanceof SyntaxError) return null;
     throw error;
