@@ -253,7 +253,9 @@ function applyBody(state: State, entry: Entry): string[] {
     case "lost":
       return [];
     case "adopted": {
-      const touched = body.place.map((place) => applyPlace(state, place, entry.sequence));
+      const touched = body.place.map((place) =>
+        applyPlace(state, place, entry.sequence, entry.wallMs)
+      );
       for (const [name, count] of body.placed) {
         const app = state.apps.get(name);
         if (app) app.placed = Math.max(app.placed, count);
