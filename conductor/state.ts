@@ -353,6 +353,7 @@ function applyCommand(
       applyUpload(state, command, entry.wallMs);
       return [];
     case "EXEC":
+    case "OPEN":
     case "DECK":
       return [];
     case "OPERATOR":

@@ -403,6 +403,9 @@ export const PORT_TRIES = 64;
 export const NODE_TOMBSTONES = 100_000;
 /** Signed manifests of one app that a node holds in memory, newest last. */
 export const NODE_RECORDS = GENERATIONS;
+/** Requests for streams that a node remembers from the log; how long it waits for one, in ms. */
+export const NODE_OPENED = 1_000;
+export const NODE_OPEN_MS = 2_000;
 /** A record's time may lie so far before that of one before it in the log, in s. */
 export const NODE_BACKDATE_S = 600;
 /** Refused records whose reason a node remembers. */

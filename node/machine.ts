@@ -117,6 +117,11 @@ export class NodeMachine implements Stage {
     return this.#records.roster;
   }
 
+  /** Says whether the log has this request for a stream. */
+  hasOpened(text: string): boolean {
+    return this.#records.hasOpened(text);
+  }
+
   /** Where its copy of the log ends, and why it is not followed, if it is not. */
   get copy(): Records["end"] & { readonly trouble: string | null } {
     return { ...this.#records.end, trouble: this.#records.trouble };

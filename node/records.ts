@@ -11,7 +11,7 @@
 import { NEEDED_ROLE, reachOf } from "../core/authority.ts";
 import { genesisOf, linkOf } from "../core/chain.ts";
 import { parseOperatorCommand } from "../core/command.ts";
-import { NODE_BACKDATE_S, NODE_RECORDS, NODE_REFUSALS } from "../core/limits.ts";
+import { NODE_BACKDATE_S, NODE_OPENED, NODE_RECORDS, NODE_REFUSALS } from "../core/limits.ts";
 import { parseManifest } from "../core/manifest/parse.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
 import type { FollowMessage } from "../core/mesh.ts";
@@ -114,6 +114,8 @@ export class Records {
   /** The latest time of signing before each record, for records that are not settled yet. */
   readonly #latestS = new Map<number, number>();
   #newestS = 0;
+  /** Requests for streams, as the log has them. */
+  readonly #opened = new Set<string>();
   #log: string | null = null;
   #chain = genesisOf("");
   /** Sequence of the last record of the chain. */
@@ -311,6 +313,16 @@ export class Records {
     if (command.verb === "START") this.#ended.delete(command.app);
   }
 
+  /** Says whether the log has this request for a stream, as its operator signed it. */
+  hasOpened(text: string): boolean {
+    return this.#opened.has(text);
+  }
+
+  #noteOpened(text: string): void {
+    this.#opened.add(text);
+    if (this.#opened.size > NODE_OPENED) this.#opened.delete(this.#opened.keys().next().value!);
+  }
+
   /** Records from disk that are being verified because something is to run from them. */
   readonly #sleeping = new Map<number, LogRecord>();
 
@@ -435,6 +447,7 @@ export class Records {
       return null;
     }
     this.#noteEnd(sequence, command);
+    if ("verb" in command && command.verb === "OPEN") this.#noteOpened(record.text);
     const read = readRecord(record, this.#options.trustPaths ?? false);
     if (read !== null && "reason" in read) this.#refuse(sequence, read.reason);
     else if (read !== null) this.#hold(sequence, read);

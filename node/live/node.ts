@@ -20,7 +20,7 @@ import { adopt, hadProcess } from "./adopt.ts";
 import { Autoscaler } from "./autoscaler.ts";
 import { Cgroups } from "./cgroups.ts";
 import { isFree, refusalOf } from "./checks.ts";
-import { SignedExec } from "./exec.ts";
+import { type ExecAnswer, type OpenedStream, SignedExec } from "./exec.ts";
 import { NodeFiles } from "./files.ts";
 import { Follower } from "./follow.ts";
 import { Helper } from "./helper.ts";
@@ -280,6 +280,11 @@ export class NodeDaemon implements Running {
       },
       artifact: (request, sha256) => this.artifacts.send(request, sha256),
     };
+  }
+
+  /** Says whether a stream to a replica may begin; see `SignedExec.open`. */
+  openStream(body: string): Promise<OpenedStream | ExecAnswer> {
+    return this.#exec.open(body);
   }
 
   #copy(): string {

@@ -1,7 +1,7 @@
 // What docs/SECURITY.md promises of daemons as they are started, each test under the sentence it is for.
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { HOST, id, ROOT, signedBy, TrustCluster, until } from "./trust_cluster.ts";
+import { HOST, id, keysOf, ROOT, signedBy, TrustCluster, until } from "./trust_cluster.ts";
 import { NodeFiles } from "../../node/live/files.ts";
 
 const PROJECT = decodeURIComponent(new URL("../../", import.meta.url).pathname);
@@ -169,6 +169,41 @@ Deno.test("The replay guard is committed with the effect: nothing is executed tw
     await cluster.stopConductor();
     await cluster.startConductor();
   }
+});
+
+Deno.test("EXEC, cp and port-forward carry the operator's own signature to the node", async () => {
+  await using cluster = new TrustCluster();
+  await cluster.startConductor();
+  const node = await cluster.startNode("one");
+  const [vic, eve] = [keysOf(2), keysOf(9)];
+  await cluster.command(`OPERATOR|${id()}|vic|viewer|*|*|-|${vic.publicKey.toBase64()}`);
+  await cluster.up("web", "  exec /bin/sleep\n  args 600\n  grace 1s");
+  const [{ replica = "" } = {}] = (await cluster.ready("web", 1)).replicas;
+  await until("a new second", () => Date.now() % 1_000 < 200);
+  const open = (kind: string, of = replica) =>
+    `OPEN|${id()}|${kind}|web|${of}|${btoa("the details")}`;
+  for (const kind of ["exec", "copy", "forward"]) {
+    const signed = signedBy(ROOT, open(kind));
+    assertStringIncludes(await cluster.post(signed), `OK|OPEN|${replica}|`);
+    const opened = await node.openStream(signed);
+    assert("plan" in opened, JSON.stringify(opened));
+    assertEquals([opened.kind, opened.details], [kind, "the details"]);
+    assert(!("plan" in await node.openStream(signed)), "once");
+  }
+  const refused: [string, string][] = [
+    ["unsigned", open("exec")],
+    ["by nobody known", signedBy(eve, open("exec"))],
+    ["by one who may only look", signedBy(vic, open("exec"))],
+    ["too old", signedBy(ROOT, open("exec"), -40)],
+    ["of another replica", signedBy(ROOT, open("exec", "web.99"))],
+    // Signed by the right one, and kept from the log.
+    ["in no log", signedBy(ROOT, open("exec"))],
+  ];
+  for (const [what, body] of refused) {
+    const answer = await node.openStream(body);
+    assert("status" in answer && answer.status !== 200, what);
+  }
+  assertStringIncludes(await cluster.post(signedBy(vic, open("exec"))), "UNAUTHORIZED");
 });
 
 Deno.test("Every node keeps a copy, and a daemon reads a damaged one without an error", async () => {
