@@ -22,6 +22,12 @@ const FLAGS: readonly Flag[] = [
     help: "send the audit to udp://, tcp:// or tls://HOST",
   },
   { name: "syslog-ca", value: "FILE", help: "certificates that a tls:// server is checked by" },
+  {
+    name: "telemetry",
+    value: "SIZE",
+    default: "256mb",
+    help: "keep so much of the cluster's logs here, searchable; 0 for nothing",
+  },
   { name: "trace", help: "tell of deploys by OpenTelemetry (with OTEL_DENO=true)" },
   { name: "manifests", value: "DIR", help: "allow v1 SUBMIT and ROLLOUT of files below this" },
 ];
@@ -59,12 +65,23 @@ await runDaemon({
       trace: flags.has("trace"),
       syslog: flags.all("syslog").map((each) => ({ ...parseSyslogTarget(each), ...caCerts })),
       ...(atRest === undefined ? {} : { atRestKey: await readAtRestKey(atRest) }),
+      telemetryBytes: sizeOf(flags.text("telemetry")),
       meshOpen: flags.optional("mesh") === "open",
       operators: flags.has("insecure") ? insecure(bind) : await someOperators(flags.all("pubkey")),
       ...(manifests === undefined ? {} : { manifests }),
     });
   },
 });
+
+/** A size such as `256mb`, in bytes; `0` for nothing. */
+function sizeOf(text: string): number {
+  const [, number, unit = ""] = /^([0-9]+)(kb|mb|gb)?$/.exec(text) ?? [];
+  const power = ["", "kb", "mb", "gb"].indexOf(unit);
+  if (number === undefined) {
+    throw new Failure("usage", `--telemetry needs a size like 256mb, not ${text}`);
+  }
+  return Number(number) * 1024 ** power;
+}
 
 function insecure(bind: string): null {
   if (!bind.startsWith("127.") && bind !== "::1") {

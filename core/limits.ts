@@ -190,6 +190,8 @@ export const ROLLOUT_WATCH_MS = 3_000;
 export const ROLLOUT_BASELINE_MS = 60_000;
 /** A new generation with figures is looked at this often, in ms. */
 export const ROLLOUT_LOOK_MS = 250;
+/** A canary's latencies count from so long after its begin (or from half its time), in ms. */
+export const COMPARE_WARM_MS = 5_000;
 /** What `why` tells at the most: ends of replicas, and events since the last signed change. */
 export const WHY_EXITS = 5;
 export const WHY_EVENTS = 40;
@@ -504,3 +506,17 @@ export const DECK_LINK_MS = 60_000;
 export const DECK_SESSION_MS = 12 * 3_600_000;
 /** Most sessions and unused links kept. */
 export const DECK_SESSIONS = 1_000;
+
+/** The telemetry sink: how often nodes that are not followed are looked for, and what came is written, ms. */
+export const TELEMETRY_AGAIN_MS = 1_000;
+export const TELEMETRY_WRITE_MS = 250;
+/** How often load and traffic are noted, ms, and how many of these notes are kept (a day of them). */
+export const TELEMETRY_SAMPLE_MS = 10_000;
+export const TELEMETRY_SAMPLES = 8_640;
+/** Most lines that wait to be written; and most nodes whose logs are followed. */
+export const TELEMETRY_PENDING = 50_000;
+export const TELEMETRY_NODES = 500;
+/** Replicas of which it is known up to where their lines were gathered: the last to have written. */
+export const TELEMETRY_CURSORS = 20_000;
+/** Lines of each replica that a node tells to whoever begins to follow all of its logs. */
+export const TELEMETRY_PAST_LINES = 500;

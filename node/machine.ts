@@ -131,6 +131,11 @@ export class NodeMachine implements Stage {
     return this.options.node;
   }
 
+  /** Names this start of the daemon. */
+  get boot(): string {
+    return this.options.boot;
+  }
+
   /** The machine's load as last heard. */
   get load(): Load {
     return this.#conductor.load;
@@ -330,8 +335,7 @@ export class NodeMachine implements Stage {
     if (!spec) return this.#refuseLater(replica, `record ${replica.sequence} has no before`);
     // What ran here once may go on; only what has never been started is held against newer records.
     if (replica.state.at === "record" && replica.instance === 0) {
-      const permit = this.#records.permit(replica.app, replica.generation);
-      this.#settled(permit.started);
+      const permit = this.#permit(replica.app, replica.generation);
       if (permit.at === "verifying") return;
       if (permit.at === "refused") return this.#refuseLater(replica, permit.reason);
     }
@@ -339,10 +343,18 @@ export class NodeMachine implements Stage {
     if (replica.next) this.#seekLabel(replica, replica.next);
   }
 
+  /** Whether this generation may be started, as far as the records tell that are verified. */
+  #permit(app: string, generation: number) {
+    const permit = this.#records.permit(app, generation);
+    this.#settled(permit.started);
+    return permit;
+  }
+
   /** A running replica is to go on by another record. */
   #seekLabel(replica: Replica, label: Label): void {
     this.#settled(this.#records.need(label.sequence).started);
-    const answer = takeLabel(this.#records, replica, label);
+    const permit = this.#permit(replica.app, label.generation);
+    const answer = takeLabel(this.#records, permit, replica, label);
     if (answer.at === "taken") return this.#life.relabel(replica, label, answer.spec);
     if (answer.at === "wait") return;
     replica.next = undefined;
@@ -504,8 +516,7 @@ export class NodeMachine implements Stage {
     if (answer.at !== "held") return null;
     const mismatch = Records.mismatch(answer, order);
     if (mismatch !== null) return mismatch;
-    const permit = this.#records.permit(order.app, order.generation);
-    this.#settled(permit.started);
+    const permit = this.#permit(order.app, order.generation);
     if (permit.at === "refused") return permit.reason;
     const spec = specOfPart(answer.spec, order.part);
     return spec ? unsupported(spec, this.options) : `record ${order.sequence} has no before`;

@@ -29,6 +29,7 @@ import { HeadMark } from "./mark.ts";
 import { checkPast, KeyRing, openState, type Operators, PAST_AT_START, signerOf } from "./open.ts";
 import { SecretHand } from "./secrets.ts";
 import { SqliteStore } from "./store_sqlite.ts";
+import { Telemetry } from "./telemetry.ts";
 import type { DeployTraces } from "./trace.ts";
 import { SyslogSender, type SyslogTarget } from "./syslog.ts";
 import { TowerLink } from "./tower.ts";
@@ -49,6 +50,8 @@ export interface ConductorSettings {
   readonly syslog?: readonly SyslogTarget[];
   /** Whether heartbeats of the original are listened to. */
   readonly meshOpen?: boolean;
+  /** How much of the cluster's logs is kept here, in bytes; 0 or absent: nothing. */
+  readonly telemetryBytes?: number;
   /** Whether deploys are told of by OpenTelemetry. */
   readonly trace?: boolean;
 }
@@ -124,6 +127,7 @@ class Conductor {
   readonly #syslog: SyslogSender[] = [];
   readonly #deck: Deck;
   readonly #traces: DeployTraces | null;
+  readonly #telemetry: Telemetry | null;
   readonly #replies = new Map<ReplyTo, (text: string | null) => void>();
   readonly #watchers = new Map<string, Set<() => void>>();
   readonly #ended = Promise.withResolvers<number>();
@@ -172,6 +176,15 @@ class Conductor {
       (node, publicKey) => this.#step({ on: "node-key", node, publicKey }),
     );
     this.#deck = new Deck({ machine, events: this.#events, now });
+    const { telemetryBytes = 0, state } = settings;
+    this.#telemetry = telemetryBytes === 0 ? null : new Telemetry({
+      path: `${state}/telemetry.db`,
+      maxBytes: telemetryBytes,
+      nodes: () => machine.fleet.values(),
+      sample: () => this.#deck.look(),
+      ask: (node, path, signal) =>
+        fetch(`http://${node.beat?.host}:${node.beat?.port}${path}`, { signal }),
+    });
   }
 
   start(): RunningConductor {
@@ -220,6 +233,7 @@ class Conductor {
     const handler = httpHandler({
       machine: this.#machine,
       events: this.#events,
+      telemetry: this.#telemetry,
       deck: this.#deck,
       followers: this.#followers,
       secrets: this.#secrets,
@@ -433,6 +447,7 @@ class Conductor {
     clearTimeout(this.#timer);
     this.#tower[Symbol.dispose]();
     this.#checkpoints[Symbol.dispose]();
+    this.#telemetry?.[Symbol.dispose]();
     this.#traces?.[Symbol.dispose]();
     this.#deck[Symbol.dispose]();
     const quiet = this.#http.shutdown();
