@@ -6,6 +6,8 @@ import { randomSeed } from "../../core/live/clock.ts";
 import { fuzz } from "./run.ts";
 import { TARGETS } from "./targets.ts";
 
+const SLOW_MS = 1_000;
+
 const args = parseArgs(Deno.args, { string: ["minutes", "inputs", "seed"] });
 const wanted = args._.map(String);
 const targets = TARGETS.filter((each) => wanted.length === 0 || wanted.includes(each.name));
@@ -16,7 +18,7 @@ let failed = false;
 console.log(`seed ${seed}`);
 for (const target of targets) {
   const begunMs = performance.now();
-  const { taken, finding } = fuzz(target, seed, inputs, begunMs + shareMs);
+  const { taken, finding } = fuzz(target, seed, inputs, begunMs + shareMs, SLOW_MS);
   const seconds = ((performance.now() - begunMs) / 1_000).toFixed(1);
   console.log(`${target.name.padEnd(16)} ${taken} inputs in ${seconds} s`);
   if (!finding) continue;
