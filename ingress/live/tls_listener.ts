@@ -1,5 +1,5 @@
-import tls, { type TLSSocket } from "node:tls";
-import type { AddressInfo } from "node:net";
+import tls, { type SecureContext, type TLSSocket } from "node:tls";
+import net, { type AddressInfo } from "node:net";
 import { listenFailure } from "../../core/live/udp.ts";
 import { isWithin } from "../../core/address.ts";
 import { ascii } from "../field_block.ts";
@@ -8,7 +8,8 @@ import type { Certificates } from "./certificates.ts";
 import { Http1Client } from "./client.ts";
 import type { ClientSet } from "./client_set.ts";
 import { type Connection, NodeConnection } from "./connection.ts";
-import { type Http2Session, serveHttp2 } from "./http2.ts";
+import { Http2Sessions } from "./http2_sessions.ts";
+import { acceptTls } from "./proxied_tls.ts";
 import type { Proxy } from "./proxy.ts";
 
 /** How HTTPS is served. */
@@ -17,6 +18,8 @@ export interface TlsOptions {
   readonly port: number;
   readonly maxConnections: number;
   readonly reusePort: boolean;
+  /** Trusted peers begin with a PROXY header. */
+  readonly proxyProtocol: boolean;
   /** Seconds for Strict-Transport-Security; 0: none. */
   readonly hstsS: number;
 }
@@ -44,7 +47,6 @@ export async function openTlsListener(
     options.hstsS > 0 ? `Strict-Transport-Security: max-age=${options.hstsS}\r\n` : "",
   );
   const sockets = new Set<TLSSocket>();
-  const sessions = new Set<Http2Session>();
 
   const serve = (connection: Connection, address: string, http2: boolean) => {
     const trusted = isWithin(address, proxy.trusted);
@@ -59,33 +61,46 @@ export async function openTlsListener(
       ),
     );
   };
-  const server = tls.createServer({
-    ALPNProtocols: ["h2", "http/1.1"],
-    handshakeTimeout: proxy.timeouts.headMs,
-    SNICallback: (name, done) => done(null, certificates.contextFor(name)),
-  }, (socket) => {
-    const address = socket.remoteAddress ?? "";
+  const sessions = new Http2Sessions(
+    proxy,
+    () => clients.size < options.maxConnections,
+    (stream, address) => serve(stream, address, true),
+  );
+  const accept = (socket: TLSSocket, address: string) => {
     sockets.add(socket);
-    socket.setNoDelay(true);
     socket.on("close", () => sockets.delete(socket));
     socket.on("error", () => {});
-    if (socket.alpnProtocol !== "h2") {
-      return serve(new NodeConnection(socket), address, false);
-    }
-    const { headMs, idleMs, bodyMs } = proxy.timeouts;
-    const session = serveHttp2(
-      new NodeConnection(socket),
-      { headMs, idleMs, writeMs: bodyMs },
-      () => proxy.now(),
-      () => clients.size < options.maxConnections,
-      (stream) => serve(stream, address, true),
-      () => sessions.delete(session),
-    );
-    sessions.add(session);
-    if (proxy.draining) session.drain();
-  });
+    if (socket.alpnProtocol === "h2") sessions.open(new NodeConnection(socket), address);
+    else serve(new NodeConnection(socket), address, false);
+  };
+  const secrets = {
+    ALPNProtocols: ["h2", "http/1.1"],
+    SNICallback: (
+      name: string,
+      done: (error: Error | null, context?: SecureContext) => void,
+    ) => done(null, certificates.contextFor(name)),
+  };
+  const { headMs } = proxy.timeouts;
+  const server = options.proxyProtocol
+    ? net.createServer((socket) => {
+      const peer = socket.remoteAddress ?? "";
+      socket.setNoDelay(true);
+      acceptTls(
+        socket,
+        // Who names no server gets the first certificate, as behind SNICallback.
+        { ...secrets, secureContext: certificates.contextFor("") },
+        isWithin(peer, proxy.trusted),
+        headMs,
+        (secure, client) => accept(secure, client ?? peer),
+        () => proxy.metrics.tlsFailures++,
+      );
+    })
+    : tls.createServer({ ...secrets, handshakeTimeout: headMs }, (socket) => {
+      socket.setNoDelay(true);
+      accept(socket, socket.remoteAddress ?? "");
+    });
   server.maxConnections = options.maxConnections;
-  server.on("tlsClientError", (_error, socket) => {
+  server.on("tlsClientError", (_error: Error, socket: TLSSocket) => {
     proxy.metrics.tlsFailures++;
     socket.destroy();
   });
@@ -103,14 +118,14 @@ export async function openTlsListener(
       return sockets.size;
     },
     check(nowMs) {
-      for (const session of sessions) session.check(nowMs);
+      sessions.check(nowMs);
     },
     drain() {
       server.close();
-      for (const session of sessions) session.drain();
+      sessions.drain();
     },
     close() {
-      for (const session of sessions) session.destroy();
+      sessions.destroy();
       for (const socket of sockets) socket.destroy();
     },
   };
