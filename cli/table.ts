@@ -290,6 +290,19 @@ export const COMMANDS: readonly Command[] = [
     load: () => import("./commands/logs.ts"),
   },
   {
+    name: "dev",
+    usage: "FILE...",
+    summary: "deploy, and again whenever something is saved",
+    details: [
+      "Watches the folders of the manifests. When a file in them changes, except what the build " +
+      "makes and hidden ones, it builds, uploads and rolls out as up --wait does.",
+    ],
+    examples: ["skr8tr dev shop.skr8tr"],
+    arguments: [1, 1_000],
+    options: [],
+    load: () => import("./commands/dev.ts"),
+  },
+  {
     name: "run",
     usage: "FILE|APP",
     summary: "run a job once, now",
