@@ -3,6 +3,7 @@
 import { type OperatorCommand, parseOperatorCommand } from "../core/command.ts";
 import { parseManifest } from "../core/manifest/parse.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
+import { judgeNodeVerb } from "./node_verbs.ts";
 import type { State } from "./state.ts";
 
 /** What comes of a command whose signature is good. */
@@ -36,6 +37,12 @@ export function judge(state: State, command: string): Outcome {
     case "DOWN":
     case "EVICT":
       return judgeDown(state, parsed);
+    case "CORDON":
+    case "UNCORDON":
+    case "DRAIN":
+    case "REBALANCE":
+    case "RELEASE":
+      return judgeNodeVerb(state, parsed);
     case "DECK":
       return { kind: "commit", reply: "OK|DECK", summary: "look at the deck" };
     case "SUBMIT":

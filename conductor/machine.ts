@@ -11,6 +11,7 @@ import type { Address } from "../core/address.ts";
 import {
   CONDUCTOR_TICK_MS,
   CONDUCTOR_WARMUP_MS,
+  REBALANCE_REST_MS,
   RECONCILE_REST_US,
   RETRY_MAX_MS,
   SNAPSHOT_ENTRIES,
@@ -43,10 +44,13 @@ import {
   takeReport,
   takeStatus,
 } from "./fleet.ts";
-import { Ledger } from "./ledger.ts";
+import { type Candidate, Ledger } from "./ledger.ts";
+import { whyMove, withMoves } from "./moves.ts";
+import { barText } from "./node_verbs.ts";
 import { Orders } from "./orders.ts";
 import { type Booking, isEmpty, mergeDecisions, type Plan, planApp } from "./plan.ts";
-import { type Buckets, reconcile, type Sight } from "./reconcile.ts";
+import { rebalance } from "./rebalance.ts";
+import { type Buckets, reconcile, type Sight, wantedOf } from "./reconcile.ts";
 import { routesOf } from "./routes.ts";
 import {
   type App,
@@ -59,6 +63,7 @@ import {
   type State,
 } from "./state.ts";
 import { Suspicion } from "./suspicion.ts";
+import { compareSystem, seatsOf } from "./system.ts";
 import { ONLY_V1, V1Nodes } from "./v1_nodes.ts";
 
 export interface ConductorOptions {
@@ -73,6 +78,8 @@ export interface ConductorOptions {
   readonly manifests: boolean;
   /** Whether heartbeats of the original are listened to (`--mesh open`). */
   readonly meshOpen?: boolean;
+  /** Whether replicas move by themselves to nodes that come (`--rebalance`). */
+  readonly rebalance?: boolean;
   readonly now: Instant;
 }
 
@@ -91,6 +98,7 @@ export class ConductorMachine {
   readonly startedMonoMs: number;
   readonly #prng: Prng;
   readonly #meshOpen: boolean;
+  readonly #rebalances: boolean;
   readonly #desk: CommandDesk;
   readonly suspicion: Suspicion;
   readonly #orders = new Orders();
@@ -105,6 +113,9 @@ export class ConductorMachine {
   readonly #restUntil = new Map<string, number>();
   readonly #joining = new Map<string, string>();
   readonly #again = new Map<string, number>();
+  #barred: ReadonlySet<string>;
+  /** When the conductor looks by itself whether replicas should move; infinite without cause. */
+  #balanceMonoMs = Infinity;
   #inFlight = false;
   #storeBrokenUntilMs = 0;
   #lastTickMonoMs: number;
@@ -121,6 +132,8 @@ export class ConductorMachine {
     this.boot = options.boot;
     this.#prng = options.prng;
     this.#meshOpen = options.meshOpen ?? false;
+    this.#rebalances = options.rebalance ?? false;
+    this.#barred = new Set(state.bars.keys());
     this.#desk = new CommandDesk(this, options);
     this.startedMonoMs = now.monoMs;
     this.suspicion = new Suspicion(options.prng, now.monoMs + CONDUCTOR_WARMUP_MS);
@@ -128,7 +141,7 @@ export class ConductorMachine {
     this.#lastSnapshot = state.head.sequence;
     for (const [id, name] of state.nodes) {
       addNode(this.fleet, id, name, now.monoMs);
-      this.ledger.describe(id, { name });
+      this.ledger.describe(id, { name, bar: barText(state.bars.get(id)) });
     }
     for (const app of state.apps.values()) {
       this.#dirty.add(app.name);
@@ -214,8 +227,30 @@ export class ConductorMachine {
     const command = this.#desk.nextBody(now, this.#out);
     if (command) return command;
     for (const [node, name] of this.#joining) return { kind: "node", node, name };
+    const balance = this.#balance(now);
+    if (balance) return balance;
     if (this.#dirty.size === 0) return null;
     return this.#decide(now);
+  }
+
+  /** Works out which replicas should move, where that was asked for or is due by itself. */
+  #balance(now: Instant): EntryBody | null {
+    const isDue = now.monoMs >= this.#balanceMonoMs;
+    if (this.state.rebalancing.size === 0 && !isDue || this.settling) return null;
+    if (isDue) this.#balanceMonoMs = Infinity;
+    const { apps, rebalancing } = this.state;
+    const asked = [...apps.values()].filter((app) => isDue || rebalancing.has(app.name));
+    const moves = rebalance(asked, this.ledger);
+    if (moves.length === 0 && rebalancing.size === 0) return null;
+    return {
+      kind: "decision",
+      place: [],
+      leave: [],
+      gone: [],
+      move: moves.map((move) => move.replica),
+      balanced: [...rebalancing],
+      reasons: moves.map((move) => move.reason),
+    };
   }
 
   /** Reconciles every app that may have changed; `null` where nothing is to be done. */
@@ -232,7 +267,7 @@ export class ConductorMachine {
       const app = this.state.apps.get(name);
       if (!app) continue;
       this.#rest(app, now);
-      const buckets = reconcile(app, this.sightsOf(app, now), this.#missingNeeds(app));
+      const buckets = this.bucketsOf(app, now, this.#missingNeeds(app));
       const plan = planApp(app, buckets, this.ledger, bookings, mayPlace);
       plans.push(plan);
       this.#noteWaits(app, plan, buckets, now);
@@ -285,6 +320,7 @@ export class ConductorMachine {
     if (touched.length > 0) this.#emit({ do: "changed", apps: touched });
     if (entry.body.kind === "command") {
       this.#commanded = true;
+      this.#setBars();
       this.#needers = null;
       this.#emit(...this.#desk.committed(entry.body, now));
     }
@@ -294,6 +330,15 @@ export class ConductorMachine {
       this.#lastSnapshot = entry.sequence;
       this.#emit({ do: "snapshot", state: saveState(this.state) });
     }
+  }
+
+  /** Operators may have said what is placed where. */
+  #setBars(): void {
+    const barred = new Set([...this.#barred, ...this.state.bars.keys()]);
+    for (const node of barred) {
+      this.ledger.describe(node, { bar: barText(this.state.bars.get(node)) });
+    }
+    this.#barred = new Set(this.state.bars.keys());
   }
 
   #placementsOf(body: EntryBody): Map<string, Placement> {
@@ -327,6 +372,7 @@ export class ConductorMachine {
     const apps = [
       ...body.place.map((place) => place.app),
       ...[...body.leave, ...body.gone].map((replica) => before.get(replica)?.app),
+      ...(body.move ?? []).map((replica) => placementOf(this.state, replica)?.app),
       ...(body.scale ?? []).map((each) => each.app),
     ];
     body.reasons.forEach((text, at) => {
@@ -425,7 +471,7 @@ export class ConductorMachine {
     this.ledger.describe(node.id, {
       name: beat.name,
       alive: true,
-      bar: null,
+      bar: barText(this.state.bars.get(node.id)),
       ramTotalBytes: beat.ramTotalBytes,
       cores: beat.cores,
       gpu: beat.gpu,
@@ -453,6 +499,7 @@ export class ConductorMachine {
       this.record(now, { kind: "node-back", node: node.name, text: `${node.name} is back` });
     }
     for (const name of [...this.unplaced.keys(), ...this.waiting.keys()]) this.#dirty.add(name);
+    if (this.#rebalances && was !== "ready") this.#balanceMonoMs = now.monoMs + REBALANCE_REST_MS;
     this.#dirtyOn(node);
     for (const status of node.statuses.values()) {
       // What was moved while the node was away must not run twice.
@@ -660,6 +707,37 @@ export class ConductorMachine {
   }
 
   // ---- What is seen -------------------------------------------------------------------------------
+
+  /** What is to be done about the app, as it is seen now. */
+  bucketsOf(app: App, now: Instant, missingNeeds: string[]): Buckets {
+    const sights = this.sightsOf(app, now);
+    const compare = (app: App, sights: readonly Sight[]) => reconcile(app, sights, missingNeeds);
+    if (currentOf(app).spec.type === "system") {
+      return compareSystem(app, sights, this.seatsOf(app), compare);
+    }
+    return withMoves(
+      app,
+      sights,
+      (sight) => whyMove(this.state, app, sight),
+      (visible) => compare(app, visible),
+    );
+  }
+
+  /** The nodes that have, or shall have, a replica of this system app. */
+  seatsOf(app: App): Candidate[] {
+    const seats = this.ledger.all().map((node) => {
+      const state = this.fleet.get(node.id)?.state;
+      return { node, present: state === "ready" || state === "silent" };
+    }).filter(({ node }) => this.fleet.get(node.id)?.state !== "dead");
+    const isDraining = (node: string) => this.state.bars.get(node)?.kind === "draining";
+    return seatsOf(currentOf(app).spec, seats, isDraining);
+  }
+
+  /** How many replicas the app wants now. */
+  wantedOf(app: App): number {
+    const isSystem = currentOf(app).spec.type === "system";
+    return isSystem && !app.down ? this.seatsOf(app).length : wantedOf(app);
+  }
 
   /** The app's replicas as they are seen now. */
   sightsOf(app: App, now: Instant): Sight[] {

@@ -5,18 +5,19 @@
 
 import type { EntryBody, Place } from "../core/log.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
-import { choose } from "./choose.ts";
+import { chooseFor } from "./choose.ts";
 import { whyNot } from "./feasible.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Buckets } from "./reconcile.ts";
 import { type App, currentOf, generationOf, holdsVolume, type Placement } from "./state.ts";
+import { unplacedLines } from "./unplaced.ts";
 
 export type Decision = Extract<EntryBody, { kind: "decision" }>;
 
 /** What is to be done about one app. */
 export interface Plan {
   readonly decision: Decision;
-  /** For each replica that found no node: why, node by node. */
+  /** Where replicas found no node: why, node by node. */
   readonly unplaced: readonly string[];
 }
 
@@ -40,20 +41,20 @@ export function planApp(
   mayPlace: boolean,
 ): Plan {
   const { spec, generation, sequence } = currentOf(app);
-  const asked = mayPlace ? buckets.place.length : 0;
+  const indices = mayPlace ? buckets.place : [];
+  const asked = indices.length;
   const home = holdsVolume(spec) ? app.home : undefined;
-  const { choices, refusals } = choose(spec, asked, ledger, home);
+  const { choices, refusals } = chooseFor(spec, indices, ledger, home, buckets.seats);
   const place = choices.map((choice, at): Place => {
     bookings.push({ node: choice.node, spec });
     const replica = `${app.name}.${app.placed + at + 1}`;
-    const index = buckets.place[at]!;
-    return { replica, app: app.name, generation, sequence, index, node: choice.node };
+    const { index, node } = choice;
+    return { replica, app: app.name, generation, sequence, index, node };
   });
   const makesWay = place.length < asked && buckets.leave.length === 0
     ? freeFixedPort(app, buckets, ledger, home)
     : [];
   const leave = [...buckets.leave, ...makesWay];
-  const why = refusals.join("; ");
   const name = (node: string) => ledger.node(node).name;
   const nodeOf = (replica: string) => name(app.placements.get(replica)?.node ?? "");
   return {
@@ -70,11 +71,7 @@ export function planApp(
         ...buckets.gone.map((each) => `forget ${each.replica}: ${each.reason}`),
       ],
     },
-    unplaced: place.length < asked
-      ? buckets.place.slice(place.length).map((index) =>
-        `cannot place replica ${index} of ${app.name}: ${why}`
-      )
-      : [],
+    unplaced: place.length < asked ? unplacedLines(app.name, refusals) : [],
   };
 }
 

@@ -3,7 +3,7 @@
  * Nothing is chosen here (which node: choose.ts) and nothing is done.
  */
 
-import { currentOf, generationOf, holdsVolume } from "./state.ts";
+import { currentOf, existsOnce, generationOf, holdsVolume } from "./state.ts";
 import type { App, Placement } from "./state.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
 import type { ReplicaStatus } from "../core/mesh.ts";
@@ -30,6 +30,8 @@ export interface Buckets {
   /** Old replicas that may leave first, should the new ones find no place beside them. */
   readonly yield: readonly Placement[];
   readonly gone: readonly Operation[];
+  /** Of a system app: the node that each index stands for. */
+  readonly seats?: readonly string[];
   /** What it waits for, one line each. */
   readonly wait: readonly string[];
   /** Look again after this many ms, where time alone changes the answer. */
@@ -56,7 +58,7 @@ export function wantedOf(app: App): number {
 
 /** Why the app is not placed at all, or `null`: kinds of workload that have no behaviour yet. */
 export function notBuilt(spec: AppSpec): string | null {
-  if (spec.type !== "service") return `type ${spec.type} is not acted on yet`;
+  if (spec.type !== "service" && spec.type !== "system") return `type ${spec.type} is not acted on yet`;
   return null;
 }
 
@@ -121,10 +123,15 @@ function goneBecause(sight: Sight, app: App): Operation[] {
   return [];
 }
 
-/** Says whether the replica holds a volume of its node: then another node cannot take over. */
+/**
+ * Says whether no other node may take over: the replica holds a volume of its node, or may exist only
+ * once and nobody knows that it has ended there.
+ */
 function isBound(app: App, placement: Placement): boolean {
   const spec = generationOf(app, placement.generation)?.spec;
-  return app.home === placement.node && spec !== undefined && holdsVolume(spec);
+  if (!spec) return false;
+  if (app.released?.nodes.includes(placement.node)) return !app.released.lost;
+  return existsOnce(spec) || app.home === placement.node && holdsVolume(spec);
 }
 
 /** The current generation's replicas: those that count, and those too many. */

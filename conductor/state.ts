@@ -10,6 +10,7 @@ import { EMPTY_HEAD, type Entry, type Head, type Place, type SignedRecord } from
 import { parseManifest } from "../core/manifest/parse.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
 import { replayKey } from "../core/signed.ts";
+import { applyNodeVerb, type Bar } from "./node_verbs.ts";
 
 /** One applied manifest of an app. */
 export interface Generation {
@@ -27,6 +28,8 @@ export interface Generation {
 export interface Placement extends Place {
   /** It is to be drained and stopped, or is so already. */
   readonly leaving: boolean;
+  /** A better node is free: it moves there when a replacement is ready. */
+  readonly moving?: boolean;
 }
 
 export interface App {
@@ -40,6 +43,11 @@ export interface App {
   placed: number;
   /** The node that holds its volumes, if it has any that are not shared. */
   home?: string;
+  /**
+   * Nodes whose volumes of this app were given up: what runs there ends before anything is placed
+   * again. `lost`: an operator said that they are off for good.
+   */
+  released?: { readonly lost: boolean; readonly nodes: readonly string[] };
   /**
    * How many replicas an operator or the autoscaler wanted last, in place of the manifest's
    * `replicas`; `wantedOf()` in reconcile.ts holds it within the bounds of `scale`.
@@ -62,6 +70,10 @@ export interface State {
   readonly byNode: Map<string, Set<string>>;
   /** Node id -> name. */
   readonly nodes: Map<string, string>;
+  /** Node id -> why operators keep replicas off it. */
+  readonly bars: Map<string, Bar>;
+  /** Apps that an operator wants rebalanced. */
+  readonly rebalancing: Set<string>;
   /** Replay keys of executed commands, in the order of execution. */
   readonly answered: Map<string, Answered>;
   /** The same by `idKey`, for a repeat that was signed anew. */
@@ -80,6 +92,8 @@ export function emptyState(): State {
     replicas: new Map(),
     byNode: new Map(),
     nodes: new Map(),
+    bars: new Map(),
+    rebalancing: new Set(),
     answered: new Map(),
     answeredIds: new Map(),
     forgottenUnixS: 0,
@@ -102,6 +116,12 @@ export function holdsVolume(spec: AppSpec): boolean {
   return spec.volumes.some((volume) => !volume.shared);
 }
 
+/** Says whether only one of it may ever run, wherever: a single replica that writes to a volume. */
+export function existsOnce(spec: AppSpec): boolean {
+  return spec.volumes.length > 0 && spec.replicas === 1 && (spec.scale?.max ?? 1) === 1 &&
+    spec.type !== "system";
+}
+
 /** Applies one entry; the names of the apps that it touched come back. */
 export function applyEntry(state: State, entry: Entry): string[] {
   invariant(entry.sequence === state.head.sequence + 1, "entries are applied in their order");
@@ -121,6 +141,8 @@ function applyBody(state: State, entry: Entry): string[] {
       for (const place of body.place) touched.add(applyPlace(state, place));
       for (const replica of body.leave) touched.add(applyLeave(state, replica));
       for (const replica of body.gone) touched.add(applyGone(state, replica));
+      for (const replica of body.move ?? []) touched.add(applyMove(state, replica));
+      for (const app of body.balanced ?? []) state.rebalancing.delete(app);
       for (const { app, count } of body.scale ?? []) touched.add(applyScale(state, app, count));
       touched.delete("");
       return [...touched];
@@ -183,6 +205,12 @@ function applyCommand(
       app.down = true;
       return [app.name];
     }
+    case "CORDON":
+    case "UNCORDON":
+    case "DRAIN":
+    case "REBALANCE":
+    case "RELEASE":
+      return applyNodeVerb(state, command, { key: signed.key, wallMs: entry.wallMs });
     case "EXEC":
     case "DECK":
       return [];
@@ -230,6 +258,7 @@ function applyPlace(state: State, place: Place): string {
   const app = state.apps.get(place.app);
   invariant(app, `a replica is placed for an app that exists: ${place.app}`);
   app.placements.set(place.replica, { ...place, leaving: false });
+  delete app.released;
   app.placed++;
   state.replicas.set(place.replica, place.app);
   const onNode = state.byNode.get(place.node) ?? new Set();
@@ -244,6 +273,14 @@ function applyLeave(state: State, replica: string): string {
   const placement = app?.placements.get(replica);
   if (!app || !placement) return "";
   app.placements.set(replica, { ...placement, leaving: true });
+  return app.name;
+}
+
+function applyMove(state: State, replica: string): string {
+  const app = state.apps.get(state.replicas.get(replica) ?? "");
+  const placement = app?.placements.get(replica);
+  if (!app || !placement) return "";
+  app.placements.set(replica, { ...placement, moving: true });
   return app.name;
 }
 
@@ -278,6 +315,8 @@ interface Snapshot {
     readonly placements: readonly Placement[];
   })[];
   readonly nodes: readonly (readonly [string, string])[];
+  readonly bars?: readonly (readonly [string, Bar])[];
+  readonly rebalancing?: readonly string[];
   readonly answered: readonly (readonly [string, Answered])[];
   readonly answeredIds: readonly (readonly [string, Answered])[];
   readonly forgottenUnixS: number;
@@ -293,6 +332,8 @@ export function saveState(state: State): string {
       placements: [...app.placements.values()],
     })),
     nodes: [...state.nodes],
+    bars: [...state.bars],
+    rebalancing: [...state.rebalancing],
     answered: [...state.answered],
     answeredIds: [...state.answeredIds],
     forgottenUnixS: state.forgottenUnixS,
@@ -308,6 +349,8 @@ export function loadState(head: Head, text: string): State | null {
   state.head = head;
   state.forgottenUnixS = snapshot.forgottenUnixS;
   for (const [node, name] of snapshot.nodes) state.nodes.set(node, name);
+  for (const [node, bar] of snapshot.bars ?? []) state.bars.set(node, bar);
+  for (const app of snapshot.rebalancing ?? []) state.rebalancing.add(app);
   for (const [key, answered] of snapshot.answered) state.answered.set(key, answered);
   for (const [key, answered] of snapshot.answeredIds) state.answeredIds.set(key, answered);
   for (const saved of snapshot.apps) {

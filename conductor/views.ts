@@ -14,7 +14,7 @@ import { describeExit } from "./events.ts";
 import type { FleetNode } from "./fleet.ts";
 import type { ConductorMachine } from "./machine.ts";
 import { type Booking, planApp } from "./plan.ts";
-import { reconcile, type Sight, wantedOf } from "./reconcile.ts";
+import type { Sight } from "./reconcile.ts";
 import { type App, currentOf } from "./state.ts";
 import { ONLY_V1, type V1Node } from "./v1_nodes.ts";
 
@@ -99,7 +99,7 @@ export function appView(machine: ConductorMachine, app: App, now: Instant): AppV
     each.generation === generation && !sights[at]!.placement.leaving
   );
   const ready = counted.filter((each) => each.state === "ready").length;
-  const wanted = wantedOf(app);
+  const wanted = machine.wantedOf(app);
   return {
     app: app.name,
     namespace: spec.namespace,
@@ -226,7 +226,7 @@ export function planView(
         ? known.generations
         : [...known?.generations ?? [], { ...next, key: "", wallMs: now.wallMs }],
     };
-    const buckets = reconcile(app, machine.sightsOf(app, now), []);
+    const buckets = machine.bucketsOf(app, now, []);
     const { decision, unplaced } = planApp(app, buckets, machine.ledger, bookings, true);
     return {
       app: spec.name,

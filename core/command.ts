@@ -13,6 +13,9 @@ import { MANIFEST_BYTES } from "./limits.ts";
 /** The kinds of fields that short commands are made of. */
 const FIELDS = {
   app: { form: /^[a-z][a-z0-9-]{0,62}$/, says: "an app" },
+  node: { form: /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, says: "a node" },
+  scope: { form: /^(?:\*|[a-z][a-z0-9-]{0,62})$/, says: "an app or *" },
+  how: { form: /^(?:stopped|lost)$/, says: "stopped or lost" },
   hash: { form: /^[0-9a-f]{64}$/, says: "a SHA-256 in hex" },
 } as const;
 
@@ -22,6 +25,14 @@ const FIELDS = {
  */
 const SHORT_COMMANDS = {
   DOWN: ["app"],
+  /** Nothing more is placed on the node; DRAIN: what runs there moves away, too. */
+  CORDON: ["node"],
+  DRAIN: ["node"],
+  UNCORDON: ["node"],
+  /** Replicas move to where there is more room now. */
+  REBALANCE: ["scope"],
+  /** The app's volumes are given up; `lost`: so is the machine that holds them, which is off. */
+  RELEASE: ["app", "how"],
   /** Whoever has the token of this hash may look at the deck as the operator who signs. */
   DECK: ["hash"],
 } as const satisfies Record<string, readonly (keyof typeof FIELDS)[]>;

@@ -144,6 +144,14 @@ export const LOG_LINE_BYTES = 8_192;
 export const LOG_FILE_BYTES = 10 * 1024 * 1024;
 export const LOG_FILES = 3;
 
+/** Nodes of which it is said one by one why they cannot take a replica; the rest is counted. */
+export const UNPLACED_NODES = 20;
+/** Most replicas that one rebalancing moves. */
+export const REBALANCE_MOVES = 500;
+/** A node that would be fuller by less than this share is no better a place, 0 to 1. */
+export const REBALANCE_LOAD = 0.1;
+/** With `--rebalance`: how long after a node came the conductor waits for more to come, in ms. */
+export const REBALANCE_REST_MS = 10_000;
 /** Generations kept per app. */
 export const GENERATIONS = 50;
 /** An app is compared with what runs at most once in so many µs for each of its replicas. */

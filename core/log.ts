@@ -50,6 +50,10 @@ export type EntryBody =
     readonly leave: readonly string[];
     /** Replicas that no longer exist. */
     readonly gone: readonly string[];
+    /** Replicas that are to move to a better node, when their replacement is ready. */
+    readonly move?: readonly string[];
+    /** Apps whose rebalancing, asked for by an operator, has been worked out. */
+    readonly balanced?: readonly string[];
     /** Apps that get another number of replicas, within what their manifests' `scale` allows. */
     readonly scale?: readonly { readonly app: string; readonly count: number }[];
     /** Why, one line an operation, in the order of the lists. */

@@ -269,7 +269,7 @@ const PLACE = block<Spec.PlaceSpec>({
     { default: "node" },
   ),
   avoid: list("avoid", APP_NAMES, "Not on a node with a replica of these apps."),
-  near: list("near", APP_NAMES, "Rather on a node with a replica of these apps.", { built: false }),
+  near: list("near", APP_NAMES, "Rather on a node with a replica of these apps."),
 });
 
 const SANDBOX = block<Spec.SandboxSpec>({
@@ -322,7 +322,11 @@ export const APP = block<Spec.AppSpec, AppRaw>({
     "type",
     choice(["service", "job", "wasm", "vm", "system"], { process: "service" }),
     "What it is: service (also process), job, wasm, vm, or system: one replica on every node.",
-    { default: "service", built: (type: Spec.AppType) => type === "service", foreign: ["kind"] },
+    {
+      default: "service",
+      built: (type: Spec.AppType) => type === "service" || type === "system",
+      foreign: ["kind"],
+    },
   ),
   port: value(
     "port",
