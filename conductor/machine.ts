@@ -28,6 +28,7 @@ import {
   type Route,
 } from "../core/mesh.ts";
 import type { Prng } from "../core/prng.ts";
+import { type Root, rootName } from "../core/roster.ts";
 import type { EventView } from "../core/view.ts";
 import { parseMeshV1 } from "../core/wire.ts";
 import { CommandDesk } from "./desk.ts";
@@ -52,6 +53,7 @@ import { type Booking, isEmpty, mergeDecisions, type Plan, planApp } from "./pla
 import { rebalance } from "./rebalance.ts";
 import { type Buckets, reconcile, type Sight, wantedOf } from "./reconcile.ts";
 import { routesOf } from "./routes.ts";
+import { Traffic } from "./traffic.ts";
 import {
   type App,
   applyEntry,
@@ -80,6 +82,8 @@ export interface ConductorOptions {
   readonly meshOpen?: boolean;
   /** Whether replicas move by themselves to nodes that come (`--rebalance`). */
   readonly rebalance?: boolean;
+  /** The operators' keys that this conductor was started with: admins from the beginning. */
+  readonly roots?: readonly Root[];
   readonly now: Instant;
 }
 
@@ -89,6 +93,8 @@ export class ConductorMachine {
   readonly fleet: Fleet = new Map();
   readonly v1Nodes = new V1Nodes();
   readonly ledger = new Ledger();
+  /** The requests of the apps, as the ingresses see them. */
+  readonly traffic = new Traffic();
   /** App -> why some of its replicas have no place. */
   readonly unplaced = new Map<string, readonly string[]>();
   /** App -> what it waits for. */
@@ -101,6 +107,8 @@ export class ConductorMachine {
   readonly #rebalances: boolean;
   readonly #desk: CommandDesk;
   readonly suspicion: Suspicion;
+  /** Those of them that the log does not name yet. */
+  #roots: readonly Root[];
   readonly #orders = new Orders();
   /** Dead nodes of which nobody has heard. */
   readonly #lost = new Set<string>();
@@ -134,6 +142,7 @@ export class ConductorMachine {
     this.#meshOpen = options.meshOpen ?? false;
     this.#rebalances = options.rebalance ?? false;
     this.#barred = new Set(state.bars.keys());
+    this.#roots = (options.roots ?? []).filter(({ key }) => !state.roots.has(key));
     this.#desk = new CommandDesk(this, options);
     this.startedMonoMs = now.monoMs;
     this.suspicion = new Suspicion(options.prng, now.monoMs + CONDUCTOR_WARMUP_MS);
@@ -173,6 +182,13 @@ export class ConductorMachine {
         break;
       case "append-failed":
         this.#appendFailed(event.error, now);
+        break;
+      case "figures":
+        this.traffic.take(event.figures, now.monoMs);
+        break;
+      case "wake":
+        this.traffic.wake(event.app, now.monoMs);
+        this.#dirty.add(event.app);
         break;
       case "tick":
         this.#tick(now);
@@ -224,6 +240,7 @@ export class ConductorMachine {
   }
 
   #nextBody(now: Instant): EntryBody | null {
+    if (this.#roots.length > 0) return rootsBody(this.#roots);
     const command = this.#desk.nextBody(now, this.#out);
     if (command) return command;
     for (const [node, name] of this.#joining) return { kind: "node", node, name };
@@ -323,6 +340,8 @@ export class ConductorMachine {
       this.#setBars();
       this.#needers = null;
       this.#emit(...this.#desk.committed(entry.body, now));
+    } else if (entry.body.kind === "refused") {
+      this.#emit(...this.#desk.committed(entry.body, now));
     }
     // A snapshot costs as much as the state is large: a large one is kept the less often.
     const enough = Math.max(SNAPSHOT_ENTRIES, this.state.replicas.size / SNAPSHOT_REPLICAS);
@@ -351,6 +370,11 @@ export class ConductorMachine {
 
   /** What follows from an entry that is durable now: bookings, orders, history. */
   #settle(body: EntryBody, before: ReadonlyMap<string, Placement>, now: Instant): void {
+    if (body.kind === "roots") {
+      this.#roots = [];
+      const names = body.roots.map(([key]) => rootName(key)).join(", ");
+      this.record(now, { kind: "roots", text: `admin by --pubkey: ${names}` });
+    }
     if (body.kind === "node") {
       this.#joining.delete(body.node);
       this.record(now, { kind: "node-joined", node: body.name, text: `${body.name} joined` });
@@ -796,6 +820,13 @@ export class ConductorMachine {
 
 function silentMs(node: FleetNode, now: Instant): number {
   return Math.round(now.monoMs - node.heardMonoMs);
+}
+
+function rootsBody(roots: readonly Root[]): EntryBody {
+  return {
+    kind: "roots",
+    roots: roots.map(({ key, publicKey }) => [key, publicKey.toBase64()]),
+  };
 }
 
 function setOrDelete<V>(map: Map<string, readonly V[]>, key: string, value: readonly V[]): void {

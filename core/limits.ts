@@ -3,8 +3,13 @@
 
 /** Largest v1 or mesh datagram accepted, in bytes. */
 export const DATAGRAM_BYTES = 16_384;
-/** Largest steady-state mesh datagram sent, in bytes: fits one packet on any real network. */
-export const STEADY_DATAGRAM_BYTES = 1_200;
+/** What sealing adds to a datagram, in bytes: its head and its tag. */
+export const SEAL_OVERHEAD_BYTES = 32;
+/**
+ * Largest text of a steady-state mesh datagram, in bytes: sealed it has at most 1,200 and so fits
+ * one packet on any real network.
+ */
+export const STEADY_DATAGRAM_BYTES = 1_200 - SEAL_OVERHEAD_BYTES;
 /** Largest manifest text, in bytes. */
 export const MANIFEST_BYTES = 262_144;
 /** Most apps in one manifest file. */
@@ -32,6 +37,11 @@ export const REFUSALS_TOLD = 5;
 export const REFUSALS_TOLD_ALL = 200;
 /** How long the id of an executed command is remembered, so that a repeat is not executed, in s. */
 export const COMMAND_ID_S = 3_600;
+/** Most keys that the log's operators may have had, and grants that one of them may hold. */
+export const OPERATORS = 1_000;
+export const OPERATOR_GRANTS = 64;
+/** Most namespaces with a quota. */
+export const QUOTAS = 10_000;
 /** Most nodes of the original that a conductor with `--mesh open` shows. */
 export const V1_NODES = 1_000;
 
@@ -163,6 +173,44 @@ export const SNAPSHOT_ENTRIES = 500;
 /** ... or, with many replicas, after one entry for so many of them. */
 export const SNAPSHOT_REPLICAS = 100;
 
+// ---- seal ----
+
+/** Counters of a session that may come late and out of order: a multiple of 32. */
+export const REPLAY_WINDOW = 2_048;
+/** A session's initiator replaces it after this long or so many datagrams; the old one lives on. */
+export const SEAL_REKEY_MS = 600_000;
+export const SEAL_REKEY_DATAGRAMS = 2 ** 32;
+export const SEAL_OLD_MS = 60_000;
+/** A peer that has left what was sent to it unanswered for this long is greeted anew, in ms. */
+export const SEAL_SILENCE_MS = 1_000;
+/** Two handshakes with one peer are begun at least this far apart, in ms. */
+export const SEAL_GREET_MS = 100;
+/** A first message older than this is made anew: its time must be near the responder's clock. */
+export const SEAL_FIRST_MS = 10_000;
+export const SEAL_CLOCK_MS = 60_000;
+/** Datagrams that wait for a session with their peer; the oldest give way. */
+export const SEAL_QUEUE = 64;
+/** Sessions of one peer that are kept beside the newest, and unconfirmed ones. */
+export const SEAL_OLD_SESSIONS = 2;
+export const SEAL_UNCONFIRMED = 4;
+/** Most peers that a daemon speaks to. */
+export const SEAL_PEERS = 20_000;
+/**
+ * First messages a second that are looked at from addresses that have not proved themselves; beyond
+ * the first such number they must come back with a token, beyond the second they are dropped.
+ */
+export const SEAL_FIRSTS_FREE = 100;
+export const SEAL_FIRSTS_LOOKED_AT = 2_000;
+/** The same from one address that has, and how many may be worked on at once. */
+export const SEAL_FIRSTS_PROVED = 512;
+export const SEAL_WORK = 1_024;
+/** First messages with a token that are remembered of one peer, so that none counts twice. */
+export const SEAL_TAKEN = 64;
+/** Secrets from which tokens are made live this long, in ms; the one before still counts. */
+export const SEAL_TOKEN_MS = 30_000;
+/** Answers "I know no such session" a second. */
+export const SEAL_STALE_PER_SECOND = 500;
+
 // ---- ingress ----
 
 /** Largest head of a request or response (start line and fields), and of a trailer section. */
@@ -194,6 +242,62 @@ export const EJECT_MAX_MS = 30_000;
 export const SLOW_START_MS = 5_000;
 /** Clients that a rate limit tells apart at a time; the longest idle are forgotten. */
 export const RATE_CLIENTS = 50_000;
+/** Upper bounds of the latencies that an ingress counts for those who judge by them, in ms. */
+export const LATENCY_BOUNDS_MS: readonly number[] = [
+  1,
+  2,
+  3,
+  5,
+  8,
+  12,
+  20,
+  30,
+  50,
+  80,
+  120,
+  200,
+  300,
+  500,
+  800,
+  1_200,
+  2_000,
+  5_000,
+  10_000,
+];
+/** How often an ingress tells its figures, in ms; and while a canary is judged by them. */
+export const FIGURES_MS = 1_000;
+export const FIGURES_CANARY_MS = 250;
+/** Most pairs of app and generation in one message of figures, and that one ingress counts. */
+export const FIGURES_PAGE = 256;
+export const FIGURES_APPS = 10_000;
+/** Ingresses and pairs of app and generation whose figures the conductor keeps. */
+export const TRAFFIC_INGRESSES = 1_000;
+export const TRAFFIC_APPS = 20_000;
+/** An ingress that has told no figures for this long is not counted among those that see, in ms. */
+export const TRAFFIC_SILENT_MS = 3_500;
+/** Figures are kept this fine for this long, then this coarse for that long, in ms. */
+export const TRAFFIC_FINE_MS = 200;
+export const TRAFFIC_FINE_KEEP_MS = 30_000;
+export const TRAFFIC_COARSE_MS = 10_000;
+export const TRAFFIC_COARSE_KEEP_MS = 900_000;
+/** The rate of requests of an app is taken over this long, in ms. */
+export const TRAFFIC_RATE_MS = 5_000;
+/** Most nodes that one `lost` names. */
+export const LOST_NODES = 20_000;
+/** A node that the tower has heard within this time is not lost, whoever says so, in ms. */
+export const LOST_SILENCE_MS = 1_000;
+/**
+ * What is under way on a replica whose node is lost and may not be tried again has this long to
+ * show that it goes on, in ms.
+ */
+export const LOST_GRACE_MS = 1_000;
+/** Requests held until an app that sleeps is awake: how many, how many of one app, bytes, ms. */
+export const HELD_REQUESTS = 2_000;
+export const HELD_APP_REQUESTS = 500;
+export const HELD_BYTES = 32 * 1024 * 1024;
+export const HELD_MS = 30_000;
+/** How often an ingress that holds requests asks again for their app, in ms. */
+export const WAKE_AGAIN_MS = 1_000;
 /** First wait before the ingress dials a tower again, doubling to the max. */
 export const WATCH_RETRY_MIN_MS = 50;
 export const WATCH_RETRY_MAX_MS = 1_000;
@@ -237,6 +341,18 @@ export const PROBE_BYTES = 65_536;
 /** How often the node asks its helper for CPU and RAM, in ms; longest wait for any answer of it. */
 export const SAMPLE_MS = 1_000;
 export const HELPER_ANSWER_MS = 5_000;
+/**
+ * A replica whose memory is watched is ended as out of memory after so many samples in a row above
+ * its `ram`, and at once by SIGKILL above so many times of it. Samples are taken every
+ * `MEMORY_NEAR_MS` while one uses more than this share of its `ram`, else every `SAMPLE_MS`.
+ */
+export const MEMORY_SAMPLES = 3;
+export const MEMORY_BURST = 2;
+export const MEMORY_NEAR = 0.8;
+export const MEMORY_NEAR_MS = 200;
+/** A cgroup that is not empty yet is removed after this, in ms, doubling, so many times. */
+export const CGROUP_WAIT_MS = 10;
+export const CGROUP_TRIES = 8;
 /** Log files are read at most this often, and at most so much at a time, in ms and bytes. */
 export const LOG_READ_MS = 50;
 export const LOG_READ_BYTES = 1024 * 1024;
