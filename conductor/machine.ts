@@ -31,6 +31,7 @@ import type { Prng } from "../core/prng.ts";
 import { type Root, rootName } from "../core/roster.ts";
 import type { EventView } from "../core/view.ts";
 import { parseMeshV1 } from "../core/wire.ts";
+import { bucketsOf, systemSeats } from "./buckets.ts";
 import { CommandDesk } from "./desk.ts";
 import type { ConductorEffect, ConductorEvent } from "./effects.ts";
 import { describeChange } from "./events.ts";
@@ -45,8 +46,7 @@ import {
   takeReport,
   takeStatus,
 } from "./fleet.ts";
-import { type Candidate, Ledger } from "./ledger.ts";
-import { whyMove, withMoves } from "./moves.ts";
+import { Ledger } from "./ledger.ts";
 import { barText } from "./node_verbs.ts";
 import { Orders } from "./orders.ts";
 import { type Booking, isEmpty, mergeDecisions, type Plan, planApp } from "./plan.ts";
@@ -65,7 +65,6 @@ import {
   type State,
 } from "./state.ts";
 import { Suspicion } from "./suspicion.ts";
-import { compareSystem, seatsOf } from "./system.ts";
 import { ONLY_V1, V1Nodes } from "./v1_nodes.ts";
 
 export interface ConductorOptions {
@@ -734,33 +733,19 @@ export class ConductorMachine {
 
   /** What is to be done about the app, as it is seen now. */
   bucketsOf(app: App, now: Instant, missingNeeds: string[]): Buckets {
-    const sights = this.sightsOf(app, now);
     const compare = (app: App, sights: readonly Sight[]) => reconcile(app, sights, missingNeeds);
-    if (currentOf(app).spec.type === "system") {
-      return compareSystem(app, sights, this.seatsOf(app), compare);
-    }
-    return withMoves(
-      app,
-      sights,
-      (sight) => whyMove(this.state, app, sight),
-      (visible) => compare(app, visible),
-    );
+    return bucketsOf(app, this.sightsOf(app, now), this, compare);
   }
 
-  /** The nodes that have, or shall have, a replica of this system app. */
-  seatsOf(app: App): Candidate[] {
-    const seats = this.ledger.all().map((node) => {
-      const state = this.fleet.get(node.id)?.state;
-      return { node, present: state === "ready" || state === "silent" };
-    }).filter(({ node }) => this.fleet.get(node.id)?.state !== "dead");
-    const isDraining = (node: string) => this.state.bars.get(node)?.kind === "draining";
-    return seatsOf(currentOf(app).spec, seats, isDraining);
+  isPresent(node: string): boolean {
+    const state = this.fleet.get(node)?.state;
+    return state !== undefined && state !== "dead";
   }
 
   /** How many replicas the app wants now. */
   wantedOf(app: App): number {
     const isSystem = currentOf(app).spec.type === "system";
-    return isSystem && !app.down ? this.seatsOf(app).length : wantedOf(app);
+    return isSystem && !app.down ? systemSeats(app, this).length : wantedOf(app);
   }
 
   /** The app's replicas as they are seen now. */

@@ -12,6 +12,7 @@ const FLAGS: readonly Flag[] = [
   { name: "pubkey", value: "FILE", repeat: true, help: "an operator's public key" },
   { name: "insecure", help: "obey anybody; only on loopback" },
   { name: "plain", value: "CIDR", repeat: true, help: "networks that may read unsealed" },
+  { name: "rebalance", help: "move replicas to nodes that come, by itself" },
   { name: "manifests", value: "DIR", help: "allow v1 SUBMIT and ROLLOUT of files below this" },
 ];
 
@@ -35,6 +36,7 @@ await runDaemon({
       tower: { hostname, port: Number(port) },
       plain,
       meshOpen: flags.optional("mesh") === "open",
+      rebalance: flags.has("rebalance"),
       operators: flags.has("insecure") ? insecure(bind) : await someOperators(flags.all("pubkey")),
       ...(manifests === undefined ? {} : { manifests }),
     });

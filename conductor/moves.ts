@@ -15,7 +15,7 @@ import { type App, currentOf, existsOnce, type State } from "./state.ts";
 export type WhyMove = (sight: Sight) => string | null;
 
 /** Why this replica shall live elsewhere, as the log has it. */
-export function whyMove(state: State, app: App, { placement, nodeName }: Sight): string | null {
+export function whyMove(state: Pick<State, "bars">, app: App, { placement, nodeName }: Sight): string | null {
   const { node } = placement;
   if (state.bars.get(node)?.kind === "draining" && app.home !== node) {
     return `${nodeName} is being drained`;
@@ -86,6 +86,10 @@ function addMoves(
       if (stoodMs > 0) againMs = Math.min(againMs, mustStandMs - stoodMs);
     }
   }
+  // There is nothing to be gained by their leaving one after another: none may start before the last.
+  for (const [mover] of reasons) {
+    if (releasedText(app, mover) !== null && !replaced.has(mover)) leave.push(operation(mover));
+  }
   const isQuiet = buckets.place.length + buckets.leave.length === 0 && !isBusy(buckets);
   const place = [...buckets.place];
   if (isQuiet) {
@@ -95,8 +99,8 @@ function addMoves(
     for (const [mover] of reasons) {
       if (room <= 0) break;
       if (replaced.has(mover) || mover.placement.generation !== generation) continue;
-      const mustLeaveFirst = isStopFirst || releasedText(app, mover) !== null;
-      if (mustLeaveFirst || !isServing(mover)) leave.push(operation(mover));
+      if (releasedText(app, mover) !== null) continue;
+      if (isStopFirst || !isServing(mover)) leave.push(operation(mover));
       else place.push(mover.placement.index);
       room--;
     }

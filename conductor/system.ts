@@ -10,7 +10,7 @@ import type { Candidate } from "./ledger.ts";
 import type { Buckets, Sight } from "./reconcile.ts";
 import type { App } from "./state.ts";
 
-/** A node, and whether it is there: one that is suspected of being silent still is. */
+/** A node, and whether it counts as there: one that is suspected of being silent still does. */
 export interface Seat {
   readonly node: Candidate;
   readonly present: boolean;
@@ -26,8 +26,8 @@ export function seatsOf(
   draining: (node: string) => boolean,
 ): Candidate[] {
   return seats.filter(({ node, present }) => {
-    if (draining(node.id) || whyNever(spec, node) !== null) return false;
-    return node.apps.has(spec.name) || present && node.bar === null;
+    if (!present || draining(node.id) || whyNever(spec, node) !== null) return false;
+    return node.bar === null || node.apps.has(spec.name);
   }).map((seat) => seat.node);
 }
 

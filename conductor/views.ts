@@ -23,6 +23,7 @@ const HOPELESS_RESTARTS = 3;
 
 export function nodeView(machine: ConductorMachine, node: FleetNode, now: Instant): NodeView {
   const { beat } = node;
+  const bar = machine.state.bars.get(node.id)?.kind;
   return {
     id: node.id,
     name: node.name,
@@ -37,6 +38,8 @@ export function nodeView(machine: ConductorMachine, node: FleetNode, now: Instan
     labels: beat?.labels ?? {},
     replicas: machine.state.byNode.get(node.id)?.size ?? 0,
     silentMs: Math.max(0, Math.round(now.monoMs - node.heardMonoMs)),
+    ...(bar === undefined ? {} : { bar }),
+    ...(node.state === "silent" ? { reason: "neither it nor any other node is heard" } : {}),
   };
 }
 

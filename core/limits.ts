@@ -162,6 +162,8 @@ export const REBALANCE_MOVES = 500;
 export const REBALANCE_LOAD = 0.1;
 /** With `--rebalance`: how long after a node came the conductor waits for more to come, in ms. */
 export const REBALANCE_REST_MS = 10_000;
+/** Most nodes that one what-if adds. */
+export const WHAT_IF_NODES = 1_000;
 /** Generations kept per app. */
 export const GENERATIONS = 50;
 /** An app is compared with what runs at most once in so many µs for each of its replicas. */

@@ -18,7 +18,7 @@ import { ConductorMachine } from "../machine.ts";
 import { Deck } from "./deck.ts";
 import { EventHistory } from "./events.ts";
 import { Followers } from "./follow.ts";
-import { httpHandler } from "./http.ts";
+import { ANY_APP, httpHandler } from "./http.ts";
 import { lastLines } from "./logs.ts";
 import { HeadMark } from "./mark.ts";
 import { checkPast, KeyRing, openState, type Operators, PAST_AT_START, signerOf } from "./open.ts";
@@ -37,6 +37,8 @@ export interface ConductorSettings {
   readonly manifests?: string;
   /** Whether heartbeats of the original are listened to. */
   readonly meshOpen?: boolean;
+  /** Whether replicas move by themselves to nodes that come. */
+  readonly rebalance?: boolean;
 }
 
 const log = logger("conductor");
@@ -69,6 +71,7 @@ export async function startConductor(settings: ConductorSettings): Promise<Runni
     plain: settings.plain,
     manifests: settings.manifests !== undefined,
     meshOpen: settings.meshOpen ?? false,
+    rebalance: settings.rebalance ?? false,
     roots: rootsOf(settings.operators),
     now: now(),
   });
@@ -308,6 +311,7 @@ class Conductor {
       if (error.code === "store-conflict") {
         log.fatal("{error}", { error: error.message });
         this.#ended.resolve(1);
+        for (const changed of this.#watchers.get(ANY_APP) ?? []) changed();
         return;
       }
       this.#step({ on: "append-failed", error: error.message });
