@@ -12,6 +12,7 @@ import type { AppSpec } from "../core/manifest/spec.ts";
 import { Roster, type RosterData } from "../core/roster.ts";
 import { replayKey } from "../core/signed.ts";
 import { applyNodeVerb, type Bar } from "./node_verbs.ts";
+import { type Announced, applyUpload } from "./artifacts.ts";
 import { type Quota, quotaOf } from "./quota.ts";
 
 /** One applied manifest of an app. */
@@ -76,6 +77,8 @@ export interface State {
   readonly bars: Map<string, Bar>;
   /** Apps that an operator wants rebalanced. */
   readonly rebalancing: Set<string>;
+  /** SHA-256 -> artifact that an operator has announced, oldest first. */
+  readonly artifacts: Map<string, Announced>;
   /** Replay keys of executed commands, in the order of execution. */
   readonly answered: Map<string, Answered>;
   /** The same by `idKey`, for a repeat that was signed anew. */
@@ -102,6 +105,7 @@ export function emptyState(): State {
     nodes: new Map(),
     bars: new Map(),
     rebalancing: new Set(),
+    artifacts: new Map(),
     answered: new Map(),
     answeredIds: new Map(),
     forgottenUnixS: 0,
@@ -235,6 +239,9 @@ function applyCommand(
     case "REBALANCE":
     case "RELEASE":
       return applyNodeVerb(state, command, { key: signed.key, wallMs: entry.wallMs });
+    case "UPLOAD":
+      applyUpload(state, command, entry.wallMs);
+      return [];
     case "EXEC":
     case "DECK":
       return [];
@@ -354,6 +361,7 @@ interface Snapshot {
   readonly nodes: readonly (readonly [string, string])[];
   readonly bars?: readonly (readonly [string, Bar])[];
   readonly rebalancing?: readonly string[];
+  readonly artifacts?: readonly (readonly [string, Announced])[];
   readonly answered: readonly (readonly [string, Answered])[];
   readonly answeredIds: readonly (readonly [string, Answered])[];
   readonly forgottenUnixS: number;
@@ -374,6 +382,7 @@ export function saveState(state: State): string {
     nodes: [...state.nodes],
     bars: [...state.bars],
     rebalancing: [...state.rebalancing],
+    artifacts: [...state.artifacts],
     answered: [...state.answered],
     answeredIds: [...state.answeredIds],
     forgottenUnixS: state.forgottenUnixS,
@@ -396,6 +405,7 @@ export function loadState(head: Head, text: string): State | null {
   for (const [node, name] of snapshot.nodes) state.nodes.set(node, name);
   for (const [node, bar] of snapshot.bars ?? []) state.bars.set(node, bar);
   for (const app of snapshot.rebalancing ?? []) state.rebalancing.add(app);
+  for (const [sha256, known] of snapshot.artifacts ?? []) state.artifacts.set(sha256, known);
   for (const [key, answered] of snapshot.answered) state.answered.set(key, answered);
   for (const [key, answered] of snapshot.answeredIds) state.answeredIds.set(key, answered);
   for (const saved of snapshot.apps) {

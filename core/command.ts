@@ -18,6 +18,8 @@ const FIELDS = {
   node: { form: /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, says: "a node" },
   scope: { form: /^(?:\*|[a-z][a-z0-9-]{0,62})$/, says: "an app or *" },
   how: { form: /^(?:stopped|lost)$/, says: "stopped or lost" },
+  sha256: { form: /^[0-9a-f]{64}$/, says: "a SHA-256 in hex" },
+  bytes: { form: /^(?:0|[1-9][0-9]{0,14})$/, says: "a length in bytes" },
   name: { form: /^[a-z][a-z0-9-]{0,62}$/, says: "an operator's name" },
   role: { form: /^(admin|deployer|viewer|exec)$/, says: "a role" },
   namespace: { form: /^[a-z][a-z0-9-]{0,62}$/, says: "a namespace" },
@@ -51,6 +53,7 @@ const SHORT_COMMANDS = {
   REBALANCE: ["scope"],
   /** The app's volumes are given up; `lost`: so is the machine that holds them, which is off. */
   RELEASE: ["app", "how"],
+  UPLOAD: ["sha256", "bytes"],
   OPERATOR: ["name", "role", "namespaces", "apps", "until", "publicKey"],
   GRANT: ["name", "role", "namespaces", "apps", "until"],
   UNGRANT: ["name", "grant"],

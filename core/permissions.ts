@@ -111,6 +111,8 @@ const BUILDERS: { readonly [P in Program]: (parameters: PermissionParameters[P])
     "--allow-read",
     home === undefined ? "--allow-write" : flag("write", [".", `${home}/.skr8tr`]),
     flag("env", ENVIRONMENT),
+    // `build` of a manifest is a line for the shell, and so may do whatever its operator may.
+    flag("run", ["/bin/sh"]),
   ],
   /**
    * Starts the daemons and, through them, any program, and its state folder may be anywhere: it is

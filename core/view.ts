@@ -6,6 +6,7 @@
  * | `POST /command` body: a signed command | the reply as text, `OK\|...` or `ERR\|...` |
  * | `POST /api/plan` body: manifest text | `PlanView` |
  * | `GET /api/status` | `StatusView` |
+ * | `GET /api/sample` | `DeckSample` (core/deck_view.ts): load and traffic now |
  * | `GET /api/nodes` | `{ nodes: NodeView[] }` |
  * | `GET /api/nodes/<node>` | `NodeDetailView`, 404 `{ error }` |
  * | `GET /api/nodes/<node>?watch=1` | a `NodeDetailView` a line, now and after every change |
@@ -13,6 +14,7 @@
  * | `GET /api/what-if?lose=NODE,...&add=N&ram=BYTES&cpu=CORES&gpu=1&labels=K=V,...` | `WhatIfView` |
  * | `GET /api/apps` | `{ apps: AppView[] }` |
  * | `GET /api/apps/<app>` | `AppView`, 404 `{ error }` |
+ * | `GET /api/apps/<app>/manifest` | `{ manifest }`: the canonical text that it runs by |
  * | `GET /api/apps/<app>?watch=1` | an `AppView` a line, now and after every change |
  * | `GET /api/events?app=A&limit=N&follow=1` | an `EventView` a line, oldest first |
  * | `GET /api/logs/<app>?lines=N&follow=1` | a `LogView` a line |

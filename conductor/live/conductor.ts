@@ -14,7 +14,9 @@ import { createPrng } from "../../core/prng.ts";
 import type { Root } from "../../core/roster.ts";
 import { fitDatagram } from "../../core/wire.ts";
 import type { ConductorEffect, ConductorEvent, ReplyTo } from "../effects.ts";
+import { holdersOf, wantedArtifacts } from "../artifacts.ts";
 import { ConductorMachine } from "../machine.ts";
+import { ArtifactStore } from "./artifacts.ts";
 import { Deck } from "./deck.ts";
 import { EventHistory } from "./events.ts";
 import { Followers } from "./follow.ts";
@@ -134,7 +136,7 @@ class Conductor {
     this.#keys = settings.operators === null ? null : new KeyRing(() => machine.state);
     this.#events = new EventHistory(`${settings.state}/events.db`);
     this.#followers = new Followers(store);
-    this.#deck = new Deck({ machine, events: this.#events, trafficOf: () => null, now });
+    this.#deck = new Deck({ machine, events: this.#events, now });
   }
 
   start(): RunningConductor {
@@ -183,6 +185,11 @@ class Conductor {
       events: this.#events,
       deck: this.#deck,
       followers: this.#followers,
+      artifacts: new ArtifactStore(`${this.#settings.state}/artifacts`, {
+        announced: (sha256) => this.#machine.state.artifacts.get(sha256),
+        wanted: () => wantedArtifacts(this.#machine.state),
+        holders: (sha256) => holdersOf(this.#machine, sha256),
+      }),
       plain: this.#settings.plain,
       now,
       metrics: () => this.#metrics(),
@@ -216,7 +223,12 @@ class Conductor {
     // prom-client costs 10 MB, which only those pay who ask for metrics.
     const { conductorMetrics } = await import("./metrics.ts");
     const sockets = { mesh: this.#mesh.counters, commands: this.#commands.counters };
-    return conductorMetrics({ machine: this.#machine, sockets, ignored: this.#ignored });
+    return conductorMetrics({
+      machine: this.#machine,
+      now: now(),
+      sockets,
+      ignored: this.#ignored,
+    });
   }
 
   #expectReply(answer: (text: string | null) => void): ReplyTo {

@@ -3,14 +3,14 @@
 import { getCookies, setCookie } from "@std/http/cookie";
 import { ServerSentEventStream } from "@std/http/server-sent-event-stream";
 import { isLoopback } from "../../core/address.ts";
-import type { DeckMessages } from "../../core/deck_view.ts";
+import type { DeckMessages, DeckSample } from "../../core/deck_view.ts";
 import type { Instant } from "../../core/instant.ts";
 import { DECK_SAMPLE_MS, DECK_STATUS_MS, DECK_VIEWERS } from "../../core/limits.ts";
 import { randomHex } from "../../core/live/clock.ts";
 import type { EventView } from "../../core/view.ts";
 import { VERSION } from "../../core/version.ts";
 import { DeckAccess } from "../deck_access.ts";
-import { History, takeSample, type TrafficOf } from "../history.ts";
+import { History, takeSample } from "../history.ts";
 import type { ConductorMachine } from "../machine.ts";
 import { statusView } from "../views.ts";
 import type { EventHistory } from "./events.ts";
@@ -28,7 +28,6 @@ const EVENTS_AT_FIRST = 200;
 export interface DeckParts {
   readonly machine: ConductorMachine;
   readonly events: EventHistory;
-  readonly trafficOf: TrafficOf;
   now(): Instant;
 }
 
@@ -141,9 +140,16 @@ export class Deck implements Disposable {
     });
   }
 
+  /** How nodes and apps are at this moment. */
+  look(): DeckSample {
+    const { machine, now } = this.#parts;
+    const { monoMs, wallMs } = now();
+    const trafficOf = (app: string) => machine.traffic.lately(app, monoMs);
+    return takeSample(machine.fleet, machine.state.apps.keys(), trafficOf, wallMs);
+  }
+
   #sample(): void {
-    const { machine, trafficOf, now } = this.#parts;
-    const sample = takeSample(machine.fleet, machine.state.apps.keys(), trafficOf, now().wallMs);
+    const sample = this.look();
     this.#history.add(sample);
     for (const send of this.#viewers) send("sample", sample);
     if (this.#viewers.size > 0) this.#tellStatus();

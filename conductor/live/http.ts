@@ -8,7 +8,9 @@ import type { Instant } from "../../core/instant.ts";
 import type { AppView } from "../../core/view.ts";
 import { VERSION } from "../../core/version.ts";
 import type { ConductorMachine } from "../machine.ts";
+import { currentOf } from "../state.ts";
 import { appView, appViews, nodeViews, planView, statusView } from "../views.ts";
+import type { ArtifactStore } from "./artifacts.ts";
 import { operatorsView } from "../trust_views.ts";
 import { type Deck, isOwnPage } from "./deck.ts";
 import { nodeDetail, volumeViews } from "../node_views.ts";
@@ -22,6 +24,7 @@ export interface HttpParts {
   readonly events: EventHistory;
   readonly deck: Deck;
   readonly followers: Followers;
+  readonly artifacts: ArtifactStore;
   readonly plain: readonly string[];
   now(): Instant;
   /** Hands in a signed command; resolves to its reply, or `null` where it gets none. */
@@ -52,6 +55,9 @@ export function httpHandler(
         headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" },
       });
     }
+    if (url.pathname.startsWith("/artifacts/")) {
+      return await parts.artifacts.answer(request, url.pathname.slice("/artifacts/".length), url);
+    }
     if (url.pathname === "/api/plan") return await plan(parts, request);
     if (request.method !== "GET") return fail(405, `${request.method} is not known here`);
     return read(parts, url);
@@ -60,12 +66,20 @@ export function httpHandler(
 
 function read(parts: HttpParts, url: URL): Response {
   const { machine } = parts;
-  const [api, kind, name, ...more] = url.pathname.slice(1).split("/");
-  if (api !== "api" || more.length > 0) return fail(404, `nothing is at ${url.pathname}`);
+  const [api, kind, name, part, ...more] = url.pathname.slice(1).split("/");
+  if (api === "api" && kind === "apps" && part === "manifest" && more.length === 0) {
+    const app = machine.state.apps.get(name ?? "");
+    return app
+      ? Response.json({ manifest: currentOf(app).manifest })
+      : fail(404, `no app is named ${name}; skr8tr list shows what runs`);
+  }
+  if (api !== "api" || part !== undefined) return fail(404, `nothing is at ${url.pathname}`);
   const now = parts.now();
   switch (kind) {
     case "status":
       return Response.json(statusView(machine, VERSION, now));
+    case "sample":
+      return Response.json(parts.deck.look());
     case "nodes":
       return name === undefined
         ? Response.json({ nodes: nodeViews(machine, now) })
