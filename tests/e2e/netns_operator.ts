@@ -1,7 +1,7 @@
 // The operator of a cluster on a network: deploys, looks, sends requests.
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import type { AppView, NodeView, ReplicaView } from "../../core/view.ts";
+import type { AppView, EventView, NodeView, ReplicaView } from "../../core/view.ts";
 import { until } from "./cluster_process.ts";
 import { type Daemon, type NetworkCluster, ROOT } from "./netns_cluster.ts";
 import type { Failed } from "./netns_client.ts";
@@ -38,6 +38,14 @@ export class Operator {
     assertEquals(code, 0, err);
     const nodes: NodeView[] = JSON.parse(out).nodes;
     return nodes.map((node) => `${node.name} ${node.host} ${node.state}`);
+  }
+
+  /** What the conductor has said of nodes that it called dead, oldest first. */
+  async deaths(): Promise<string[]> {
+    const { code, out, err } = await this.cluster.skr8tr("events", "--json", "--lines", "10000");
+    assertEquals(code, 0, err);
+    const events: EventView[] = out.trim().split("\n").map((line) => JSON.parse(line));
+    return events.filter(({ kind }) => kind === "node-dead").map(({ text }) => text);
   }
 
   async app(): Promise<AppView> {
