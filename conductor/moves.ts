@@ -15,7 +15,11 @@ import { type App, currentOf, existsOnce, type State } from "./state.ts";
 export type WhyMove = (sight: Sight) => string | null;
 
 /** Why this replica shall live elsewhere, as the log has it. */
-export function whyMove(state: Pick<State, "bars">, app: App, { placement, nodeName }: Sight): string | null {
+export function whyMove(
+  state: Pick<State, "bars">,
+  app: App,
+  { placement, nodeName }: Sight,
+): string | null {
   const { node } = placement;
   if (state.bars.get(node)?.kind === "draining" && app.home !== node) {
     return `${nodeName} is being drained`;

@@ -209,9 +209,12 @@ Deno.test("a volume whose home was given up is placed anew when all has ended th
     }
     rig.live(500);
   }
-  assertEquals(running(rig, "db").map((each) => each.split("@")[1]), Array(2).fill(
-    home.name === "node-1" ? "node-2" : "node-1",
-  ));
+  assertEquals(
+    running(rig, "db").map((each) => each.split("@")[1]),
+    Array(2).fill(
+      home.name === "node-1" ? "node-2" : "node-1",
+    ),
+  );
 });
 
 for (const [what, lines] of [["of its node", VOLUME], ["that is shared", SHARED]] as const) {

@@ -69,12 +69,14 @@ const facts = fc.array(fact, { minLength: 0, maxLength: 8 });
 const orders = fc.array(fc.tuple(spec, fc.integer({ min: 1, max: 6 })), { maxLength: 6 });
 
 function snapshot(ledger: Ledger): string {
-  return JSON.stringify(ledger.all().map((node) => ({
-    ...node,
-    apps: [...node.apps].sort(),
-    avoided: [...node.avoided].sort(),
-    fixedPorts: [...node.fixedPorts].sort(),
-  })));
+  return JSON.stringify(
+    ledger.all().map((node) => ({
+      ...node,
+      apps: [...node.apps].sort(),
+      avoided: [...node.avoided].sort(),
+      fixedPorts: [...node.fixedPorts].sort(),
+    })),
+  );
 }
 
 Deno.test("choose() takes only nodes that can, and is refused only where none can", () => {
@@ -90,7 +92,11 @@ Deno.test("choose() takes only nodes that can, and is refused only where none ca
         check.take(node, app);
         if (app.volumes.length > 0) home ??= node;
       }
-      assertEquals(snapshot(check), snapshot(ledger), "what was chosen is booked, and nothing else");
+      assertEquals(
+        snapshot(check),
+        snapshot(ledger),
+        "what was chosen is booked, and nothing else",
+      );
       if (choices.length === count) continue;
       for (const node of check.all()) assert(whyNot(app, node, home) !== null, node.name);
       assertEquals(refusals.length, Math.max(1, nodes.length), "a reason for each node");
@@ -155,7 +161,13 @@ Deno.test("choose() takes the best ranked node each time, as a plain search does
 
 Deno.test("compareRanks() is an order: reflexive, antisymmetric and transitive", () => {
   const small = fc.integer({ min: 0, max: 2 });
-  const ranks = fc.record({ missed: small, far: small, crowd: small, load: small, replicas: small });
+  const ranks = fc.record({
+    missed: small,
+    far: small,
+    crowd: small,
+    load: small,
+    replicas: small,
+  });
   fc.assert(fc.property(ranks, ranks, ranks, (a: Rank, b: Rank, c: Rank) => {
     assertEquals(compareRanks(a, a), 0);
     assertEquals(Math.sign(compareRanks(a, b)), -Math.sign(compareRanks(b, a)) || 0);

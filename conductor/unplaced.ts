@@ -8,7 +8,9 @@ import { UNPLACED_NODES } from "../core/limits.ts";
  */
 export function unplacedLines(what: string, refusals: readonly string[]): string[] {
   const lines = refusals.slice(0, UNPLACED_NODES).map((refusal) =>
-    refusal.includes(": ") ? `cannot place ${what} on ${refusal}` : `cannot place ${what}: ${refusal}`
+    refusal.includes(": ")
+      ? `cannot place ${what} on ${refusal}`
+      : `cannot place ${what}: ${refusal}`
   );
   const rest = refusals.slice(UNPLACED_NODES);
   if (rest.length === 0) return lines;

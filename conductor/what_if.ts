@@ -31,8 +31,7 @@ export interface Question {
 
 /** Reads a question as it stands in a URL. */
 export function parseQuestion(query: URLSearchParams): Question | { readonly error: string } {
-  const listOf = (name: string) =>
-    (query.get(name) ?? "").split(",").filter((each) => each !== "");
+  const listOf = (name: string) => (query.get(name) ?? "").split(",").filter((each) => each !== "");
   const numberOf = (name: string): number | undefined => {
     const text = query.get(name);
     return text === null ? undefined : Number(text);
@@ -84,8 +83,7 @@ export function whatIf(
   const setting = {
     state: machine.state,
     ledger,
-    isPresent: (node: string) =>
-      !lost.has(node) && (machine.isPresent(node) || !before.has(node)),
+    isPresent: (node: string) => !lost.has(node) && (machine.isPresent(node) || !before.has(node)),
   };
   const apps: App[] = [];
   for (const app of [...machine.state.apps.values()].sort((a, b) => a.name < b.name ? -1 : 1)) {

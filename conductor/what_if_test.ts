@@ -76,7 +76,10 @@ Deno.test("what-if says what would wait, find no place, and be interrupted", () 
   const both = ask(rig, { lose: [one, ...["node-1", "node-2", "node-3"].slice(0, 2)] });
   assert(both.interrupted.includes("one") || one === "node-3");
   const tight = ask(rig, { lose: ["node-1", "node-2", "node-3"] });
-  assertStringIncludes(tight.unplaced.join("\n"), "cannot place web on node-1: it is not answering");
+  assertStringIncludes(
+    tight.unplaced.join("\n"),
+    "cannot place web on node-1: it is not answering",
+  );
   const { replicasBefore, replicasAfter, change } = lost.nodes.find((node) => node.name === home)!;
   assertEquals([change, replicasAfter > 0, replicasBefore > 0], ["lost", true, true]);
 });
