@@ -13,6 +13,7 @@ import { fingerprint, SIGNATURE_BYTES } from "../../core/signed.ts";
 import type { NodeEffect, NodeEvent } from "../effects.ts";
 import { NodeMachine } from "../machine.ts";
 import type { LogRecord } from "../records.ts";
+import type { FenceTools } from "../sandbox.ts";
 import type { SavedReplica } from "../saved.ts";
 import { Artifacts } from "./artifacts.ts";
 import { adopt, hadProcess } from "./adopt.ts";
@@ -57,7 +58,9 @@ export async function startNode(options: StartOptions): Promise<NodeDaemon> {
     if (tools.locker === "") {
       throw new Failure("no-locker", "neither flock nor perl is on this machine; install one");
     }
-    const daemon = new NodeDaemon(options, { files, helper, tools, cgroups, verifier, hostName });
+    const fence = options.fence ?? await helper.fence(tools);
+    const parts = { files, helper, tools, fence, cgroups, verifier, hostName };
+    const daemon = new NodeDaemon(options, parts);
     if (load) daemon.dispatch({ on: "sample", ...load });
     await daemon.begin();
     return daemon;
@@ -76,6 +79,7 @@ interface Parts {
   readonly cgroups: Cgroups;
   readonly verifier: Verifier;
   readonly hostName: string;
+  readonly fence: FenceTools;
 }
 
 export class NodeDaemon implements Running {
@@ -106,7 +110,7 @@ export class NodeDaemon implements Running {
   #closed = false;
 
   constructor(private readonly options: StartOptions, parts: Parts) {
-    const { files, helper, tools, cgroups, verifier, hostName } = parts;
+    const { files, helper, tools, fence, cgroups, verifier, hostName } = parts;
     const dispatch = (event: NodeEvent) => this.dispatch(event);
     this.ended = this.#end.promise;
     this.#files = files;
@@ -126,7 +130,9 @@ export class NodeDaemon implements Running {
         serveHttp(where, (request, from) => handleHttp(request, from, this.#view())),
       );
     }
-    this.machine = new NodeMachine(machineOptions(options, files.node, hostName, this.udp));
+    this.machine = new NodeMachine(
+      machineOptions({ ...options, fence }, files.node, hostName, this.udp),
+    );
     this.artifacts = new Artifacts({
       folder: `${options.state}/artifacts`,
       maxBytes: options.artifactBytes ?? ARTIFACT_CACHE_BYTES,
@@ -140,6 +146,7 @@ export class NodeDaemon implements Running {
       helper,
       tools,
       uid: tools.uid,
+      fence,
       cgroups,
       dispatch,
       logged: (replica) => this.logs.touch(replica),
