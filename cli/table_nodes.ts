@@ -20,6 +20,7 @@ export const NODE_COMMANDS: readonly Command[] = [
     ],
     examples: ["skr8tr node drain node-2 --wait", "skr8tr node uncordon node-2"],
     arguments: [2, 2],
+    completes: "node",
     options: [
       { name: "wait", short: "w", help: "with drain: wait until the node is empty" },
       JSON_OUTPUT,
@@ -37,6 +38,7 @@ export const NODE_COMMANDS: readonly Command[] = [
     ],
     examples: ["skr8tr rebalance", "skr8tr rebalance product-svc"],
     arguments: [0, 1],
+    completes: "app",
     options: [],
     load: () => import("./commands/rebalance.ts"),
   },
@@ -53,6 +55,7 @@ export const NODE_COMMANDS: readonly Command[] = [
     ],
     examples: ["skr8tr volume list", "skr8tr volume rm store --lost"],
     arguments: [1, 2],
+    completes: "app",
     options: [
       { name: "lost", help: "with rm: the home's machine is off for good" },
       JSON_OUTPUT,

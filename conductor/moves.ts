@@ -9,7 +9,7 @@
  */
 
 import type { Buckets, Operation, Sight } from "./reconcile.ts";
-import { type App, currentOf, existsOnce, type State } from "./state.ts";
+import { type App, currentOf, existsOnce, isOutdated, type State } from "./state.ts";
 
 /** Why a replica is to leave its node; `null` where it may stay. */
 export type WhyMove = (sight: Sight) => string | null;
@@ -36,6 +36,7 @@ export function withMoves(
 ): Buckets {
   const reasons = new Map<Sight, string>();
   for (const sight of sights) {
+    if (sight.placement.part !== undefined) continue;
     const reason = sight.placement.leaving ? null : releasedText(app, sight) ?? whyMove(sight);
     if (reason !== null) reasons.set(sight, reason);
   }
@@ -53,7 +54,8 @@ function replacements(
   const fresh = new Map<string, Sight>();
   const keyOf = ({ placement: { generation, index } }: Sight) => `${generation}/${index}`;
   for (const sight of sights) {
-    if (!sight.placement.leaving && !reasons.has(sight)) fresh.set(keyOf(sight), sight);
+    const { leaving, part } = sight.placement;
+    if (!leaving && part === undefined && !reasons.has(sight)) fresh.set(keyOf(sight), sight);
   }
   const found = new Map<Sight, Sight>();
   for (const mover of reasons.keys()) {
@@ -72,7 +74,7 @@ function addMoves(
   replaced: ReadonlyMap<Sight, Sight>,
   buckets: Buckets,
 ): Buckets {
-  const { spec, generation } = currentOf(app);
+  const { spec } = currentOf(app);
   const leave: Operation[] = [];
   const operation = (sight: Sight): Operation => ({
     replica: sight.placement.replica,
@@ -102,7 +104,7 @@ function addMoves(
     let room = spec.rollout.batch - (isStopFirst ? out : underWay);
     for (const [mover] of reasons) {
       if (room <= 0) break;
-      if (replaced.has(mover) || mover.placement.generation !== generation) continue;
+      if (replaced.has(mover) || isOutdated(app, mover.placement)) continue;
       if (releasedText(app, mover) !== null) continue;
       if (isStopFirst || !isServing(mover)) leave.push(operation(mover));
       else place.push(mover.placement.index);

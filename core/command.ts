@@ -18,6 +18,7 @@ const FIELDS = {
   node: { form: /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, says: "a node" },
   scope: { form: /^(?:\*|[a-z][a-z0-9-]{0,62})$/, says: "an app or *" },
   how: { form: /^(?:stopped|lost)$/, says: "stopped or lost" },
+  count: { form: /^(0|[1-9][0-9]{0,5}|-)$/, says: "a number of replicas or -" },
   sha256: { form: /^[0-9a-f]{64}$/, says: "a SHA-256 in hex" },
   bytes: { form: /^(?:0|[1-9][0-9]{0,14})$/, says: "a length in bytes" },
   name: { form: /^[a-z][a-z0-9-]{0,62}$/, says: "an operator's name" },
@@ -53,6 +54,16 @@ const SHORT_COMMANDS = {
   REBALANCE: ["scope"],
   /** The app's volumes are given up; `lost`: so is the machine that holds them, which is off. */
   RELEASE: ["app", "how"],
+  /** Keeps the app and its routes, and runs none of it. */
+  STOP: ["app"],
+  START: ["app"],
+  /** Replaces all replicas, as a rollout does. */
+  RESTART: ["app"],
+  /** Sets the number of replicas; `-`: what the manifest says. */
+  SCALE: ["app", "count"],
+  /** Holds the app's rollout, and lets it go on. */
+  PAUSE: ["app"],
+  RESUME: ["app"],
   UPLOAD: ["sha256", "bytes"],
   OPERATOR: ["name", "role", "namespaces", "apps", "until", "publicKey"],
   GRANT: ["name", "role", "namespaces", "apps", "until"],
