@@ -104,9 +104,13 @@ export function reconcile(
   missingNeeds: readonly string[],
   around: Omit<Around, "missingNeeds"> = CALM,
 ): Buckets {
-  const gone = sights.flatMap((sight) => goneBecause(sight, app));
-  const goneIds = new Set(gone.map((each) => each.replica));
-  const here = sights.filter((sight) => !goneIds.has(sight.placement.replica));
+  const gone: Operation[] = [];
+  const here: Sight[] = [];
+  for (const sight of sights) {
+    const because = goneBecause(sight, app);
+    if (because) gone.push(because);
+    else here.push(sight);
+  }
   const staying = here.filter((sight) => !sight.placement.leaving);
   if (app.down || app.stopped) {
     const why = app.down ? "the app was taken down" : "the app was stopped";
@@ -239,21 +243,21 @@ function leaving(placement: Placement, reason: string): Operation {
   return { replica: placement.replica, reason };
 }
 
-function goneBecause(sight: Sight, app: App): Operation[] {
+function goneBecause(sight: Sight, app: App): Operation | null {
   const { placement, status, node, nodeName, absent } = sight;
   const { replica } = placement;
   if (placement.leaving) {
-    if (status?.state === "finished") return [{ replica, reason: `it has ended on ${nodeName}` }];
-    if (absent) return [{ replica, reason: `${nodeName} does not have it` }];
+    if (status?.state === "finished") return { replica, reason: `it has ended on ${nodeName}` };
+    if (absent) return { replica, reason: `${nodeName} does not have it` };
   }
   if (node === "dead" && !isBound(app, placement) && !isUnknown(app, placement)) {
-    return [{ replica, reason: `${nodeName} is dead` }];
+    return { replica, reason: `${nodeName} is dead` };
   }
-  if (placement.leaving) return [];
+  if (placement.leaving) return null;
   if (status?.state === "finished" && status.exit?.why === "stopped") {
-    return [{ replica, reason: `it was stopped on ${nodeName}` }];
+    return { replica, reason: `it was stopped on ${nodeName}` };
   }
-  return [];
+  return null;
 }
 
 /** What ran before a generation may have been done, or may still go on: an operator has to say. */

@@ -29,8 +29,10 @@ export interface Question {
   readonly add: readonly Newcomer[];
 }
 
-/** Reads a question as it stands in a URL. */
-export function parseQuestion(query: URLSearchParams): Question | { readonly error: string } {
+/** Reads a question as it stands in a URL; `query` is its `URLSearchParams`. */
+export function parseQuestion(
+  query: { get(name: string): string | null },
+): Question | { readonly error: string } {
   const listOf = (name: string) => (query.get(name) ?? "").split(",").filter((each) => each !== "");
   const numberOf = (name: string): number | undefined => {
     const text = query.get(name);

@@ -189,7 +189,7 @@ export const COMPARE_ERRORS = 0.01;
 export const COMPARE_LATENCY = 1.25;
 export const COMPARE_LATENCY_MS = 10;
 /** An app is compared with what runs at most once in so many µs for each of its replicas. */
-export const RECONCILE_REST_US = 4;
+export const RECONCILE_REST_US = 20;
 /** Events kept by the conductor. */
 export const EVENTS = 10_000;
 /** The log is snapshotted after this many entries. */
