@@ -32,6 +32,7 @@ import { type Root, rootName } from "../core/roster.ts";
 import type { EventView } from "../core/view.ts";
 import { parseMeshV1 } from "../core/wire.ts";
 import { bucketsOf, systemSeats } from "./buckets.ts";
+import { Autoscale, type ScaleWorld } from "./autoscale.ts";
 import type { Comparison } from "./compare.ts";
 import { holdersOf } from "./artifacts.ts";
 import { CommandDesk } from "./desk.ts";
@@ -63,6 +64,7 @@ import {
   applyEntry,
   currentOf,
   generationOf,
+  isOutdated,
   type Placement,
   placementOf,
   saveState,
@@ -99,6 +101,7 @@ export class ConductorMachine {
   readonly ledger = new Ledger();
   /** The requests of the apps, as the ingresses see them. */
   readonly traffic = new Traffic();
+  readonly autoscale: Autoscale;
   /** App -> why some of its replicas have no place. */
   readonly unplaced = new Map<string, readonly string[]>();
   /** App -> what it waits for. */
@@ -151,6 +154,7 @@ export class ConductorMachine {
     this.#roots = (options.roots ?? []).filter(({ key }) => !state.roots.has(key));
     this.#desk = new CommandDesk(this, options);
     this.startedMonoMs = now.monoMs;
+    this.autoscale = new Autoscale(now.monoMs);
     this.#rollouts = new RolloutWatch(now);
     this.suspicion = new Suspicion(options.prng, now.monoMs + CONDUCTOR_WARMUP_MS);
     this.#lastTickMonoMs = now.monoMs;
@@ -198,6 +202,7 @@ export class ConductorMachine {
         break;
       case "wake":
         this.traffic.wake(event.app, now.monoMs);
+        this.autoscale.wake(this.state.apps.get(event.app));
         this.#dirty.add(event.app);
         break;
       case "tick":
@@ -256,6 +261,8 @@ export class ConductorMachine {
     for (const [node, name] of this.#joining) return { kind: "node", node, name };
     const balance = this.#balance(now);
     if (balance) return balance;
+    const scale = this.autoscale.takeDue(this.state);
+    if (scale) return scale;
     if (this.#dirty.size === 0) return null;
     return this.#decide(now);
   }
@@ -445,7 +452,8 @@ export class ConductorMachine {
     ];
     body.reasons.forEach((text, at) => {
       const app = apps[at];
-      this.record(now, { kind: "decided", ...(app === undefined ? {} : { app }), text });
+      const kind = at < apps.length - (body.scale?.length ?? 0) ? "decided" : "scaled";
+      this.record(now, { kind, ...(app === undefined ? {} : { app }), text });
     });
   }
 
@@ -491,6 +499,8 @@ export class ConductorMachine {
         return this.#status(message, from, now);
       case "report":
         return this.#report(message, now);
+      case "wishes":
+        return this.#wishes(message, now);
       case "run-ok":
       case "run-refused":
       case "stop-ok":
@@ -559,6 +569,10 @@ export class ConductorMachine {
       everyMs: beatEveryMs(this.fleet.size),
       ...(reportPlease === undefined ? {} : { reportPlease }),
     });
+  }
+
+  #wishes({ node: id, boot, wishes }: Mesh<"wishes">, now: Instant): void {
+    if (this.fleet.get(id)?.beat?.boot === boot) this.autoscale.take(id, wishes, now.monoMs);
   }
 
   /** A node is there (again): whatever waited for room or for it is looked at again. */
@@ -756,7 +770,20 @@ export class ConductorMachine {
     for (const replica of this.#answeredStops.keys()) {
       this.#dirty.add(this.state.replicas.get(replica) ?? "");
     }
+    this.autoscale.look(this.#scaleWorld(), now);
     this.#desk.forget(now);
+  }
+
+  #scaleWorld(): ScaleWorld {
+    return {
+      apps: this.state.apps.values(),
+      requests: this.traffic,
+      beatMs: beatEveryMs(this.fleet.size),
+      readyOf: (app) => this.#servingOf(app.name).length,
+      isSteady: (app) =>
+        (app.rollout === undefined || app.rollout.phase === "done") &&
+        ![...app.placements.values()].some((each) => isOutdated(app, each)),
+    };
   }
 
   #lookForDead(lateMs: number, now: Instant): void {
@@ -855,13 +882,20 @@ export class ConductorMachine {
   }
 
   #isServing(name: string): boolean {
+    return this.#servingOf(name).length > 0;
+  }
+
+  /** Its replicas that are ready, and stay. */
+  #servingOf(name: string): Placement[] {
     const app = this.state.apps.get(name);
-    if (!app) return false;
+    if (!app) return [];
+    const serving: Placement[] = [];
     for (const replica of this.#readySince.of(name).keys()) {
-      const node = app.placements.get(replica)?.node ?? "";
-      if (this.fleet.get(node)?.state === "ready") return true;
+      const placement = app.placements.get(replica);
+      if (!placement || placement.leaving) continue;
+      if (this.fleet.get(placement.node)?.state === "ready") serving.push(placement);
     }
-    return false;
+    return serving;
   }
 
   #publish(): void {

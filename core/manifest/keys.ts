@@ -160,12 +160,13 @@ const SCALE = block<ScaleRaw>({
   cpuAbove: value(
     "cpu-above",
     percent(1, 100),
-    "One replica more when they use more of their cpu than this.",
+    "One replica more when they use more of their cpu (without one: of a core) than this.",
   ),
   cpuBelow: value(
     "cpu-below",
     percent(0, 99),
     "One replica less when they use less of their cpu than this.",
+    { otherwise: "half of cpu-above" },
   ),
   rpsAbove: value(
     "rps-above",
@@ -432,7 +433,6 @@ export const APP = block<Spec.AppSpec, AppRaw>({
   }),
   scale: one("scale", SCALE, "Bounds and triggers of the number of replicas.", {
     foreign: ["autoscale", "autoscaling", "scaling"],
-    built: false,
   }),
   rollout: one("rollout", ROLLOUT, "How replicas are replaced.", {
     always: true,

@@ -246,7 +246,8 @@ export class Processes {
       lock.close();
       return { running: false };
     }
-    const known = await launcherOf(folder, instance);
+    const known = await launcherOf(folder, instance) ??
+      await this.#launcherWithoutWord(replica, instance, lock);
     if (!known) {
       // The launcher ended before it started the program.
       await lock.lock(true);
@@ -261,6 +262,33 @@ export class Processes {
       return this.#finish(replica, running);
     });
     return { running: true, pid: known.pid };
+  }
+
+  /**
+   * The launcher lives, and what it wrote down about itself is lost or damaged: the processes
+   * themselves tell. Where they do not, they are ended, so that nothing runs that nobody watches.
+   */
+  async #launcherWithoutWord(
+    replica: string,
+    instance: number,
+    lock: Deno.FsFile,
+  ): Promise<{ readonly group: number; readonly pid: number } | null> {
+    if (lock.tryLockSync(true)) {
+      lock.unlockSync();
+      return null;
+    }
+    const { helper } = this.options;
+    const found = await helper.launcher(replica);
+    if (found) {
+      log().warn("{replica} runs in group {group}, though its pid file does not say so", {
+        replica,
+        group: found.group,
+      });
+      writeAtomic(`${this.#folder(replica)}/pid`, `${instance} ${found.group} ${found.pid}\n`);
+      return found;
+    }
+    for (const pid of await helper.strays(replica)) await killAll(pid);
+    return null;
   }
 
   /** How the process of an adopted replica ended that did not run any more. */
@@ -389,7 +417,8 @@ export function lastLines(path: string, start: number): string {
       if (read === null) break;
       length += read;
     }
-    return new TextDecoder().decode(buffer.subarray(0, length)).trimEnd();
+    // Rotation leaves a hole at the beginning, which reads as zeros.
+    return new TextDecoder().decode(buffer.subarray(0, length)).replace(/^\0+/, "").trimEnd();
   } catch {
     return "";
   }
