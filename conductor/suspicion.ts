@@ -166,8 +166,10 @@ export class Suspicion {
     const suspectMs = suspectAfterMs(fleet.size);
     const suspected: FleetNode[] = [];
     const overdue: FleetNode[] = [];
+    let ready = 0;
     for (const node of fleet.values()) {
       if (node.state === "dead") continue;
+      if (node.state === "ready") ready++;
       if (node.state === "unknown") {
         if (monoMs >= this.#warmMonoMs) overdue.push(node);
         continue;
@@ -178,11 +180,18 @@ export class Suspicion {
       suspected.push(node);
     }
     const sends: Findings["sends"][number][] = [];
-    const witnesses = this.#suspects.size === 0 ? [] : this.#witnesses(fleet);
+    const others = Math.max(0, ready - this.#suspects.size);
+    let witnesses: FleetNode[] | null = null;
     for (const suspect of this.#suspects.values()) {
       const node = fleet.get(suspect.node)!;
-      if (monoMs >= this.#deadlineOf(suspect, witnesses.length)) overdue.push(node);
-      else sends.push(...this.#pursue(suspect, node, witnesses, monoMs));
+      if (monoMs >= this.#deadlineOf(suspect, others)) {
+        overdue.push(node);
+        continue;
+      }
+      if (monoMs >= suspect.nextProbeMonoMs) sends.push(...this.#probe(suspect, node, monoMs));
+      if (monoMs < suspect.nextAskMonoMs) continue;
+      witnesses ??= this.#witnesses(fleet);
+      sends.push(...this.#ask(suspect, node, fleet, witnesses, monoMs));
     }
     return { sends, suspected, ...this.#judge(fleet, overdue, monoMs) };
   }
@@ -227,51 +236,58 @@ export class Suspicion {
     return sinceMonoMs + this.awareness.scale(lastsMs);
   }
 
-  /** What is sent about one suspect now. */
-  #pursue(
+  #probe(
     suspect: Suspect,
     { address, id: node }: FleetNode,
+    monoMs: number,
+  ): Findings["sends"][number][] {
+    suspect.nextProbeMonoMs = address ? monoMs + PROBE_EVERY_MS : Infinity;
+    if (!address) return [];
+    return [{ to: address, message: { k: "probe", node, request: suspect.request } }];
+  }
+
+  #ask(
+    suspect: Suspect,
+    { address, id: node }: FleetNode,
+    fleet: Fleet,
     witnesses: readonly FleetNode[],
     monoMs: number,
   ): Findings["sends"][number][] {
-    const sends: Findings["sends"][number][] = [];
-    if (!address) {
-      suspect.nextProbeMonoMs = suspect.nextAskMonoMs = Infinity;
-      return sends;
-    }
-    const { request } = suspect;
-    if (monoMs >= suspect.nextProbeMonoMs) {
-      suspect.nextProbeMonoMs = monoMs + PROBE_EVERY_MS;
-      sends.push({ to: address, message: { k: "probe", node, request } });
-    }
-    if (monoMs < suspect.nextAskMonoMs) return sends;
-    suspect.nextAskMonoMs = monoMs + WITNESS_ASK_MS;
+    suspect.nextAskMonoMs = address ? monoMs + WITNESS_ASK_MS : Infinity;
+    if (!address) return [];
     const { hostname: host, port } = address;
-    for (const witness of this.#choose(suspect, witnesses)) {
+    const { request } = suspect;
+    return this.#choose(suspect, fleet, witnesses).map((witness) => {
       suspect.asked.set(witness.id, (suspect.asked.get(witness.id) ?? 0) + 1);
-      sends.push({
+      return {
         to: witness.address!,
         message: { k: "probe-please", node: witness.id, request, suspect: node, host, port },
-      });
-    }
-    return sends;
+      };
+    });
   }
 
-  /** Those of whom an answer is still wanted: the ones asked before, and others in place of the useless. */
-  #choose(suspect: Suspect, witnesses: readonly FleetNode[]): FleetNode[] {
+  /**
+   * Those of whom an answer is still wanted: the ones asked before, and others in place of the
+   * useless. In a large fleet nobody looks through all of it for two.
+   */
+  #choose(suspect: Suspect, fleet: Fleet, witnesses: readonly FleetNode[]): FleetNode[] {
     const { asked, useless, accusers } = suspect;
-    for (const [id, times] of asked) {
-      if (times >= WITNESS_ASKS && !accusers.has(id)) useless.add(id);
-    }
+    const chosen: FleetNode[] = [];
     const wanted = WITNESSES - accusers.size;
-    const waiting = witnesses.filter(({ id }) =>
-      asked.has(id) && !useless.has(id) && !accusers.has(id)
-    ).slice(0, Math.max(0, wanted));
-    const fresh = witnesses.filter(({ id }) => !asked.has(id));
-    while (waiting.length < wanted && fresh.length > 0) {
-      waiting.push(...fresh.splice(this.#prng.below(fresh.length), 1));
+    for (const [id, times] of asked) {
+      if (accusers.has(id)) continue;
+      const node = fleet.get(id);
+      if (times >= WITNESS_ASKS || node?.state !== "ready" || this.#suspects.has(id)) {
+        useless.add(id);
+      }
+      if (!useless.has(id) && chosen.length < wanted) chosen.push(node!);
     }
-    return waiting;
+    const from = witnesses.length === 0 ? 0 : this.#prng.below(witnesses.length);
+    for (let at = 0; at < witnesses.length && chosen.length < wanted; at++) {
+      const witness = witnesses[(from + at) % witnesses.length]!;
+      if (!asked.has(witness.id) && !chosen.includes(witness)) chosen.push(witness);
+    }
+    return chosen;
   }
 
   /** Their time is over. Whom nobody at all can be heard beside is not called dead. */
