@@ -13,6 +13,7 @@ const FLAGS: readonly Flag[] = [
   { name: "insecure", help: "obey anybody; only on loopback" },
   { name: "plain", value: "CIDR", repeat: true, help: "networks that may read unsealed" },
   { name: "rebalance", help: "move replicas to nodes that come, by itself" },
+  { name: "trace", help: "tell of deploys by OpenTelemetry (with OTEL_DENO=true)" },
   { name: "manifests", value: "DIR", help: "allow v1 SUBMIT and ROLLOUT of files below this" },
 ];
 
@@ -35,6 +36,7 @@ await runDaemon({
       state: flags.text("state"),
       tower: { hostname, port: Number(port) },
       plain,
+      trace: flags.has("trace"),
       meshOpen: flags.optional("mesh") === "open",
       rebalance: flags.has("rebalance"),
       operators: flags.has("insecure") ? insecure(bind) : await someOperators(flags.all("pubkey")),

@@ -272,6 +272,8 @@ export const CHUNK_LINE_BYTES = 1_024;
 export const INTERIM_RESPONSES = 16;
 /** A request body up to this length is gathered whole before a replica is troubled with it, bytes. */
 export const GATHER_BYTES = 65_536;
+/** A body that is passed on as it comes must bring so much in each body timeout, in bytes. */
+export const SLOW_BODY_BYTES = 1_024;
 /** Most client connections of one ingress worker; the next ones wait in the kernel. */
 export const CLIENT_CONNECTIONS = 20_000;
 /** Idle connections kept to one replica. */
