@@ -371,6 +371,7 @@ export class ConductorMachine {
   #appended(entry: Parameters<typeof applyEntry>[1], now: Instant): void {
     this.#inFlight = false;
     const before = this.#placementsOf(entry.body);
+    if (entry.body.kind === "node") this.#noteNode(entry.body, now);
     const touched = applyEntry(this.state, entry);
     this.#settle(entry.body, before, now);
     for (const name of touched) this.#dirty.add(name);
@@ -388,6 +389,21 @@ export class ConductorMachine {
     if (entry.sequence - this.#lastSnapshot >= enough) {
       this.#lastSnapshot = entry.sequence;
       this.#emit({ do: "snapshot", state: saveState(this.state) });
+    }
+  }
+
+  /** A node has joined, or is called differently. */
+  #noteNode({ node, name }: { readonly node: string; readonly name: string }, now: Instant): void {
+    if (this.#joining.get(node) === name) this.#joining.delete(node);
+    const before = this.state.nodes.get(node);
+    if (before === undefined) {
+      this.record(now, { kind: "node-joined", node: name, text: `${name} joined` });
+    } else {
+      this.record(now, {
+        kind: "node-renamed",
+        node: name,
+        text: `${before} is called ${name} now`,
+      });
     }
   }
 
@@ -414,10 +430,6 @@ export class ConductorMachine {
       this.#roots = [];
       const names = body.roots.map(([key]) => rootName(key)).join(", ");
       this.record(now, { kind: "roots", text: `admin by --pubkey: ${names}` });
-    }
-    if (body.kind === "node") {
-      this.#joining.delete(body.node);
-      this.record(now, { kind: "node-joined", node: body.name, text: `${body.name} joined` });
     }
     if (body.kind === "rollout") {
       this.#commanded = true;
@@ -538,13 +550,14 @@ export class ConductorMachine {
     if (!node) {
       node = addNode(this.fleet, beat.node, beat.name, now.monoMs);
       this.v1Nodes.drop(beat.node);
-      if (!this.state.nodes.has(beat.node)) this.#joining.set(beat.node, beat.name);
     }
     const was = node.state;
     const bootBefore = node.beat?.boot;
     // A node's first beats may come before it has measured its memory.
     const grew = beat.ramTotalBytes > (node.beat?.ramTotalBytes ?? 0);
     if (!takeBeat(node, beat, from, now.monoMs)) return;
+    // Operators name it as it is called now.
+    if (this.state.nodes.get(node.id) !== beat.name) this.#joining.set(node.id, beat.name);
     this.#notLost(node);
     this.ledger.describe(node.id, {
       name: beat.name,

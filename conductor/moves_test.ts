@@ -66,6 +66,18 @@ Deno.test("commands about nodes name one that there is", () => {
   assertEquals(tell(rig, "CORDON", { node: id }), "OK|CORDONED|node-1");
 });
 
+Deno.test("a node that is called differently is found by its new name", () => {
+  const rig = cluster(1);
+  const node = nodesOf(rig)[0]!;
+  node.called("edge-1");
+  rig.live(500);
+  assertEquals(rig.told("node-renamed"), ["node-1 is called edge-1 now"]);
+  assertEquals(tell(rig, "CORDON", { node: "edge-1" }), "OK|CORDONED|edge-1");
+  const entries = rig.log.length;
+  rig.live(2_000);
+  assertEquals(rig.log.length, entries, "written down once");
+});
+
 Deno.test("a drained node's replicas are ready elsewhere before they leave, one batch at a time", () => {
   const rig = cluster(3);
   rig.apply("web", manifestOf("web", ["replicas 6", ...HEALTH]));
