@@ -853,8 +853,9 @@ export class ConductorMachine {
 
   /** How many replicas the app wants now. */
   wantedOf(app: App): number {
+    const wanted = wantedOf(app);
     const isSystem = currentOf(app).spec.type === "system";
-    return isSystem && !app.down ? systemSeats(app, this).length : wantedOf(app);
+    return isSystem && wanted > 0 ? systemSeats(app, this).length : wanted;
   }
 
   /** The app's replicas as they are seen now. */

@@ -144,8 +144,8 @@ function holdBack(app: App, sights: readonly Sight[], buckets: Buckets): Buckets
   if (!once && !app.released) return buckets;
   const gone = new Set(buckets.gone.map((each) => each.replica));
   const still = sights.find((sight) =>
-    !gone.has(sight.placement.replica) && (releasedText(app, sight) !== null ||
-      once && sight.node !== "ready" && sight.placement.leaving)
+    !gone.has(sight.placement.replica) && sight.placement.part === undefined &&
+    (releasedText(app, sight) !== null || once && sight.placement.leaving)
   );
   if (!still) return buckets;
   const { placement: { replica }, node, nodeName } = still;

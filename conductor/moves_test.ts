@@ -253,6 +253,22 @@ for (const [what, lines] of [["of its node", VOLUME], ["that is shared", SHARED]
   });
 }
 
+Deno.test("of what may run only once the old one has ended before the new one starts", () => {
+  const rig = cluster(2);
+  rig.apply("db", manifestOf("db", [...SHARED, ...HEALTH]));
+  rig.live(500);
+  const first = running(rig, "db")[0]!;
+  for (const node of nodesOf(rig)) node.quick = false;
+  tell(rig, "DRAIN", { node: first.split("@")[1]! });
+  rig.live(5_000);
+  assertEquals(rig.places("db"), [`${first} leaving`]);
+  const home = nodesOf(rig).find((node) => first.endsWith(`@${node.name}`))!;
+  home.become("db.1", "finished");
+  rig.live(500);
+  assertEquals(running(rig, "db").length, 1);
+  assert(running(rig, "db")[0] !== first, "and now it is elsewhere");
+});
+
 Deno.test("a system app has one replica on every eligible node, as nodes come and go", () => {
   const rig = new Rig();
   rig.addNode(1, { labels: { disk: "fast" } });
