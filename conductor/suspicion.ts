@@ -12,6 +12,7 @@
 
 import type { Address } from "../core/address.ts";
 import {
+  CONDUCTOR_TICK_MS,
   OBSERVER_LATE_MS,
   OBSERVER_PATIENCE,
   PROBE_EVERY_MS,
@@ -64,6 +65,8 @@ interface Suspect {
   /** When the suspicion began, and since when the time that it has left runs. */
   beganMonoMs: number;
   sinceMonoMs: number;
+  /** When it is over with it, as far as is known. */
+  deadlineMonoMs: number;
   request: string;
   nextProbeMonoMs: number;
   nextAskMonoMs: number;
@@ -115,7 +118,7 @@ export class Suspicion {
   nextDueMonoMs(): number {
     let due = Infinity;
     for (const each of this.#suspects.values()) {
-      due = Math.min(due, each.nextProbeMonoMs, each.nextAskMonoMs);
+      due = Math.min(due, each.nextProbeMonoMs, each.nextAskMonoMs, each.deadlineMonoMs);
     }
     return due;
   }
@@ -176,7 +179,7 @@ export class Suspicion {
       }
       if (node.state === "silent" && !hearsOthers(fleet, node, node.countedMonoMs)) continue;
       if (this.#suspects.has(node.id) || monoMs - node.countedMonoMs < suspectMs) continue;
-      this.#suspect(node, monoMs);
+      this.#suspect(node, monoMs, node.countedMonoMs + suspectMs);
       suspected.push(node);
     }
     const sends: Findings["sends"][number][] = [];
@@ -184,7 +187,8 @@ export class Suspicion {
     let witnesses: FleetNode[] | null = null;
     for (const suspect of this.#suspects.values()) {
       const node = fleet.get(suspect.node)!;
-      if (monoMs >= this.#deadlineOf(suspect, others)) {
+      suspect.deadlineMonoMs = this.#deadlineOf(suspect, others);
+      if (monoMs >= suspect.deadlineMonoMs) {
         overdue.push(node);
         continue;
       }
@@ -207,12 +211,14 @@ export class Suspicion {
     }
   }
 
-  #suspect(node: FleetNode, monoMs: number): void {
+  /** @param sinceMonoMs when it should have been noticed, had somebody looked just then */
+  #suspect(node: FleetNode, monoMs: number, sinceMonoMs: number): void {
     this.counters.suspected++;
     this.#suspects.set(node.id, {
       node: node.id,
       beganMonoMs: monoMs,
-      sinceMonoMs: monoMs,
+      sinceMonoMs: Math.max(sinceMonoMs, monoMs - CONDUCTOR_TICK_MS),
+      deadlineMonoMs: Infinity,
       request: this.#prng.hex(12),
       nextProbeMonoMs: monoMs,
       nextAskMonoMs: monoMs,
