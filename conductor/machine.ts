@@ -483,10 +483,14 @@ export class ConductorMachine {
     this.#answeredStops.delete(replica);
     this.#accepted(replica);
     const known = this.fleet.get(node);
-    if (known?.statuses.get(replica)?.state === "finished") {
+    const status = known?.statuses.get(replica);
+    if (known && status?.state === "finished") {
       dropStatus(known, replica);
       // The node drops it, too, when it knows that it may.
       if (!placement.leaving) this.#orders.want("stop", replica, node, -Infinity);
+    } else if (known && status && known.state !== "dead") {
+      // Its node was given up and is back already: what has moved must not run there, too.
+      this.#orders.want("stop", replica, node, -Infinity);
     }
   }
 
@@ -730,14 +734,14 @@ export class ConductorMachine {
 
   #sendOrders(now: Instant): void {
     for (const order of this.#orders.takeDue(now.monoMs)) {
-      const to = this.fleet.get(order.node)?.address;
+      const node = this.fleet.get(order.node);
+      const to = node?.address;
       if (!to) continue;
       if (order.kind === "stop") {
         this.#send(to, { k: "stop", node: order.node, replica: order.replica });
-        if (!this.state.replicas.has(order.replica) && order.waitMs >= RETRY_MAX_MS) {
-          // Nobody waits for this one: a node that still has it reports it again.
-          this.#orders.drop(order.replica);
-        }
+        // A dead node that is back reports what it still has, and is told anew.
+        const isMoot = !this.state.replicas.has(order.replica) && node.state === "dead";
+        if (isMoot) this.#orders.drop(order.replica);
         continue;
       }
       const placement = placementOf(this.state, order.replica);

@@ -297,6 +297,8 @@ export interface LogView {
   readonly replica: string;
   readonly node: string;
   readonly line: string;
+  /** Present for what it wrote to standard error. */
+  readonly stream?: "stderr";
 }
 
 /** Who may do what: `GET /api/operators`. */

@@ -19,7 +19,13 @@ export async function run(context: Context): Promise<number> {
   try {
     for await (const log of conductorAt(target.conductor, target.timeoutMs).lines<LogView>(path)) {
       if (args.has("json")) output.print(JSON.stringify(log));
-      else output.print(`${output.paint.faint(log.replica)} ${shown(log.line, context)}`);
+      else {
+        const { paint } = output;
+        const replica = log.stream === "stderr"
+          ? paint.warn(log.replica)
+          : paint.faint(log.replica);
+        output.print(`${replica} ${shown(log.line, context)}`);
+      }
     }
     return DONE;
   } catch (error) {

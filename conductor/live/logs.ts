@@ -1,7 +1,7 @@
 // An app's log, gathered from the nodes that run its replicas.
 
 import type { Instant } from "../../core/instant.ts";
-import { integer, maybe, parseShaped, struct, text } from "../../core/shape.ts";
+import { integer, maybe, oneOf, parseShaped, type Shaped, struct, text } from "../../core/shape.ts";
 import { LOG_LINE_BYTES } from "../../core/limits.ts";
 import type { LogView } from "../../core/view.ts";
 import type { ConductorMachine } from "../machine.ts";
@@ -9,7 +9,9 @@ import type { ConductorMachine } from "../machine.ts";
 const nodeLine = struct({
   at: maybe(integer(0, 2 ** 52)),
   line: text(LOG_LINE_BYTES * 2),
+  stream: maybe(oneOf("stderr")),
 });
+type NodeLine = Shaped<typeof nodeLine>;
 
 export interface LogRequest {
   readonly machine: ConductorMachine;
@@ -34,13 +36,14 @@ export function streamLogs(request: LogRequest): () => void {
       if (!address || streams.has(placement.replica)) continue;
       const base = `http://${address.host}:${address.port}/logs/${placement.replica}`;
       const url = `${base}?lines=${request.lines}${request.follow ? "&follow=1" : ""}`;
-      const send = (line: { readonly at?: number; readonly line: string }) =>
+      const send = (line: NodeLine) =>
         request.send({
           wallMs: line.at ?? 0,
           app: request.app,
           replica: placement.replica,
           node: nodeName,
           line: line.line,
+          ...(line.stream === undefined ? {} : { stream: line.stream }),
         });
       streams.set(
         placement.replica,
@@ -61,7 +64,7 @@ export function streamLogs(request: LogRequest): () => void {
 async function readLines(
   url: string,
   signal: AbortSignal,
-  take: (line: { readonly at?: number; readonly line: string }) => void,
+  take: (line: NodeLine) => void,
 ): Promise<void> {
   const response = await fetch(url, { signal });
   if (!response.ok || !response.body) {

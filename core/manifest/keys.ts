@@ -203,19 +203,18 @@ const ROLLOUT = block<Spec.RolloutSpec>({
     "timeout",
     duration(SECOND, DAY),
     "A replica that is not ready by then has failed.",
-    { default: 120 * SECOND, built: false },
+    { default: 120 * SECOND },
   ),
   onFailure: value(
     "on-failure",
     choice(["rollback", "pause"]),
     "What happens when the new generation is worse.",
-    { default: "rollback", built: false },
+    { default: "rollback" },
   ),
   canary: value(
     "canary",
     CANARY,
     "The share of requests that the new generation gets, and for how long, before it is judged.",
-    { built: false },
   ),
 });
 
@@ -450,7 +449,6 @@ export const APP = block<Spec.AppSpec, AppRaw>({
   }),
   before: one("before", BEFORE, "Run before a generation's first replica, on one node.", {
     foreign: ["migrate", "init", "pre"],
-    built: false,
   }),
   vm: one("vm", VM, "The virtual machine of type vm.", { built: false }),
 }, {

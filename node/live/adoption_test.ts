@@ -199,6 +199,31 @@ Deno.test("files of a launcher that are lost or damaged cost no replica and hang
   assertEquals(bench.programs().size, 0);
 });
 
+Deno.test("a replica whose folder or state was removed is found and ended, and runs once again", async () => {
+  await using bench = new DaemonBench();
+  const { cluster } = bench;
+  bench.start();
+  const sequence = cluster.apply("web", `app web\n${SLEEP}\n`);
+  for (const [number, gone] of ["", "/replica.json", "/lock"].entries()) {
+    const replica = `web-${number + 1}`;
+    cluster.run(replica, "web", sequence);
+    const { pid } = await cluster.state(replica, "ready");
+    await bench.kill();
+    Deno.removeSync(`${bench.state}/replicas/${replica}${gone}`, { recursive: true });
+    cluster.statuses.clear();
+    bench.start();
+    await until(`${replica} has ended without its ${gone}`, () => {
+      return !bench.programs().get(replica)?.includes(pid!);
+    });
+    cluster.run(replica, "web", sequence);
+    const status = await cluster.state(replica, "ready");
+    assertEquals(bench.programs().get(replica), [status.pid], gone);
+    cluster.stop(replica);
+    await cluster.state(replica, "finished");
+    assertEquals(bench.programs().size, 0);
+  }
+});
+
 Deno.test("a second daemon on the same state folder refuses to start", async () => {
   await using bench = new DaemonBench();
   bench.start();

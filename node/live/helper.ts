@@ -223,6 +223,16 @@ export class Helper implements AsyncDisposable {
     return (answer ?? "").split(" ").filter((each) => each !== "").map(Number);
   }
 
+  /** Launchers of replicas whose folders are in this one: their process groups. */
+  async launchers(
+    folder: string,
+  ): Promise<{ readonly replica: string; readonly group: number }[]> {
+    return (await this.ask("launchers", folder) ?? "").split(" ").flatMap((each) => {
+      const cut = each.indexOf(":");
+      return cut < 0 ? [] : [{ group: Number(each.slice(0, cut)), replica: each.slice(cut + 1) }];
+    });
+  }
+
   /**
    * The launcher of this replica, which leads its group, and the program that it started; `null`
    * where no process is known to be that.

@@ -11,6 +11,7 @@
  *   user NAME HOME    uid, gid; HOME is given to it
  *   owner PID GROUP PORT ADDRESS   own | other PID NAME | none | unknown
  *   strays REPLICA    pids of processes whose environment names this replica
+ *   launchers FOLDER  process groups of launchers of replicas in this folder, each with the replica
  *   family REPLICA    of each of these processes: pid, parent, group
  *   groups            of each process: its group, cpu ticks (with ended children), resident pages
  *   clock             cpu ticks a second, bytes a page
@@ -31,6 +32,8 @@
  */
 export const HELPER = String.raw`
 tab=$(printf '\t')
+newline='
+'
 blanks=$IFS
 linux=; [ -r /proc/net/tcp ] && linux=1
 LC_ALL=C; export LC_ALL
@@ -273,6 +276,20 @@ strays() {
   echo "$pids"
 }
 
+launchers() {
+  mark=$newline'skr8tr-launcher'$newline$1/
+  for file in $(grep -a -l -F -e "$1/" /proc/[0-9]*/cmdline 2>/dev/null); do
+    words=$newline$(tr '\0' '\n' <"$file" 2>/dev/null)$newline
+    case $words in
+    *"$mark"*)
+      pid=${"${file#/proc/}"}
+      replica=${'${words##*"$mark"}'}
+      printf '%s:%s ' "${"${pid%/cmdline}"}" "${'${replica%%"$newline"*}'}" ;;
+    esac
+  done
+  echo
+}
+
 family() {
   for pid in $(strays "$1"); do
     if [ $linux ]; then
@@ -303,6 +320,7 @@ while IFS=$tab read -r number verb a b c d; do
   user) user "$a" "$b" ;;
   owner) owner "$a" "$b" "$c" "$d" ;;
   strays) strays "$a" ;;
+  launchers) launchers "$a" ;;
   family) family "$a" ;;
   groups) groups ;;
   own) chown "$a:$a" "$b" 2>/dev/null; echo ok ;;

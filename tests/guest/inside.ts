@@ -72,11 +72,11 @@ function exists(path: string): boolean {
   }
 }
 
-/** Pids whose command line has this text. */
+/** Pids whose command line ends with this text: a launcher's has its program's words, and more. */
 function processes(text: string): number[] {
   return [...Deno.readDirSync("/proc")].map(({ name }) => Number(name)).filter((pid) => {
     try {
-      return pid > 0 && read(`/proc/${pid}/cmdline`).replaceAll("\0", " ").includes(text);
+      return pid > 0 && read(`/proc/${pid}/cmdline`).replaceAll("\0", " ").trim().endsWith(text);
     } catch {
       return false;
     }
