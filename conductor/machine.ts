@@ -49,6 +49,7 @@ import {
   takeReport,
   takeStatus,
 } from "./fleet.ts";
+import { describeRun, isJob, jobStep } from "./jobs.ts";
 import { Ledger } from "./ledger.ts";
 import { barText } from "./node_verbs.ts";
 import { Orders } from "./orders.ts";
@@ -321,6 +322,9 @@ export class ConductorMachine {
 
   /** What is to be done about the app, as it is seen now. */
   bucketsOf(app: App, now: Instant, missingNeeds = this.#missingNeeds(app)): Buckets {
+    if (isJob(currentOf(app).spec)) {
+      return jobStep(app, this.sightsOf(app, now), { wallMs: now.wallMs, missingNeeds });
+    }
     const unplaced = this.unplaced.get(app.name) ?? [];
     const around = this.#rollouts.around(app, unplaced, this.traffic, now);
     const compare = (app: App, sights: readonly Sight[]) =>
@@ -462,6 +466,9 @@ export class ConductorMachine {
       ...(body.relabel ?? []).map(({ replica }) => placementOf(this.state, replica)?.app),
       ...(body.scale ?? []).map((each) => each.app),
     ];
+    for (const { app, run } of body.runs ?? []) {
+      this.record(now, { kind: `run-${run.state}`, app, text: describeRun(app, run) });
+    }
     body.reasons.forEach((text, at) => {
       const app = apps[at];
       const kind = at < apps.length - (body.scale?.length ?? 0) ? "decided" : "scaled";

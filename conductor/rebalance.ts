@@ -25,7 +25,9 @@ export function rebalance(apps: Iterable<App>, ledger: Ledger): Move[] {
   const specs = new Map<string, ReturnType<typeof currentOf>["spec"]>();
   for (const app of [...apps].sort((a, b) => a.name < b.name ? -1 : 1)) {
     const { spec } = currentOf(app);
-    if (app.down || spec.type === "system" || holdsVolume(spec) || existsOnce(spec)) continue;
+    // What runs to its end is not begun anew elsewhere; what has a volume cannot move.
+    if (app.down || spec.type !== "service" && spec.type !== "wasm") continue;
+    if (holdsVolume(spec) || existsOnce(spec)) continue;
     specs.set(app.name, spec);
     const moved = new Set<string>();
     while (moves.length < REBALANCE_MOVES) {

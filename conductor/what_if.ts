@@ -7,6 +7,7 @@ import type { Instant } from "../core/instant.ts";
 import { WHAT_IF_NODES } from "../core/limits.ts";
 import type { WhatIfNode, WhatIfView } from "../core/view.ts";
 import { bucketsOf } from "./buckets.ts";
+import { isJob, jobStep } from "./jobs.ts";
 import type { Candidate, Ledger } from "./ledger.ts";
 import type { ConductorMachine } from "./machine.ts";
 import { findNode } from "./node_verbs.ts";
@@ -97,7 +98,9 @@ export function whatIf(
       lost.has(sight.placement.node) ? { ...sight, node: "dead", absent: false } : sight
     );
     if (isServed(seen) && !isServed(sights)) interrupted.push(app.name);
-    const buckets = bucketsOf(copy, sights, setting);
+    const buckets = isJob(currentOf(app).spec)
+      ? jobStep(copy, sights, { wallMs: now.wallMs, missingNeeds: [] })
+      : bucketsOf(copy, sights, setting);
     for (const { replica } of buckets.gone) remove(copy, replica, ledger);
     const plan = planApp(copy, buckets, ledger, [], true);
     for (const place of plan.decision.place) {

@@ -202,6 +202,20 @@ export const SNAPSHOT_ENTRIES = 500;
 /** ... or, with many replicas, after one entry for so many of them. */
 export const SNAPSHOT_REPLICAS = 100;
 
+/** Ended runs of a job that are kept, and ticks of its schedule that are looked at at once. */
+export const JOB_RUNS = 50;
+export const JOB_TICKS = 500;
+/** Runs of a job that are shown with it. */
+export const JOB_RUNS_SHOWN = 20;
+/** A tick that nobody took for so long was missed, in ms. */
+export const JOB_LATE_MS = 60_000;
+/** A job is looked at at least this often while it waits for a time: clocks are set, in ms. */
+export const JOB_LOOK_MS = 30_000;
+/** A run whose node stays away for so long will never be known, in ms. */
+export const JOB_UNKNOWN_MS = 24 * 3_600_000;
+/** How often a job that failed is started again, unless its manifest says otherwise. */
+export const JOB_RETRIES = 3;
+
 /** Largest artifact, in bytes, and most of them that the log remembers beside those in use. */
 export const ARTIFACT_BYTES = 16 * 1024 ** 3;
 export const ARTIFACTS = 10_000;

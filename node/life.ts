@@ -27,7 +27,7 @@ import type { PortTable } from "./ports.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
 import { endpointOf, hasProcess, type Replica, savedOf, type State } from "./replica.ts";
 import type { Label } from "./relabel.ts";
-import { nextRestart, shouldRestart } from "./restart.ts";
+import { isUsedUp, nextRestart, shouldRestart } from "./restart.ts";
 import { fitExit, fitReason } from "./status.ts";
 
 /** What a replica's life needs of its node. */
@@ -410,7 +410,7 @@ export class Life {
   /** It ended by itself: is it started again, and when? */
   #decide(replica: Replica, exit: Exit, reason: string, healthyMs: number): void {
     replica.exit = fitExit(exit);
-    if (!shouldRestart(replica.spec?.restart ?? "always", exit)) {
+    if (!shouldRestart(policyOf(replica), exit) || isLastTry(replica)) {
       return this.#finish(replica, exit, reason);
     }
     const next = nextRestart(replica.restarts, healthyMs);
@@ -539,6 +539,16 @@ function whyEnded(state: State, ended: Ended): Exit["why"] {
   if (state.at === "ending") return state.oom === undefined ? "unhealthy" : "oom";
   if (ended.notLaunched) return "launch";
   return ended.lost ? "lost" : "exit";
+}
+
+/** A job that has succeeded is never started again. */
+function policyOf({ spec }: Replica): AppSpec["restart"] {
+  const policy = spec?.restart ?? "always";
+  return spec?.type === "job" && policy === "always" ? "on-failure" : policy;
+}
+
+function isLastTry({ spec, restarts }: Replica): boolean {
+  return spec !== null && isUsedUp(spec, restarts);
 }
 
 function selfOf(replica: Replica) {

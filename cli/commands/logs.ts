@@ -15,7 +15,10 @@ export async function run(context: Context): Promise<number> {
   const app = args.positional[0]!;
   const lines = args.integer("lines", 0, LOG_RING_LINES, LINES);
   const follow = args.has("follow") ? "&follow=1" : "";
-  const path = `/api/logs/${encodeURIComponent(app)}?lines=${lines}${follow}`;
+  const run = args.value("run") === undefined
+    ? ""
+    : `&run=${args.integer("run", 1, Number.MAX_SAFE_INTEGER, 1)}`;
+  const path = `/api/logs/${encodeURIComponent(app)}?lines=${lines}${run}${follow}`;
   try {
     for await (const log of conductorAt(target.conductor, target.timeoutMs).lines<LogView>(path)) {
       if (args.has("json")) output.print(JSON.stringify(log));

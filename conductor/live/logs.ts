@@ -18,6 +18,8 @@ export interface LogRequest {
   readonly app: string;
   readonly lines: number;
   readonly follow: boolean;
+  /** The run of a job, where it is not the last one. */
+  readonly run?: number;
   now(): Instant;
   watch(app: string, changed: () => void): () => void;
   send(line: LogView): void;
@@ -30,23 +32,22 @@ export function streamLogs(request: LogRequest): () => void {
   const streams = new Map<string, Promise<void>>();
   let unwatch = () => {};
   const look = () => {
-    const app = request.machine.state.apps.get(request.app);
-    for (const { placement, nodeName } of app ? request.machine.sightsOf(app, request.now()) : []) {
-      const address = request.machine.fleet.get(placement.node)?.beat;
-      if (!address || streams.has(placement.replica)) continue;
-      const base = `http://${address.host}:${address.port}/logs/${placement.replica}`;
+    for (const { replica, node, nodeName } of writersOf(request)) {
+      const address = request.machine.fleet.get(node)?.beat;
+      if (!address || streams.has(replica)) continue;
+      const base = `http://${address.host}:${address.port}/logs/${replica}`;
       const url = `${base}?lines=${request.lines}${request.follow ? "&follow=1" : ""}`;
       const send = (line: NodeLine) =>
         request.send({
           wallMs: line.at ?? 0,
           app: request.app,
-          replica: placement.replica,
+          replica,
           node: nodeName,
           line: line.line,
           ...(line.stream === undefined ? {} : { stream: line.stream }),
         });
       streams.set(
-        placement.replica,
+        replica,
         // A node that goes away ends its stream; the others go on.
         readLines(url, abort.signal, send).catch(() => {}),
       );
@@ -59,6 +60,33 @@ export function streamLogs(request: LogRequest): () => void {
     unwatch();
     abort.abort();
   };
+}
+
+/**
+ * Whose logs these are: the app's replicas; of a job those of its last run, or of the run that is
+ * asked for, which their nodes keep for a while after the end.
+ */
+function writersOf(
+  { machine, app: name, run: wanted, now }: LogRequest,
+): readonly { readonly replica: string; readonly node: string; readonly nodeName: string }[] {
+  const app = machine.state.apps.get(name);
+  if (!app) return [];
+  const runs = app.job?.runs ?? [];
+  const run = wanted === undefined
+    ? runs.findLast((each) => each.replicas.length > 0)
+    : runs.find((each) => each.run === wanted);
+  if (app.job) {
+    return (run?.replicas ?? []).map(({ replica, node }) => ({
+      replica,
+      node,
+      nodeName: machine.state.nodes.get(node) ?? node,
+    }));
+  }
+  return machine.sightsOf(app, now()).map(({ placement: { replica, node }, nodeName }) => ({
+    replica,
+    node,
+    nodeName,
+  }));
 }
 
 async function readLines(

@@ -75,6 +75,12 @@ const SCHEDULE = block<Spec.ScheduleSpec>({
     "What happens when a run is due and the last one still runs.",
     { default: "skip" },
   ),
+  missed: value(
+    "missed",
+    choice(["once", "skip"]),
+    "Whether one run makes up for all that were due while no conductor was there.",
+    { default: "once" },
+  ),
 }, { head: "cron" });
 
 const VOLUME = block<Spec.VolumeSpec>({
@@ -326,7 +332,7 @@ export const APP = block<Spec.AppSpec, AppRaw>({
     "What it is: service (also process), job, wasm, vm, or system: one replica on every node.",
     {
       default: "service",
-      built: (type: Spec.AppType) => type === "service" || type === "system",
+      built: (type: Spec.AppType) => type !== "wasm" && type !== "vm",
       foreign: ["kind"],
     },
   ),
@@ -394,17 +400,28 @@ export const APP = block<Spec.AppSpec, AppRaw>({
   }),
   schedule: one("schedule", SCHEDULE, "When a job runs: five-field cron.", {
     foreign: ["cron"],
-    built: false,
   }),
   timezone: value("timezone", TIMEZONE, "Whose clock the schedule means.", {
     otherwise: "UTC",
-    built: false,
   }),
   overlap: value(
     "overlap",
     choice(["allow", "skip", "replace"]),
     "What happens when a run is due and the last one still runs.",
-    { otherwise: "skip", built: false },
+    { otherwise: "skip" },
+  ),
+  retries: value(
+    "retries",
+    int(0, 1_000),
+    "For jobs: how often one that failed is started again.",
+    {
+      otherwise: "3",
+    },
+  ),
+  timeoutMs: value(
+    "timeout",
+    duration(SECOND, 30 * DAY),
+    "For jobs: how long a run may take, its retries included.",
   ),
   env: map("env", { names: ENV_NAME, kind: ENV_VALUE, bare: false }, "Environment.", {
     foreign: ["environment", "vars"],
