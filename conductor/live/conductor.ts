@@ -25,6 +25,7 @@ import { lastLines } from "./logs.ts";
 import { HeadMark } from "./mark.ts";
 import { checkPast, KeyRing, openState, type Operators, PAST_AT_START, signerOf } from "./open.ts";
 import { SqliteStore } from "./store_sqlite.ts";
+import { Telemetry } from "./telemetry.ts";
 import type { DeployTraces } from "./trace.ts";
 import { TowerLink } from "./tower.ts";
 
@@ -42,6 +43,8 @@ export interface ConductorSettings {
   readonly meshOpen?: boolean;
   /** Whether replicas move by themselves to nodes that come. */
   readonly rebalance?: boolean;
+  /** How much of the cluster's logs is kept here, in bytes; 0 or absent: nothing. */
+  readonly telemetryBytes?: number;
   /** Whether deploys are told of by OpenTelemetry. */
   readonly trace?: boolean;
 }
@@ -114,6 +117,7 @@ class Conductor {
   readonly #followers: Followers;
   readonly #deck: Deck;
   readonly #traces: DeployTraces | null;
+  readonly #telemetry: Telemetry | null;
   readonly #replies = new Map<ReplyTo, (text: string | null) => void>();
   readonly #watchers = new Map<string, Set<() => void>>();
   readonly #ended = Promise.withResolvers<number>();
@@ -145,6 +149,15 @@ class Conductor {
     this.#events = new EventHistory(`${settings.state}/events.db`);
     this.#followers = new Followers(store);
     this.#deck = new Deck({ machine, events: this.#events, now });
+    const { telemetryBytes = 0, state } = settings;
+    this.#telemetry = telemetryBytes === 0 ? null : new Telemetry({
+      path: `${state}/telemetry.db`,
+      maxBytes: telemetryBytes,
+      nodes: () => machine.fleet.values(),
+      sample: () => this.#deck.look(),
+      ask: (node, path, signal) =>
+        fetch(`http://${node.beat?.host}:${node.beat?.port}${path}`, { signal }),
+    });
   }
 
   start(): RunningConductor {
@@ -191,6 +204,7 @@ class Conductor {
     const handler = httpHandler({
       machine: this.#machine,
       events: this.#events,
+      telemetry: this.#telemetry,
       deck: this.#deck,
       followers: this.#followers,
       artifacts: new ArtifactStore(`${this.#settings.state}/artifacts`, {
@@ -399,6 +413,7 @@ class Conductor {
     this.#stopping = true;
     clearTimeout(this.#timer);
     this.#tower[Symbol.dispose]();
+    this.#telemetry?.[Symbol.dispose]();
     this.#traces?.[Symbol.dispose]();
     this.#deck[Symbol.dispose]();
     const quiet = this.#http.shutdown();
