@@ -5,7 +5,6 @@
 
 import type { Run } from "../core/job.ts";
 import type { RolloutTurn } from "../core/log.ts";
-import type { AppSpec } from "../core/manifest/spec.ts";
 import type { ReplicaStatus } from "../core/mesh.ts";
 import { whyReplaced } from "../core/replacing.ts";
 import { type Around, orderOf, rollout, type Scene } from "./rollout.ts";
@@ -82,14 +81,6 @@ export function wantedOf(app: App): number {
   return Math.min(scale.max, Math.max(scale.min, count));
 }
 
-/** Why the app is not placed at all, or `null`: kinds of workload that have no behaviour yet. */
-export function notBuilt(spec: AppSpec): string | null {
-  if (spec.type === "wasm" || spec.type === "vm") {
-    return `type ${spec.type} is not acted on yet`;
-  }
-  return null;
-}
-
 const NOTHING: Buckets = { place: [], leave: [], yield: [], gone: [], wait: [] };
 
 /** Where nothing is known besides the app's replicas. */
@@ -120,9 +111,6 @@ export function reconcile(
     const why = app.down ? "the app was taken down" : "the app was stopped";
     return { ...NOTHING, leave: staying.map(({ placement }) => leaving(placement, why)), gone };
   }
-  const current = currentOf(app);
-  const blocked = notBuilt(current.spec);
-  if (blocked !== null) return { ...NOTHING, gone, wait: [blocked] };
   const wanted = wantedOf(app);
   const { parts, replicas, outdated, fresh } = sorted(app, here);
   const relabel = relabels(app, outdated);

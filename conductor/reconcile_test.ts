@@ -159,12 +159,6 @@ const cases: [name: string, app: App, sights: Sight[], says: string][] = [
     sight(1, 1, 0, "ready"),
     sight(2, 1, 1, "stopping", leaving),
   ], "leave web.1"],
-  [
-    "a type without behaviour",
-    appOf(["type wasm"]),
-    [],
-    "wait type wasm is not acted on yet",
-  ],
 ];
 
 for (const [name, app, sights, says] of cases) {

@@ -642,3 +642,18 @@ Deno.test("a restarted replica is drained while ingresses may have its address f
   });
   assertEquals(world.effects.some((each) => each.do === "signal"), true);
 });
+
+Deno.test("a stop while it waits to be started again is told as its end, not passed over", () => {
+  const world = ready("");
+  for (let times = 0; times < 2; times++) {
+    world.advance(PROBE_MIN_MS);
+    world.die("web-1");
+  }
+  assertEquals(world.statuses.get("web-1")?.state, "waiting");
+  world.acknowledge();
+  world.take("status");
+  world.stop("web-1");
+  assertEquals(world.take("status").map((each) => each.status.state), ["finished"]);
+  world.acknowledge();
+  assertEquals(world.statuses.size, 0);
+});
