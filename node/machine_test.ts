@@ -543,6 +543,20 @@ Deno.test("a replica that ended while the daemon was away is treated as its poli
   assertEquals(never.processes.size, 0);
 });
 
+Deno.test("after a restart a fallback is started once the record that names it is verified", () => {
+  const first = makeRecord(1, "web", WEB);
+  const second = makeRecord(2, "web", WEB);
+  const named = { ...second, text: second.text.replace("|web|2|-|", "|web|2|1|") };
+  assert(named.text !== second.text);
+  const before = ready();
+  const saved = before.disk.get("web-1")!;
+  const world = new FakeWorld();
+  world.start({ adopted: [{ saved, running: true, pid: 7 }], records: [first, named] });
+  world.run("web-9", "web", 1);
+  world.advance(PROBE_MIN_MS);
+  assertEquals(world.statuses.get("web-9")?.state, "ready");
+});
+
 Deno.test("an order to stop survives the daemon", () => {
   const before = ready();
   before.ignored.add("SIGTERM");
