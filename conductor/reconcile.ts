@@ -5,6 +5,7 @@
 
 import type { Run } from "../core/job.ts";
 import type { RolloutTurn } from "../core/log.ts";
+import type { AppSpec } from "../core/manifest/spec.ts";
 import type { ReplicaStatus } from "../core/mesh.ts";
 import { whyReplaced } from "../core/replacing.ts";
 import { type Around, orderOf, rollout, type Scene } from "./rollout.ts";
@@ -123,7 +124,7 @@ export function reconcile(
   const moves = next?.kind === "moves" ? next : null;
   const due = Math.min(
     next === null ? Infinity : moves?.place ?? 0,
-    roomOf(current.spec, wanted, replicas.length),
+    roomOf(currentOf(app).spec, wanted, replicas.length),
   );
   return {
     place: missingIndices(moves?.fill ? [...kept, ...old] : kept, wanted).slice(0, due),
