@@ -139,7 +139,7 @@ function releasedText(app: App, { placement, nodeName }: Sight): string | null {
  * volume behind not while something of it is still there.
  */
 function holdBack(app: App, sights: readonly Sight[], buckets: Buckets): Buckets {
-  if (buckets.place.length === 0) return buckets;
+  if (app.down || app.stopped) return buckets;
   const once = existsOnce(currentOf(app).spec);
   if (!once && !app.released) return buckets;
   const gone = new Set(buckets.gone.map((each) => each.replica));
@@ -148,6 +148,8 @@ function holdBack(app: App, sights: readonly Sight[], buckets: Buckets): Buckets
     (releasedText(app, sight) !== null || once && sight.placement.leaving)
   );
   if (!still) return buckets;
+  // Where nothing would be placed anyway there is something to say only of what is not over soon.
+  if (buckets.place.length === 0 && !app.released && still.node === "ready") return buckets;
   const { placement: { replica }, node, nodeName } = still;
   const wait = node === "ready"
     ? `waits until ${replica} has ended on ${nodeName}`
