@@ -23,6 +23,7 @@ export const NEEDED_ROLE: { readonly [V in OperatorCommand["verb"]]: Role } = {
   UPLOAD: "deployer",
   RUN: "deployer",
   EXEC: "exec",
+  OPEN: "exec",
   OPERATOR: "admin",
   GRANT: "admin",
   UNGRANT: "admin",
@@ -36,6 +37,8 @@ export const NEEDED_ROLE: { readonly [V in OperatorCommand["verb"]]: Role } = {
   DRAIN: "admin",
   REBALANCE: "admin",
   RELEASE: "deployer",
+  SECRET: "deployer",
+  UNSECRET: "deployer",
   DECK: "viewer",
 };
 
