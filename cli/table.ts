@@ -2,6 +2,7 @@
 // are made from it.
 
 import type { Command, Option } from "./command.ts";
+import { NODE_COMMANDS } from "./table_nodes.ts";
 import { TRUST_COMMANDS } from "./table_trust.ts";
 
 /** Options that every command takes, before or after its name. */
@@ -399,6 +400,7 @@ export const COMMANDS: readonly Command[] = [
     completes: "key",
     load: () => import("./commands/explain.ts"),
   },
+  ...NODE_COMMANDS,
   ...TRUST_COMMANDS,
   {
     name: "completion",
