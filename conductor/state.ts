@@ -4,12 +4,14 @@
  */
 
 import { type OperatorCommand, parseOperatorCommand } from "../core/command.ts";
+import { genesisOf, linkOf } from "../core/chain.ts";
 import { invariant } from "../core/errors.ts";
 import { COMMAND_ID_S, GENERATIONS, SIGNED_WINDOW_S } from "../core/limits.ts";
 import {
   EMPTY_HEAD,
   type Entry,
   type Head,
+  logNameOf,
   type Place,
   type Relabel,
   type SignedRecord,
@@ -19,6 +21,8 @@ import type { AppSpec } from "../core/manifest/spec.ts";
 import { specOfPart } from "../core/before.ts";
 import { Roster, type RosterData } from "../core/roster.ts";
 import { replayKey } from "../core/signed.ts";
+import { applyNodeVerb, type Bar } from "./node_verbs.ts";
+import { applySecret, type StoredSecret } from "./secrets.ts";
 import { type Announced, applyUpload } from "./artifacts.ts";
 import { applyJob, applyRun, applyRunPlace, applyRuns, type JobState } from "./jobs.ts";
 import { type Quota, quotaOf } from "./quota.ts";
@@ -55,6 +59,8 @@ export interface Generation {
 export interface Placement extends Place {
   /** It is to be drained and stopped, or is so already. */
   readonly leaving: boolean;
+  /** A better node is free: it moves there when a replacement is ready. */
+  readonly moving?: boolean;
   /** The entry that placed it; absent in logs of an earlier version. */
   readonly placedSequence?: number;
 }
@@ -70,6 +76,11 @@ export interface App {
   placed: number;
   /** The node that holds its volumes, if it has any that are not shared. */
   home?: string;
+  /**
+   * Nodes whose volumes of this app were given up: what runs there ends before anything is placed
+   * again. `lost`: an operator said that they are off for good.
+   */
+  released?: { readonly lost: boolean; readonly nodes: readonly string[] };
   /**
    * How many replicas an operator or the autoscaler wanted last, in place of the manifest's
    * `replicas`; `wantedOf()` in reconcile.ts holds it within the bounds of `scale`.
@@ -102,6 +113,10 @@ export interface State {
   readonly byNode: Map<string, Set<string>>;
   /** Node id -> name. */
   readonly nodes: Map<string, string>;
+  /** Node id -> why operators keep replicas off it. */
+  readonly bars: Map<string, Bar>;
+  /** Apps that an operator wants rebalanced. */
+  readonly rebalancing: Set<string>;
   /** SHA-256 -> artifact that an operator has announced, oldest first. */
   readonly artifacts: Map<string, Announced>;
   /** Replay keys of executed commands, in the order of execution. */
@@ -115,8 +130,16 @@ export interface State {
   forgottenUnixS: number;
   /** The operators, their keys and grants. */
   readonly roster: Roster;
+  /** The log's name: the hash of its first entry, or what a recovered one had. Empty: no entry yet. */
+  log: string;
+  /** The end of the chain of signed commands, and the sequence of the last of them. */
+  chain: { readonly sequence: number; readonly hash: string };
   /** Fingerprints of the keys that conductors of this log were started with. */
   readonly roots: Set<string>;
+  /** `secretKey` -> a secret, sealed to the conductor. */
+  readonly secrets: Map<string, StoredSecret>;
+  /** Node id -> the key that secrets are sealed to for it. */
+  readonly nodeKeys: Map<string, string>;
   /** Namespace -> what its apps may take together. */
   readonly quotas: Map<string, Quota>;
 }
@@ -128,12 +151,18 @@ export function emptyState(): State {
     replicas: new Map(),
     byNode: new Map(),
     nodes: new Map(),
+    bars: new Map(),
+    rebalancing: new Set(),
     artifacts: new Map(),
     answered: new Map(),
     answeredIds: new Map(),
     forgottenUnixS: 0,
     roster: new Roster(),
+    log: "",
+    chain: { sequence: 0, hash: genesisOf("") },
     roots: new Set(),
+    secrets: new Map(),
+    nodeKeys: new Map(),
     quotas: new Map(),
   };
 }
@@ -175,9 +204,19 @@ export function holdsVolume(spec: AppSpec): boolean {
   return spec.volumes.some((volume) => !volume.shared);
 }
 
+/** Says whether only one of it may ever run, wherever: a single replica that writes to a volume. */
+export function existsOnce(spec: AppSpec): boolean {
+  return spec.volumes.length > 0 && spec.replicas === 1 && (spec.scale?.max ?? 1) === 1 &&
+    spec.type !== "system";
+}
+
 /** Applies one entry; the names of the apps that it touched come back. */
 export function applyEntry(state: State, entry: Entry): string[] {
   invariant(entry.sequence === state.head.sequence + 1, "entries are applied in their order");
+  if (entry.sequence === 1) {
+    state.log = logNameOf(entry);
+    state.chain = { sequence: 0, hash: genesisOf(state.log) };
+  }
   const touched = applyBody(state, entry);
   state.head = { sequence: entry.sequence, hash: entry.hash };
   return touched;
@@ -187,6 +226,7 @@ function applyBody(state: State, entry: Entry): string[] {
   const { body } = entry;
   switch (body.kind) {
     case "command":
+      state.chain = chainAfter(state, entry.sequence, body);
       remember(state, body.signed, body.reply, entry.wallMs);
       return applyCommand(state, entry, body.signed, body.manifest);
     case "decision": {
@@ -204,6 +244,8 @@ function applyBody(state: State, entry: Entry): string[] {
       touched.delete("");
       for (const app of touched) noteStep(state.apps.get(app)!, momentOf(entry));
       for (const replica of body.gone) touched.add(applyGone(state, replica));
+      for (const replica of body.move ?? []) touched.add(applyMove(state, replica));
+      for (const app of body.balanced ?? []) state.rebalancing.delete(app);
       for (const { app, count } of body.scale ?? []) touched.add(applyScale(state, app, count));
       touched.delete("");
       return [...touched];
@@ -217,18 +259,47 @@ function applyBody(state: State, entry: Entry): string[] {
     case "node":
       state.nodes.set(body.node, body.name);
       return [];
+    case "node-key":
+      state.nodeKeys.set(body.node, body.publicKey);
+      return [];
     case "refused":
       for (const [mark, unixS] of body.marks) {
         state.answered.set(mark, { unixS, reply: body.reply });
       }
       forgetAnswers(state, entry.wallMs);
       return [];
+    case "recovered":
+      // Which commands had been executed is not all known: none from before is taken again.
+      state.forgottenUnixS = Math.floor(entry.wallMs / 1000);
+      return [];
+    case "lost":
+      return [];
+    case "adopted": {
+      const touched = body.place.map((place) =>
+        applyPlace(state, place, entry.sequence, entry.wallMs)
+      );
+      for (const [name, count] of body.placed) {
+        const app = state.apps.get(name);
+        if (app) app.placed = Math.max(app.placed, count);
+      }
+      return touched;
+    }
     case "roots":
       for (const [key] of body.roots) state.roots.add(key);
       return [];
     default:
       return body satisfies never;
   }
+}
+
+type CommandBody = Extract<Entry["body"], { kind: "command" }>;
+
+/** The end of the chain of signed commands once this one stands at that sequence. */
+export function chainAfter(state: State, sequence: number, body: CommandBody): State["chain"] {
+  const { signed, manifest, chain } = body;
+  const hash = linkOf(state.chain.hash, { sequence, ...signed, manifest });
+  invariant(chain === undefined || chain === hash, `the chain of commands goes on at ${sequence}`);
+  return { sequence, hash };
 }
 
 function momentOf({ sequence, wallMs }: Entry): Moment {
@@ -291,6 +362,12 @@ function applyCommand(
       delete app.rollout;
       return [app.name];
     }
+    case "CORDON":
+    case "UNCORDON":
+    case "DRAIN":
+    case "REBALANCE":
+    case "RELEASE":
+      return applyNodeVerb(state, command, { key: signed.key, wallMs: entry.wallMs });
     case "STOP":
     case "START":
     case "RESTART":
@@ -304,6 +381,7 @@ function applyCommand(
       applyUpload(state, command, entry.wallMs);
       return [];
     case "EXEC":
+    case "OPEN":
     case "DECK":
       return [];
     case "OPERATOR":
@@ -313,6 +391,9 @@ function applyCommand(
     case "REVOKE":
       state.roster.apply(entry.sequence, command);
       return [];
+    case "SECRET":
+    case "UNSECRET":
+      return applySecret(state, entry, command);
     case "QUOTA": {
       const quota = quotaOf(command);
       if (quota) state.quotas.set(command.namespace, quota);
@@ -410,6 +491,7 @@ function applyPlace(state: State, place: Place, placedSequence: number, wallMs: 
   const app = state.apps.get(place.app);
   invariant(app, `a replica is placed for an app that exists: ${place.app}`);
   app.placements.set(place.replica, { ...place, leaving: false, placedSequence });
+  delete app.released;
   app.placed++;
   state.replicas.set(place.replica, place.app);
   const onNode = state.byNode.get(place.node) ?? new Set();
@@ -425,6 +507,14 @@ function applyLeave(state: State, replica: string): string {
   const placement = app?.placements.get(replica);
   if (!app || !placement) return "";
   app.placements.set(replica, { ...placement, leaving: true });
+  return app.name;
+}
+
+function applyMove(state: State, replica: string): string {
+  const app = state.apps.get(state.replicas.get(replica) ?? "");
+  const placement = app?.placements.get(replica);
+  if (!app || !placement) return "";
+  app.placements.set(replica, { ...placement, moving: true });
   return app.name;
 }
 
@@ -474,11 +564,17 @@ interface Snapshot {
     readonly placements: readonly Placement[];
   })[];
   readonly nodes: readonly (readonly [string, string])[];
+  readonly bars?: readonly (readonly [string, Bar])[];
+  readonly rebalancing?: readonly string[];
   readonly artifacts?: readonly (readonly [string, Announced])[];
   readonly answered: readonly (readonly [string, Answered])[];
   readonly answeredIds: readonly (readonly [string, Answered])[];
   readonly forgottenUnixS: number;
   readonly roster?: RosterData;
+  readonly secrets?: readonly (readonly [string, StoredSecret])[];
+  readonly nodeKeys?: readonly (readonly [string, string])[];
+  readonly log?: string;
+  readonly chain?: State["chain"];
   readonly roots?: readonly string[];
   readonly quotas?: readonly (readonly [string, Quota])[];
 }
@@ -493,11 +589,17 @@ export function saveState(state: State): string {
       placements: [...app.placements.values()],
     })),
     nodes: [...state.nodes],
+    bars: [...state.bars],
+    rebalancing: [...state.rebalancing],
     artifacts: [...state.artifacts],
     answered: [...state.answered],
     answeredIds: [...state.answeredIds],
     forgottenUnixS: state.forgottenUnixS,
     roster: state.roster.save(),
+    secrets: [...state.secrets],
+    nodeKeys: [...state.nodeKeys],
+    log: state.log,
+    chain: state.chain,
     roots: [...state.roots],
     quotas: [...state.quotas],
   };
@@ -507,13 +609,20 @@ export function saveState(state: State): string {
 /** The reverse of `saveState`; `null` where the text is of another version or does not parse. */
 export function loadState(head: Head, text: string): State | null {
   const snapshot = parseSnapshot(text);
-  if (!snapshot) return null;
+  // Without these it is from before them, and the whole log makes them.
+  if (!snapshot?.chain || snapshot.log === undefined) return null;
   const state: State = { ...emptyState(), roster: Roster.load(snapshot.roster) };
   state.head = head;
+  state.log = snapshot.log;
+  state.chain = snapshot.chain;
+  for (const [key, secret] of snapshot.secrets ?? []) state.secrets.set(key, secret);
+  for (const [node, key] of snapshot.nodeKeys ?? []) state.nodeKeys.set(node, key);
   for (const root of snapshot.roots ?? []) state.roots.add(root);
   for (const [namespace, quota] of snapshot.quotas ?? []) state.quotas.set(namespace, quota);
   state.forgottenUnixS = snapshot.forgottenUnixS;
   for (const [node, name] of snapshot.nodes) state.nodes.set(node, name);
+  for (const [node, bar] of snapshot.bars ?? []) state.bars.set(node, bar);
+  for (const app of snapshot.rebalancing ?? []) state.rebalancing.add(app);
   for (const [sha256, known] of snapshot.artifacts ?? []) state.artifacts.set(sha256, known);
   for (const [key, answered] of snapshot.answered) state.answered.set(key, answered);
   for (const [key, answered] of snapshot.answeredIds) state.answeredIds.set(key, answered);
@@ -539,8 +648,8 @@ export function loadState(head: Head, text: string): State | null {
 
 function parseSnapshot(text: string): Snapshot | null {
   try {
-    const snapshot = JSON.parse(text) as Snapshot;
-    return snapshot.version === 2 ? snapshot : null;
+    const snapshot = JSON.parse(text) as Snapshot | null;
+    return snapshot?.version === 2 ? snapshot : null;
   } catch (error) {
     if (error instanceof SyntaxError) return null;
     throw error;

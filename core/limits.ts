@@ -28,6 +28,8 @@ export const SIGNED_WINDOW_S = 30;
 export const COMMAND_BYTES = 1_048_576;
 /** Most datagrams a source address may have verified per second before it is ignored. */
 export const VERIFY_PER_SECOND = 50;
+/** Datagrams of one source that the conductor's command port looks at in a second. */
+export const DATAGRAMS_PER_SECOND = 2_000;
 /** The same for all source addresses together. */
 export const VERIFY_ALL_PER_SECOND = 500;
 /** Source addresses that the conductor tells apart at a time. */
@@ -40,6 +42,21 @@ export const COMMAND_ID_S = 3_600;
 /** Most keys that the log's operators may have had, and grants that one of them may hold. */
 export const OPERATORS = 1_000;
 export const OPERATOR_GRANTS = 64;
+/** The conductor signs a checkpoint of its log after so many entries, or so many ms. */
+export const CHECKPOINT_ENTRIES = 100;
+export const CHECKPOINT_MS = 60_000;
+/** Checkpoints that a node keeps. */
+export const CHECKPOINTS = 1_000;
+/** Lines that wait for a syslog server that does not take them; the oldest are dropped. */
+export const SYSLOG_QUEUE = 10_000;
+export const SYSLOG_RETRY_MS = 5_000;
+/** Largest secret, in bytes, and most of them. */
+export const SECRET_BYTES = 65_536;
+export const SECRETS = 10_000;
+/** A secret's line that is shorter than this is not looked for in what a program writes. */
+export const REDACT_CHARACTERS = 6;
+/** How long a node waits for a replica's secrets, in ms. */
+export const SECRETS_MS = 10_000;
 /** Most namespaces with a quota. */
 export const QUOTAS = 10_000;
 /** Most nodes of the original that a conductor with `--mesh open` shows. */
@@ -159,6 +176,16 @@ export const LOG_LINE_BYTES = 8_192;
 export const LOG_FILE_BYTES = 10 * 1024 * 1024;
 export const LOG_FILES = 3;
 
+/** Nodes of which it is said one by one why they cannot take a replica; the rest is counted. */
+export const UNPLACED_NODES = 20;
+/** Most replicas that one rebalancing moves. */
+export const REBALANCE_MOVES = 500;
+/** A node that would be fuller by less than this share is no better a place, 0 to 1. */
+export const REBALANCE_LOAD = 0.1;
+/** With `--rebalance`: how long after a node came the conductor waits for more to come, in ms. */
+export const REBALANCE_REST_MS = 10_000;
+/** Most nodes that one what-if adds. */
+export const WHAT_IF_NODES = 1_000;
 /** Generations kept per app. */
 export const GENERATIONS = 50;
 /** A new generation whose replica a node refuses for so long has failed, in ms. */
@@ -186,7 +213,7 @@ export const COMPARE_ERRORS = 0.01;
 export const COMPARE_LATENCY = 1.25;
 export const COMPARE_LATENCY_MS = 10;
 /** An app is compared with what runs at most once in so many µs for each of its replicas. */
-export const RECONCILE_REST_US = 4;
+export const RECONCILE_REST_US = 20;
 /** Events kept by the conductor. */
 export const EVENTS = 10_000;
 /** The log is snapshotted after this many entries. */
@@ -390,6 +417,11 @@ export const PORT_REST_MS = 60_000;
 export const NODE_TOMBSTONES = 100_000;
 /** Signed manifests of one app that a node holds in memory, newest last. */
 export const NODE_RECORDS = GENERATIONS;
+/** Requests for streams that a node remembers from the log; how long it waits for one, in ms. */
+export const NODE_OPENED = 1_000;
+export const NODE_OPEN_MS = 2_000;
+/** A record's time may lie so far before that of one before it in the log, in s. */
+export const NODE_BACKDATE_S = 600;
 /** Refused records whose reason a node remembers. */
 export const NODE_REFUSALS = 1_000;
 /** Registrations on their way to the tower at once before they become one whole. */

@@ -277,7 +277,7 @@ const PLACE = block<Spec.PlaceSpec>({
     { default: "node" },
   ),
   avoid: list("avoid", APP_NAMES, "Not on a node with a replica of these apps."),
-  near: list("near", APP_NAMES, "Rather on a node with a replica of these apps.", { built: false }),
+  near: list("near", APP_NAMES, "Rather on a node with a replica of these apps."),
 });
 
 const SANDBOX = block<Spec.SandboxSpec>({
@@ -337,7 +337,6 @@ export const APP = block<Spec.AppSpec, AppRaw>({
     "What it is: service (also process), job, wasm, vm, or system: one replica on every node.",
     {
       default: "service",
-      built: (type: Spec.AppType) => type !== "system",
       foreign: ["kind"],
     },
   ),
@@ -434,8 +433,8 @@ export const APP = block<Spec.AppSpec, AppRaw>({
   secrets: map(
     "secret",
     { names: ENV_NAME, kind: SECRET_NAME, bare: true },
-    "Environment from the secret store: a variable and the name of the secret, or one for both.",
-    { foreign: ["secrets"], built: false },
+    "Environment from the secret store: a variable and the name of the secret (or `file NAME`: the path of a private file), or one for both.",
+    { foreign: ["secrets"] },
   ),
   volumes: many("volume", VOLUME, "A directory that lasts; binds the app to its home node.", {
     foreign: ["volumes", "mount", "storage"],
