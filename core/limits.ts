@@ -166,6 +166,12 @@ export const SEAL_WORK = 1_024;
 export const SEAL_TAKEN = 64;
 /** Secrets from which tokens are made live this long, in ms; the one before still counts. */
 export const SEAL_TOKEN_MS = 30_000;
+/** How long the handshake of a sealed stream may take, ms; and its largest first message, bytes. */
+export const SEAL_HANDSHAKE_MS = 5_000;
+export const SEAL_PAYLOAD_BYTES = 16_384;
+/** Largest head of a request in a sealed stream; bytes of a body that may be under way unread. */
+export const SEAL_HEAD_BYTES = 65_536;
+export const SEAL_CREDIT_BYTES = 1024 * 1024;
 /** Answers "I know no such session" a second. */
 export const SEAL_STALE_PER_SECOND = 500;
 
