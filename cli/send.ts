@@ -79,7 +79,8 @@ export function refusal(reply: Reply & { ok: false }, keyPath: string): Failure 
     return new Failure(
       "unauthorized",
       "the conductor does not accept the signature (it does not say why). Check that the " +
-        `conductor was started with the public key of ${keyPath} (--pubkey), and that this ` +
+        `conductor knows the public key of ${keyPath} (--pubkey, or skr8tr operator add), that its ` +
+        "role permits this (skr8tr operator list; skr8tr audit tells why), and that this " +
         `machine's clock is right: it is ${new Date().toISOString()} here, and at most 30 s ` +
         "difference is allowed",
     );

@@ -2,6 +2,7 @@
 // are made from it.
 
 import type { Command, Option } from "./command.ts";
+import { TRUST_COMMANDS } from "./table_trust.ts";
 
 /** Options that every command takes, before or after its name. */
 export const GLOBAL_OPTIONS: readonly Option[] = [
@@ -199,6 +200,7 @@ export const COMMANDS: readonly Command[] = [
     options: [],
     load: () => import("./commands/explain.ts"),
   },
+  ...TRUST_COMMANDS,
   {
     name: "help",
     usage: "[COMMAND]",

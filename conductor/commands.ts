@@ -3,7 +3,10 @@
 import { type OperatorCommand, parseOperatorCommand } from "../core/command.ts";
 import { parseManifest } from "../core/manifest/parse.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
-import type { State } from "./state.ts";
+import { whyNoRoom } from "./quota.ts";
+import type { RosterCommand } from "../core/roster.ts";
+import { QUOTAS } from "../core/limits.ts";
+import { currentOf, type State } from "./state.ts";
 
 /** What comes of a command whose signature is good. */
 export type Outcome =
@@ -15,7 +18,12 @@ export type Outcome =
     readonly manifest?: string;
   }
   /** Nothing changes; the operator is told why. */
-  | { readonly kind: "refuse"; readonly reply: string }
+  | {
+    readonly kind: "refuse";
+    readonly reply: string;
+    /** For the audit, where the reply does not tell. */
+    readonly why?: string;
+  }
   /** Needs a manifest from the conductor's disk first. */
   | { readonly kind: "read"; readonly path: string }
   /** Is run by a node. */
@@ -45,8 +53,60 @@ export function judge(state: State, command: string): Outcome {
       return state.apps.has(parsed.app)
         ? { kind: "exec", app: parsed.app, summary: `exec in ${parsed.app}: ${parsed.command}` }
         : { kind: "refuse", reply: `ERR|not found: ${parsed.app}` };
+    case "OPERATOR":
+    case "GRANT":
+    case "UNGRANT":
+    case "ROTATE":
+    case "REVOKE":
+      return judgeRoster(state, parsed);
+    case "QUOTA":
+      if (state.quotas.size >= QUOTAS && !state.quotas.has(parsed.namespace)) {
+        return refuse("LIMIT", `${QUOTAS} namespaces have quotas already`);
+      }
+      return {
+        kind: "commit",
+        reply: `OK|QUOTA|${parsed.namespace}`,
+        summary: `quota of ${parsed.namespace}: replicas ${parsed.replicaLimit}, ` +
+          `MiB ${parsed.ramLimit}, thousandths of a core ${parsed.cpuLimit}`,
+      };
     default:
       return parsed satisfies never;
+  }
+}
+
+function judgeRoster(state: State, command: RosterCommand): Outcome {
+  const { roster, head } = state;
+  if (roster.isOpen) {
+    return refuse("INSECURE", "a conductor started with --insecure knows no operators");
+  }
+  const sequence = head.sequence + 1;
+  const wrong = roster.whyNotChange(sequence, command);
+  if (wrong !== null) return refuse("OPERATOR", wrong);
+  return {
+    kind: "commit",
+    reply: `OK|${command.verb}|${command.name}|${sequence}`,
+    summary: summaryOf(command),
+  };
+}
+
+function summaryOf(command: RosterCommand): string {
+  const { name } = command;
+  switch (command.verb) {
+    case "OPERATOR":
+    case "GRANT": {
+      const { role, namespaces, apps, until } = command;
+      const end = until === "-" ? "" : ` until ${new Date(Number(until) * 1_000).toISOString()}`;
+      const given = `${role}, namespaces ${namespaces}, apps ${apps}${end}`;
+      return `${command.verb === "OPERATOR" ? "add operator" : "grant"} ${name}: ${given}`;
+    }
+    case "UNGRANT":
+      return `take grant ${command.grant} from ${name}`;
+    case "ROTATE":
+      return `rotate the key of ${name}`;
+    case "REVOKE":
+      return `revoke ${name}`;
+    default:
+      return command satisfies never;
   }
 }
 
@@ -55,9 +115,11 @@ function judgeApply(
   command: Extract<OperatorCommand, { verb: "APPLY" }>,
 ): Outcome {
   const { app, generation, fallback, manifest } = command;
-  const wrong = whyNotOne(manifest, app);
-  if (wrong !== null) return refuse("MANIFEST", wrong);
+  const parsed = parseOne(manifest, app);
+  if (typeof parsed === "string") return refuse("MANIFEST", parsed);
   const known = state.apps.get(app);
+  const moved = whyMoved(state, parsed) ?? whyNoRoom(state, parsed);
+  if (moved !== null) return refuse("NAMESPACE", moved);
   const last = known?.generations.at(-1)?.generation ?? 0;
   if (generation !== last + 1) {
     return refuse("CONFLICT", `${app} is at ${last}: the next must be ${last + 1}`);
@@ -72,16 +134,26 @@ function judgeApply(
   };
 }
 
-/** Why the text is not the manifest of just this app, or `null`. */
-function whyNotOne(manifest: string, app: string): string | null {
+/** An app that is up stays in its namespace. */
+function whyMoved(state: State, spec: AppSpec): string | null {
+  const app = state.apps.get(spec.name);
+  if (!app || app.down) return null;
+  const from = currentOf(app).spec.namespace;
+  return from === spec.namespace
+    ? null
+    : `${spec.name} is up in the namespace ${from}: take it down before it moves to ${spec.namespace}`;
+}
+
+/** The one app that the text describes; why it is not the manifest of just this app. */
+function parseOne(manifest: string, app: string): AppSpec | string {
   const parsed = parseManifest(manifest);
   if (!parsed.ok) {
     const first = parsed.errors[0]!;
     return `line ${first.line}: ${first.message}`;
   }
   if (parsed.apps.length !== 1) return `must hold one app, holds ${parsed.apps.length}`;
-  const name = parsed.apps[0]!.name;
-  return name === app ? null : `is of ${name}, the command of ${app}`;
+  const spec = parsed.apps[0]!;
+  return spec.name === app ? spec : `is of ${spec.name}, the command of ${app}`;
 }
 
 function judgeDown(
@@ -100,6 +172,7 @@ function judgeDown(
 
 /** Judges a v1 SUBMIT or ROLLOUT whose manifest has been read from disk. */
 export function judgeManifest(
+  state: State,
   command: string,
   text: string,
   placeOf: (spec: AppSpec) => string,
@@ -113,6 +186,8 @@ export function judgeManifest(
   if (!spec || parsed.apps.length !== 1) {
     return refuse("MANIFEST", `must hold one app, holds ${parsed.apps.length}`);
   }
+  const wrong = whyMoved(state, spec) ?? whyNoRoom(state, spec);
+  if (wrong !== null) return refuse("NAMESPACE", wrong);
   const rollout = command.startsWith("ROLLOUT|");
   return {
     kind: "commit",

@@ -19,6 +19,7 @@ import { choose } from "./choose.ts";
 import { judge, judgeManifest, type Outcome } from "./commands.ts";
 import type { ConductorEffect, Source } from "./effects.ts";
 import type { ConductorMachine, ConductorOptions } from "./machine.ts";
+import { whyNoReader, whyUnauthorised } from "./auth.ts";
 import { idKey } from "./state.ts";
 import { formatList, formatNodes } from "./v1.ts";
 
@@ -33,7 +34,9 @@ interface Pending {
   /** Everybody who sent this very command while it waited. */
   readonly sources: Source[];
   /** Text of the manifest that a v1 command named by path. */
-  manifest?: string;
+  readonly manifest?: string;
+  /** What its sender is told, where that manifest cannot be had. */
+  readonly hopeless?: string;
 }
 
 const READS = ["PING", "NODES", "LIST", "LOGS"];
@@ -89,7 +92,12 @@ export class CommandDesk {
     const { signed, source } = asked;
     if (key === null) return this.#refuse(source, now, "no authorised key made its signature");
     const [verb] = splitVerb(signed.command);
-    if (READS.includes(verb)) return this.#read(signed.command, source, now);
+    if (READS.includes(verb)) {
+      const why = whyNoReader(this.#machine.state, key, now.wallMs);
+      return why === null
+        ? this.#read(signed.command, source, now)
+        : this.#refuse(source, now, why);
+    }
 
     const mark = replayKey(signed, key);
     const parsed = parseOperatorCommand(signed.command);
@@ -127,21 +135,18 @@ export class CommandDesk {
     const pending = this.#reading.get(id);
     if (!pending) return [];
     this.#reading.delete(id);
-    return this.#fail(pending, `ERR|MANIFEST|${error}`);
+    this.#ready.push({ ...pending, hopeless: `ERR|MANIFEST|${error}` });
+    return [];
   }
 
   /** The next command that goes into the log; what is refused on the way is answered. */
   nextBody(now: Instant, out: ConductorEffect[]): EntryBody | null {
     for (let pending = this.#ready.shift(); pending; pending = this.#ready.shift()) {
-      const outcome = this.#judge(pending);
+      const outcome = this.#judge(pending, now);
       switch (outcome.kind) {
         case "refuse":
-          out.push(...this.#fail(pending, outcome.reply));
-          this.#machine.record(now, {
-            kind: "command-refused",
-            text: `${this.#who(pending)}: ${outcome.reply}`,
-          });
-          break;
+          this.#current = { pending, outcome };
+          return this.#refusal(pending, outcome);
         case "read": {
           const id = this.#nextId++;
           this.#reading.set(id, pending);
@@ -160,11 +165,18 @@ export class CommandDesk {
   }
 
   /** The command's entry is durable: those who wait for it are answered. */
-  committed(body: Extract<EntryBody, { kind: "command" }>, now: Instant): ConductorEffect[] {
+  committed(
+    body: Extract<EntryBody, { kind: "command" | "refused" }>,
+    now: Instant,
+  ): ConductorEffect[] {
     const current = this.#current;
     this.#current = null;
     if (!current) return [];
     const { pending, outcome } = current;
+    if (body.kind === "refused") {
+      this.#machine.record(now, { kind: "command-refused", text: body.audit });
+      return this.#finish(pending, body.reply);
+    }
     const app = parseOperatorCommand(pending.signed.command);
     this.#machine.record(now, {
       kind: "command",
@@ -199,17 +211,21 @@ export class CommandDesk {
     }
   }
 
-  #judge(pending: Pending): Outcome {
+  #judge(pending: Pending, now: Instant): Outcome {
     const { command } = pending.signed;
+    const { state } = this.#machine;
+    if (pending.hopeless !== undefined) return { kind: "refuse", reply: pending.hopeless };
+    const why = whyUnauthorised(state, { ...pending, command }, now.wallMs);
+    if (why !== null) return { kind: "refuse", reply: UNAUTHORIZED, why };
     if (pending.manifest !== undefined) {
-      return judgeManifest(command, pending.manifest, (spec) => {
+      return judgeManifest(state, command, pending.manifest, (spec) => {
         const { choices } = choose(spec, 1, this.#machine.ledger);
         const node = choices[0]?.node;
         if (node !== undefined) this.#machine.ledger.give(node, spec);
         return node ?? "pending (no live nodes)";
       });
     }
-    const outcome = judge(this.#machine.state, command);
+    const outcome = judge(state, command);
     if (outcome.kind === "read" && !this.#options.manifests) {
       const why =
         "commands by path are off; start the conductor with --manifests DIR, or use APPLY";
@@ -231,8 +247,23 @@ export class CommandDesk {
     };
   }
 
+  /** What the log keeps of a command that changes nothing. */
+  #refusal(pending: Pending, outcome: Extract<Outcome, { kind: "refuse" }>): EntryBody {
+    const { command, unixS } = pending.signed;
+    const marks = [{ mark: pending.mark, unixS }, ...pending.again];
+    const why = outcome.why ?? outcome.reply;
+    return {
+      kind: "refused",
+      marks: marks.map((each) => [each.mark, each.unixS]),
+      key: pending.key,
+      reply: outcome.reply,
+      audit: `${this.#who(pending)}: ${namedOf(command)}: ${why}`,
+    };
+  }
+
   #who(pending: Pending): string {
-    return `operator ${pending.key.slice(0, 12)} from ${pending.sources[0]?.address}`;
+    const name = this.#machine.state.roster.nameOf(pending.key) ?? pending.key.slice(0, 12);
+    return `operator ${name} from ${pending.sources[0]?.address}`;
   }
 
   #exec(pending: Pending, name: string): ConductorEffect[] {
@@ -316,4 +347,12 @@ export class CommandDesk {
     }
     return [{ do: "reply", to: source.reply, text: UNAUTHORIZED }];
   }
+}
+
+/** What a command is about, without what it carries: its first fields, the id left out. */
+function namedOf(command: string): string {
+  const [verb = "", ...fields] = command.split("|");
+  const parsed = parseOperatorCommand(command);
+  const [first = "", second = ""] = fields;
+  return `${verb} ${"id" in parsed ? second : first}`.slice(0, 200).trim();
 }

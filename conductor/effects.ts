@@ -2,7 +2,7 @@
 
 import type { Address } from "../core/address.ts";
 import type { Entry } from "../core/log.ts";
-import type { Route } from "../core/mesh.ts";
+import type { Figures, Route } from "../core/mesh.ts";
 import type { EventView } from "../core/view.ts";
 
 /** Where a reply goes: the live layer made it and understands it. */
@@ -30,6 +30,10 @@ export type ConductorEvent =
   | { readonly on: "appended"; readonly entry: Entry }
   /** It is not, and nothing of it is in the log. */
   | { readonly on: "append-failed"; readonly error: string }
+  /** An ingress tells what it has seen of the requests. */
+  | { readonly on: "figures"; readonly figures: Figures }
+  /** An ingress holds a request for an app without replicas; repeated while it does. */
+  | { readonly on: "wake"; readonly app: string }
   | { readonly on: "tick" };
 
 export type ConductorEffect =
@@ -62,5 +66,7 @@ export type ConductorEffect =
   | { readonly do: "event"; readonly event: Omit<EventView, "sequence"> }
   /** The whole table of routes, for the tower. */
   | { readonly do: "publish"; readonly routes: readonly Route[] }
+  /** All nodes that are dead now, for the tower: nobody waits for answers from there. */
+  | { readonly do: "lost"; readonly nodes: readonly string[] }
   /** These apps look different now. */
   | { readonly do: "changed"; readonly apps: readonly string[] };

@@ -26,6 +26,7 @@ import {
   type Route,
 } from "../core/mesh.ts";
 import type { Prng } from "../core/prng.ts";
+import { type Root, rootName } from "../core/roster.ts";
 import type { EventView } from "../core/view.ts";
 import { parseMeshV1 } from "../core/wire.ts";
 import { CommandDesk } from "./desk.ts";
@@ -48,6 +49,7 @@ import { Orders } from "./orders.ts";
 import { type Booking, isEmpty, mergeDecisions, type Plan, planApp } from "./plan.ts";
 import { type Buckets, reconcile, type Sight } from "./reconcile.ts";
 import { routesOf } from "./routes.ts";
+import { Traffic } from "./traffic.ts";
 import {
   type App,
   applyEntry,
@@ -72,6 +74,8 @@ export interface ConductorOptions {
   readonly manifests: boolean;
   /** Whether heartbeats of the original are listened to (`--mesh open`). */
   readonly meshOpen?: boolean;
+  /** The operators' keys that this conductor was started with: admins from the beginning. */
+  readonly roots?: readonly Root[];
   readonly now: Instant;
 }
 
@@ -81,6 +85,8 @@ export class ConductorMachine {
   readonly fleet: Fleet = new Map();
   readonly v1Nodes = new V1Nodes();
   readonly ledger = new Ledger();
+  /** The requests of the apps, as the ingresses see them. */
+  readonly traffic = new Traffic();
   /** App -> why some of its replicas have no place. */
   readonly unplaced = new Map<string, readonly string[]>();
   /** App -> what it waits for. */
@@ -91,6 +97,8 @@ export class ConductorMachine {
   readonly #prng: Prng;
   readonly #meshOpen: boolean;
   readonly #desk: CommandDesk;
+  /** Those of them that the log does not name yet. */
+  #roots: readonly Root[];
   readonly #orders = new Orders();
   /** Replica -> since when it has been ready. */
   readonly #readySince = new Map<string, number>();
@@ -117,6 +125,7 @@ export class ConductorMachine {
     this.boot = options.boot;
     this.#prng = options.prng;
     this.#meshOpen = options.meshOpen ?? false;
+    this.#roots = (options.roots ?? []).filter(({ key }) => !state.roots.has(key));
     this.#desk = new CommandDesk(this, options);
     this.startedMonoMs = now.monoMs;
     this.#lastTickMonoMs = now.monoMs;
@@ -155,6 +164,13 @@ export class ConductorMachine {
         break;
       case "append-failed":
         this.#appendFailed(event.error, now);
+        break;
+      case "figures":
+        this.traffic.take(event.figures, now.monoMs);
+        break;
+      case "wake":
+        this.traffic.wake(event.app, now.monoMs);
+        this.#dirty.add(event.app);
         break;
       case "tick":
         this.#tick(now);
@@ -205,6 +221,7 @@ export class ConductorMachine {
   }
 
   #nextBody(now: Instant): EntryBody | null {
+    if (this.#roots.length > 0) return rootsBody(this.#roots);
     const command = this.#desk.nextBody(now, this.#out);
     if (command) return command;
     for (const [node, name] of this.#joining) return { kind: "node", node, name };
@@ -281,6 +298,8 @@ export class ConductorMachine {
       this.#commanded = true;
       this.#needers = null;
       this.#emit(...this.#desk.committed(entry.body, now));
+    } else if (entry.body.kind === "refused") {
+      this.#emit(...this.#desk.committed(entry.body, now));
     }
     // A snapshot costs as much as the state is large: a large one is kept the less often.
     const enough = Math.max(SNAPSHOT_ENTRIES, this.state.replicas.size / SNAPSHOT_REPLICAS);
@@ -300,6 +319,11 @@ export class ConductorMachine {
 
   /** What follows from an entry that is durable now: bookings, orders, history. */
   #settle(body: EntryBody, before: ReadonlyMap<string, Placement>, now: Instant): void {
+    if (body.kind === "roots") {
+      this.#roots = [];
+      const names = body.roots.map(([key]) => rootName(key)).join(", ");
+      this.record(now, { kind: "roots", text: `admin by --pubkey: ${names}` });
+    }
     if (body.kind === "node") {
       this.#joining.delete(body.node);
       this.record(now, { kind: "node-joined", node: body.name, text: `${body.name} joined` });
@@ -438,6 +462,7 @@ export class ConductorMachine {
   /** A node is there (again): whatever waited for room or for it is looked at again. */
   #welcome(node: FleetNode, was: FleetNode["state"], now: Instant): void {
     if (was === "dead") {
+      this.#tellLost();
       this.record(now, { kind: "node-back", node: node.name, text: `${node.name} is back` });
     }
     for (const name of [...this.unplaced.keys(), ...this.waiting.keys()]) this.#dirty.add(name);
@@ -587,11 +612,13 @@ export class ConductorMachine {
     const lateMs = now.monoMs - this.#lastTickMonoMs - beatEveryMs(this.fleet.size);
     this.#lastTickMonoMs = now.monoMs;
     const deadMs = deadAfterMs(this.fleet.size);
+    let anyDied = false;
     for (const node of this.fleet.values()) {
       // An observer that itself ran late has heard nobody: that accuses nobody.
       if (lateMs > 1_000) node.heardMonoMs = Math.min(now.monoMs, node.heardMonoMs + lateMs);
       if (node.state === "dead" || now.monoMs - node.heardMonoMs < deadMs) continue;
       node.state = "dead";
+      anyDied = true;
       this.ledger.describe(node.id, { alive: false });
       const silentMs = Math.round(now.monoMs - node.heardMonoMs);
       const text = `${node.name} is dead: silent for ${silentMs} ms`;
@@ -599,6 +626,7 @@ export class ConductorMachine {
       this.#dirtyOn(node);
       if (!this.settling) { for (const name of this.state.apps.keys()) this.#dirty.add(name); }
     }
+    if (anyDied) this.#tellLost();
     for (const { name, heardMonoMs } of this.v1Nodes.takeDead(now.monoMs)) {
       const text = `${name} is dead: silent for ${Math.round(now.monoMs - heardMonoMs)} ms`;
       this.record(now, { kind: "node-dead", node: name, text });
@@ -612,6 +640,12 @@ export class ConductorMachine {
       this.#dirty.add(this.state.replicas.get(replica) ?? "");
     }
     this.#desk.forget(now);
+  }
+
+  #tellLost(): void {
+    const nodes = [...this.fleet.values()].filter((node) => node.state === "dead")
+      .map((node) => node.id);
+    this.#emit({ do: "lost", nodes });
   }
 
   // ---- What is seen -------------------------------------------------------------------------------
@@ -669,6 +703,13 @@ export class ConductorMachine {
     }
     return this.#needers.get(name) ?? [];
   }
+}
+
+function rootsBody(roots: readonly Root[]): EntryBody {
+  return {
+    kind: "roots",
+    roots: roots.map(({ key, publicKey }) => [key, publicKey.toBase64()]),
+  };
 }
 
 function setOrDelete<V>(map: Map<string, readonly V[]>, key: string, value: readonly V[]): void {

@@ -56,6 +56,7 @@ export class Rig {
 
   #boot(): ConductorMachine {
     const state: State = emptyState();
+    for (const root of this.#options.roots ?? []) state.roster.addRoot(root);
     for (const entry of this.log) applyEntry(state, entry);
     return new ConductorMachine({
       state,
@@ -161,6 +162,7 @@ export class Rig {
         return;
       case "snapshot":
       case "publish":
+      case "lost":
       case "changed":
         return;
       default:
@@ -175,7 +177,10 @@ export class Rig {
   }
 
   verify(effect: Extract<ConductorEffect, { do: "verify" }>): void {
-    const key = [ALICE].find((each) => signatureOf(each, effect.text) === effect.signatureHex);
+    const known = this.machine.state.roster.keysAt(Infinity).map((each) => each.key);
+    const key = [ALICE, ...known].find((each) =>
+      signatureOf(each, effect.text) === effect.signatureHex
+    );
     this.step({ on: "verified", id: effect.id, key: key ?? null });
   }
 

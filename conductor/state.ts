@@ -9,7 +9,9 @@ import { COMMAND_ID_S, GENERATIONS, SIGNED_WINDOW_S } from "../core/limits.ts";
 import { EMPTY_HEAD, type Entry, type Head, type Place, type SignedRecord } from "../core/log.ts";
 import { parseManifest } from "../core/manifest/parse.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
+import { Roster, type RosterData } from "../core/roster.ts";
 import { replayKey } from "../core/signed.ts";
+import { type Quota, quotaOf } from "./quota.ts";
 
 /** One applied manifest of an app. */
 export interface Generation {
@@ -71,6 +73,12 @@ export interface State {
    * must not let a command in again when the clock steps back.
    */
   forgottenUnixS: number;
+  /** The operators, their keys and grants. */
+  readonly roster: Roster;
+  /** Fingerprints of the keys that conductors of this log were started with. */
+  readonly roots: Set<string>;
+  /** Namespace -> what its apps may take together. */
+  readonly quotas: Map<string, Quota>;
 }
 
 export function emptyState(): State {
@@ -83,6 +91,9 @@ export function emptyState(): State {
     answered: new Map(),
     answeredIds: new Map(),
     forgottenUnixS: 0,
+    roster: new Roster(),
+    roots: new Set(),
+    quotas: new Map(),
   };
 }
 
@@ -128,6 +139,15 @@ function applyBody(state: State, entry: Entry): string[] {
     case "node":
       state.nodes.set(body.node, body.name);
       return [];
+    case "refused":
+      for (const [mark, unixS] of body.marks) {
+        state.answered.set(mark, { unixS, reply: body.reply });
+      }
+      forgetAnswers(state, entry.wallMs);
+      return [];
+    case "roots":
+      for (const [key] of body.roots) state.roots.add(key);
+      return [];
     default:
       return body satisfies never;
   }
@@ -144,6 +164,10 @@ function remember(state: State, signed: SignedRecord, reply: string, wallMs: num
   const command = parseOperatorCommand(signed.text.slice(0, cut));
   state.answered.set(replayKey(signed, signed.key), { unixS, reply });
   if ("id" in command) state.answeredIds.set(idKey(signed.key, command.id), { unixS, reply });
+  forgetAnswers(state, wallMs);
+}
+
+function forgetAnswers(state: State, wallMs: number): void {
   const oldest = Math.floor(wallMs / 1000) - 2 * SIGNED_WINDOW_S;
   const forgotten = forgetBefore(state.answered, oldest);
   state.forgottenUnixS = Math.max(state.forgottenUnixS, forgotten);
@@ -186,6 +210,19 @@ function applyCommand(
     case "EXEC":
     case "DECK":
       return [];
+    case "OPERATOR":
+    case "GRANT":
+    case "UNGRANT":
+    case "ROTATE":
+    case "REVOKE":
+      state.roster.apply(entry.sequence, command);
+      return [];
+    case "QUOTA": {
+      const quota = quotaOf(command);
+      if (quota) state.quotas.set(command.namespace, quota);
+      else state.quotas.delete(command.namespace);
+      return [];
+    }
     default:
       return command satisfies never;
   }
@@ -281,6 +318,9 @@ interface Snapshot {
   readonly answered: readonly (readonly [string, Answered])[];
   readonly answeredIds: readonly (readonly [string, Answered])[];
   readonly forgottenUnixS: number;
+  readonly roster?: RosterData;
+  readonly roots?: readonly string[];
+  readonly quotas?: readonly (readonly [string, Quota])[];
 }
 
 /** The state as text, to start from instead of the whole log. */
@@ -296,6 +336,9 @@ export function saveState(state: State): string {
     answered: [...state.answered],
     answeredIds: [...state.answeredIds],
     forgottenUnixS: state.forgottenUnixS,
+    roster: state.roster.save(),
+    roots: [...state.roots],
+    quotas: [...state.quotas],
   };
   return JSON.stringify(snapshot);
 }
@@ -304,8 +347,10 @@ export function saveState(state: State): string {
 export function loadState(head: Head, text: string): State | null {
   const snapshot = parseSnapshot(text);
   if (!snapshot) return null;
-  const state = emptyState();
+  const state: State = { ...emptyState(), roster: Roster.load(snapshot.roster) };
   state.head = head;
+  for (const root of snapshot.roots ?? []) state.roots.add(root);
+  for (const [namespace, quota] of snapshot.quotas ?? []) state.quotas.set(namespace, quota);
   state.forgottenUnixS = snapshot.forgottenUnixS;
   for (const [node, name] of snapshot.nodes) state.nodes.set(node, name);
   for (const [key, answered] of snapshot.answered) state.answered.set(key, answered);

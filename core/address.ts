@@ -36,44 +36,83 @@ function isV6(text: string): boolean {
   return enough && plain.every((group) => /^[0-9a-fA-F]{1,4}$/.test(group));
 }
 
-/**
- * Says whether the address lies in one of the networks, which are written `10.0.0.0/8`, or as a
- * single address. IPv6 networks only as single addresses.
- */
-export function inNetworks(address: string, networks: readonly string[]): boolean {
-  const plain = unmapped(address);
-  return networks.some((network) => {
-    const [base = "", bits, ...more] = network.split("/");
-    if (bits === undefined) return unmapped(base) === plain;
-    const size = Number(bits);
-    const left = ipv4(plain);
-    const right = ipv4(base);
-    if (left === null || right === null || !BITS.test(bits) || more.length > 0) return false;
-    return size === 0 || (left >>> (32 - size)) === (right >>> (32 - size));
-  });
+/** A network: the first `bits` of `bytes` (4 or 16 of them). */
+export interface Cidr {
+  readonly bytes: Uint8Array;
+  readonly bits: number;
 }
 
-const BITS = /^([0-9]|[12][0-9]|3[0-2])$/;
+/** Reads an IPv4 or IPv6 address into 4 or 16 bytes; an IPv4 address in IPv6 form into 4. */
+export function parseAddress(text: string): Uint8Array | null {
+  if (isV4(text)) return Uint8Array.from(text.split("."), Number);
+  if (!isV6(text)) return null;
+  const bytes = v6Bytes(text);
+  const mapped = bytes.subarray(0, 10).every((byte) => byte === 0) && bytes[10] === 255 &&
+    bytes[11] === 255;
+  // A socket that serves both families gives IPv4 addresses as `::ffff:10.0.0.1`.
+  return mapped ? bytes.slice(12) : bytes;
+}
+
+function v6Bytes(text: string): Uint8Array {
+  const [front, back = []] = text.split("::").map((half) =>
+    half === "" ? [] : half.split(":").flatMap((group) => {
+      if (!group.includes(".")) return [parseInt(group, 16)];
+      const tail = group.split(".").map(Number);
+      return [tail[0]! << 8 | tail[1]!, tail[2]! << 8 | tail[3]!];
+    })
+  );
+  const words = [...front!, ...new Array(8 - front!.length - back.length).fill(0), ...back];
+  return Uint8Array.from(words.flatMap((word) => [word >> 8, word & 255]));
+}
+
+/** Reads `10.0.0.0/8`, `fd00::/8` or a single address; `null` if it is none. */
+export function parseCidr(text: string): Cidr | null {
+  const [address, length, ...rest] = text.split("/");
+  const bytes = parseAddress(address!);
+  if (bytes === null || rest.length > 0) return null;
+  if (length === undefined) return { bytes, bits: bytes.length * 8 };
+  const bits = Number(length);
+  return /^(0|[1-9]\d{0,2})$/.test(length) && bits <= bytes.length * 8 ? { bytes, bits } : null;
+}
+
+/** Whether an address lies in one of the ranges; text that is no address lies in none. */
+export function isWithin(address: string, ranges: readonly Cidr[]): boolean {
+  if (ranges.length === 0) return false;
+  const bytes = parseAddress(address);
+  return bytes !== null && ranges.some((range) => contains(range, bytes));
+}
+
+function contains(range: Cidr, bytes: Uint8Array): boolean {
+  if (bytes.length !== range.bytes.length) return false;
+  const whole = range.bits >> 3;
+  for (let at = 0; at < whole; at++) if (bytes[at] !== range.bytes[at]) return false;
+  const rest = range.bits & 7;
+  return rest === 0 || (bytes[whole]! ^ range.bytes[whole]!) >> (8 - rest) === 0;
+}
+
+const parsed = new WeakMap<readonly string[], readonly Cidr[]>();
+
+/**
+ * Says whether the address lies in one of the networks, which are written `10.0.0.0/8`, or as a
+ * single address. The list must not be changed once it was asked about.
+ */
+export function inNetworks(address: string, networks: readonly string[]): boolean {
+  let ranges = parsed.get(networks);
+  if (ranges === undefined) {
+    ranges = networks.map(parseCidr).filter((each) => each !== null);
+    parsed.set(networks, ranges);
+  }
+  return isWithin(address, ranges);
+}
 
 /** Says whether the text is a network that `inNetworks` understands. */
 export function isNetwork(network: string): boolean {
-  const [base = "", bits, ...more] = network.split("/");
-  if (bits === undefined) return isAddress(base);
-  return more.length === 0 && ipv4(base) !== null && BITS.test(bits);
+  return parseCidr(network) !== null;
 }
 
-/** A socket that serves both families gives IPv4 addresses as `::ffff:10.0.0.1`. */
-function unmapped(address: string): string {
-  const v4 = address.replace(/^::ffff:/i, "");
-  return isV4(v4) ? v4 : address;
-}
+const LOOPBACK: readonly string[] = ["127.0.0.0/8", "::1"];
 
 /** Says whether the address is this machine talking to itself. */
 export function isLoopback(address: string): boolean {
-  return address === "::1" || inNetworks(address, ["127.0.0.0/8"]);
-}
-
-function ipv4(text: string): number | null {
-  if (!isV4(text)) return null;
-  return text.split(".").reduce((sum, part) => sum * 256 + Number(part), 0) >>> 0;
+  return inNetworks(address, LOOPBACK);
 }

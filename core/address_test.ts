@@ -1,6 +1,15 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { inNetworks, isAddress, isLoopback, isNetwork } from "./address.ts";
+import {
+  type Cidr,
+  inNetworks,
+  isAddress,
+  isLoopback,
+  isNetwork,
+  isWithin,
+  parseAddress,
+  parseCidr,
+} from "./address.ts";
 
 Deno.test("isAddress() knows addresses of both families", () => {
   for (
@@ -87,12 +96,41 @@ Deno.test("inNetworks() compares the leading bits", () => {
 });
 
 Deno.test("isNetwork() and isLoopback()", () => {
-  for (const text of ["10.0.0.0/8", "0.0.0.0/0", "1.2.3.4", "::1"]) assert(isNetwork(text), text);
-  for (const text of ["", "10.0.0.0/33", "10.0.0.0/", "10.0.0/8", "::/0", "1.2.3.4/8/8", "a/8"]) {
+  for (const text of ["10.0.0.0/8", "0.0.0.0/0", "1.2.3.4", "::1", "::/0"]) {
+    assert(isNetwork(text), text);
+  }
+  for (const text of ["", "10.0.0.0/33", "10.0.0.0/", "10.0.0/8", "::/129", "1.2.3.4/8/8", "a/8"]) {
     assert(!isNetwork(text), text);
   }
   for (const text of ["127.0.0.1", "127.255.0.9", "::1", "::ffff:127.0.0.1"]) {
     assert(isLoopback(text));
   }
   for (const text of ["128.0.0.1", "::2", "::ffff:1.2.3.4", ""]) assert(!isLoopback(text), text);
+});
+
+function ranges(...texts: string[]): Cidr[] {
+  return texts.map((text) => parseCidr(text)!);
+}
+
+Deno.test("isWithin() knows IPv4 and IPv6 ranges of any length", () => {
+  assertEquals(isWithin("10.1.2.3", ranges("10.0.0.0/8")), true);
+  assertEquals(isWithin("11.1.2.3", ranges("10.0.0.0/8")), false);
+  assertEquals(isWithin("192.168.7.129", ranges("192.168.7.128/25")), true);
+  assertEquals(isWithin("192.168.7.127", ranges("192.168.7.128/25")), false);
+  assertEquals(isWithin("1.2.3.4", ranges("0.0.0.0/0")), true);
+  assertEquals(isWithin("1.2.3.4", ranges("1.2.3.4")), true);
+  assertEquals(isWithin("fd00::7", ranges("fd00::/8")), true);
+  assertEquals(isWithin("fe00::7", ranges("fd00::/8")), false);
+  assertEquals(isWithin("::ffff:10.0.0.1", ranges("10.0.0.0/8")), true);
+  assertEquals(isWithin("::1", ranges("0.0.0.0/0")), false);
+  assertEquals(isWithin("unknown", ranges("0.0.0.0/0")), false);
+});
+
+Deno.test("parseCidr() and parseAddress() refuse what is none", () => {
+  const wrong = ["", "10.0.0", "10.0.0.256", "10.0.0.0/33", "10.0.0.0/8/8", "10.0.0.0/", "::/129"];
+  for (const text of [...wrong, "a::b::c", "1:2:3", "12345::", "1:2:3:4:5:6:7:8:9"]) {
+    assertEquals(parseCidr(text), null, text);
+  }
+  assertEquals(parseAddress("2001:db8::1")?.length, 16);
+  assertEquals(parseAddress("64:ff9b::1.2.3.4")?.at(-1), 4);
 });

@@ -10,9 +10,27 @@ import { splitVerb } from "./wire.ts";
 import { base64ToText, textToBase64, toBytes } from "./bytes.ts";
 import { MANIFEST_BYTES } from "./limits.ts";
 
+const NAMES = /^(\*|[a-z][a-z0-9-]{0,62}(,[a-z][a-z0-9-]{0,62}){0,63})$/;
+
 /** The kinds of fields that short commands are made of. */
 const FIELDS = {
   app: { form: /^[a-z][a-z0-9-]{0,62}$/, says: "an app" },
+  name: { form: /^[a-z][a-z0-9-]{0,62}$/, says: "an operator's name" },
+  role: { form: /^(admin|deployer|viewer|exec)$/, says: "a role" },
+  namespace: { form: /^[a-z][a-z0-9-]{0,62}$/, says: "a namespace" },
+  /** `*`, or names with commas between them. */
+  namespaces: { form: NAMES, says: "namespaces or *" },
+  apps: { form: NAMES, says: "apps or *" },
+  /** Unix seconds, or `-` for no end. */
+  until: { form: /^(-|[1-9][0-9]{0,11})$/, says: "an end in unix seconds or -" },
+  /** A raw ML-DSA-65 public key (1952 bytes) in base64. */
+  publicKey: { form: /^[A-Za-z0-9+/]{2602}[A-Za-z0-9+/=]{2}$/, says: "a public key in base64" },
+  /** The log's sequence of the command that gave the grant. */
+  grant: { form: /^[0-9]{1,15}$/, says: "the number of a grant" },
+  /** Most replicas, MiB of RAM and thousandths of a core; `-` for no limit. */
+  replicaLimit: { form: /^(-|[0-9]{1,9})$/, says: "a number of replicas or -" },
+  ramLimit: { form: /^(-|[0-9]{1,9})$/, says: "MiB of RAM or -" },
+  cpuLimit: { form: /^(-|[0-9]{1,9})$/, says: "thousandths of a core or -" },
   hash: { form: /^[0-9a-f]{64}$/, says: "a SHA-256 in hex" },
 } as const;
 
@@ -22,6 +40,12 @@ const FIELDS = {
  */
 const SHORT_COMMANDS = {
   DOWN: ["app"],
+  OPERATOR: ["name", "role", "namespaces", "apps", "until", "publicKey"],
+  GRANT: ["name", "role", "namespaces", "apps", "until"],
+  UNGRANT: ["name", "grant"],
+  ROTATE: ["name", "publicKey"],
+  REVOKE: ["name"],
+  QUOTA: ["namespace", "replicaLimit", "ramLimit", "cpuLimit"],
   /** Whoever has the token of this hash may look at the deck as the operator who signs. */
   DECK: ["hash"],
 } as const satisfies Record<string, readonly (keyof typeof FIELDS)[]>;

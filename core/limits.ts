@@ -37,6 +37,11 @@ export const REFUSALS_TOLD = 5;
 export const REFUSALS_TOLD_ALL = 200;
 /** How long the id of an executed command is remembered, so that a repeat is not executed, in s. */
 export const COMMAND_ID_S = 3_600;
+/** Most keys that the log's operators may have had, and grants that one of them may hold. */
+export const OPERATORS = 1_000;
+export const OPERATOR_GRANTS = 64;
+/** Most namespaces with a quota. */
+export const QUOTAS = 10_000;
 /** Most nodes of the original that a conductor with `--mesh open` shows. */
 export const V1_NODES = 1_000;
 
@@ -206,6 +211,62 @@ export const EJECT_MAX_MS = 30_000;
 export const SLOW_START_MS = 5_000;
 /** Clients that a rate limit tells apart at a time; the longest idle are forgotten. */
 export const RATE_CLIENTS = 50_000;
+/** Upper bounds of the latencies that an ingress counts for those who judge by them, in ms. */
+export const LATENCY_BOUNDS_MS: readonly number[] = [
+  1,
+  2,
+  3,
+  5,
+  8,
+  12,
+  20,
+  30,
+  50,
+  80,
+  120,
+  200,
+  300,
+  500,
+  800,
+  1_200,
+  2_000,
+  5_000,
+  10_000,
+];
+/** How often an ingress tells its figures, in ms; and while a canary is judged by them. */
+export const FIGURES_MS = 1_000;
+export const FIGURES_CANARY_MS = 250;
+/** Most pairs of app and generation in one message of figures, and that one ingress counts. */
+export const FIGURES_PAGE = 256;
+export const FIGURES_APPS = 10_000;
+/** Ingresses and pairs of app and generation whose figures the conductor keeps. */
+export const TRAFFIC_INGRESSES = 1_000;
+export const TRAFFIC_APPS = 20_000;
+/** An ingress that has told no figures for this long is not counted among those that see, in ms. */
+export const TRAFFIC_SILENT_MS = 3_500;
+/** Figures are kept this fine for this long, then this coarse for that long, in ms. */
+export const TRAFFIC_FINE_MS = 200;
+export const TRAFFIC_FINE_KEEP_MS = 30_000;
+export const TRAFFIC_COARSE_MS = 10_000;
+export const TRAFFIC_COARSE_KEEP_MS = 900_000;
+/** The rate of requests of an app is taken over this long, in ms. */
+export const TRAFFIC_RATE_MS = 5_000;
+/** Most nodes that one `lost` names. */
+export const LOST_NODES = 20_000;
+/** A node that the tower has heard within this time is not lost, whoever says so, in ms. */
+export const LOST_SILENCE_MS = 1_000;
+/**
+ * What is under way on a replica whose node is lost and may not be tried again has this long to
+ * show that it goes on, in ms.
+ */
+export const LOST_GRACE_MS = 1_000;
+/** Requests held until an app that sleeps is awake: how many, how many of one app, bytes, ms. */
+export const HELD_REQUESTS = 2_000;
+export const HELD_APP_REQUESTS = 500;
+export const HELD_BYTES = 32 * 1024 * 1024;
+export const HELD_MS = 30_000;
+/** How often an ingress that holds requests asks again for their app, in ms. */
+export const WAKE_AGAIN_MS = 1_000;
 /** First wait before the ingress dials a tower again, doubling to the max. */
 export const WATCH_RETRY_MIN_MS = 50;
 export const WATCH_RETRY_MAX_MS = 1_000;
@@ -249,6 +310,18 @@ export const PROBE_BYTES = 65_536;
 /** How often the node asks its helper for CPU and RAM, in ms; longest wait for any answer of it. */
 export const SAMPLE_MS = 1_000;
 export const HELPER_ANSWER_MS = 5_000;
+/**
+ * A replica whose memory is watched is ended as out of memory after so many samples in a row above
+ * its `ram`, and at once by SIGKILL above so many times of it. Samples are taken every
+ * `MEMORY_NEAR_MS` while one uses more than this share of its `ram`, else every `SAMPLE_MS`.
+ */
+export const MEMORY_SAMPLES = 3;
+export const MEMORY_BURST = 2;
+export const MEMORY_NEAR = 0.8;
+export const MEMORY_NEAR_MS = 200;
+/** A cgroup that is not empty yet is removed after this, in ms, doubling, so many times. */
+export const CGROUP_WAIT_MS = 10;
+export const CGROUP_TRIES = 8;
 /** Log files are read at most this often, and at most so much at a time, in ms and bytes. */
 export const LOG_READ_MS = 50;
 export const LOG_READ_BYTES = 1024 * 1024;

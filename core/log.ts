@@ -55,7 +55,22 @@ export type EntryBody =
     /** Why, one line an operation, in the order of the lists. */
     readonly reasons: readonly string[];
   }
-  | { readonly kind: "node"; readonly node: string; readonly name: string };
+  | { readonly kind: "node"; readonly node: string; readonly name: string }
+  | {
+    /** A command of an operator that changed nothing: a late copy of it must not, either. */
+    readonly kind: "refused";
+    /** Replay marks, and when each was signed (unix seconds). */
+    readonly marks: readonly (readonly [mark: string, unixS: number])[];
+    readonly key: string;
+    readonly reply: string;
+    readonly audit: string;
+  }
+  | {
+    /** The keys that the conductor was given when it was started, where the log has them not yet. */
+    readonly kind: "roots";
+    /** Fingerprint and raw key in base64. */
+    readonly roots: readonly (readonly [key: string, publicKey: string])[];
+  };
 
 /** One committed entry. */
 export interface Entry {

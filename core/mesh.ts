@@ -22,6 +22,7 @@
  * (watch) or from its last sequence (follow).
  */
 
+import { FIGURES_PAGE, LATENCY_BOUNDS_MS, LOST_NODES } from "./limits.ts";
 import {
   decimal,
   flag,
@@ -237,9 +238,47 @@ const route = struct({
   retries: maybe(integer(0, 10)),
   weight: integer(0, 10_000),
   tlsRequired: flag,
+  /**
+   * This share of the app's requests goes to replicas of that generation, the rest to the others; a
+   * client bound to a replica by its cookie stays there. The same on all routes of the app.
+   */
+  canary: maybe(struct({ generation: count, percent: decimal(0, 100) })),
+  /** The app may be at zero replicas: requests are held, within bounds, and it is asked for. */
+  wake: maybe(flag),
 });
 /** One route of the published table: which requests go to which app. */
 export type Route = Shaped<typeof route>;
+
+/** What an ingress has seen of one generation of an app since its own start; all but `inFlight` only grow. */
+const figure = struct({
+  app: appName,
+  /** 0: no replica took part. */
+  generation: count,
+  requests: count,
+  /** Answers of 500 and above, the ingress's own (no replica, no answer) included. */
+  errors: count,
+  /** Requests under way now, held ones included. */
+  inFlight: count,
+  /** Answered requests by time to the whole answer: under each of `LATENCY_BOUNDS_MS`, and above. */
+  latency: list(count, LATENCY_BOUNDS_MS.length + 1),
+});
+export type Figure = Shaped<typeof figure>;
+
+const figures = struct({
+  /** One start of one ingress (or one worker of it). */
+  boot: bootId,
+  /** Its name. */
+  name: text(64),
+  /**
+   * A page of everything that this ingress has counted. What is in no page of a whole and
+   * comes later began later; without having heard a whole, a figure's growth cannot be known.
+   */
+  whole: flag,
+  /** What has changed since it was told last; everything in a whole, in pages. */
+  apps: list(figure, FIGURES_PAGE),
+});
+/** What an ingress tells of the requests it has seen, once a second even if that is nothing. */
+export type Figures = Shaped<typeof figures>;
 
 /** Tower -> watcher. */
 export const watchShape = variant({
@@ -254,16 +293,25 @@ export const watchShape = variant({
     endpoints: list(endpoint, 3_000_000),
     routes: list(route, 100_000),
   }),
-  /** What changed since the previous message; `down` are replica ids. */
+  /**
+   * What changed since the previous message; `down` are replica ids. `lost` are those of `down` whose
+   * node is gone with everything on it: whoever waits for an answer from there waits in vain.
+   */
   delta: struct({
     revision: count,
     up: list(endpoint, 100_000),
     down: list(ID, 100_000),
+    lost: maybe(list(ID, 100_000)),
   }),
   /** The whole table of routes, whenever it changes. */
   routes: struct({ revision: count, routes: list(route, 100_000) }),
   /** The list is complete from here on, and says it whole: what is not in it is gone. */
   complete: struct({ revision: count, endpoints: list(endpoint, 3_000_000) }),
+  /** To an ingress: a conductor has come that knows nothing yet; tell all your figures. */
+  "figures-please": struct({}),
+  /** To the conductor: what an ingress has said. */
+  figures,
+  wake: struct({ app: appName }),
 });
 export type WatchMessage = Shaped<typeof watchShape>;
 
@@ -279,6 +327,15 @@ export const watcherShape = variant({
   ack: struct({ revision: count, busy: list(ID, 100_000) }),
   /** The conductor publishes the whole table of routes. */
   publish: struct({ routes: list(route, 100_000) }),
+  /** What an ingress has seen: every second, every 250 ms while a canary is judged by it. */
+  figures,
+  /** An ingress holds a request for an app without replicas; said again while it does. */
+  wake: struct({ app: appName }),
+  /**
+   * The conductor's word that these nodes are dead, all of them each time: their leases lapse at
+   * once, but not of one that the tower hears.
+   */
+  lost: struct({ nodes: list(nodeId, LOST_NODES) }),
 });
 export type WatcherMessage = Shaped<typeof watcherShape>;
 

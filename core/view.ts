@@ -118,3 +118,30 @@ export interface LogView {
   readonly node: string;
   readonly line: string;
 }
+
+/** Who may do what: `GET /api/operators`. */
+export interface OperatorsView {
+  /** The conductor obeys anybody. */
+  readonly insecure: boolean;
+  readonly operators: readonly {
+    readonly name: string;
+    /** Fingerprint of the public key. */
+    readonly key: string;
+    readonly grants: readonly {
+      /** The log's sequence that gave it; 0 for the keys of `--pubkey`. */
+      readonly number: number;
+      readonly role: string;
+      /** Empty: all. */
+      readonly namespaces: readonly string[];
+      readonly apps: readonly string[];
+      /** Unix seconds. */
+      readonly untilS?: number;
+    }[];
+  }[];
+  readonly quotas: readonly {
+    readonly namespace: string;
+    readonly replicas?: number;
+    readonly ramBytes?: number;
+    readonly cores?: number;
+  }[];
+}

@@ -39,7 +39,8 @@ Deno.test("PROTOCOL.md has every message of core/mesh.ts, and none besides", asy
   const named = [...tables.matchAll(/^\|(?:[^|`]*\|)*? *`([a-z-]+)` *\|/gm)]
     .map(([, kind]) => kind!)
     .filter((kind) => kind !== "k"); // the heading of the column
-  assertEquals(named.toSorted(), kinds.toSorted());
+  // What the tower hands on stands in both directions.
+  assertEquals(named.toSorted(), [...new Set(kinds)].toSorted());
 });
 
 Deno.test("PROTOCOL.md has every plain command", async () => {

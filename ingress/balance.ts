@@ -1,6 +1,7 @@
 import type { Endpoint } from "../core/mesh.ts";
 import { SLOW_START_MS } from "../core/limits.ts";
 import { Circuit } from "./circuit.ts";
+import { Counted } from "./figures.ts";
 
 /** One replica that requests can be sent to. */
 export class Replica {
@@ -8,6 +9,8 @@ export class Replica {
   outstanding = 0;
   /** It has been taken from the table: no new request goes there. */
   gone = false;
+  /** Its node is lost with it: nothing more comes from there. */
+  lost = false;
   readonly circuit: Circuit;
   /** Share of requests saved up while it warms. */
   credit = 0;
@@ -16,7 +19,13 @@ export class Replica {
   /** What the live side keeps about it (its connections). */
   attached: unknown = undefined;
 
-  constructor(readonly endpoint: Endpoint, nowMs: number, warm: boolean) {
+  constructor(
+    readonly endpoint: Endpoint,
+    nowMs: number,
+    warm: boolean,
+    /** Where its requests are counted. */
+    readonly counted: Counted = new Counted(endpoint.app, endpoint.generation),
+  ) {
     this.circuit = new Circuit(warm ? -Infinity : nowMs);
     this.key = keyOf(endpoint.replica);
   }
@@ -25,22 +34,18 @@ export class Replica {
 /** Most replicas compared for one request; more are looked at in turn. */
 const WINDOW = 16;
 
-/** The replicas of one app. */
-export class AppPool {
+/** Some replicas among which requests are shared out. */
+class Ring {
   readonly replicas: Replica[] = [];
   private turn = 0;
   private warmUntilMs = -Infinity;
 
-  constructor(readonly app: string) {}
-
   /**
-   * Chooses where the next request goes: among the replicas that may take it, the one with the
-   * fewest outstanding requests, ties in turn. A replica that warms up is passed over for the part
-   * of its turns that it has not earned yet, if there is another.
-   *
-   * @param except replicas already tried; chosen again only if there is no other
+   * Among the replicas that may take it, the one with the fewest outstanding requests, ties in
+   * turn. A replica that warms up is passed over for the part of its turns that it has not earned
+   * yet, unless the others are so much busier that even its share leaves room. `null` if none may.
    */
-  pick(nowMs: number, except: readonly Replica[] | null = null): Replica | null {
+  pick(nowMs: number, except: readonly Replica[] | null): Replica | null {
     const { replicas } = this;
     const count = replicas.length;
     if (count === 0) return null;
@@ -49,6 +54,7 @@ export class AppPool {
     let bestAt = 0;
     let spare: Replica | null = null;
     let spareAt = 0;
+    let spareLoad = Infinity;
     const look = Math.min(count, WINDOW);
     for (let step = 0; step < look; step++) {
       let at = this.turn + step;
@@ -57,20 +63,24 @@ export class AppPool {
       if (!replica.circuit.allows(nowMs) || (except !== null && except.includes(replica))) {
         continue;
       }
-      const earned = warmest === 0 || earn(replica, replica.circuit.warmth(nowMs) / warmest);
-      if (earned && (best === null || replica.outstanding < best.outstanding)) {
+      const share = warmest === 0 ? 1 : replica.circuit.warmth(nowMs) / warmest;
+      if (share >= 1 || earn(replica, share)) {
+        if (best !== null && replica.outstanding >= best.outstanding) continue;
         best = replica;
         bestAt = at;
-      } else if (spare === null || replica.outstanding < spare.outstanding) {
+      } else {
+        const load = (replica.outstanding + 1) / share;
+        if (load >= spareLoad) continue;
         spare = replica;
         spareAt = at;
+        spareLoad = load;
       }
     }
-    if (best === null && spare !== null) {
+    if (spare !== null && (best === null || spareLoad < best.outstanding + 1)) {
       best = spare;
       bestAt = spareAt;
     }
-    if (best === null) return this.pickAnyway(nowMs, except);
+    if (best === null) return null;
     this.turn = bestAt + 1 >= count ? 0 : bestAt + 1;
     if (best.credit >= 1) best.credit -= 1;
     return best;
@@ -86,8 +96,8 @@ export class AppPool {
     return most;
   }
 
-  // Nobody in the window may: look at all, then take an ejected one rather than none.
-  private pickAnyway(nowMs: number, except: readonly Replica[] | null): Replica | null {
+  /** Nobody in the window may: looks at all, then takes an ejected one rather than none. */
+  pickAnyway(nowMs: number, except: readonly Replica[] | null): Replica | null {
     let best: Replica | null = null;
     let bestRank = Infinity;
     for (let step = 0; step < this.replicas.length; step++) {
@@ -99,14 +109,8 @@ export class AppPool {
         bestRank = rank;
       }
     }
-    this.turn = (this.turn + 1) % this.replicas.length;
+    this.turn = this.replicas.length === 0 ? 0 : (this.turn + 1) % this.replicas.length;
     return best;
-  }
-
-  /** The replica with this key, if it may take a request. */
-  find(key: string, nowMs: number): Replica | null {
-    const replica = this.replicas.find((each) => each.key === key);
-    return replica !== undefined && replica.circuit.allows(nowMs) ? replica : null;
   }
 
   add(replica: Replica): void {
@@ -114,7 +118,6 @@ export class AppPool {
     this.warms(replica);
   }
 
-  /** A replica has begun to warm up. */
   warms(replica: Replica): void {
     this.warmUntilMs = Math.max(this.warmUntilMs, replica.circuit.warmFromMs + SLOW_START_MS);
   }
@@ -128,9 +131,96 @@ export class AppPool {
   }
 }
 
+/** A share of an app's requests that goes to one generation. */
+export interface Canary {
+  readonly generation: number;
+  /** 0 to 100. */
+  readonly percent: number;
+}
+
+/** The replicas of one app. */
+export class AppPool {
+  private readonly all = new Ring();
+  private canary: Canary | null = null;
+  /** While there is a canary: its replicas, and the others. */
+  private chosen = new Ring();
+  private others = new Ring();
+  /** Percents saved up for the canary; a whole hundred is a request. */
+  private due = 0;
+
+  constructor(readonly app: string) {}
+
+  get replicas(): readonly Replica[] {
+    return this.all.replicas;
+  }
+
+  /** Divides the requests between generations from now on; `null`: no longer. */
+  split(canary: Canary | null): void {
+    const before = this.canary;
+    this.canary = canary;
+    if (canary === null || before?.generation === canary.generation) return;
+    this.due = 0;
+    this.chosen = new Ring();
+    this.others = new Ring();
+    for (const replica of this.all.replicas) this.sideOf(replica, canary).add(replica);
+  }
+
+  private sideOf(replica: Replica, canary: Canary): Ring {
+    return replica.endpoint.generation === canary.generation ? this.chosen : this.others;
+  }
+
+  /**
+   * Chooses where the next request goes: the generation by the canary's share, evenly spread over
+   * the requests; within it the least busy replica. Should no replica of that side be able to take
+   * it, the other side does; so do the first attempts' failures, which go to what is known to work.
+   *
+   * @param except replicas already tried; chosen again only if there is no other
+   */
+  pick(nowMs: number, except: readonly Replica[] | null = null): Replica | null {
+    const { canary } = this;
+    if (canary !== null) {
+      const [first, second] = this.wantsCanary(canary, except !== null)
+        ? [this.chosen, this.others]
+        : [this.others, this.chosen];
+      const replica = first.pick(nowMs, except) ?? second.pick(nowMs, except);
+      if (replica !== null) return replica;
+    }
+    return this.all.pick(nowMs, except) ?? this.all.pickAnyway(nowMs, except);
+  }
+
+  private wantsCanary({ percent }: Canary, again: boolean): boolean {
+    if (again) return percent >= 100;
+    this.due += percent;
+    if (this.due < 100) return false;
+    this.due -= 100;
+    return true;
+  }
+
+  /** The replica with this key, if it may take a request. */
+  find(key: string, nowMs: number): Replica | null {
+    const replica = this.replicas.find((each) => each.key === key);
+    return replica !== undefined && replica.circuit.allows(nowMs) ? replica : null;
+  }
+
+  add(replica: Replica): void {
+    this.all.add(replica);
+    if (this.canary !== null) this.sideOf(replica, this.canary).add(replica);
+  }
+
+  /** A replica has begun to warm up. */
+  warms(replica: Replica): void {
+    this.all.warms(replica);
+    if (this.canary !== null) this.sideOf(replica, this.canary).warms(replica);
+  }
+
+  remove(replica: Replica): void {
+    this.all.remove(replica);
+    if (this.canary !== null) this.sideOf(replica, this.canary).remove(replica);
+  }
+}
+
 // Its credit grows by its share each time somebody chooses; a whole one is a turn.
 function earn(replica: Replica, share: number): boolean {
-  if (share >= 1) return true;
   replica.credit = Math.min(1.5, replica.credit + share);
   return replica.credit >= 1;
 }

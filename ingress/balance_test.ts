@@ -93,3 +93,72 @@ Deno.test("AppPool.pick() always picks one of its replicas, whatever has come an
     assert(made >= pool.replicas.length);
   }));
 });
+
+/** Replicas of generation 1 and, from port 2000 on, of generation 2. */
+function poolOfTwo(old: number, fresh: number): AppPool {
+  const { pool } = poolOf(old);
+  for (let index = 0; index < fresh; index++) {
+    const port = 2000 + index;
+    pool.add(
+      new Replica(
+        { replica: `new-${index}`, app: "shop", generation: 2, node: "n1", host: "h", port },
+        0,
+        true,
+      ),
+    );
+  }
+  return pool;
+}
+
+for (const percent of [0, 1, 10, 12.5, 50, 99, 100]) {
+  Deno.test(`AppPool.split() sends exactly ${percent} % to the canary, spread evenly`, () => {
+    const pool = poolOfTwo(3, 2);
+    pool.split({ generation: 2, percent });
+    const ports = portsPicked(pool, 800);
+    assertEquals(ports.filter((port) => port >= 2000).length, 8 * percent);
+    // Evenly: at no time is it more than one request away from its share.
+    let canary = 0;
+    ports.forEach((port, at) => {
+      if (port >= 2000) canary++;
+      assert(Math.abs(canary - (at + 1) * percent / 100) < 1 + 1e-9, `after ${at + 1}: ${canary}`);
+    });
+  });
+}
+
+Deno.test("AppPool.split() falls back where one side cannot answer, and ends when it is taken back", () => {
+  const pool = poolOfTwo(2, 1);
+  pool.split({ generation: 2, percent: 50 });
+  const canary = pool.replicas.find((each) => each.endpoint.generation === 2)!;
+  assertEquals(pool.pick(0, [canary])!.endpoint.generation, 1, "a second attempt: the proven side");
+  canary.circuit.failed(0, true);
+  assert(portsPicked(pool, 20).every((port) => port < 2000), "it is ejected");
+  pool.remove(canary);
+  assert(portsPicked(pool, 20).every((port) => port < 2000), "it is gone");
+  for (const each of [...pool.replicas]) pool.remove(each);
+  assertEquals(pool.pick(0), null);
+  pool.add(canary);
+  assertEquals(pool.pick(0), canary, "there is no other");
+  pool.split(null);
+  const { pool: plain } = poolOf(2);
+  for (const each of plain.replicas) pool.add(each);
+  assertEquals(pool.find(canary.key, EJECT_MIN_MS), canary, "sticky clients stay");
+});
+
+Deno.test("AppPool.pick() gives a warming replica its part of a load that the others cannot take", () => {
+  const { pool, replicas } = poolOf(1);
+  const fresh = new Replica(
+    { replica: "new", app: "shop", generation: 1, node: "n1", host: "h", port: 2000 },
+    0,
+    false,
+  );
+  pool.add(fresh);
+  replicas[0]!.outstanding = 100;
+  // A tenth of its share: up to 10 requests at a time beside the other's hundred.
+  for (let count = 0; count < 9; count++) {
+    assertEquals(pool.pick(0), fresh);
+    fresh.outstanding++;
+  }
+  fresh.outstanding = 60;
+  const ports = portsPicked(pool, 20);
+  assert(ports.filter((port) => port === 2000).length <= 3, `${ports}`);
+});

@@ -1,5 +1,5 @@
 import { Failure } from "../core/errors.ts";
-import { type Cidr, parseCidr } from "./cidr.ts";
+import { type Address, type Cidr, isAddress, parseCidr } from "../core/address.ts";
 import type { Endpoint, Route } from "../core/mesh.ts";
 
 const APP = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
@@ -27,6 +27,22 @@ export function parseRouteFlag(text: string): Route {
     weight: 100,
     tlsRequired: false,
   };
+}
+
+/**
+ * Reads where to listen: `8080`, `0.0.0.0:80`, `[::]:80`. What clients talk to is not the mesh: a
+ * public address here asks for no `--mesh open`.
+ *
+ * @throws {Failure} `usage`.
+ */
+export function parseListenFlag(name: string, text: string, bind: string): Address {
+  const match = /^(?:(.+):)?(\d{1,5})$/.exec(text);
+  const hostname = match?.[1]?.replace(/^\[(.*)\]$/, "$1") ?? bind;
+  const port = Number(match?.[2]);
+  if (match === null || port > 65_535 || (match[1] !== undefined && !isAddress(hostname))) {
+    throw new Failure("usage", `--${name} needs a port or address:port, not ${text}`);
+  }
+  return { hostname, port };
 }
 
 /**

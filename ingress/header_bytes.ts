@@ -15,6 +15,8 @@ import {
   CONTENT_LENGTH,
   DATE,
   FIELD_NAMES,
+  FOLDED,
+  FORWARDED,
   HOST,
   KEEP_ALIVE,
   MAX_FORWARDS,
@@ -24,7 +26,14 @@ import {
   TRACEPARENT,
   TRANSFER_ENCODING,
   UPGRADE,
+  X_FORWARDED_FOR,
   X_FORWARDED_HOST,
+  X_FORWARDED_PORT,
+  X_FORWARDED_PREFIX,
+  X_FORWARDED_PROTO,
+  X_FORWARDED_SERVER,
+  X_FORWARDED_SSL,
+  X_REAL_IP,
   X_REQUEST_ID,
 } from "./fields.ts";
 import { CHUNKED, eachListItem, type RequestHead, type ResponseHead } from "./http1.ts";
@@ -35,6 +44,19 @@ export const CHUNKED_LINE = ascii("Transfer-Encoding: chunked\r\n");
 export const CONNECTION_UPGRADE = ascii("Connection: upgrade\r\n");
 const CONTENT_LENGTH_NAME = ascii("Content-Length: ");
 const MAX_FORWARDS_NAME = ascii("Max-Forwards: ");
+
+/** What only somebody we trust may say of who stands before them; so is all of `X-Forwarded-*`. */
+export const CLAIMS: readonly number[] = [
+  X_FORWARDED_FOR,
+  X_FORWARDED_PROTO,
+  X_FORWARDED_HOST,
+  X_FORWARDED_PORT,
+  X_FORWARDED_PREFIX,
+  X_FORWARDED_SERVER,
+  X_FORWARDED_SSL,
+  X_REAL_IP,
+  FORWARDED,
+];
 
 /** A set of field ids, as a table. */
 export function idSet(...ids: number[]): Uint8Array {
@@ -52,7 +74,17 @@ export const HOP_BY_HOP: readonly number[] = [
   TE,
 ];
 // Connection may not name these away: they frame, route or vouch for the message.
-const PROTECTED = idSet(HOST, CONTENT_LENGTH, TRANSFER_ENCODING, DATE, MAX_FORWARDS);
+const PROTECTED = idSet(
+  HOST,
+  CONTENT_LENGTH,
+  TRANSFER_ENCODING,
+  DATE,
+  MAX_FORWARDS,
+  X_REQUEST_ID,
+  TRACEPARENT,
+  ...CLAIMS,
+);
+const CLAIM_START = ascii("x-forwarded-");
 
 /** Copies `word` to `out` at `at`; returns the offset behind it. */
 export function put(out: Uint8Array, at: number, word: Uint8Array): number {
@@ -124,6 +156,7 @@ export function copyKept(
   drop: Uint8Array,
   dropHost: boolean,
   keepUpgrade: boolean,
+  dropClaims = false,
 ): number {
   const ints = head.fields;
   let seen = 0;
@@ -145,7 +178,8 @@ export function copyKept(
       } else if (id === X_FORWARDED_HOST && keep) seen |= SAW_FORWARDED_HOST;
       else if (id === MAX_FORWARDS) keep = false;
     }
-    if (keep && head.nominates && isNominated(bytes, head, base)) keep = false;
+    if (keep && id === 0 && dropClaims && isClaim(bytes, ints, base)) keep = false;
+    if (keep && head.nominates && id !== UPGRADE && isNominated(bytes, head, base)) keep = false;
     if (keep) {
       runEnd = ints[base + LINE_END]!;
       continue;
@@ -178,6 +212,18 @@ function isNominated(bytes: Uint8Array, head: RequestHead | ResponseHead, base: 
     });
   }
   return named;
+}
+
+/** Says whether an unknown field is one of `X-Forwarded-*`, `_` read as `-`. */
+function isClaim(bytes: Uint8Array, ints: Int32Array, base: number): boolean {
+  const from = ints[base + LINE]!;
+  if ((bytes[from]! | 0x20) !== 0x78 || ints[base + NAME_END]! - from < CLAIM_START.length) {
+    return false;
+  }
+  for (let at = 0; at < CLAIM_START.length; at++) {
+    if (FOLDED[bytes[from + at]!] !== CLAIM_START[at]) return false;
+  }
+  return true;
 }
 
 /** A request id that may be passed on and logged: 1 to 128 visible characters of a token. */

@@ -1,7 +1,9 @@
 import type { Instant } from "../core/instant.ts";
-import { INGRESS_ALIVE_MS } from "../core/limits.ts";
+import { FIGURES_CANARY_MS, FIGURES_MS, INGRESS_ALIVE_MS, WAKE_AGAIN_MS } from "../core/limits.ts";
 import type { Endpoint, Route, WatcherMessage, WatchMessage } from "../core/mesh.ts";
-import { AppPool, Replica } from "./balance.ts";
+import { AppPool, type Canary, Replica } from "./balance.ts";
+import { FigureBook } from "./figures.ts";
+import { Holds } from "./holds.ts";
 import { RateLimit } from "./limit.ts";
 import { type Match, RouteTable } from "./route.ts";
 import type { RequestHead } from "./http1.ts";
@@ -22,12 +24,18 @@ export type IngressEffect =
   | { readonly k: "send"; readonly message: WatcherMessage }
   /** This replica is gone and idle: its connections can be closed. */
   | { readonly k: "forget"; readonly replica: Replica }
+  /** It is lost with its node: nothing more comes from there, whatever is under way. */
+  | { readonly k: "lost"; readonly replica: Replica }
+  /** An app has a replica: what was held for it can go on. */
+  | { readonly k: "awake"; readonly app: string }
   /** The routes have changed. */
   | { readonly k: "routes" };
 
 export interface IngressOptions {
   /** Name in the tower's list of watchers. */
   readonly name: string;
+  /** Names this start of the ingress among its figures: 16 lower-case hex characters. */
+  readonly boot?: string;
   /** Routes that stand beside the published ones. */
   readonly staticRoutes?: readonly Route[];
   /** Replicas that stand beside the registered ones. */
@@ -43,6 +51,10 @@ export interface IngressOptions {
  * nothing; with no tower at all the last table serves on.
  */
 export class IngressMachine {
+  /** What is counted of the requests, for whoever judges by it. */
+  readonly figures = new FigureBook();
+  /** Requests that wait until their app has a replica; what they are only the live side knows. */
+  readonly holds = new Holds<unknown>();
   private readonly pools = new Map<string, AppPool>();
   private readonly replicas = new Map<string, Replica>();
   /** Removed, with requests still on them. */
@@ -56,6 +68,9 @@ export class IngressMachine {
   private tower = "";
   private connected = false;
   private ackedAtMs = -Infinity;
+  private figuresAtMs = -Infinity;
+  private readonly wokenAtMs = new Map<string, number>();
+  private judged = false;
   private told = false;
   private everTold = false;
 
@@ -113,14 +128,21 @@ export class IngressMachine {
         this.connected = true;
         // Revisions of the tower before mean nothing to this one until its snapshot is applied.
         this.told = false;
-        return [{ k: "send", message: { k: "hello", role: "ingress", name: this.options.name } }];
+        this.wokenAtMs.clear();
+        return [
+          { k: "send", message: { k: "hello", role: "ingress", name: this.options.name } },
+          ...this.tellFigures(now, true),
+        ];
       case "lost":
         this.connected = false;
         return [];
       case "message":
         return this.receive(event.message, now);
-      case "tick":
-        return now.monoMs - this.ackedAtMs >= INGRESS_ALIVE_MS ? this.ack(now) : [];
+      case "tick": {
+        if (!this.connected) return [];
+        const acks = now.monoMs - this.ackedAtMs >= INGRESS_ALIVE_MS ? this.ack(now) : [];
+        return [...acks, ...this.wakeHeld(now), ...this.figuresIfDue(now)];
+      }
       default:
         return event satisfies never;
     }
@@ -133,6 +155,35 @@ export class IngressMachine {
     if (this.leaving.get(id) !== replica) return [];
     this.leaving.delete(id);
     return [{ k: "forget", replica }, ...this.ack(now)];
+  }
+
+  /** A request waits for an app without replicas: asks for it, unless that was just done. */
+  wake(app: string, now: Instant): IngressEffect[] {
+    if (!this.connected || now.monoMs - (this.wokenAtMs.get(app) ?? -Infinity) < WAKE_AGAIN_MS) {
+      return [];
+    }
+    this.wokenAtMs.set(app, now.monoMs);
+    return [{ k: "send", message: { k: "wake", app } }];
+  }
+
+  private wakeHeld(now: Instant): IngressEffect[] {
+    const held = [...this.holds.apps()];
+    if (held.length === 0) this.wokenAtMs.clear();
+    return held.flatMap(([app]) => this.wake(app, now));
+  }
+
+  private figuresIfDue(now: Instant): IngressEffect[] {
+    const everyMs = this.judged ? FIGURES_CANARY_MS : FIGURES_MS;
+    // A tick that comes a little early is the one that was meant.
+    return now.monoMs - this.figuresAtMs < everyMs - 20 ? [] : this.tellFigures(now, false);
+  }
+
+  private tellFigures(now: Instant, whole: boolean): IngressEffect[] {
+    this.figuresAtMs = now.monoMs;
+    this.figures.inFlight(this.allReplicas(), this.holds.apps());
+    const { boot, name } = this.options;
+    return this.figures.tell(boot ?? NO_BOOT, name, whole)
+      .map((message) => ({ k: "send", message }));
   }
 
   private receive(message: WatchMessage, now: Instant): IngressEffect[] {
@@ -151,6 +202,7 @@ export class IngressMachine {
       }
       case "delta":
         for (const endpoint of message.up) this.up(endpoint, now, false);
+        this.lose(message.lost ?? [], effects);
         for (const id of message.down) this.down(id, effects);
         break;
       case "routes":
@@ -159,14 +211,41 @@ export class IngressMachine {
       case "complete":
         this.replaceEndpoints(message.endpoints, now, effects);
         break;
+      case "figures-please":
+        return this.tellFigures(now, true);
+      case "figures":
+      case "wake":
+        // For conductors.
+        return [];
       default:
         return message satisfies never;
     }
     this.told = true;
     this.everTold = true;
     this.revision = message.revision;
+    for (const [app] of this.holds.apps()) {
+      if (this.poolOf(app).replicas.length > 0) effects.push({ k: "awake", app });
+    }
     effects.push(...this.ack(now));
     return effects;
+  }
+
+  /** With a lost node goes also what was leaving there with requests under way. */
+  private lose(ids: readonly string[], effects: IngressEffect[]): void {
+    const nodes = new Set<string>();
+    for (const id of ids) {
+      const replica = this.replicas.get(id);
+      if (replica === undefined || this.fixed.has(id)) continue;
+      nodes.add(replica.endpoint.node);
+      replica.lost = true;
+      effects.push({ k: "lost", replica });
+    }
+    if (nodes.size === 0) return;
+    for (const replica of this.leaving.values()) {
+      if (!nodes.has(replica.endpoint.node)) continue;
+      replica.lost = true;
+      effects.push({ k: "lost", replica });
+    }
   }
 
   private replaceEndpoints(
@@ -192,8 +271,11 @@ export class IngressMachine {
     if (leaving !== undefined && sameEndpoint(leaving.endpoint, endpoint)) {
       this.leaving.delete(endpoint.replica);
       replica = leaving;
-      replica.gone = false;
-    } else replica = new Replica(endpoint, now.monoMs, warm);
+      replica.gone = replica.lost = false;
+    } else {
+      const counted = this.figures.of(endpoint.app, endpoint.generation);
+      replica = new Replica(endpoint, now.monoMs, warm, counted);
+    }
     this.replicas.set(endpoint.replica, replica);
     this.poolOf(endpoint.app).add(replica);
   }
@@ -212,11 +294,21 @@ export class IngressMachine {
     if (JSON.stringify(routes) === JSON.stringify(this.published)) return;
     this.published = routes;
     this.table = this.tableOf(routes);
+    this.splitPools();
     const routed = new Set(this.table.destinations.map((each) => each.pool));
     for (const [app, pool] of this.pools) {
       if (pool.replicas.length === 0 && !routed.has(pool)) this.pools.delete(app);
     }
     effects.push({ k: "routes" });
+  }
+
+  private splitPools(): void {
+    const canaries = new Map<AppPool, Canary>();
+    for (const { route, pool } of this.table.destinations) {
+      if (route.canary !== undefined) canaries.set(pool, route.canary);
+    }
+    this.judged = canaries.size > 0;
+    for (const pool of this.pools.values()) pool.split(canaries.get(pool) ?? null);
   }
 
   private tableOf(published: readonly Route[]): RouteTable {
@@ -253,6 +345,8 @@ export class IngressMachine {
     return [{ k: "send", message: { k: "ack", revision: this.revision, busy } }];
   }
 }
+
+const NO_BOOT = "0".repeat(16);
 
 function sameEndpoint(left: Endpoint, right: Endpoint): boolean {
   return left.host === right.host && left.port === right.port && left.app === right.app;

@@ -37,7 +37,9 @@ function ids(machine: IngressMachine): string[] {
 }
 
 function acks(effects: readonly IngressEffect[]): unknown[] {
-  return effects.flatMap((each) => each.k === "send" ? [each.message] : []);
+  return effects.flatMap((each) =>
+    each.k === "send" && each.message.k !== "figures" ? [each.message] : []
+  );
 }
 
 Deno.test("IngressMachine acknowledges each message with what is still busy", () => {
@@ -55,7 +57,7 @@ Deno.test("IngressMachine acknowledges each message with what is still busy", ()
 
 Deno.test("IngressMachine says nothing without a stream, and speaks up again every INGRESS_ALIVE_MS", () => {
   const machine = started(snapshot([]));
-  assertEquals(machine.step({ k: "tick" }, at(2)), []);
+  assertEquals(acks(machine.step({ k: "tick" }, at(2))), []);
   assertEquals(acks(machine.step({ k: "tick" }, at(1 + INGRESS_ALIVE_MS))).length, 1);
   machine.step({ k: "lost" }, at(1000));
   assertEquals(machine.step({ k: "tick" }, at(5000)), []);
@@ -72,7 +74,7 @@ Deno.test("IngressMachine acknowledges nothing to a tower before its snapshot", 
   );
   machine.step({ k: "lost" }, at(3));
   machine.step({ k: "connected" }, at(4));
-  assertEquals(machine.step({ k: "tick" }, at(10_000)), []);
+  assertEquals(acks(machine.step({ k: "tick" }, at(10_000))), []);
   replica!.outstanding = 0;
   assertEquals(acks(machine.idle(replica!, at(10_001))), []);
   const message = snapshot([], { revision: 5, tower: "ff11223344556677" });
@@ -149,4 +151,94 @@ Deno.test("IngressMachine ends with the tower's list, however it was told", () =
       assertEquals(ids(machine), [...expected].sort());
     });
   }));
+});
+
+Deno.test("IngressMachine divides requests as a route's canary says, until it is gone", () => {
+  const old = [endpoint("a"), endpoint("b")];
+  const fresh = { ...endpoint("c"), generation: 2 };
+  const canary = { ...route("/", "shop"), canary: { generation: 2, percent: 25 } };
+  const machine = started(snapshot([...old, fresh], { routes: [canary] }));
+  const pool = () => machine.routes.destinations[0]!.pool;
+  const toCanary = () =>
+    Array.from({ length: 100 }, () => pool().pick(1e6)!).filter((each) =>
+      each.endpoint.generation === 2
+    ).length;
+  assertEquals(toCanary(), 25);
+  // A replica that comes later falls on its side, too.
+  const message: WatchMessage = { k: "delta", revision: 2, up: [endpoint("d")], down: [] };
+  machine.step({ k: "message", message }, at(2));
+  assertEquals(toCanary(), 25);
+  const routes: WatchMessage = { k: "routes", revision: 3, routes: [route("/", "shop")] };
+  machine.step({ k: "message", message: routes }, at(3));
+  assertEquals(toCanary(), 25, "a quarter of the four replicas");
+  machine.step({ k: "message", message: { k: "delta", revision: 4, up: [], down: ["d"] } }, at(4));
+  assertEquals(Math.round(toCanary()), 33);
+});
+
+function figuresOf(effects: readonly IngressEffect[]) {
+  return effects.flatMap((each) =>
+    each.k === "send" && each.message.k === "figures" ? [each.message] : []
+  );
+}
+
+Deno.test("IngressMachine tells its figures each second, four times as often for a canary, whole when asked", () => {
+  const machine = started(snapshot([endpoint("a")], { routes: [route("/", "shop")] }));
+  const [replica] = machine.allReplicas();
+  const toldIn = (fromMs: number) => {
+    let count = 0;
+    for (let ms = fromMs; ms < fromMs + 4_000; ms += 250) {
+      count += figuresOf(machine.step({ k: "tick" }, at(ms))).length;
+    }
+    return count;
+  };
+  assertEquals(toldIn(2_000), 4);
+  const canary = { ...route("/", "shop"), canary: { generation: 1, percent: 10 } };
+  const message: WatchMessage = { k: "routes", revision: 3, routes: [canary] };
+  machine.step({ k: "message", message }, at(7_000));
+  assertEquals(toldIn(8_000), 16);
+  replica!.counted.count(500, 7);
+  replica!.outstanding = 2;
+  const [figures] = figuresOf(machine.step({ k: "tick" }, at(13_000)));
+  const { app, generation, requests, errors, inFlight } = figures!.apps[0]!;
+  assertEquals([app, generation, requests, errors, inFlight], ["shop", 1, 1, 1, 2]);
+  const please = { k: "message", message: { k: "figures-please" } } as const;
+  const [whole] = figuresOf(machine.step(please, at(13_001)));
+  assertEquals([whole!.whole, whole!.apps.length], [true, 1]);
+  machine.step({ k: "lost" }, at(14_000));
+  assertEquals(toldIn(15_000), 0, "nobody listens");
+  assertEquals(figuresOf(machine.step({ k: "connected" }, at(20_000)))[0]!.whole, true);
+});
+
+Deno.test("IngressMachine asks again and again for an app that is waited for, until it is there", () => {
+  const machine = started(snapshot([], { routes: [{ ...route("/", "shop"), wake: true }] }));
+  const wakes = (effects: readonly IngressEffect[]) =>
+    acks(effects).filter((each) => (each as { k: string }).k === "wake").length;
+  machine.holds.add("shop", {}, 10);
+  assertEquals(wakes(machine.wake("shop", at(10))), 1);
+  machine.holds.add("shop", {}, 10);
+  assertEquals(wakes(machine.wake("shop", at(11))), 0, "just done");
+  assertEquals(wakes(machine.step({ k: "tick" }, at(500))), 0);
+  assertEquals(wakes(machine.step({ k: "tick" }, at(1_010))), 1);
+  const message: WatchMessage = { k: "delta", revision: 2, up: [endpoint("a")], down: [] };
+  const effects = machine.step({ k: "message", message }, at(1_200));
+  assertEquals(effects.filter((each) => each.k === "awake"), [{ k: "awake", app: "shop" }]);
+  assertEquals(machine.holds.take("shop").length, 2);
+  assertEquals(wakes(machine.step({ k: "tick" }, at(5_000))), 0);
+});
+
+Deno.test("IngressMachine calls lost what is lost, and with it what was leaving on that node", () => {
+  const there = { ...endpoint("c"), node: "n2" };
+  const machine = started(snapshot([endpoint("a"), endpoint("b"), there]));
+  const [a, b] = [...machine.allReplicas()];
+  for (const each of [a!, b!]) each.outstanding = 1;
+  const down: WatchMessage = { k: "delta", revision: 2, up: [], down: ["b"] };
+  machine.step({ k: "message", message: down }, at(2));
+  const lost: WatchMessage = { k: "delta", revision: 3, up: [], down: ["a"], lost: ["a", "zz"] };
+  const effects = machine.step({ k: "message", message: lost }, at(3));
+  assertEquals(
+    effects.flatMap((each) => each.k === "lost" ? [each.replica.endpoint.replica] : []),
+    ["a", "b"],
+  );
+  assertEquals([a!.lost, b!.lost], [true, true]);
+  assertEquals(ids(machine), ["c"]);
 });

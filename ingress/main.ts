@@ -3,7 +3,7 @@ import { type Flag, type FlagValues, runDaemon } from "../core/live/daemon.ts";
 import { randomHex } from "../core/live/clock.ts";
 import { logger } from "../core/live/log.ts";
 import { CLIENT_CONNECTIONS } from "../core/limits.ts";
-import { parseRouteFlag, parseTrustFlag, parseUpstreamFlag } from "./flags.ts";
+import { parseListenFlag, parseRouteFlag, parseTrustFlag, parseUpstreamFlag } from "./flags.ts";
 import type { LogLevel } from "@logtape/logtape";
 import type { IngressSettings } from "./live/ingress.ts";
 import { startIngressWorkers } from "./live/workers.ts";
@@ -12,12 +12,17 @@ import { DEFAULT_TIMEOUTS } from "./live/proxy.ts";
 const seconds = (ms: number) => String(ms / 1000);
 
 const FLAGS: readonly Flag[] = [
-  { name: "http", value: "PORT", default: "80", help: "port for HTTP" },
+  {
+    name: "http",
+    value: "[IP:]PORT",
+    default: "80",
+    help: "where HTTP is served; without an address at --bind",
+  },
   {
     name: "https",
-    value: "PORT",
+    value: "[IP:]PORT",
     default: "443",
-    help: "port for HTTPS, if there is a certificate",
+    help: "where HTTPS is served, if there is a certificate",
   },
   {
     name: "tls-cert",
@@ -180,7 +185,8 @@ function tlsOf(flags: FlagValues): IngressSettings["tls"] {
     return undefined;
   }
   const files = certificates.map((certificate, at) => ({ certificate, key: keys[at]! }));
-  return { port: flags.integer("https", 0, 65_535), files, hstsS, redirect, acme };
+  const { hostname, port } = parseListenFlag("https", flags.text("https"), flags.text("bind"));
+  return { hostname, port, files, hstsS, redirect, acme };
 }
 
 function settingsOf(flags: FlagValues): IngressSettings {
@@ -189,11 +195,13 @@ function settingsOf(flags: FlagValues): IngressSettings {
     throw new Failure("usage", `--access-log knows none, combined and json, not ${accessLog}`);
   }
   const tower = flags.text("tower");
+  const http = parseListenFlag("http", flags.text("http"), flags.text("bind"));
   const ms = (name: string) => flags.integer(name, 1, 86_400) * 1000;
   const maxBody = flags.integer("max-body", 0, Number.MAX_SAFE_INTEGER);
   return {
     hostname: flags.text("bind"),
-    httpPort: flags.integer("http", 0, 65_535),
+    httpHostname: http.hostname,
+    httpPort: http.port,
     adminPort: flags.integer("admin", 0, 65_535),
     tower: tower === "none" ? undefined : tower,
     // The tower takes one that comes back under its name for the same one.
@@ -239,7 +247,7 @@ if (import.meta.main) {
         level: flags.text("log-level") as LogLevel,
       });
       logger("ingress").info("serving http://{hostname}:{port}, admin on port {admin}", {
-        hostname: settings.hostname,
+        hostname: settings.httpHostname,
         port: ingress.httpPort,
         admin: ingress.adminPort,
       });

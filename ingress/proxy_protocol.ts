@@ -1,7 +1,7 @@
 // The PROXY protocol, versions 1 and 2, as HAProxy's specification has it: what a load balancer says
 // of the client before the client's first byte.
 
-import { parseAddress } from "./cidr.ts";
+import { parseAddress } from "../core/address.ts";
 import { ascii, latin1 } from "./field_block.ts";
 
 const SIGNATURE_2 = ascii("\r\n\r\n\0\r\nQUIT\n");

@@ -42,7 +42,8 @@ export function isIdempotent(method: number): boolean {
 
 const CONTINUE_WORD = ascii("100-continue");
 const TRAILERS_WORD = ascii("trailers");
-const H2C_WORD = ascii("h2c");
+// Protocols that would carry further requests past us, unseen.
+const HIDDEN_PROTOCOLS = ["h2", "http", "tls"].map(ascii);
 const HTTP_SCHEME = ascii("http://");
 const HTTPS_SCHEME = ascii("https://");
 
@@ -184,7 +185,8 @@ export class RequestHead extends MessageHead {
     this.expects = false;
     this.wantsTrailers = false;
     this.hostStart = this.hostEnd = this.authorityEnd = -1;
-    let upgradable = false;
+    let upgrades = 0;
+    let hides = false;
     let hosts = 0;
     const ints = this.fields;
     for (let base = 0, end = this.fieldCount * FIELD_INTS; base < end; base += FIELD_INTS) {
@@ -198,16 +200,23 @@ export class RequestHead extends MessageHead {
         this.setAuthority(from, hostEnd, to);
       } else if (id === EXPECT) {
         if (!isWord(bytes, from, to, CONTINUE_WORD)) return this.bad(417, "unknown expectation");
-        this.expects = this.minor >= 1;
+        // RFC 9110 10.1.1: of HTTP/1.0 it is ignored, so that nobody behind us heeds it either.
+        if (this.minor >= 1) this.expects = true;
+        else ints[base + ID] = -EXPECT;
       } else if (id === TE) {
         eachListItem(bytes, from, to, (start, end) => {
           if (isWord(bytes, start, end, TRAILERS_WORD)) this.wantsTrailers = true;
         });
-      } else if (id === UPGRADE) upgradable = !isWord(bytes, from, to, H2C_WORD);
+      } else if (id === UPGRADE) {
+        eachListItem(bytes, from, to, (start, end) => {
+          if (start < end) upgrades++;
+          if (HIDDEN_PROTOCOLS.some((word) => isProtocol(bytes, start, end, word))) hides = true;
+        });
+      }
     }
     if (hosts > 1) return this.bad(400, "more than one Host");
     if (hosts === 0 && this.minor >= 1) return this.bad(400, "no Host");
-    this.upgrade = upgradable && this.saysUpgrade && this.minor >= 1;
+    this.upgrade = upgrades > 0 && !hides && this.saysUpgrade && this.minor >= 1;
     const target = this.readTarget(bytes);
     return target === DONE ? this.decideFraming() : target;
   }
@@ -260,6 +269,8 @@ export class RequestHead extends MessageHead {
     this.setAuthority(from, hostEnd, to);
     this.absolute = true;
     this.pathStart = to;
+    // RFC 9112 3.2.4: OPTIONS of an authority alone is of the server, as `*` is.
+    if (this.method === OPTIONS && to === this.targetEnd) this.asterisk = true;
     return DONE;
   }
 
@@ -275,6 +286,15 @@ export class RequestHead extends MessageHead {
     this.framing = CHUNKED;
     return DONE;
   }
+}
+
+/** Says whether a protocol's name (before `/`) is `word` or begins with it and goes on in digits or `c`. */
+function isProtocol(bytes: Uint8Array, from: number, to: number, word: Uint8Array): boolean {
+  let end = from;
+  while (end < to && bytes[end] !== SLASH) end++;
+  if (end - from > word.length + 1) return false;
+  return isWord(bytes, from, from + word.length, word) &&
+    (end - from === word.length || (bytes[end - 1]! | 0x20) === 0x63);
 }
 
 function methodOf(bytes: Uint8Array, from: number, to: number): number {

@@ -1,18 +1,13 @@
 import { ascii, FIELD_INTS, ID, VALUE, VALUE_END } from "./field_block.ts";
 import {
-  FORWARDED,
   HTTP2_SETTINGS,
   PROXY_AUTHORIZATION,
   X_FORWARDED_FOR,
-  X_FORWARDED_HOST,
-  X_FORWARDED_PORT,
-  X_FORWARDED_PREFIX,
   X_FORWARDED_PROTO,
-  X_FORWARDED_SERVER,
-  X_FORWARDED_SSL,
   X_REAL_IP,
 } from "./fields.ts";
 import {
+  CLAIMS,
   CONNECTION_UPGRADE,
   copiedTo,
   copyKept,
@@ -47,18 +42,6 @@ const TE_LINE = ascii("TE: trailers\r\nConnection: TE\r\n");
 const TE_WITH_UPGRADE = ascii("TE: trailers\r\nConnection: TE, upgrade\r\n");
 const COMMA = ascii(", ");
 
-// What only somebody we trust may say of who stands before them.
-const CLAIMS = [
-  X_FORWARDED_FOR,
-  X_FORWARDED_PROTO,
-  X_FORWARDED_HOST,
-  X_FORWARDED_PORT,
-  X_FORWARDED_PREFIX,
-  X_FORWARDED_SERVER,
-  X_FORWARDED_SSL,
-  X_REAL_IP,
-  FORWARDED,
-];
 const DROP_REQUEST = idSet(...HOP_BY_HOP, HTTP2_SETTINGS, PROXY_AUTHORIZATION, ...CLAIMS);
 // A trusted peer's word stands; X-Forwarded-For is written anew with the peer added.
 const DROP_TRUSTED = idSet(...HOP_BY_HOP, HTTP2_SETTINGS, PROXY_AUTHORIZATION, X_FORWARDED_FOR);
@@ -117,7 +100,8 @@ export function writeRequestHead(
   at = writeRequestLine(out, at, bytes, head, extras);
   const { origin } = extras;
   const drop = origin.trusted ? DROP_TRUSTED : DROP_REQUEST;
-  const seen = copyKept(out, at, bytes, head, drop, head.absolute, head.upgrade);
+  const { absolute, upgrade } = head;
+  const seen = copyKept(out, at, bytes, head, drop, absolute, upgrade, !origin.trusted);
   at = copiedTo;
   if (head.absolute) at = writeHost(out, at, bytes, head.hostStart, head.authorityEnd);
   else if (head.hostStart < 0) {

@@ -1,5 +1,5 @@
 import { DONE, FIELD_INTS, FIELD_START, ID, type Progress } from "./field_block.ts";
-import { DATE } from "./fields.ts";
+import { DATE, UPGRADE } from "./fields.ts";
 import { BY_LENGTH, CHUNKED, MessageHead, NO_BODY, UNTIL_CLOSE } from "./message_head.ts";
 import { isDigit } from "./target.ts";
 
@@ -100,9 +100,13 @@ export class ResponseHead extends MessageHead {
   private finish(bytes: Uint8Array, toHead: boolean): Progress {
     this.readMessageFields(bytes);
     this.hasDate = false;
+    let upgrades = false;
     for (let base = 0, end = this.fieldCount * FIELD_INTS; base < end; base += FIELD_INTS) {
-      if (this.fields[base + ID] === DATE) this.hasDate = true;
+      const id = this.fields[base + ID];
+      if (id === DATE) this.hasDate = true;
+      else if (id === UPGRADE) upgrades = true;
     }
+    if (this.code === 101 && !upgrades) return this.bad(502, "101 without Upgrade");
     if (this.badFraming !== "") return this.bad(502, this.badFraming);
     if (this.codings > 0) {
       if (this.lengths > 0) return this.bad(502, "Content-Length beside Transfer-Encoding");

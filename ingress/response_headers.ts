@@ -21,6 +21,7 @@ import { BY_LENGTH, CHUNKED, type ResponseHead, UNTIL_CLOSE } from "./http1.ts";
 export const RESPONSE_HEAD_ROOM = 512;
 
 const HTTP_1_1_FIRST = ascii("HTTP/1.1 ");
+const SPACE_CRLF = ascii(" \r\n");
 const CONNECTION_CLOSE = ascii("Connection: close\r\n");
 const CONNECTION_KEEP_ALIVE = ascii("Connection: keep-alive\r\n");
 
@@ -54,7 +55,11 @@ export function writeResponseHead(
   extras: ResponseExtras,
 ): number {
   at = putShort(out, at, HTTP_1_1_FIRST);
-  at = putRange(out, at, bytes, head.codeStart, head.lineEnd);
+  // The space before the reason belongs there even if there is none (RFC 9112 4).
+  if (head.lineEnd - head.codeStart === 5) {
+    at = putRange(out, at, bytes, head.codeStart, head.codeStart + 3);
+    at = putShort(out, at, SPACE_CRLF);
+  } else at = putRange(out, at, bytes, head.codeStart, head.lineEnd);
   const switching = head.code === 101;
   const chunked = chunkedToClient(head, extras.clientMinor);
   const keepFraming = head.framing === CHUNKED

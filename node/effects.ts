@@ -21,10 +21,21 @@ export interface Ended {
   readonly signal?: string;
   /** The launcher vanished without a code. */
   readonly lost: boolean;
+  /** The kernel ended it, or part of it, because its memory was used up. */
+  readonly oom?: boolean;
   /** The program could not be executed at all: `tail` says why. */
   readonly notLaunched: boolean;
   /** The last lines it wrote. */
   readonly tail: string;
+}
+
+/** What the process group of a replica uses. */
+export interface Use {
+  readonly replica: string;
+  readonly instance: number;
+  readonly residentBytes: number;
+  /** The kernel keeps it to its `ram`. */
+  readonly limited: boolean;
 }
 
 export type NodeEvent =
@@ -90,6 +101,8 @@ export type NodeEvent =
     readonly owner: "own" | "other" | "unknown";
     readonly detail: string;
   }
+  /** What running replicas use. */
+  | { readonly on: "uses"; readonly uses: readonly Use[] }
   /** How the machine is loaded. */
   | {
     readonly on: "sample";

@@ -3,7 +3,7 @@
 import type { Instant } from "../core/instant.ts";
 import { BLOCKED_RETRY_MS, KILL_AGAIN_MS, PROBE_MIN_MS, REFUSED_QUICK_MS } from "../core/limits.ts";
 import type { Exit } from "../core/mesh.ts";
-import type { Ended, NodeEffect } from "./effects.ts";
+import type { Ended, NodeEffect, Use } from "./effects.ts";
 import {
   judge,
   probePlanOf,
@@ -13,6 +13,7 @@ import {
   type Verdict,
 } from "./health.ts";
 import type { TowerLink } from "./lease.ts";
+import { judgeMemory } from "./memory.ts";
 import { planLaunch, type Surroundings, unsupported } from "./plan.ts";
 import type { PortTable } from "./ports.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
@@ -124,6 +125,7 @@ export class Life {
   #launch(replica: Replica, spec: AppSpec): void {
     replica.instance++;
     replica.pid = undefined;
+    replica.overMemory = 0;
     replica.plan = planLaunch(spec, selfOf(replica), this.stage.around);
     this.#to(replica, { at: "launching" }, replica.reason);
     this.stage.emit({
@@ -262,6 +264,36 @@ export class Life {
     this.#signal(replica, replica.spec?.stopSignal ?? "SIGTERM");
   }
 
+  /** What it uses was measured: over its memory for too long, it is ended and started again. */
+  used(replica: Replica, { instance, residentBytes, limited }: Use): void {
+    const { state, spec } = replica;
+    if (instance !== replica.instance || limited || !spec?.ramBytes) return;
+    const verdict = judgeMemory(replica.overMemory, residentBytes, spec.ramBytes);
+    replica.overMemory = verdict.over;
+    switch (state.at) {
+      case "starting":
+      case "ready":
+        if (verdict.detail === undefined) return;
+        return this.#endOverMemory(replica, verdict.detail, verdict.atOnce);
+      case "draining":
+        return verdict.detail === undefined ? undefined : this.#terminate(replica);
+      case "ending":
+        // It goes on growing instead of ending.
+        if (state.oom !== undefined && verdict.atOnce) this.#signal(replica, "SIGKILL");
+        return;
+      default:
+        return;
+    }
+  }
+
+  #endOverMemory(replica: Replica, detail: string, atOnce: boolean): void {
+    this.#leaveTower(replica);
+    const reason = `out of memory: ${detail}`;
+    const graceMs = atOnce ? KILL_AGAIN_MS : replica.spec?.graceMs ?? 0;
+    this.#to(replica, { at: "ending", killMs: this.#nowMs + graceMs, oom: reason }, reason);
+    this.#signal(replica, atOnce ? "SIGKILL" : replica.spec?.stopSignal ?? "SIGTERM");
+  }
+
   #signal(replica: Replica, signal: string): void {
     const { id, instance } = replica;
     this.stage.emit({ do: "signal", replica: id, instance, signal });
@@ -271,15 +303,15 @@ export class Life {
   exited(replica: Replica, instance: number, ended: Ended): void {
     if (instance !== replica.instance || !hasProcess(replica.state)) return;
     const { code, signal, tail } = ended;
-    const why = ended.notLaunched ? "launch" : ended.lost ? "lost" : "exit";
     const exit: Exit = {
       ...(code === undefined ? {} : { code }),
       ...(signal === undefined ? {} : { signal }),
-      why: replica.state.at === "ending" ? "unhealthy" : why,
+      why: whyEnded(replica.state, ended),
       wallMs: this.stage.now.wallMs,
       ...(tail === "" ? {} : { tail }),
     };
-    this.#ended(replica, exit, describeExit(exit));
+    const measured = replica.state.at === "ending" ? replica.state.oom : undefined;
+    this.#ended(replica, exit, measured ?? describeExit(exit));
   }
 
   #ended(replica: Replica, exit: Exit, reason: string): void {
@@ -388,7 +420,7 @@ export class Life {
       case "draining":
         return this.#terminate(replica);
       case "ending":
-        this.#to(replica, { at: "ending", killMs: this.#nowMs + KILL_AGAIN_MS }, replica.reason);
+        this.#to(replica, { ...state, killMs: this.#nowMs + KILL_AGAIN_MS }, replica.reason);
         return this.#signal(replica, "SIGKILL");
       case "terminating":
         this.#to(replica, { at: "terminating", killMs: this.#nowMs + KILL_AGAIN_MS });
@@ -412,6 +444,14 @@ export class Life {
   }
 }
 
+/** What an end means that nobody ordered. */
+function whyEnded(state: State, ended: Ended): Exit["why"] {
+  if (ended.oom) return "oom";
+  if (state.at === "ending") return state.oom === undefined ? "unhealthy" : "oom";
+  if (ended.notLaunched) return "launch";
+  return ended.lost ? "lost" : "exit";
+}
+
 function selfOf(replica: Replica) {
   const { id, app, index, port } = replica;
   return { replica: id, app, index, ...(port === undefined ? {} : { port }) };
@@ -430,7 +470,7 @@ export function describeExit(exit: Exit): string {
     case "unhealthy":
       return `was ended as unhealthy (${how})`;
     case "oom":
-      return `was ended over its memory (${how})`;
+      return `out of memory (${how})`;
     case "exit":
     case "stopped":
     case "lost":

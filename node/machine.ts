@@ -154,6 +154,12 @@ export class NodeMachine implements Stage {
           ramFreeBytes: event.ramFreeBytes,
         };
         return;
+      case "uses":
+        for (const use of event.uses) {
+          const replica = this.replicas.get(use.replica);
+          if (replica) this.#life.used(replica, use);
+        }
+        return;
       case "stop-all":
         return this.#stopAll();
       case "tick":
@@ -548,6 +554,7 @@ function freshReplica(
     restarts: NO_RESTARTS,
     exit: undefined,
     reason: undefined,
+    overMemory: 0,
     stopOrdered: false,
     dropped: false,
     version: 0,

@@ -17,6 +17,8 @@ export interface LaunchPlan {
   readonly cwd: string;
   readonly user?: string;
   readonly volumes: AppSpec["volumes"];
+  /** What it may use, where the node can hold it to that. */
+  readonly limits: { readonly ramBytes?: number; readonly cpu?: number };
   /** What must be there before it is started. */
   readonly paths?: readonly PathCheck[];
 }
@@ -80,6 +82,10 @@ export function planLaunch(spec: AppSpec, self: Self, around: Surroundings): Lau
     ...(paths.length === 0 ? {} : { paths }),
     ...(spec.user === undefined ? {} : { user: spec.user }),
     volumes: spec.volumes,
+    limits: {
+      ...(spec.ramBytes === undefined ? {} : { ramBytes: spec.ramBytes }),
+      ...(spec.cpu === undefined ? {} : { cpu: spec.cpu }),
+    },
   };
 }
 

@@ -58,10 +58,11 @@ export type State =
    */
   | { readonly at: "adopted"; readonly running: boolean; readonly wasReady: boolean }
   /**
-   * Unhealthy and told to end; SIGKILL follows at `killMs`. Will be started again.
+   * Unhealthy or over its memory (`oom` says by how much) and told to end; SIGKILL follows at
+   * `killMs`. Will be started again.
    * Exits: `backoff`/`port`/`finished` (it ended), `terminating` (stop).
    */
-  | { readonly at: "ending"; readonly killMs: number }
+  | { readonly at: "ending"; readonly killMs: number; readonly oom?: string }
   /** Ended, waits before it is started again. Exits: `port` or `launching`, `finished` (stop). */
   | { readonly at: "backoff"; readonly untilMs: number }
   /**
@@ -96,6 +97,8 @@ export interface Replica {
   restarts: Restarts;
   exit: Exit | undefined;
   reason: string | undefined;
+  /** How often in a row it was seen to use more memory than its `ram`. */
+  overMemory: number;
   stopOrdered: boolean;
   dropped: boolean;
   version: number;

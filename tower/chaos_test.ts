@@ -236,6 +236,9 @@ class World {
         for (const replica of message.down) this.#table.delete(replica);
         return;
       case "routes":
+      case "figures-please":
+      case "figures":
+      case "wake":
         return;
       default:
         message satisfies never;

@@ -292,6 +292,16 @@ export class TowerMachine {
       case "publish":
         if (role !== "conductor") return this.#close(watcher, 1008, "only a conductor publishes");
         return this.#publish(message.routes);
+      case "figures":
+      case "wake":
+        if (role !== "ingress") return this.#close(watcher, 1008, "only an ingress sees requests");
+        this.#effects.push(...this.watch.forward(message, "conductor"));
+        return;
+      case "lost":
+        if (role !== "conductor") {
+          return this.#close(watcher, 1008, "only a conductor judges nodes");
+        }
+        return this.#lose(message.nodes, nowMs);
       default:
         message satisfies never;
     }
@@ -318,6 +328,18 @@ export class TowerMachine {
     this.#effects.push(...effects);
     if (effects.length > 0) {
       this.#log("info", "{count} routes published", { count: routes.length });
+    }
+  }
+
+  #lose(nodes: readonly string[], nowMs: number): void {
+    for (const node of nodes) {
+      const lapsed = this.registry.lose(node, nowMs);
+      if (lapsed === null) continue;
+      this.counters.nodesLapsed++;
+      this.#nodeAddress.delete(node);
+      this.#log("warn", "node {node} is lost, says the conductor: {endpoints} endpoints go down", {
+        ...lapsed,
+      });
     }
   }
 

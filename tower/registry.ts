@@ -4,6 +4,7 @@ import {
   BOOT_DOUBT_MS,
   BOOT_SILENCE_MS,
   LEASE_MS,
+  LOST_SILENCE_MS,
   NODE_ENDPOINTS,
   NODE_GONE_REPLICAS,
   NODE_PAST_BOOTS,
@@ -84,6 +85,8 @@ interface AppEntries {
 export interface Changes {
   readonly up: Map<string, Endpoint>;
   readonly down: Map<string, Endpoint>;
+  /** Those of `down` whose node is lost. */
+  readonly lost: Set<string>;
 }
 
 /** What became of a registration. */
@@ -106,7 +109,7 @@ export class Registry {
   readonly #apps = new Map<string, AppEntries>();
   readonly #nodes = new Map<string, NodeLease>();
   readonly #deadlines = new Deadlines<Lease>();
-  #changes: Changes = { up: new Map(), down: new Map() };
+  #changes: Changes = noChanges();
   #unsettled = 0;
   readonly #bounds: Bounds;
 
@@ -172,7 +175,7 @@ export class Registry {
   takeChanges(): Changes | null {
     const changes = this.#changes;
     if (changes.up.size === 0 && changes.down.size === 0) return null;
-    this.#changes = { up: new Map(), down: new Map() };
+    this.#changes = noChanges();
     return changes;
   }
 
@@ -371,7 +374,7 @@ export class Registry {
   }
 
   /** Drops what has lapsed. Returns the nodes among it, with how many endpoints each still held. */
-  expire(nowMs: number): readonly { readonly node: string; readonly endpoints: number }[] {
+  expire(nowMs: number): readonly Lapsed[] {
     const lapsed = [];
     for (;;) {
       const lease = this.#deadlines.takeDue(nowMs);
@@ -380,11 +383,26 @@ export class Registry {
         this.#drop(lease.entry);
         continue;
       }
-      lapsed.push({ node: lease.node, endpoints: lease.entries.size });
-      for (const entry of lease.entries.values()) this.#drop(entry);
-      this.#settle(lease, true);
-      this.#nodes.delete(lease.node);
+      lapsed.push(this.#lapse(lease));
     }
+  }
+
+  /** Drops a node whose loss is certain now. Returns what it held; `null` where there is nothing. */
+  lose(node: string, nowMs: number): Lapsed | null {
+    const lease = this.#nodes.get(node);
+    // Who speaks to us is not lost, whatever others think: its replicas still take requests.
+    if (lease === undefined || nowMs - lease.heardMs < LOST_SILENCE_MS) return null;
+    for (const replica of lease.entries.keys()) this.#changes.lost.add(replica);
+    this.#deadlines.remove(lease);
+    return this.#lapse(lease);
+  }
+
+  #lapse(lease: NodeLease): Lapsed {
+    const lapsed = { node: lease.node, endpoints: lease.entries.size };
+    for (const entry of lease.entries.values()) this.#drop(entry);
+    this.#settle(lease, true);
+    this.#nodes.delete(lease.node);
+    return lapsed;
   }
 
   // ---- Indexes ------------------------------------------------------------------------------
@@ -399,6 +417,7 @@ export class Registry {
     app.entries.push(entry);
     this.#entries.set(endpoint.replica, entry);
     this.#changes.down.delete(endpoint.replica);
+    this.#changes.lost.delete(endpoint.replica);
     this.#changes.up.set(endpoint.replica, endpoint);
     return entry;
   }
@@ -425,6 +444,16 @@ export class Registry {
     this.#changes.up.delete(entry.endpoint.replica);
     this.#changes.down.set(entry.endpoint.replica, entry.endpoint);
   }
+}
+
+/** A node whose lease is over, and how many endpoints it still held. */
+export interface Lapsed {
+  readonly node: string;
+  readonly endpoints: number;
+}
+
+function noChanges(): Changes {
+  return { up: new Map(), down: new Map(), lost: new Set() };
 }
 
 interface Bounds {

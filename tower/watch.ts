@@ -156,6 +156,8 @@ export class Watch {
     const effects: WatchEffect[] = [
       { k: "send", watcher: id, text: this.#snapshot(watcher.app), whole: true },
     ];
+    // A new conductor cannot tell how much the figures grow before it has heard them whole.
+    if (role === "conductor") effects.push(...this.forward({ k: "figures-please" }, "ingress"));
     if (this.#gone.size > 0) {
       const down = Array.from(this.#gone);
       const text = encode({ k: "delta", revision: this.#revision, up: [], down });
@@ -175,7 +177,7 @@ export class Watch {
     for (let at = 0; at < items; at += WATCH_DELTA_ITEMS) {
       this.#advance();
       const part = [at, at + WATCH_DELTA_ITEMS] as const;
-      this.#delta(up.slice(...part), down.slice(...part), effects);
+      this.#delta(up.slice(...part), down.slice(...part), changes.lost, effects);
     }
     return effects;
   }
@@ -186,6 +188,17 @@ export class Watch {
     this.#remember(replica);
     const text = encode({ k: "delta", revision: this.#revision, up: [], down: [replica] });
     return this.#toAll(this.#watchers.values(), text, false);
+  }
+
+  /** Hands a message on to all watchers of a role; it says nothing of the list. */
+  forward(message: WatchMessage, to: Role): WatchEffect[] {
+    let text: string | null = null;
+    const effects: WatchEffect[] = [];
+    for (const { id, role } of this.#all) {
+      if (role !== to) continue;
+      effects.push({ k: "send", watcher: id, text: text ??= encode(message), whole: false });
+    }
+    return effects;
   }
 
   /** The conductor published its table of routes. Nothing happens if it is the same. */
@@ -227,10 +240,24 @@ export class Watch {
     this.#snapshotText = null;
   }
 
-  #delta(up: Endpoint[], down: Endpoint[], effects: WatchEffect[]): void {
+  #delta(
+    up: Endpoint[],
+    down: Endpoint[],
+    lost: ReadonlySet<string>,
+    effects: WatchEffect[],
+  ): void {
     const revision = this.#revision;
-    const write = (up: Endpoint[], down: Endpoint[]) =>
-      encode({ k: "delta", revision, up, down: down.map((endpoint) => endpoint.replica) });
+    const write = (up: Endpoint[], down: Endpoint[]) => {
+      const ids = down.map((endpoint) => endpoint.replica);
+      const lostIds = lost.size === 0 ? [] : ids.filter((id) => lost.has(id));
+      return encode({
+        k: "delta",
+        revision,
+        up,
+        down: ids,
+        ...(lostIds.length === 0 ? {} : { lost: lostIds }),
+      });
+    };
     if (this.#all.size > 0) effects.push(...this.#toAll(this.#all, write(up, down), false));
     if (this.#byApp.size === 0) return;
     const upByApp = Map.groupBy(up, (endpoint) => endpoint.app);

@@ -11,6 +11,7 @@ import { listenFailure, openUdp, type Udp } from "../../core/live/udp.ts";
 import { parseOperatorCommand } from "../../core/command.ts";
 import { commandOf, type Entry, type Head, type LogStore } from "../../core/log.ts";
 import { createPrng } from "../../core/prng.ts";
+import type { Root } from "../../core/roster.ts";
 import { fitDatagram } from "../../core/wire.ts";
 import type { ConductorEffect, ConductorEvent, ReplyTo } from "../effects.ts";
 import { ConductorMachine } from "../machine.ts";
@@ -20,7 +21,7 @@ import { Followers } from "./follow.ts";
 import { httpHandler } from "./http.ts";
 import { lastLines } from "./logs.ts";
 import { HeadMark } from "./mark.ts";
-import { checkPast, openState, type Operators, PAST_AT_START, signerOf } from "./open.ts";
+import { checkPast, KeyRing, openState, type Operators, PAST_AT_START, signerOf } from "./open.ts";
 import { SqliteStore } from "./store_sqlite.ts";
 import { TowerLink } from "./tower.ts";
 
@@ -68,6 +69,7 @@ export async function startConductor(settings: ConductorSettings): Promise<Runni
     plain: settings.plain,
     manifests: settings.manifests !== undefined,
     meshOpen: settings.meshOpen ?? false,
+    roots: rootsOf(settings.operators),
     now: now(),
   });
   const start = state.head;
@@ -75,6 +77,10 @@ export async function startConductor(settings: ConductorSettings): Promise<Runni
   if (start.sequence > 0) mark.note(start);
   if (start.sequence > PAST_AT_START) void checkPastLater(store, start);
   return conductor;
+}
+
+function rootsOf(operators: Operators): Root[] {
+  return [...operators ?? []].map(([key, publicKey]) => ({ key, publicKey }));
 }
 
 /** A long past is checked while the conductor works already: it takes seconds. */
@@ -92,6 +98,8 @@ class Conductor {
   readonly #mark: HeadMark;
   readonly #verifier: Verifier;
   readonly #machine: ConductorMachine;
+  /** `null`: started with `--insecure`. */
+  readonly #keys: KeyRing | null;
   readonly #events: EventHistory;
   readonly #followers: Followers;
   readonly #deck: Deck;
@@ -120,6 +128,7 @@ class Conductor {
     this.#mark = mark;
     this.#verifier = verifier;
     this.#machine = machine;
+    this.#keys = settings.operators === null ? null : new KeyRing(() => machine.state);
     this.#events = new EventHistory(`${settings.state}/events.db`);
     this.#followers = new Followers(store);
     this.#deck = new Deck({ machine, events: this.#events, trafficOf: () => null, now });
@@ -147,7 +156,7 @@ class Conductor {
         });
       },
     });
-    this.#tower = new TowerLink(tower);
+    this.#tower = new TowerLink(tower, (event) => this.#step(event));
     this.#http = this.#serve(hostname, this.#commands.address.port);
     this.#step({ on: "tick" });
     log.info("ready: commands at {host}:{port}, nodes at {mesh}, log at {sequence}, {apps} apps", {
@@ -273,6 +282,8 @@ class Conductor {
         return this.#events.add(effect.event);
       case "publish":
         return this.#tower.publish(effect.routes);
+      case "lost":
+        return this.#tower.lost(effect.nodes);
       case "changed":
         for (const app of effect.apps) {
           for (const changed of this.#watchers.get(app) ?? []) changed();
@@ -285,7 +296,7 @@ class Conductor {
 
   async #verify(effect: Extract<ConductorEffect, { do: "verify" }>): Promise<void> {
     const { id, text, signatureHex } = effect;
-    const key = await signerOf(this.#settings.operators, this.#verifier, text, signatureHex);
+    const key = await signerOf(this.#keys, this.#verifier, text, signatureHex);
     this.#step({ on: "verified", id, key });
   }
 

@@ -9,6 +9,7 @@ import type { AppView } from "../../core/view.ts";
 import { VERSION } from "../../core/version.ts";
 import type { ConductorMachine } from "../machine.ts";
 import { appView, appViews, nodeViews, planView, statusView } from "../views.ts";
+import { operatorsView } from "../trust_views.ts";
 import { type Deck, isOwnPage } from "./deck.ts";
 import type { EventHistory } from "./events.ts";
 import type { Followers } from "./follow.ts";
@@ -69,6 +70,8 @@ function read(parts: HttpParts, url: URL): Response {
       return name === undefined
         ? Response.json({ apps: appViews(machine, now) })
         : oneApp(parts, name, url);
+    case "operators":
+      return Response.json(operatorsView(machine.state));
     case "events":
       return readEvents(parts, url);
     case "logs":

@@ -10,6 +10,7 @@ import {
   type LogStore,
 } from "../../core/log.ts";
 import { parseOperatorCommand } from "../../core/command.ts";
+import { changesRoster, Roster } from "../../core/roster.ts";
 import { fingerprint } from "../../core/signed.ts";
 import type { Verifier } from "../../core/live/crypto.ts";
 import { applyEntry, currentOf, emptyState, loadState, type State } from "../state.ts";
@@ -47,16 +48,44 @@ export async function readOperators(files: readonly string[]): Promise<Operators
 
 /** Finds the operator who signed the text; `null` if none did. */
 export async function signerOf(
-  operators: Operators,
+  keys: KeyRing | null,
   verifier: Verifier,
   text: string,
   signatureHex: string,
 ): Promise<string | null> {
-  if (operators === null) return NOBODY;
-  for (const [name, key] of operators) {
-    if (await verifier.verify(key, text, signatureHex)) return name;
+  if (keys === null) return NOBODY;
+  for (const [name, key] of keys.all()) {
+    if (!await verifier.verify(key, text, signatureHex)) continue;
+    keys.used(name);
+    return name;
   }
   return null;
+}
+
+/** The keys that are valid now, the one that signed last first. */
+export class KeyRing {
+  #keys: [key: string, publicKey: Uint8Array][] = [];
+  #at = -1;
+
+  constructor(private readonly state: () => State) {}
+
+  all(): readonly (readonly [key: string, publicKey: Uint8Array])[] {
+    const { roster } = this.state();
+    if (this.#at !== roster.version) {
+      const valid = roster.keysAt(Infinity);
+      const rank = new Map(this.#keys.map(([key], at) => [key, at]));
+      this.#keys = valid
+        .sort((a, b) => (rank.get(a.key) ?? Infinity) - (rank.get(b.key) ?? Infinity))
+        .map((each) => [each.key, Uint8Array.fromBase64(each.publicKey)]);
+      this.#at = roster.version;
+    }
+    return this.#keys;
+  }
+
+  used(name: string): void {
+    const at = this.#keys.findIndex(([key]) => key === name);
+    if (at > 0) this.#keys.unshift(...this.#keys.splice(at, 1));
+  }
 }
 
 const PAGE = 500;
@@ -98,7 +127,13 @@ export async function openState(
   const saved = snapshot && loadState(snapshot.head, snapshot.state);
   const end = await store.head();
   const remedy = "restore the state folder from a backup";
-  let state = saved ?? emptyState();
+  const begin = () => {
+    const state = emptyState();
+    addRoots(state, operators);
+    return state;
+  };
+  let state = saved ?? begin();
+  addRoots(state, operators);
   if (saved && !await standsIn(store, saved.head)) {
     if (saved.head.sequence > end.sequence) {
       throw new Failure(
@@ -107,7 +142,7 @@ export async function openState(
           `entries were cut off; ${remedy}`,
       );
     }
-    state = emptyState();
+    state = begin();
   }
   if (state.head.sequence <= PAST_AT_START) await checkPast(store, state.head);
   for await (const entry of readLog(store, state.head)) fold(state, entry);
@@ -173,6 +208,50 @@ function manifestOf(body: Extract<EntryBody, { kind: "command" }>): string | und
   return command.verb === "APPLY" ? command.manifest : body.manifest;
 }
 
+/** The operators that this conductor was started with, as roots of the roster. */
+function addRoots(state: State, operators: Operators): void {
+  for (const [key, publicKey] of operators ?? []) state.roster.addRoot({ key, publicKey });
+}
+
+/**
+ * Makes the roster again from the roots and the signed commands that changed it.
+ *
+ * @throws {Failure} `store-damaged` if one was not signed by who could, or the roster is another.
+ */
+async function checkRoster(
+  state: State,
+  store: LogStore,
+  operators: Operators,
+  verifier: Verifier,
+): Promise<void> {
+  const roster = new Roster();
+  for (const [key, publicKey] of operators ?? []) roster.addRoot({ key, publicKey });
+  const damaged = (sequence: number, why: string) =>
+    new Failure(
+      "store-damaged",
+      `the operators that log entry ${sequence} names were signed by none of those who could: ` +
+        `${why}; restore the state folder, or give --pubkey the key that began this log`,
+    );
+  for (const sequence of state.roster.changes) {
+    const [entry] = await store.read(sequence - 1, 1);
+    if (entry?.body.kind !== "command") throw damaged(sequence, "it is no command");
+    const { text, signatureHex, key } = entry.body.signed;
+    const command = parseOperatorCommand(text.slice(0, text.lastIndexOf("|")));
+    if (!changesRoster(command)) throw damaged(sequence, "it is another command");
+    const own = command.verb === "ROTATE" && roster.nameAt(sequence, key) === command.name;
+    const why = own ? null : roster.whyNot(sequence, key, "admin", {}, entry.wallMs / 1000);
+    if (why !== null) throw damaged(sequence, why);
+    const known = roster.keysAt(sequence).find((each) => each.key === key);
+    const good = known &&
+      await verifier.verify(Uint8Array.fromBase64(known.publicKey), text, signatureHex);
+    if (!good) throw damaged(sequence, "its signature does not verify");
+    roster.apply(sequence, command);
+  }
+  if (roster.describe() !== state.roster.describe()) {
+    throw damaged(state.head.sequence, "the snapshot has other operators than the log");
+  }
+}
+
 /** A rewritten store cannot make this conductor run what no operator signed. */
 async function checkSignatures(
   state: State,
@@ -181,14 +260,21 @@ async function checkSignatures(
   verifier: Verifier,
 ): Promise<void> {
   if (operators === null) return;
+  await checkRoster(state, store, operators, verifier);
   for (const app of state.apps.values()) {
     const { sequence, generation, manifest } = currentOf(app);
     const [entry] = await store.read(sequence - 1, 1);
     const body = entry?.body.kind === "command" ? entry.body : undefined;
     const signed = body && manifestOf(body) === manifest ? body.signed : undefined;
-    const signer = signed &&
-      await signerOf(operators, verifier, signed.text, signed.signatureHex);
-    if (signer) continue;
+    // By the keys valid at its place: who was revoked later has signed it all the same.
+    const known = signed &&
+      state.roster.keysAt(sequence).find((each) => each.key === signed.key);
+    const good = signed && known && await verifier.verify(
+      Uint8Array.fromBase64(known.publicKey),
+      signed.text,
+      signed.signatureHex,
+    );
+    if (good) continue;
     throw new Failure(
       "store-damaged",
       `generation ${generation} of ${app.name} (log entry ${sequence}) was signed by none of the ` +

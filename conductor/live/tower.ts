@@ -1,19 +1,28 @@
-// The conductor's stream to the tower: the table of routes goes there.
+// The conductor's stream to the tower: the table of routes and the word of lost nodes go there, what
+// the ingresses see of the requests comes from there.
 
 import type { Address } from "../../core/address.ts";
-import type { Route, WatcherMessage } from "../../core/mesh.ts";
+import { type Route, type WatcherMessage, watchShape } from "../../core/mesh.ts";
+import { parseShaped } from "../../core/shape.ts";
 import { logger } from "../../core/live/log.ts";
+import type { ConductorEvent } from "../effects.ts";
+
+/** How the messages begin that are for conductors; the list of replicas need not be read here. */
+const OURS = /^\{"k":"(?:figures|wake)"/;
 
 /** Keeps the tower's table of routes as the conductor has it, through restarts of either. */
 export class TowerLink implements Disposable {
   readonly #url: string;
+  readonly #receive: (event: ConductorEvent) => void;
   #routes: readonly Route[] = [];
+  #lost: readonly string[] = [];
   #socket: WebSocket | null = null;
   #waitMs = 50;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
 
-  constructor(tower: Address) {
+  constructor(tower: Address, receive: (event: ConductorEvent) => void) {
+    this.#receive = receive;
     this.#url = `ws://${tower.hostname}:${tower.port}/watch`;
     this.#connect();
   }
@@ -21,6 +30,12 @@ export class TowerLink implements Disposable {
   publish(routes: readonly Route[]): void {
     this.#routes = routes;
     this.#sendRoutes();
+  }
+
+  /** These nodes are dead, and no others. Said again to a tower that comes back. */
+  lost(nodes: readonly string[]): void {
+    this.#lost = nodes;
+    if (this.connected) this.#send({ k: "lost", nodes });
   }
 
   get connected(): boolean {
@@ -42,6 +57,10 @@ export class TowerLink implements Disposable {
       this.#waitMs = 50;
       this.#send({ k: "hello", role: "conductor", name: "conductor" });
       this.#sendRoutes();
+      if (this.#lost.length > 0) this.#send({ k: "lost", nodes: this.#lost });
+    };
+    socket.onmessage = ({ data }) => {
+      if (typeof data === "string" && OURS.test(data)) this.#take(data);
     };
     socket.onerror = (event) => event.preventDefault();
     socket.onclose = () => {
@@ -50,6 +69,14 @@ export class TowerLink implements Disposable {
       this.#timer = setTimeout(() => this.#connect(), this.#waitMs);
       this.#waitMs = Math.min(1_000, this.#waitMs * 2);
     };
+  }
+
+  #take(text: string): void {
+    const message = parseShaped(watchShape, text);
+    if (message?.k === "figures") {
+      const { k: _k, ...figures } = message;
+      this.#receive({ on: "figures", figures });
+    } else if (message?.k === "wake") this.#receive({ on: "wake", app: message.app });
   }
 
   [Symbol.dispose](): void {

@@ -337,13 +337,13 @@ export const APP = block<Spec.AppSpec, AppRaw>({
   ramBytes: value(
     "ram",
     size(1024, 64 * TERABYTE),
-    "What a replica needs of memory, for placement; not enforced as a limit yet.",
+    "What a replica needs of memory, for placement, and its limit.",
     { foreign: ["memory", "mem"] },
   ),
   cpu: value(
     "cpu",
     decimal(0.001, 4_096),
-    "What a replica needs of processors, for placement; 0.5 is half of one.",
+    "What a replica needs of processors, for placement, and its limit by cgroup v2; 0.5 is half of one.",
     { foreign: ["cpus", "cores", "vcpus"] },
   ),
   gpu: value("gpu", flag, "Only on nodes that announce one.", {
@@ -374,11 +374,15 @@ export const APP = block<Spec.AppSpec, AppRaw>({
     default: "SIGTERM",
     foreign: ["signal"],
   }),
-  namespace: value("namespace", APP_NAME, "The tenant it belongs to.", {
-    default: "default",
-    foreign: ["tenant"],
-    built: false,
-  }),
+  namespace: value(
+    "namespace",
+    APP_NAME,
+    "The tenant it belongs to: operators' rights and quotas.",
+    {
+      default: "default",
+      foreign: ["tenant"],
+    },
+  ),
   needs: list("needs", APP_NAMES, "Apps that must have a healthy replica before this one starts.", {
     foreign: ["depends-on", "depends", "after", "requires"],
   }),

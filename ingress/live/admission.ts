@@ -1,5 +1,6 @@
 import type { Replica } from "../balance.ts";
-import { type Cidr, clientBehind } from "../cidr.ts";
+import type { Cidr } from "../../core/address.ts";
+import { clientBehind } from "../client_behind.ts";
 import { FIELD_INTS, ID, latin1, LINE, NAME_END, VALUE, VALUE_END } from "../field_block.ts";
 import { COOKIE, X_FORWARDED_FOR, X_FORWARDED_PROTO } from "../fields.ts";
 import { BY_LENGTH, type RequestHead } from "../http1.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertNotMatch } from "@std/assert";
-import { parseCidr } from "../cidr.ts";
+import { parseCidr } from "../../core/address.ts";
 import { answering, endpoint, exchange, ok, route, testIngress } from "./testing.ts";
 
 const GET = "GET /a?b HTTP/1.1\r\nHost: a.test\r\n";

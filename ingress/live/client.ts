@@ -202,7 +202,8 @@ export class Http1Client implements Front, OutboxOwner {
     if (proxy.accessLog !== null) this.remembered = remember(this.bytes, head, progress === DONE);
     if (progress === BAD) {
       this.requestDone = false;
-      return this.answer({ status: head.status, text: head.reason });
+      const allow = head.status === 405 ? { allow: ALLOWED } : {};
+      return this.answer({ status: head.status, text: head.reason, ...allow });
     }
     this.start = head.at;
     this.deadlineMs = Infinity;

@@ -1,4 +1,4 @@
-import { ATTEMPTS } from "../../core/limits.ts";
+import { ATTEMPTS, HELD_MS, LOST_GRACE_MS } from "../../core/limits.ts";
 import type { Replica } from "../balance.ts";
 import { isIdempotent } from "../http1.ts";
 import type { Destination } from "../route.ts";
@@ -28,6 +28,8 @@ const RESTING = 0;
 const DIALING = 1;
 const WAITING = 2;
 const ANSWERING = 3;
+// The app has no replica and is being woken.
+const HELD = 4;
 
 /** What is asked of a replica. */
 export interface Asked {
@@ -68,6 +70,7 @@ export class Exchange implements UpstreamOwner {
   private tried: Replica[] | null = null;
   private resets = 0;
   private dialId = 0;
+  private heldUntilMs = 0;
 
   constructor(private readonly proxy: Proxy, private readonly front: Front) {}
 
@@ -101,7 +104,7 @@ export class Exchange implements UpstreamOwner {
     this.tried = null;
     this.attempts = this.resets = 0;
     this.startMs = startMs;
-    this.status = 0;
+    this.status = this.heldUntilMs = 0;
     this.proxy.retries.earn();
     this.attempt(startMs, asked.preferred, false);
   }
@@ -111,6 +114,7 @@ export class Exchange implements UpstreamOwner {
     const { pool } = asked.destination;
     const replica = preferred ?? pool.pick(nowMs, this.tried);
     if (replica === null) {
+      if (asked.destination.route.wake && this.hold(nowMs)) return;
       return this.refuse(503, `no replica of ${pool.app} is ready`, 1);
     }
     this.attempts++;
@@ -126,7 +130,7 @@ export class Exchange implements UpstreamOwner {
     this.state = DIALING;
     this.deadlineMs = nowMs + proxy.timeouts.connectMs;
     const id = ++this.dialId;
-    connections.dial().then(
+    connections.dial(this).then(
       (dialed) => {
         if (id !== this.dialId) return connections.release(dialed, proxy.now());
         this.start(dialed, proxy.now());
@@ -135,6 +139,27 @@ export class Exchange implements UpstreamOwner {
         if (id === this.dialId) this.unreachable("refused the connection", 502);
       },
     );
+  }
+
+  /** Waits for the app to be woken, if there is room for that. */
+  private hold(nowMs: number): boolean {
+    const { app } = this.asked.destination.pool;
+    if (!this.proxy.machine.holds.add(app, this, this.request!.length)) return false;
+    this.state = HELD;
+    if (this.heldUntilMs === 0) this.heldUntilMs = nowMs + HELD_MS;
+    this.deadlineMs = this.heldUntilMs;
+    this.proxy.wake(app);
+    return true;
+  }
+
+  /** The app it was held for has a replica. It has been taken out of the held ones. */
+  awake(): void {
+    if (this.state === HELD) this.attempt(this.proxy.now(), null, false);
+  }
+
+  /** The longest that is waited for a next sign of the replica. */
+  private patience(ms: number): number {
+    return this.replica!.lost ? Math.min(ms, LOST_GRACE_MS) : ms;
   }
 
   private start(upstream: Upstream, nowMs: number): void {
@@ -149,7 +174,7 @@ export class Exchange implements UpstreamOwner {
 
   private firstByteBy(nowMs: number): number {
     const { timeoutMs } = this.asked.destination.route;
-    return nowMs + (timeoutMs || this.proxy.timeouts.firstByteMs);
+    return nowMs + this.patience(timeoutMs || this.proxy.timeouts.firstByteMs);
   }
 
   /** Sends a further piece of the body, after `requestTaken`. */
@@ -186,7 +211,7 @@ export class Exchange implements UpstreamOwner {
     this.state = ANSWERING;
     this.status = head.code;
     this.front.responseHead(upstream);
-    this.deadlineMs = proxy.nowMs + proxy.timeouts.responseMs;
+    this.deadlineMs = proxy.nowMs + this.patience(proxy.timeouts.responseMs);
   }
 
   private switch(upstream: Upstream): void {
@@ -225,7 +250,7 @@ export class Exchange implements UpstreamOwner {
 
   upstreamFlush(upstream: Upstream): void {
     if (this.state === ANSWERING) {
-      this.deadlineMs = this.proxy.nowMs + this.proxy.timeouts.responseMs;
+      this.deadlineMs = this.proxy.nowMs + this.patience(this.proxy.timeouts.responseMs);
     }
     if (this.front.responseFlush()) upstream.resume();
   }
@@ -247,8 +272,7 @@ export class Exchange implements UpstreamOwner {
       this.finish();
       return this.front.abort();
     }
-    const whole = this.complete && !this.streamed && isIdempotent(this.asked.method) &&
-      !this.asked.upgrade;
+    const whole = this.repeatable;
     const stale = fault === "reset" && upstream.reused && upstream.received === 0;
     if (stale && (whole || (upstream.unsent && !this.streamed))) {
       // The replica closed a connection that it had kept alive; that says nothing about it.
@@ -263,6 +287,32 @@ export class Exchange implements UpstreamOwner {
     }
     const what = fault === "garbage" ? "answered what is not HTTP" : "ended the connection";
     this.refuse(502, `a replica of ${this.asked.destination.pool.app} ${what}: ${reason}`, 0);
+  }
+
+  /** It is here whole, and asking twice is as good as asking once. */
+  private get repeatable(): boolean {
+    return this.complete && !this.streamed && isIdempotent(this.asked.method) &&
+      !this.asked.upgrade;
+  }
+
+  /**
+   * The replica is lost with its node. What may be tried again is, at once; it was never in the way
+   * of the budget, which guards replicas that work. The rest is given a moment: should only the word
+   * of the loss be wrong, it goes on.
+   */
+  replicaLost(): void {
+    const nowMs = this.proxy.now();
+    if (this.state === DIALING || (this.state === WAITING && this.repeatable)) {
+      if (this.attempts <= ATTEMPTS && this.untriedLeft()) {
+        this.dialId++;
+        this.upstream?.close();
+        this.upstream = null;
+        return this.retry(nowMs);
+      }
+    }
+    if (this.state !== RESTING) {
+      this.deadlineMs = Math.min(this.deadlineMs, nowMs + LOST_GRACE_MS);
+    }
   }
 
   // Not a byte was sent: any request may go elsewhere.
@@ -298,6 +348,10 @@ export class Exchange implements UpstreamOwner {
     const { app } = this.asked.destination.pool;
     const { state } = this;
     if (state === DIALING) return this.unreachable("did not take a connection in time", 504);
+    if (state === HELD) {
+      this.proxy.machine.holds.remove(app, this);
+      return this.refuse(503, `${app} was not ready in time`, 1);
+    }
     this.upstream?.close();
     this.upstream = null;
     // A client that does not send its body in time is not the replica's fault.
@@ -314,6 +368,9 @@ export class Exchange implements UpstreamOwner {
   /** The client has gone. */
   abandon(): void {
     if (this.state === RESTING) return;
+    if (this.state === HELD) {
+      this.proxy.machine.holds.remove(this.asked.destination.pool.app, this);
+    }
     this.dialId++;
     this.replica?.circuit.abandoned();
     this.upstream?.close();
@@ -350,9 +407,14 @@ export class Exchange implements UpstreamOwner {
     this.state = RESTING;
     this.deadlineMs = Infinity;
     this.request = null;
-    const replica = this.replica;
-    if (replica === null) return;
-    this.stat!.count(this.status, this.proxy.nowMs - this.startMs, 0);
+    const { replica, proxy } = this;
+    const elapsedMs = proxy.nowMs - this.startMs;
+    if (replica === null) {
+      const { app } = this.asked.destination.pool;
+      return proxy.machine.figures.of(app, 0).count(this.status, elapsedMs);
+    }
+    this.stat!.count(this.status, elapsedMs, 0);
+    replica.counted.count(this.status, elapsedMs);
     this.leave();
   }
 }

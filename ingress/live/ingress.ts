@@ -1,8 +1,8 @@
 import { logger } from "../../core/live/log.ts";
-import { now as clock } from "../../core/live/clock.ts";
+import { now as clock, randomHex } from "../../core/live/clock.ts";
 import { CLIENT_CONNECTIONS, INGRESS_ALIVE_MS } from "../../core/limits.ts";
 import type { Endpoint, Route } from "../../core/mesh.ts";
-import type { Cidr } from "../cidr.ts";
+import type { Cidr } from "../../core/address.ts";
 import { type IngressEffect, type IngressEvent, IngressMachine } from "../machine.ts";
 import type { Registry } from "prom-client";
 import { AccessLog } from "./access_log.ts";
@@ -12,12 +12,15 @@ import { openListener } from "./listener.ts";
 import type { TlsSettings } from "./secure.ts";
 import { Metrics } from "./metrics.ts";
 import { DEFAULT_TIMEOUTS, Proxy, type Timeouts } from "./proxy.ts";
+import type { Exchange } from "./exchange.ts";
 import { UpstreamPool } from "./upstream.ts";
 import { openWatch, type Watch } from "./watch.ts";
 
 /** How an ingress is set up. */
 export interface IngressSettings {
+  /** Where the admin port listens, and HTTP and HTTPS unless they have an address of their own. */
   readonly hostname: string;
+  readonly httpHostname?: string;
   /** 0 for any free one. */
   readonly httpPort: number;
   /** `host:port` of the tower; absent: only the static routes and endpoints. */
@@ -70,6 +73,7 @@ export async function startIngress(settings: IngressSettings): Promise<Ingress> 
   const timeouts = { ...DEFAULT_TIMEOUTS, ...settings.timeouts };
   const machine = new IngressMachine({
     name: settings.name ?? "ingress",
+    boot: randomHex(16),
     staticRoutes: settings.routes,
     staticEndpoints: settings.endpoints,
   }, clock());
@@ -89,7 +93,7 @@ export async function startIngress(settings: IngressSettings): Promise<Ingress> 
   const { hostname } = settings;
   const clients = new ClientSet(proxy);
   const listener = openListener(proxy, clients, {
-    hostname,
+    hostname: settings.httpHostname ?? hostname,
     port: settings.httpPort,
     maxConnections,
     reusePort: settings.reusePort ?? false,
@@ -99,7 +103,7 @@ export async function startIngress(settings: IngressSettings): Promise<Ingress> 
   const secure = settings.tls === undefined ? null : await import("./secure.ts").then(
     ({ openSecure }) =>
       openSecure(proxy, clients, settings.tls!, {
-        hostname,
+        hostname: settings.tls!.hostname ?? hostname,
         maxConnections,
         reusePort: settings.reusePort ?? false,
       }),
@@ -119,6 +123,12 @@ export async function startIngress(settings: IngressSettings): Promise<Ingress> 
         case "forget":
           if (effect.replica.attached instanceof UpstreamPool) effect.replica.attached.clear();
           metrics.forget(effect.replica);
+          break;
+        case "lost":
+          if (effect.replica.attached instanceof UpstreamPool) effect.replica.attached.lose();
+          break;
+        case "awake":
+          for (const held of machine.holds.take(effect.app)) (held as Exchange).awake();
           break;
         case "routes":
           logger("ingress").info("{count} routes", { count: machine.routes.destinations.length });

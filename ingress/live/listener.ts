@@ -1,4 +1,4 @@
-import { isWithin } from "../cidr.ts";
+import { isWithin } from "../../core/address.ts";
 import { ascii } from "../field_block.ts";
 import { originOf } from "../headers.ts";
 import type { Connection } from "./connection.ts";

@@ -1,7 +1,7 @@
 import type { Instant } from "../../core/instant.ts";
 import { now as clock } from "../../core/live/clock.ts";
 import { RETRY_BURST, RETRY_SHARE } from "../../core/limits.ts";
-import type { Cidr } from "../cidr.ts";
+import type { Cidr } from "../../core/address.ts";
 import { ascii } from "../field_block.ts";
 import { putHex8 } from "../headers.ts";
 import { RetryBudget } from "../limit.ts";
@@ -110,6 +110,11 @@ export class Proxy {
   writeRequestId(out: Uint8Array): void {
     out.set(this.idPrefix, 0);
     putHex8(out, 16, this.requests++ | 0);
+  }
+
+  /** A request waits for an app without replicas. */
+  wake(app: string): void {
+    this.perform(this.machine.wake(app, clock()));
   }
 
   /** A request on the replica has ended. */

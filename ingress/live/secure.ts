@@ -6,6 +6,8 @@ import { openTlsListener, type TlsListener } from "./tls_listener.ts";
 
 /** How HTTPS is served. */
 export interface TlsSettings {
+  /** Where it listens, if not where everything does. */
+  readonly hostname?: string;
   readonly port: number;
   readonly files: readonly CertificateFiles[];
   /** Seconds for Strict-Transport-Security; 0: none. */

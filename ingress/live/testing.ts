@@ -218,6 +218,10 @@ export async function eventually(
   }
 }
 
+function revisionOf(message: WatchMessage): number | undefined {
+  return "revision" in message ? message.revision : undefined;
+}
+
 /** A tower that says what the test tells it, by core/mesh.ts. */
 export class FakeTower implements AsyncDisposable {
   readonly messages: WatcherMessage[] = [];
@@ -229,7 +233,7 @@ export class FakeTower implements AsyncDisposable {
     public first: WatchMessage,
     port = 0,
   ) {
-    this.revision = first.revision;
+    this.revision = revisionOf(first) ?? 0;
     this.server = Deno.serve({ hostname: HOST, port, onListen: () => {} }, (request) => {
       if (new URL(request.url).pathname !== "/watch") return new Response("no", { status: 404 });
       const { socket, response } = Deno.upgradeWebSocket(request);
@@ -264,13 +268,13 @@ export class FakeTower implements AsyncDisposable {
   }
 
   send(message: WatchMessage): void {
-    this.revision = message.revision;
+    this.revision = revisionOf(message) ?? this.revision;
     for (const socket of this.sockets) socket.send(JSON.stringify(message));
   }
 
   /** Sends a delta under the next revision, which it returns. */
-  delta(up: readonly Endpoint[], down: readonly string[]): number {
-    this.send({ k: "delta", revision: this.revision + 1, up, down });
+  delta(up: readonly Endpoint[], down: readonly string[], lost: readonly string[] = []): number {
+    this.send({ k: "delta", revision: this.revision + 1, up, down, lost });
     return this.revision;
   }
 

@@ -1,7 +1,7 @@
 import tls, { type TLSSocket } from "node:tls";
 import type { AddressInfo } from "node:net";
 import { listenFailure } from "../../core/live/udp.ts";
-import { isWithin } from "../cidr.ts";
+import { isWithin } from "../../core/address.ts";
 import { ascii } from "../field_block.ts";
 import { originOf } from "../headers.ts";
 import type { Certificates } from "./certificates.ts";

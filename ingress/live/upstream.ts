@@ -23,6 +23,8 @@ export interface UpstreamOwner {
   /** What was given to `send` has been written. */
   upstreamWritten(upstream: Upstream): void;
   upstreamFailed(upstream: Upstream, fault: UpstreamFault, reason: string): void;
+  /** The replica is lost with its node: no answer will come, and no connection either. */
+  replicaLost(): void;
 }
 
 // Pooled, nobody's.
@@ -311,7 +313,7 @@ export class Upstream {
     if (this.state === CLOSED) return;
     this.state = CLOSED;
     this.owner = null;
-    this.pool.left();
+    this.pool.left(this);
     closeQuietly(this.connection);
   }
 }
@@ -320,7 +322,9 @@ export class Upstream {
 export class UpstreamPool {
   private readonly idle: Upstream[] = [];
   /** Open connections, idle or not. */
-  open = 0;
+  private readonly all = new Set<Upstream>();
+  /** Who waits for a new connection. */
+  private readonly dialing = new Set<UpstreamOwner>();
 
   constructor(readonly replica: Replica) {}
 
@@ -333,6 +337,11 @@ export class UpstreamPool {
     return pool;
   }
 
+  /** How many connections are open. */
+  get open(): number {
+    return this.all.size;
+  }
+
   /** An idle connection that has rested for at most `maxIdleMs`; the one used last first. */
   take(nowMs: number, maxIdleMs: number): Upstream | null {
     const last = this.idle.at(-1);
@@ -342,12 +351,18 @@ export class UpstreamPool {
   }
 
   /** Opens a connection. Rejects as `Deno.connect` does. */
-  async dial(): Promise<Upstream> {
+  async dial(owner: UpstreamOwner): Promise<Upstream> {
     const { host, port } = this.replica.endpoint;
-    const connection = await Deno.connect({ hostname: host, port });
-    connection.setNoDelay(true);
-    this.open++;
-    return new Upstream(connection, this.replica, this);
+    this.dialing.add(owner);
+    try {
+      const connection = await Deno.connect({ hostname: host, port });
+      connection.setNoDelay(true);
+      const upstream = new Upstream(connection, this.replica, this);
+      this.all.add(upstream);
+      return upstream;
+    } finally {
+      this.dialing.delete(owner);
+    }
   }
 
   /** Gives a connection back after a whole response. */
@@ -376,8 +391,15 @@ export class UpstreamPool {
     while (this.idle.length > 0) this.drop(this.idle[0]!);
   }
 
+  /** The replica is lost: closes idle connections, and tells all who wait for something. */
+  lose(): void {
+    this.clear();
+    const owners = [...this.dialing, ...[...this.all].map((each) => each.owner)];
+    for (const owner of owners) owner?.replicaLost();
+  }
+
   /** A connection has been closed. */
-  left(): void {
-    this.open--;
+  left(upstream: Upstream): void {
+    this.all.delete(upstream);
   }
 }

@@ -7,7 +7,15 @@ import type { LaunchPlan } from "../plan.ts";
 import { until } from "./fake_cluster.ts";
 import { Prober } from "./prober.ts";
 
-const PLAN: LaunchPlan = { exec: "", args: [], env: {}, path: "", cwd: "/", volumes: [] };
+const PLAN: LaunchPlan = {
+  exec: "",
+  args: [],
+  env: {},
+  path: "",
+  cwd: "/",
+  volumes: [],
+  limits: {},
+};
 
 function prober() {
   const events: Extract<NodeEvent, { on: "probed" }>[] = [];

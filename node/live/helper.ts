@@ -24,12 +24,22 @@ export interface Sample {
 
 /** What a process group uses. */
 export interface GroupUse {
-  /** In the kernel's clock ticks. */
-  readonly cpuTicks: number;
-  /** In pages. */
-  readonly residentPages: number;
+  /** CPU that its processes and their ended children have used, in s. */
+  readonly cpuS: number;
+  /** Memory that they hold, what they share counted by each of them. */
+  readonly residentBytes: number;
   readonly processes: number;
 }
+
+/** What a cgroup is to keep its processes to. */
+export interface Limits {
+  readonly ramBytes?: number;
+  /** Cores. */
+  readonly cpu?: number;
+}
+
+/** The kernel's period for CPU limits, in µs: the helper's script has the same. */
+const CPU_PERIOD_US = 100_000;
 
 interface Asked {
   readonly number: number;
@@ -44,6 +54,7 @@ export class Helper implements AsyncDisposable {
   #number = 0;
   #before: { readonly busy: number; readonly all: number } | null = null;
   #closed = false;
+  #clock: Promise<{ readonly ticksPerS: number; readonly pageBytes: number }> | null = null;
 
   /** @param path where the helper's own tools are looked for */
   constructor(private readonly path: string) {}
@@ -191,18 +202,66 @@ export class Helper implements AsyncDisposable {
 
   /** What each process group of the machine uses. */
   async groups(): Promise<Map<number, GroupUse>> {
+    const { ticksPerS, pageBytes } = await (this.#clock ??= this.#askClock());
     const uses = new Map<number, GroupUse>();
     for (const part of (await this.ask("groups") ?? "").split(" ")) {
       const [group, cpuTicks = 0, residentPages = 0] = part.split(":").map(Number);
       if (!group) continue;
-      const known = uses.get(group) ?? { cpuTicks: 0, residentPages: 0, processes: 0 };
+      const known = uses.get(group) ?? { cpuS: 0, residentBytes: 0, processes: 0 };
       uses.set(group, {
-        cpuTicks: known.cpuTicks + cpuTicks,
-        residentPages: known.residentPages + residentPages,
+        cpuS: known.cpuS + cpuTicks / ticksPerS,
+        residentBytes: known.residentBytes + residentPages * pageBytes,
         processes: known.processes + 1,
       });
     }
     return uses;
+  }
+
+  async #askClock(): Promise<{ readonly ticksPerS: number; readonly pageBytes: number }> {
+    const [ticksPerS = 0, pageBytes = 0] = (await this.ask("clock"))?.split("\t").map(Number) ?? [];
+    return { ticksPerS: ticksPerS || 100, pageBytes: pageBytes || 4096 };
+  }
+
+  /** Memory that a process group holds, what is shared with others by its share; 0 where unknown. */
+  async sharedBytes(group: number): Promise<number> {
+    return 1024 * (Number(await this.ask("shared", String(group))) || 0);
+  }
+
+  // ---- Limits by cgroup v2 ------------------------------------------------------------------------
+
+  /**
+   * A folder of the node's own in the cgroup v2 tree, with memory and CPU to give; or why there is
+   * none.
+   *
+   * @param tree where the tree is mounted, if not where the machine has it
+   */
+  async cgroup(
+    name: string,
+    tree?: string,
+  ): Promise<{ readonly folder: string } | { readonly reason: string }> {
+    const answer = await this.ask("cgroup", name, ...(tree === undefined ? [] : [tree]));
+    const [state, text = ""] = answer?.split("\t") ?? [];
+    return state === "ok" ? { folder: text } : { reason: text || "its helper gave no answer" };
+  }
+
+  /** Makes a cgroup; says whether it is there with all its limits. */
+  async limit(folder: string, { ramBytes, cpu }: Limits): Promise<boolean> {
+    const ram = ramBytes === undefined ? "-" : String(ramBytes);
+    // The kernel takes no quota below 1 ms.
+    const quota = cpu === undefined
+      ? "-"
+      : String(Math.max(1_000, Math.round(cpu * CPU_PERIOD_US)));
+    return await this.ask("limit", folder, ram, quota) === "ok";
+  }
+
+  async hasLimits(folder: string): Promise<boolean> {
+    return await this.ask("limited", folder) === "ok";
+  }
+
+  /** Ends what is left in a cgroup and removes it. */
+  async unlimit(folder: string): Promise<{ readonly oomKills: number; readonly gone: boolean }> {
+    const [kills, state] = (await this.ask("unlimit", folder))?.split("\t") ?? [];
+    return { oomKills: Number(kills) || 0, gone: state === "ok" };
   }
 
   /** Makes a folder, outside the state folder, too. */

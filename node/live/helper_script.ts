@@ -11,7 +11,16 @@
  *   user NAME HOME    uid, gid; HOME is given to it
  *   owner PID GROUP PORT ADDRESS   own | other PID NAME | none | unknown
  *   strays REPLICA    pids of processes whose environment names this replica
- *   groups            of each process: its group, cpu ticks, resident pages
+ *   groups            of each process: its group, cpu ticks (with ended children), resident pages
+ *   clock             cpu ticks a second, bytes a page
+ *   shared GROUP      resident kB of a process group, shared pages by share; 0 where unknown
+ *   cgroup NAME MOUNT a folder NAME of the node's own in the cgroup v2 tree, or none and why not;
+ *                     MOUNT is the tree, where it is not the machine's
+ *   limit DIR RAM CPU makes a cgroup with bytes of memory and µs of CPU in each 100 ms, - for
+ *                     no limit; ok or an error
+ *   limited DIR       ok if there is such a cgroup
+ *   unlimit DIR       ends what is left in a cgroup and removes it: how many were out of memory, and
+ *                     ok, or busy while there is still something in it
  *   folder PATH       makes it; ok or an error
  */
 export const HELPER = String.raw`
@@ -120,10 +129,90 @@ holds() {
   return 1
 }
 
-# pid, cpu ticks and resident pages of every process, with its group before.
+# pid, cpu ticks and resident pages of every process, with its group before. The ticks of children
+# that ended are with their parent's, so that a group's sum does not fall when one ends.
 processes() {
   cat /proc/[0-9]*/stat 2>/dev/null |
-    awk '{pid = $1; sub(/^.*\) /, ""); print $3, pid, $12 + $13, $22}'
+    awk '{pid = $1; sub(/^.*\) /, ""); print $3, pid, $12 + $13 + $14 + $15, $22}'
+}
+
+shared() {
+  for pid in $(processes | awk -v group="$1" '$1 == group {print $2}'); do
+    cat "/proc/$pid/smaps_rollup"
+  done 2>/dev/null | awk '$1 == "Pss:" {n += $2} END {print n + 0}'
+}
+
+# Limits: cgroup v2.
+
+have() {
+  read -r all 2>/dev/null <"$1" || return 1
+  case " $all " in *" $2 "*) return 0 ;; esac
+  return 1
+}
+
+# Gives memory and CPU to what is below a cgroup. One that is not the root must hold no process of
+# its own for that: the node and this helper move into a leaf, nobody else is moved.
+give() {
+  have "$1/cgroup.controllers" memory || return 1
+  have "$1/cgroup.controllers" cpu || return 1
+  if have "$1/cgroup.subtree_control" memory && have "$1/cgroup.subtree_control" cpu; then
+    [ -w "$1/cgroup.procs" ]
+    return
+  fi
+  echo "+memory +cpu" 2>/dev/null >"$1/cgroup.subtree_control" && return 0
+  [ "$2" = own ] || return 1
+  mkdir -p "$1/skr8tr-daemon" 2>/dev/null || return 1
+  for pid in $PPID $$; do echo "$pid" >"$1/skr8tr-daemon/cgroup.procs"; done 2>/dev/null
+  echo "+memory +cpu" 2>/dev/null >"$1/cgroup.subtree_control"
+}
+
+cgroup() {
+  mount=$2
+  if [ ! "$mount" ] && [ $linux ]; then
+    while read -r device point type rest; do
+      if [ "$type" = cgroup2 ]; then mount=$point; break; fi
+    done </proc/self/mounts
+  fi
+  if [ ! "$mount" ]; then echo "none${"${tab}"}no cgroup v2 tree is mounted"; return; fi
+  if ! have "$mount/cgroup.controllers" memory; then
+    echo "none${"${tab}"}$mount has no memory controller"
+    return
+  fi
+  own=
+  while IFS=: read -r tree names path; do [ "$tree" = 0 ] && own=$path; done </proc/self/cgroup
+  kind=
+  for base in "$mount" "$mount${"${own%/*}"}" "$mount$own"; do
+    [ "$base" = "$mount$own" ] && kind=own
+    [ -d "$base" ] && [ -w "$base" ] && give "$base" $kind || continue
+    mkdir -p "$base/skr8tr" 2>/dev/null && give "$base/skr8tr" &&
+      mkdir -p "$base/skr8tr/$1" 2>/dev/null && give "$base/skr8tr/$1" || continue
+    # What an earlier daemon left and nobody is in.
+    rmdir "$base/skr8tr/$1"/* 2>/dev/null
+    echo "ok$tab$base/skr8tr/$1"
+    return
+  done
+  echo "none${"${tab}"}$mount gives no memory and CPU controllers to this account"
+}
+
+limit() {
+  mkdir -p "$1" 2>/dev/null || { echo failed; return; }
+  if [ "$2" != - ]; then
+    echo "$2" 2>/dev/null >"$1/memory.max" || { echo failed; return; }
+    [ -e "$1/memory.swap.max" ] && echo 0 >"$1/memory.swap.max"
+    echo 1 >"$1/memory.oom.group"
+  fi 2>/dev/null
+  if [ "$3" != - ]; then echo "$3 100000" 2>/dev/null >"$1/cpu.max" || { echo failed; return; }; fi
+  echo ok
+}
+
+unlimit() {
+  killed=0
+  if [ -r "$1/memory.events" ]; then
+    while read -r key value; do [ "$key" = oom_kill ] && killed=$value; done <"$1/memory.events"
+  fi
+  [ -w "$1/cgroup.kill" ] && echo 1 2>/dev/null >"$1/cgroup.kill"
+  if [ ! -d "$1" ] || rmdir "$1" 2>/dev/null; then echo "$killed${"${tab}"}ok"
+  else echo "$killed${"${tab}"}busy"; fi
 }
 
 owner() {
@@ -189,6 +278,12 @@ while IFS=$tab read -r number verb a b c d; do
   owner) owner "$a" "$b" "$c" "$d" ;;
   strays) strays "$a" ;;
   groups) groups ;;
+  clock) echo "$(getconf CLK_TCK 2>/dev/null || echo 100)$tab$(getconf PAGESIZE 2>/dev/null || echo 4096)" ;;
+  shared) shared "$a" ;;
+  cgroup) cgroup "$a" "$b" ;;
+  limit) limit "$a" "$b" "$c" ;;
+  limited) if [ -d "$a" ]; then echo ok; else echo none; fi ;;
+  unlimit) unlimit "$a" ;;
   folder) if mkdir -p "$a" 2>/dev/null; then echo ok; else echo failed; fi ;;
   *) echo unknown ;;
   esac

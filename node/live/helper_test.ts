@@ -112,10 +112,30 @@ Deno.test("strays() finds processes by their replica, groups() what groups use",
   assertEquals(await helper.strays("web-1"), []);
   const use = (await helper.groups()).get(child.pid);
   assertEquals(use?.processes, 1);
-  assert(use!.residentPages > 10);
+  assert(use!.residentBytes > 40_960);
+  const shared = await helper.sharedBytes(child.pid);
+  assert(shared > 0 && shared <= use!.residentBytes, `${shared} of ${use!.residentBytes}`);
   child.kill("SIGKILL");
   await child.status;
   assertEquals(await helper.strays("web-17"), []);
+});
+
+Deno.test("groups() counts the CPU of children that have ended", async () => {
+  if (!LINUX) return console.log("not Linux: no CPU times in /proc here");
+  await using helper = new Helper(PATH);
+  const burn = "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done";
+  const child = new Deno.Command("/bin/sh", {
+    args: ["-c", `(${burn}); echo done; sleep 60`],
+    detached: true,
+    stdout: "piped",
+  }).spawn();
+  const reader = child.stdout.getReader();
+  await reader.read();
+  const use = (await helper.groups()).get(child.pid);
+  assert(use!.cpuS >= 0.02 && use!.cpuS < 60, `${use?.cpuS} s`);
+  Deno.kill(-child.pid, "SIGKILL");
+  await reader.cancel();
+  await child.status;
 });
 
 Deno.test("a helper that dies is replaced, and whoever asked it is told that nobody knows", async () => {

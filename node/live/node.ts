@@ -14,6 +14,7 @@ import { NodeMachine } from "../machine.ts";
 import type { LogRecord } from "../records.ts";
 import type { SavedReplica } from "../saved.ts";
 import { adopt, hadProcess } from "./adopt.ts";
+import { Cgroups } from "./cgroups.ts";
 import { isFree, refusalOf } from "./checks.ts";
 import { SignedExec } from "./exec.ts";
 import { NodeFiles } from "./files.ts";
@@ -27,6 +28,7 @@ import { Prober } from "./prober.ts";
 import { Processes } from "./process.ts";
 import { Sampler } from "./sampler.ts";
 import { machineOptions, type StartOptions } from "./start_options.ts";
+import { Usage } from "./usage.ts";
 
 type Timer = ReturnType<typeof setTimeout>;
 
@@ -42,17 +44,18 @@ export async function startNode(options: StartOptions): Promise<NodeDaemon> {
   const files = new NodeFiles(options.state);
   const helper = new Helper(options.path);
   try {
-    const [tools, hostName, verifier] = await Promise.all([
+    const [tools, hostName, verifier, cgroups] = await Promise.all([
       helper.tools(),
       options.name ?? helper.host(),
       createVerifier(),
+      Cgroups.open(helper, files.node, options.cgroupTree),
     ]);
     // The first beat must not announce a machine without memory.
     const load = await helper.sample(options.cores ?? navigator.hardwareConcurrency);
     if (tools.locker === "") {
       throw new Failure("no-locker", "neither flock nor perl is on this machine; install one");
     }
-    const daemon = new NodeDaemon(options, { files, helper, tools, verifier, hostName });
+    const daemon = new NodeDaemon(options, { files, helper, tools, cgroups, verifier, hostName });
     if (load) daemon.dispatch({ on: "sample", ...load });
     await daemon.begin();
     return daemon;
@@ -68,6 +71,7 @@ interface Parts {
   readonly files: NodeFiles;
   readonly helper: Helper;
   readonly tools: Awaited<ReturnType<Helper["tools"]>>;
+  readonly cgroups: Cgroups;
   readonly verifier: Verifier;
   readonly hostName: string;
 }
@@ -93,12 +97,13 @@ export class NodeDaemon implements Running {
   readonly #end = Promise.withResolvers<number>();
   #follower: Follower | null = null;
   #sampler: Sampler | null = null;
+  #usage: Usage | null = null;
   #timer: Timer | undefined;
   #busy = false;
   #closed = false;
 
   constructor(private readonly options: StartOptions, parts: Parts) {
-    const { files, helper, tools, verifier, hostName } = parts;
+    const { files, helper, tools, cgroups, verifier, hostName } = parts;
     const dispatch = (event: NodeEvent) => this.dispatch(event);
     this.ended = this.#end.promise;
     this.#files = files;
@@ -125,6 +130,7 @@ export class NodeDaemon implements Running {
       helper,
       tools,
       uid: tools.uid,
+      cgroups,
       dispatch,
       logged: (replica) => this.logs.touch(replica),
     });
@@ -170,6 +176,12 @@ export class NodeDaemon implements Running {
     }
     this.#follow();
     this.#sampler = new Sampler(this.helper, cores, (event) => this.dispatch(event));
+    this.#usage = new Usage({
+      helper: this.helper,
+      processes: this.processes,
+      replicas: () => this.machine.replicas.values(),
+      dispatch: (event) => this.dispatch(event),
+    });
     this.#warmUp();
     this.#log.info("{name} listens at {host}:{port}, state in {state}, {count} replicas adopted", {
       name: this.machine.around.name,
@@ -320,6 +332,7 @@ export class NodeDaemon implements Running {
     this.#closed = true;
     clearTimeout(this.#timer);
     this.#sampler?.[Symbol.dispose]();
+    this.#usage?.[Symbol.dispose]();
     this.#follower?.[Symbol.dispose]();
     this.prober[Symbol.dispose]();
     this.logs[Symbol.dispose]();

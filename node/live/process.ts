@@ -7,6 +7,7 @@ import type { Ended, NodeEvent } from "../effects.ts";
 import { decodeExit } from "../exits.ts";
 import type { LaunchPlan } from "../plan.ts";
 import type { SavedReplica } from "../saved.ts";
+import type { Cgroups } from "./cgroups.ts";
 import { type NodeFiles, readText, writeAtomic } from "./files.ts";
 import type { Helper, Tools } from "./helper.ts";
 import { checkProgram } from "./program.ts";
@@ -21,6 +22,8 @@ interface Running {
   readonly group: number;
   pid: number;
   readonly plan: LaunchPlan | null;
+  /** Where the kernel keeps it to its limits, if it does. */
+  readonly cgroup: string | null;
   /** Where its lines begin in the log file. */
   readonly logStart: number;
 }
@@ -30,6 +33,7 @@ export interface ProcessesOptions {
   readonly helper: Helper;
   readonly tools: Tools;
   readonly uid: number | null;
+  readonly cgroups: Cgroups;
   dispatch(event: NodeEvent): void;
   /** The replica's log file grows, or is there. */
   logged(replica: string): void;
@@ -45,7 +49,7 @@ export class Processes {
   constructor(private readonly options: ProcessesOptions) {}
 
   /** The process group of a replica that runs, with its program's pid. */
-  groupOf(replica: string): { readonly group: number; readonly pid: number } | undefined {
+  groupOf(replica: string): Pick<Running, "group" | "pid" | "instance" | "cgroup"> | undefined {
     return this.#running.get(replica);
   }
 
@@ -60,21 +64,27 @@ export class Processes {
     } catch (error) {
       return fail(`its state cannot be written: ${(error as Error).message}`);
     }
-    const spawn = (command: readonly string[]) => {
+    const spawn = (command: readonly string[], cgroup: string | null) => {
       try {
-        this.#spawn(replica, instance, plan, command);
+        this.#spawn(replica, instance, plan, command, cgroup);
       } catch (error) {
+        if (cgroup !== null) this.options.cgroups.end(cgroup);
         fail(spawnFailure(plan, error));
       }
     };
+    const start = (command: readonly string[]) => {
+      const { cgroups } = this.options;
+      if (!cgroups.available) return spawn(command, null);
+      cgroups.make(replica, instance, plan.limits).then((cgroup) => spawn(command, cgroup));
+    };
     const known = this.#known(replica, plan);
-    if (known) return spawn(known);
+    if (known) return start(known);
     const around = { ...this.options, volumePath: (path: string) => this.volumePath(path) };
     checkProgram(around, plan, this.#folder(replica)).then((program) => {
       if ("reason" in program) return fail(program.reason);
       this.#programs.set(programKey(plan), { command: program.command, atMs: performance.now() });
       this.#checked.add(replica);
-      spawn(program.command);
+      start(program.command);
     });
   }
 
@@ -98,6 +108,7 @@ export class Processes {
     instance: number,
     plan: LaunchPlan,
     command: readonly string[],
+    cgroup: string | null,
   ): void {
     const folder = this.#folder(replica);
     const env = this.environmentOf(replica, plan);
@@ -112,7 +123,7 @@ export class Processes {
     // `detached` makes Deno fork, which takes milliseconds in a process of its size; setsid(1) lets
     // it spawn.
     const { setsid, locker } = this.options.tools;
-    const launcher = ["-c", SHIM, SHIM_NAME, folder, String(instance), locker];
+    const launcher = ["-c", SHIM, SHIM_NAME, folder, String(instance), locker, cgroup ?? ""];
     const child = new Deno.Command(setsid === "" ? "/bin/sh" : setsid, {
       args: (setsid === "" ? [] : ["/bin/sh"]).concat(launcher, through, command, plan.args),
       cwd: plan.cwd,
@@ -123,7 +134,7 @@ export class Processes {
       stdout: "piped",
       stderr: "null",
     }).spawn();
-    const running = { instance, group: child.pid, pid: 0, plan, logStart };
+    const running = { instance, group: child.pid, pid: 0, plan, cgroup, logStart };
     this.#running.set(replica, running);
     child.unref();
     this.#follow(replica, running, child);
@@ -153,12 +164,10 @@ export class Processes {
     const { code } = await child.status;
     if (pid === null) {
       this.#running.delete(replica);
-      return this.options.dispatch({
-        on: "launch-failed",
-        replica,
-        instance,
-        reason: launcherFailure(code),
-      });
+      if (running.cgroup !== null) this.options.cgroups.end(running.cgroup);
+      // It writes a code down before it ends itself with its group.
+      const reason = launcherFailure(readExit(this.#folder(replica), instance) ?? code);
+      return this.options.dispatch({ on: "launch-failed", replica, instance, reason });
     }
     await this.#finish(replica, running);
   }
@@ -170,9 +179,10 @@ export class Processes {
     const status = readExit(this.#folder(replica), instance);
     // Without a code the launcher was killed, perhaps alone: then its group is still there.
     if (status === null) await killAll(-group);
+    const oom = running.cgroup !== null && await this.options.cgroups.end(running.cgroup);
     this.#running.delete(replica);
     this.options.logged(replica);
-    const ended = this.#ended(replica, status, logStart);
+    const ended = { ...this.#ended(replica, status, logStart), oom };
     if (ended.notLaunched) {
       this.#checked.delete(replica);
       if (running.plan) this.#programs.delete(programKey(running.plan));
@@ -240,7 +250,8 @@ export class Processes {
       lock.close();
       return { running: false };
     }
-    const running = { instance, ...known, plan: null, logStart: 0 };
+    const cgroup = await this.options.cgroups.find(replica, instance);
+    const running = { instance, ...known, plan: null, cgroup, logStart: 0 };
     this.#running.set(replica, running);
     this.#awaitLock(lock).then(() => {
       lock.close();
@@ -258,7 +269,9 @@ export class Processes {
         await killAll(pid);
       }
     }
-    const ended = this.#ended(replica, status, 0);
+    const cgroup = await this.options.cgroups.find(replica, instance);
+    const oom = cgroup !== null && await this.options.cgroups.end(cgroup);
+    const ended = { ...this.#ended(replica, status, 0), oom };
     this.options.dispatch({ on: "exited", replica, instance, ended });
   }
 
@@ -387,6 +400,8 @@ function spawnFailure(plan: LaunchPlan, error: unknown): string {
 /** Why a launcher ended before it told a pid; the codes are those of shim.ts. */
 function launcherFailure(code: number): string {
   switch (code) {
+    case 95:
+      return "it cannot be put into its cgroup";
     case 96:
       return "its launcher cannot write into the replica's folder";
     case 97:

@@ -4,19 +4,22 @@ const TRAPPED = "HUP INT QUIT TERM USR1 USR2 ALRM PIPE";
 /**
  * The launcher: a POSIX shell between the node and a replica's program, in a session of its own.
  *
- * Arguments: the replica's folder, the number of the start, the program that locks, the command.
+ * Arguments: the replica's folder, the number of the start, the program that locks, the start's
+ * cgroup (empty: none), the command.
  *
  * - It locks `lock` for as long as it lives: a later daemon sees by that whether the program runs.
  * - `fence` names the last start that must not happen any more: a daemon that found the lock free
  *   when it adopted wrote it, so that a launcher that was late does not start a second program.
+ * - The program, and only it, goes into the cgroup: the launcher outlives a program whose memory is
+ *   used up.
  * - It tells its own and the program's pid, in `pid` and by a line on standard output.
  * - A trapped signal is reset to its default in the program, which an ignored one would not be.
  * - It writes the start's number and `$?` to `exit` and then ends what is left of its process group, itself included:
  *   so nobody ever has to signal a group that may be gone.
  */
 export const SHIM = `
-dir=$1 instance=$2 locker=$3
-shift 3
+dir=$1 instance=$2 locker=$3 cgroup=$4
+shift 4
 exec 2>/dev/null 9>>"$dir/lock" || exit 96
 case $locker in
 *perl) "$locker" -MFcntl=:flock -e 'open(F,">&=9") && flock(F,LOCK_EX|LOCK_NB) or exit 1' ;;
@@ -28,12 +31,13 @@ trap : ${TRAPPED}
 (
   trap - ${TRAPPED}
   exec 3>&1 >>"$dir/log" 2>&1 9>&-
+  [ "$cgroup" ] && { echo 0 >"$cgroup/cgroup.procs" || exit 95; }
   if [ -r /proc/self/stat ]; then read -r pid rest </proc/self/stat
   else pid=$(exec sh -c 'echo $PPID'); fi
   echo "$instance $$ $pid" >"$dir/pid"
   echo "$pid" >&3
   exec 3>&-
-  unset dir instance locker fence rest pid PWD OLDPWD SHLVL
+  unset dir instance locker cgroup fence rest pid PWD OLDPWD SHLVL
   exec "$@"
 )
 echo "$instance $?" >"$dir/exit"
@@ -48,7 +52,7 @@ const OWN = new Set(
   "IFS OPTIND PPID PWD OLDPWD SHLVL LINENO PS1 PS2 PS4 UID EUID GROUPS RANDOM SECONDS _".split(" "),
 );
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
-const SHIM_NAMES = new Set("dir instance locker fence rest pid".split(" "));
+const SHIM_NAMES = new Set("dir instance locker cgroup fence rest pid".split(" "));
 
 /** Says whether a variable reaches the program unchanged through the launcher's shell. */
 export function passesShell(name: string): boolean {

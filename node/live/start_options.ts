@@ -41,6 +41,8 @@ export interface StartOptions {
   readonly stopReplicas: boolean;
   /** Where Prometheus scrapes; `null`: nowhere but on the node's own port. */
   readonly metricsPort: number | null;
+  /** For tests: where a cgroup v2 tree is, in place of the machine's. */
+  readonly cgroupTree?: string;
   /** For tests: another program in place of the health worker's. */
   readonly healthWorkerUrl?: URL;
 }

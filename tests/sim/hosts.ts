@@ -105,6 +105,7 @@ export class ConductorHost extends Daemon {
   readonly #replies = new Map<number, (text: string) => void>();
   #nextReply = 1;
   #routes: readonly Route[] = [];
+  #lost: readonly string[] = [];
   #tower: Stream | null = null;
   #wakeMs = Infinity;
   #close: (() => void)[] = [];
@@ -189,6 +190,14 @@ export class ConductorHost extends Daemon {
     this.towerHost.accept(stream);
     stream.toServer(JSON.stringify({ k: "hello", role: "conductor", name: "conductor" }));
     stream.toServer(JSON.stringify({ k: "publish", routes: this.#routes }));
+    if (this.#lost.length > 0) stream.toServer(JSON.stringify({ k: "lost", nodes: this.#lost }));
+    stream.onClient = (text) => {
+      const message = parseShaped(watchShape, text);
+      if (message?.k === "figures") {
+        const { k: _k, ...figures } = message;
+        this.#step({ on: "figures", figures });
+      } else if (message?.k === "wake") this.#step({ on: "wake", app: message.app });
+    };
   }
 
   #step(event: ConductorEvent): void {
@@ -226,6 +235,10 @@ export class ConductorHost extends Daemon {
       case "publish":
         this.#routes = effect.routes;
         this.#tower?.toServer(JSON.stringify({ k: "publish", routes: effect.routes }));
+        return;
+      case "lost":
+        this.#lost = effect.nodes;
+        this.#tower?.toServer(JSON.stringify({ k: "lost", nodes: effect.nodes }));
         return;
       case "event":
         return this.ground.witness.tell(effect.event.text);
@@ -407,7 +420,8 @@ export class IngressHost extends Daemon {
     if (!this.machine) return;
     for (const effect of this.machine.step(event, this.now)) {
       if (effect.k !== "send") continue;
-      this.lastSaidMs = this.now.monoMs;
+      const { k } = effect.message;
+      if (k === "ack" || k === "hello") this.lastSaidMs = this.now.monoMs;
       this.#stream?.toServer(JSON.stringify(effect.message));
     }
   }

@@ -327,6 +327,9 @@ class AppWatch {
         this.#add(message.up);
         break;
       case "routes":
+      case "figures-please":
+      case "figures":
+      case "wake":
         return;
       default:
         message satisfies never;
