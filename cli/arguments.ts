@@ -3,7 +3,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { Failure } from "../core/errors.ts";
 import type { Command, Option } from "./command.ts";
-import { COMMANDS, findCommand, GLOBAL_OPTIONS } from "./table.ts";
+import { COMMANDS, findCommand, GLOBAL_OPTIONS, LISTED_COMMANDS } from "./table.ts";
 
 /** A command's positional arguments and options. */
 export interface Arguments {
@@ -100,7 +100,7 @@ async function refuseUnknown(
 
 async function refuseCommand(name: string): Promise<never> {
   const { nearest } = await import("../core/manifest/errors.ts");
-  const near = nearest(name, COMMANDS.map((command) => command.name));
+  const near = nearest(name, LISTED_COMMANDS.map((command) => command.name));
   const hint = near ? `did you mean skr8tr ${near}?` : "skr8tr help lists the commands";
   throw new Failure("usage", `skr8tr has no command ${name}; ${hint}`);
 }

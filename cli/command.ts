@@ -17,6 +17,12 @@ export interface Option {
   readonly default?: string;
 }
 
+/**
+ * What the arguments of a command name, for completion: `any` is an app, a node or a replica,
+ * `replica` an app or a replica, `key` one of the manifest.
+ */
+export type Completes = "app" | "node" | "replica" | "any" | "file" | "key";
+
 /** One line of the command table. */
 export interface Command {
   readonly name: string;
@@ -30,6 +36,10 @@ export interface Command {
   /** Fewest and most positional arguments. */
   readonly arguments: readonly [least: number, most: number];
   readonly options: readonly Option[];
+  /** What its arguments name; absent: nothing that could be completed. */
+  readonly completes?: Completes;
+  /** Called by programs only: not listed for people. */
+  readonly hidden?: true;
   /** Imports the command only when it is run: that keeps the cold start short. */
   load(): Promise<{ readonly run: Run }>;
 }

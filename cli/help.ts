@@ -1,7 +1,7 @@
 // Help, made from the command table.
 
 import type { Command, Option } from "./command.ts";
-import { COMMANDS, GLOBAL_OPTIONS } from "./table.ts";
+import { GLOBAL_OPTIONS, LISTED_COMMANDS } from "./table.ts";
 
 const EXIT_CODES = [
   "Exit codes:",
@@ -19,7 +19,7 @@ export function helpOfAll(width: number): string {
     "Usage: skr8tr [options] COMMAND [arguments]",
     "",
     "Commands:",
-    ...rows(COMMANDS.map((command) => [left(command), command.summary]), width),
+    ...rows(LISTED_COMMANDS.map((command) => [left(command), command.summary]), width),
     "",
     "Options of every command:",
     ...rows(GLOBAL_OPTIONS.map(optionRow), width),

@@ -394,3 +394,75 @@ Deno.test("up names keys that are not acted on yet, and explain explains them", 
   assertEquals(wrong.code, 1);
   assertStringIncludes(wrong.err, "did you mean health?");
 });
+
+const NODE = {
+  ...{ id: "1".repeat(32), name: "node-1", host: "127.0.0.11", port: 7775, state: "ready" },
+  ...{ cpuPercent: 5, cores: 2, ramTotalBytes: 2 ** 32, ramFreeBytes: 2 ** 31, gpu: false },
+  ...{ labels: { room: "cellar" }, replicas: 1, silentMs: 3 },
+};
+
+function described(): Readonly<Record<string, string>> {
+  const exit = { code: 3, why: "exit", wallMs: 1_790_000_000_000, tail: "no database" } as const;
+  const apps = [appView("api", {
+    ready: 0,
+    state: "failing",
+    reasons: ["api.1 on node-1: exit code 3"],
+    replicas: [replicaView("api.1", { restarts: 4, exit })],
+  })];
+  const conductor = { version: "0", boot: "b", upMs: 1 };
+  const status = { conductor, sequence: 1, nodes: [NODE], apps, problems: [] };
+  const event = { sequence: 1, wallMs: 1, kind: "replica-exited", app: "api", node: "node-1" };
+  const line = JSON.stringify({ ...event, replica: "api.1", text: "api.1 on node-1: exit code 3" });
+  return {
+    "/api/status": JSON.stringify(status),
+    "/api/apps/api/manifest": JSON.stringify({ manifest: "app api {\n  exec /bin/api\n}\n" }),
+    "/api/events": `${line}\n`,
+  };
+}
+
+Deno.test("describe tells all of an app, a node or a replica", async () => {
+  await using cli = await stage({ pages: described() });
+  const app = await cli.run("describe api");
+  assertEquals(app.code, 0);
+  for (const part of ["api is failing", "  exec /bin/api", "replica-exited"]) {
+    assertStringIncludes(app.out, part);
+  }
+  const node = await cli.run("describe node-1");
+  for (const part of ["node-1 is ready", "room=cellar", "2.0 GiB free of 4.0 GiB", "api.1"]) {
+    assertStringIncludes(node.out, part);
+  }
+  const replica = await cli.run("describe api.1");
+  for (const part of ["api.1 is starting", "exit code 3", "| no database", "restarts"]) {
+    assertStringIncludes(replica.out, part);
+  }
+  const nobody = await cli.run("describe nobody");
+  assertEquals(nobody.code, 1);
+  assertStringIncludes(nobody.err, "no app, node or replica is named nobody");
+  const json = JSON.parse((await cli.run("describe api --json")).out);
+  assertEquals([json.app, json.events.length], ["api", 1]);
+});
+
+Deno.test("diff shows what a file would change, and exits as diff does", async () => {
+  const manifest = "app api {\n  exec     /bin/api\n  port     8001\n  replicas 3\n}\n";
+  const pages = { "/api/apps/api/manifest": JSON.stringify({ manifest }) };
+  await using cli = await stage({ pages });
+  const { code, out } = await cli.run("diff @good.skr8tr");
+  assertEquals(code, 1);
+  assertMatch(out, /^- +replicas 3$/m);
+  const fresh = await cli.run("diff @two.skr8tr");
+  assertEquals(fresh.code, 1);
+  assert(fresh.out.split("\n").every((line) => line.startsWith("+")), fresh.out);
+});
+
+Deno.test("diff of what runs as the file says has nothing to show", async () => {
+  const { canonical } = await import("../core/manifest/format.ts");
+  const { parseManifest } = await import("../core/manifest/parse.ts");
+  const parsed = parseManifest("app api\n  exec /bin/api\n  port 8001\n");
+  assert(parsed.ok);
+  const manifest = canonical(parsed.apps[0]!);
+  const pages = { "/api/apps/api/manifest": JSON.stringify({ manifest }) };
+  await using cli = await stage({ pages });
+  assertEquals(await cli.run("diff @good.skr8tr"), {
+    ...{ code: 0, out: "api runs as the file says", err: "" },
+  });
+});

@@ -34,6 +34,10 @@ export const GLOBAL_OPTIONS: readonly Option[] = [
 
 const JSON_OUTPUT: Option = { name: "json", help: "print JSON, for programs" };
 const FOLLOW: Option = { name: "follow", short: "f", help: "go on until interrupted" };
+const WATCH: readonly Option[] = [
+  { name: "watch", help: "show it again and again, until interrupted" },
+  { name: "every", value: "TIME", help: "how often, with --watch", default: "2s" },
+];
 
 /** Every command, in the order of `help`. */
 export const COMMANDS: readonly Command[] = [
@@ -77,6 +81,7 @@ export const COMMANDS: readonly Command[] = [
       { name: "dry-run", help: "print what would be done, and do nothing" },
       JSON_OUTPUT,
     ],
+    completes: "file",
     load: () => import("./commands/up.ts"),
   },
   {
@@ -87,6 +92,7 @@ export const COMMANDS: readonly Command[] = [
     examples: ["skr8tr down product-svc", "skr8tr down shop.skr8tr"],
     arguments: [1, 1_000],
     options: [],
+    completes: "app",
     load: () => import("./commands/down.ts"),
   },
   {
@@ -94,7 +100,7 @@ export const COMMANDS: readonly Command[] = [
     usage: "",
     summary: "list every replica",
     arguments: [0, 0],
-    options: [JSON_OUTPUT],
+    options: [JSON_OUTPUT, ...WATCH],
     load: () => import("./commands/list.ts"),
   },
   {
@@ -117,7 +123,7 @@ export const COMMANDS: readonly Command[] = [
     usage: "",
     summary: "list the nodes",
     arguments: [0, 0],
-    options: [JSON_OUTPUT],
+    options: [JSON_OUTPUT, ...WATCH],
     load: () => import("./commands/nodes.ts"),
   },
   {
@@ -125,8 +131,28 @@ export const COMMANDS: readonly Command[] = [
     usage: "[APP]",
     summary: "say how the cluster, or one app, is doing",
     arguments: [0, 1],
-    options: [JSON_OUTPUT],
+    options: [JSON_OUTPUT, ...WATCH],
+    completes: "app",
     load: () => import("./commands/status.ts"),
+  },
+  {
+    name: "top",
+    usage: "",
+    summary: "show which nodes work hardest and which apps are asked most",
+    examples: ["skr8tr top --watch"],
+    arguments: [0, 0],
+    options: [JSON_OUTPUT, ...WATCH],
+    load: () => import("./commands/top.ts"),
+  },
+  {
+    name: "describe",
+    usage: "APP|NODE|REPLICA",
+    summary: "tell all that is known of one thing",
+    examples: ["skr8tr describe product-svc", "skr8tr describe node-1"],
+    arguments: [1, 1],
+    options: [JSON_OUTPUT],
+    completes: "any",
+    load: () => import("./commands/describe.ts"),
   },
   {
     name: "logs",
@@ -145,6 +171,7 @@ export const COMMANDS: readonly Command[] = [
       },
       JSON_OUTPUT,
     ],
+    completes: "app",
     load: () => import("./commands/logs.ts"),
   },
   {
@@ -157,6 +184,7 @@ export const COMMANDS: readonly Command[] = [
       { name: "lines", short: "n", value: "N", help: "how many events", default: "100" },
       JSON_OUTPUT,
     ],
+    completes: "app",
     load: () => import("./commands/events.ts"),
   },
   {
@@ -165,6 +193,7 @@ export const COMMANDS: readonly Command[] = [
     summary: "ask the tower for a ready replica of a service",
     arguments: [1, 1],
     options: [JSON_OUTPUT],
+    completes: "app",
     load: () => import("./commands/lookup.ts"),
   },
   {
@@ -181,7 +210,19 @@ export const COMMANDS: readonly Command[] = [
     summary: "say whether manifests are right, without a cluster",
     arguments: [1, 1_000],
     options: [JSON_OUTPUT],
+    completes: "file",
     load: () => import("./commands/check.ts"),
+  },
+  {
+    name: "diff",
+    usage: "FILE...",
+    summary: "show how manifests differ from what runs",
+    details: ["Lines with - run now, lines with + are in the file. Exits with 1 if any differ."],
+    examples: ["skr8tr diff shop.skr8tr"],
+    arguments: [1, 1_000],
+    options: [],
+    completes: "file",
+    load: () => import("./commands/diff.ts"),
   },
   {
     name: "fmt",
@@ -189,6 +230,7 @@ export const COMMANDS: readonly Command[] = [
     summary: "print manifests in their one canonical form",
     arguments: [1, 1_000],
     options: [{ name: "write", help: "rewrite the files instead" }],
+    completes: "file",
     load: () => import("./commands/fmt.ts"),
   },
   {
@@ -198,9 +240,33 @@ export const COMMANDS: readonly Command[] = [
     examples: ["skr8tr explain replicas", "skr8tr explain health.interval"],
     arguments: [0, 1],
     options: [],
+    completes: "key",
     load: () => import("./commands/explain.ts"),
   },
   ...TRUST_COMMANDS,
+  {
+    name: "completion",
+    usage: "bash|zsh|fish",
+    summary: "print what teaches a shell to complete skr8tr's words",
+    details: [
+      "For bash: source <(skr8tr completion bash), in ~/.bashrc to keep it. For zsh the same with " +
+      "zsh, after compinit. For fish: skr8tr completion fish | source. Names of apps, nodes and " +
+      "replicas are those of the cluster.",
+    ],
+    examples: ["skr8tr completion bash"],
+    arguments: [1, 1],
+    options: [],
+    load: () => import("./commands/completion.ts"),
+  },
+  {
+    name: "complete",
+    usage: "WORD...",
+    summary: "say what may follow, for shells",
+    arguments: [0, 1_000],
+    options: [],
+    hidden: true,
+    load: () => import("./commands/complete.ts"),
+  },
   {
     name: "help",
     usage: "[COMMAND]",
@@ -218,6 +284,9 @@ export const COMMANDS: readonly Command[] = [
     load: () => import("./commands/version.ts"),
   },
 ];
+
+/** The commands that people are told of. */
+export const LISTED_COMMANDS = COMMANDS.filter((command) => !command.hidden);
 
 /** The command of this name. */
 export function findCommand(name: string): Command | undefined {

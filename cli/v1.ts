@@ -100,11 +100,11 @@ function sleep(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
-/** Prints the v1 list of replicas. */
-export function printV1List(reply: string, { arguments: args, output }: Context): void {
+/** The v1 list of replicas. */
+export function v1ListLines(reply: string, { arguments: args, output }: Context): string[] {
   const replicas = parseV1List(reply);
-  if (args.has("json")) return output.print(JSON.stringify({ v1: true, replicas }));
-  table<V1Replica>(
+  if (args.has("json")) return [JSON.stringify({ v1: true, replicas })];
+  return table<V1Replica>(
     replicas,
     [
       { title: "APP", cell: (row) => row.app, color: (_, paint) => paint.strong },
@@ -113,14 +113,14 @@ export function printV1List(reply: string, { arguments: args, output }: Context)
     ],
     output.paint,
     output.columns,
-  ).forEach((line) => output.print(line));
+  );
 }
 
-/** Prints the v1 list of nodes. */
-export function printV1Nodes(reply: string, { arguments: args, output }: Context): void {
+/** The v1 list of nodes. */
+export function v1NodesLines(reply: string, { arguments: args, output }: Context): string[] {
   const nodes = parseV1Nodes(reply);
-  if (args.has("json")) return output.print(JSON.stringify({ v1: true, nodes }));
-  table<V1Node>(
+  if (args.has("json")) return [JSON.stringify({ v1: true, nodes })];
+  return table<V1Node>(
     nodes,
     [
       { title: "NODE", cell: (row) => row.node, least: 8, color: (_, paint) => paint.strong },
@@ -131,18 +131,20 @@ export function printV1Nodes(reply: string, { arguments: args, output }: Context
     ],
     output.paint,
     output.columns,
-  ).forEach((line) => output.print(line));
+  );
 }
 
 /** Where `status` finds only a v1 conductor it shows both lists. */
-export async function printV1Status(reply: string, context: Context): Promise<void> {
-  printV1Nodes(reply, context);
+export async function v1StatusLines(reply: string, context: Context): Promise<string[]> {
   const target = targetOf(context.arguments);
   const list = await askUdp(target.conductor, "LIST", {
     timeoutMs: target.timeoutMs,
     repeat: true,
   });
   if (list === null) throw new Failure("unreachable", "the conductor does not answer LIST");
-  if (!context.arguments.has("json")) context.output.print("");
-  printV1List(list, context);
+  return [
+    ...v1NodesLines(reply, context),
+    ...(context.arguments.has("json") ? [] : [""]),
+    ...v1ListLines(list, context),
+  ];
 }

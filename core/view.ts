@@ -6,9 +6,11 @@
  * | `POST /command` body: a signed command | the reply as text, `OK\|...` or `ERR\|...` |
  * | `POST /api/plan` body: manifest text | `PlanView` |
  * | `GET /api/status` | `StatusView` |
+ * | `GET /api/sample` | `DeckSample` (core/deck_view.ts): load and traffic now |
  * | `GET /api/nodes` | `{ nodes: NodeView[] }` |
  * | `GET /api/apps` | `{ apps: AppView[] }` |
  * | `GET /api/apps/<app>` | `AppView`, 404 `{ error }` |
+ * | `GET /api/apps/<app>/manifest` | `{ manifest }`: the canonical text that it runs by |
  * | `GET /api/apps/<app>?watch=1` | an `AppView` a line, now and after every change |
  * | `GET /api/events?app=A&limit=N&follow=1` | an `EventView` a line, oldest first |
  * | `GET /api/logs/<app>?lines=N&follow=1` | a `LogView` a line |

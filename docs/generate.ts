@@ -2,7 +2,7 @@
 // table, the daemons' flags; and the figures in README.md, from bench/results.json.
 
 import type { Option } from "../cli/command.ts";
-import { COMMANDS, GLOBAL_OPTIONS } from "../cli/table.ts";
+import { GLOBAL_OPTIONS, LISTED_COMMANDS } from "../cli/table.ts";
 import { allKeys, type KeyDocument } from "../core/manifest/explain.ts";
 import { VARIABLES } from "../core/manifest/variables.ts";
 import { permissionFlags, TASK_PARAMETERS } from "../core/permissions.ts";
@@ -114,7 +114,9 @@ async function cliPage(): Promise<string> {
     "## Commands",
     tableOf(
       ["command", "does"],
-      COMMANDS.map(({ name, usage, summary }) => [code(`${name} ${usage}`.trimEnd()), summary]),
+      LISTED_COMMANDS.map((
+        { name, usage, summary },
+      ) => [code(`${name} ${usage}`.trimEnd()), summary]),
     ),
     "## Options of every command",
     optionTable(GLOBAL_OPTIONS),
@@ -124,7 +126,7 @@ async function cliPage(): Promise<string> {
       ["1", "refused or failed: the cluster said no, a deploy failed, a manifest has errors"],
       ["2", "nobody answered, or the command line is wrong"],
     ]),
-    ...COMMANDS.flatMap((command) => {
+    ...LISTED_COMMANDS.flatMap((command) => {
       const options = command.options.length > 0 ? [optionTable(command.options)] : [];
       const examples = (command.examples ?? []).map((example) => `    ${example}`);
       const more = [

@@ -1,15 +1,20 @@
 import type { NodeView } from "../../core/view.ts";
 import { type Context, DONE } from "../command.ts";
 import { nodesTable } from "../render/views.ts";
+import { show } from "../repeat.ts";
 import { targetOf } from "../target.ts";
-import { httpOrV1, printV1Nodes } from "../v1.ts";
+import { httpOrV1, v1NodesLines } from "../v1.ts";
 
 export async function run(context: Context): Promise<number> {
   const { arguments: args, output } = context;
-  const answer = await httpOrV1<{ nodes: NodeView[] }>(targetOf(args), "/api/nodes", "NODES");
-  if ("reply" in answer) printV1Nodes(answer.reply, context);
-  else if (args.has("json")) output.print(JSON.stringify(answer.view));
-  else if (answer.view.nodes.length === 0) output.note("no nodes have joined");
-  else nodesTable(answer.view.nodes, output).forEach((line) => output.print(line));
+  const target = targetOf(args);
+  await show(context, async () => {
+    const answer = await httpOrV1<{ nodes: NodeView[] }>(target, "/api/nodes", "NODES");
+    if ("reply" in answer) return v1NodesLines(answer.reply, context);
+    if (args.has("json")) return [JSON.stringify(answer.view)];
+    if (answer.view.nodes.length > 0) return nodesTable(answer.view.nodes, output);
+    output.note("no nodes have joined");
+    return [];
+  });
   return DONE;
 }

@@ -3,7 +3,7 @@
 import { getCookies, setCookie } from "@std/http/cookie";
 import { ServerSentEventStream } from "@std/http/server-sent-event-stream";
 import { isLoopback } from "../../core/address.ts";
-import type { DeckMessages } from "../../core/deck_view.ts";
+import type { DeckMessages, DeckSample } from "../../core/deck_view.ts";
 import type { Instant } from "../../core/instant.ts";
 import { DECK_SAMPLE_MS, DECK_STATUS_MS, DECK_VIEWERS } from "../../core/limits.ts";
 import { randomHex } from "../../core/live/clock.ts";
@@ -141,9 +141,14 @@ export class Deck implements Disposable {
     });
   }
 
-  #sample(): void {
+  /** How nodes and apps are at this moment. */
+  look(): DeckSample {
     const { machine, trafficOf, now } = this.#parts;
-    const sample = takeSample(machine.fleet, machine.state.apps.keys(), trafficOf, now().wallMs);
+    return takeSample(machine.fleet, machine.state.apps.keys(), trafficOf, now().wallMs);
+  }
+
+  #sample(): void {
+    const sample = this.look();
     this.#history.add(sample);
     for (const send of this.#viewers) send("sample", sample);
     if (this.#viewers.size > 0) this.#tellStatus();

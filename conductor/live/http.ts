@@ -8,6 +8,7 @@ import type { Instant } from "../../core/instant.ts";
 import type { AppView } from "../../core/view.ts";
 import { VERSION } from "../../core/version.ts";
 import type { ConductorMachine } from "../machine.ts";
+import { currentOf } from "../state.ts";
 import { appView, appViews, nodeViews, planView, statusView } from "../views.ts";
 import { operatorsView } from "../trust_views.ts";
 import { type Deck, isOwnPage } from "./deck.ts";
@@ -58,12 +59,20 @@ export function httpHandler(
 
 function read(parts: HttpParts, url: URL): Response {
   const { machine } = parts;
-  const [api, kind, name, ...more] = url.pathname.slice(1).split("/");
-  if (api !== "api" || more.length > 0) return fail(404, `nothing is at ${url.pathname}`);
+  const [api, kind, name, part, ...more] = url.pathname.slice(1).split("/");
+  if (api === "api" && kind === "apps" && part === "manifest" && more.length === 0) {
+    const app = machine.state.apps.get(name ?? "");
+    return app
+      ? Response.json({ manifest: currentOf(app).manifest })
+      : fail(404, `no app is named ${name}; skr8tr list shows what runs`);
+  }
+  if (api !== "api" || part !== undefined) return fail(404, `nothing is at ${url.pathname}`);
   const now = parts.now();
   switch (kind) {
     case "status":
       return Response.json(statusView(machine, VERSION, now));
+    case "sample":
+      return Response.json(parts.deck.look());
     case "nodes":
       return Response.json({ nodes: nodeViews(machine, now) });
     case "apps":
