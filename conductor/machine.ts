@@ -44,6 +44,7 @@ import {
   takeReport,
   takeStatus,
 } from "./fleet.ts";
+import { Joins } from "./joins.ts";
 import { Ledger } from "./ledger.ts";
 import { Orders } from "./orders.ts";
 import { type Booking, isEmpty, mergeDecisions, type Plan, planApp } from "./plan.ts";
@@ -99,6 +100,7 @@ export class ConductorMachine {
   readonly #desk: CommandDesk;
   /** Those of them that the log does not name yet. */
   #roots: readonly Root[];
+  readonly #joins: Joins;
   readonly #orders = new Orders();
   /** Replica -> since when it has been ready. */
   readonly #readySince = new Map<string, number>();
@@ -125,6 +127,7 @@ export class ConductorMachine {
     this.boot = options.boot;
     this.#prng = options.prng;
     this.#meshOpen = options.meshOpen ?? false;
+    this.#joins = new Joins(state);
     this.#roots = (options.roots ?? []).filter(({ key }) => !state.roots.has(key));
     this.#desk = new CommandDesk(this, options);
     this.startedMonoMs = now.monoMs;
@@ -167,6 +170,9 @@ export class ConductorMachine {
         break;
       case "figures":
         this.traffic.take(event.figures, now.monoMs);
+        break;
+      case "join":
+        this.#emit(...this.#joins.receive(event.join, event.reply));
         break;
       case "wake":
         this.traffic.wake(event.app, now.monoMs);
@@ -222,6 +228,8 @@ export class ConductorMachine {
 
   #nextBody(now: Instant): EntryBody | null {
     if (this.#roots.length > 0) return rootsBody(this.#roots);
+    const join = this.#joins.nextBody(now, this.#out);
+    if (join) return join;
     const command = this.#desk.nextBody(now, this.#out);
     if (command) return command;
     for (const [node, name] of this.#joining) return { kind: "node", node, name };
@@ -298,6 +306,8 @@ export class ConductorMachine {
       this.#commanded = true;
       this.#needers = null;
       this.#emit(...this.#desk.committed(entry.body, now));
+    } else if (entry.body.kind === "join") {
+      this.#emit(...this.#joins.committed(entry.body, now));
     } else if (entry.body.kind === "refused") {
       this.#emit(...this.#desk.committed(entry.body, now));
     }
@@ -377,7 +387,7 @@ export class ConductorMachine {
   #appendFailed(error: string, now: Instant): void {
     this.#inFlight = false;
     this.#storeBrokenUntilMs = now.monoMs + 1_000;
-    this.#emit(...this.#desk.failed(error));
+    this.#emit(...this.#desk.failed(error), ...this.#joins.failed(error));
     for (const app of this.state.apps.keys()) this.#dirty.add(app);
     this.record(now, { kind: "store-failed", text: `the log cannot be written: ${error}` });
   }

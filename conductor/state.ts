@@ -11,6 +11,7 @@ import { parseManifest } from "../core/manifest/parse.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
 import { Roster, type RosterData } from "../core/roster.ts";
 import { replayKey } from "../core/signed.ts";
+import { Members, type MembersData } from "./members.ts";
 import { type Quota, quotaOf } from "./quota.ts";
 
 /** One applied manifest of an app. */
@@ -79,6 +80,8 @@ export interface State {
   readonly roots: Set<string>;
   /** Namespace -> what its apps may take together. */
   readonly quotas: Map<string, Quota>;
+  /** The daemons that joined. */
+  readonly members: Members;
 }
 
 export function emptyState(): State {
@@ -94,6 +97,7 @@ export function emptyState(): State {
     roster: new Roster(),
     roots: new Set(),
     quotas: new Map(),
+    members: new Members(),
   };
 }
 
@@ -147,6 +151,9 @@ function applyBody(state: State, entry: Entry): string[] {
       return [];
     case "roots":
       for (const [key] of body.roots) state.roots.add(key);
+      return [];
+    case "join":
+      state.members.apply(body);
       return [];
     default:
       return body satisfies never;
@@ -209,6 +216,9 @@ function applyCommand(
     }
     case "EXEC":
     case "DECK":
+      return [];
+    case "FORGET":
+      state.members.forget(command.member);
       return [];
     case "OPERATOR":
     case "GRANT":
@@ -321,6 +331,7 @@ interface Snapshot {
   readonly roster?: RosterData;
   readonly roots?: readonly string[];
   readonly quotas?: readonly (readonly [string, Quota])[];
+  readonly members?: MembersData;
 }
 
 /** The state as text, to start from instead of the whole log. */
@@ -339,6 +350,7 @@ export function saveState(state: State): string {
     roster: state.roster.save(),
     roots: [...state.roots],
     quotas: [...state.quotas],
+    members: state.members.save(),
   };
   return JSON.stringify(snapshot);
 }
@@ -347,7 +359,11 @@ export function saveState(state: State): string {
 export function loadState(head: Head, text: string): State | null {
   const snapshot = parseSnapshot(text);
   if (!snapshot) return null;
-  const state: State = { ...emptyState(), roster: Roster.load(snapshot.roster) };
+  const state: State = {
+    ...emptyState(),
+    roster: Roster.load(snapshot.roster),
+    members: Members.load(snapshot.members),
+  };
   state.head = head;
   for (const root of snapshot.roots ?? []) state.roots.add(root);
   for (const [namespace, quota] of snapshot.quotas ?? []) state.quotas.set(namespace, quota);

@@ -23,6 +23,7 @@ export const NEEDED_ROLE: { readonly [V in OperatorCommand["verb"]]: Role } = {
   REVOKE: "admin",
   QUOTA: "admin",
   DECK: "viewer",
+  FORGET: "admin",
 };
 
 /**

@@ -138,6 +138,10 @@ export const SNAPSHOT_REPLICAS = 100;
 
 // ---- seal ----
 
+/** Most daemons that belong to a cluster; and that may wait to come in at once. */
+export const MEMBERS = 20_000;
+export const JOINS_WAITING = 10_000;
+
 /** Counters of a session that may come late and out of order: a multiple of 32. */
 export const REPLAY_WINDOW = 2_048;
 /** A session's initiator replaces it after this long or so many datagrams; the old one lives on. */
