@@ -26,6 +26,7 @@ import {
   type Route,
 } from "../core/mesh.ts";
 import type { Prng } from "../core/prng.ts";
+import { maySay } from "../core/seal/permits.ts";
 import { type Root, rootName } from "../core/roster.ts";
 import type { EventView } from "../core/view.ts";
 import { parseMeshV1 } from "../core/wire.ts";
@@ -397,7 +398,7 @@ export class ConductorMachine {
   #mesh(text: string, from: Address, now: Instant): void {
     if (this.#meshOpen && text.startsWith("HEARTBEAT|")) return this.#heartbeat(text, from, now);
     const message = decodeMesh(text);
-    if (!message) return;
+    if (!message || !maySay(from.peer, message)) return;
     switch (message.k) {
       case "beat":
         return this.#beat(message, from, now);

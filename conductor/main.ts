@@ -2,6 +2,7 @@ import { isNetwork } from "../core/address.ts";
 import { Failure } from "../core/errors.ts";
 import { type Flag, runDaemon } from "../core/live/daemon.ts";
 import { logger } from "../core/live/log.ts";
+import { openSealKeys } from "../core/live/seal_keys.ts";
 import { startConductor } from "./live/conductor.ts";
 import { readOperators } from "./live/open.ts";
 
@@ -35,6 +36,7 @@ await runDaemon({
       tower: { hostname, port: Number(port) },
       plain,
       meshOpen: flags.optional("mesh") === "open",
+      keys: await openSealKeys(flags.text("state")),
       operators: flags.has("insecure") ? insecure(bind) : await someOperators(flags.all("pubkey")),
       ...(manifests === undefined ? {} : { manifests }),
     });

@@ -59,7 +59,9 @@ export class Members {
     if (unixS > terms.untilS) return "the token has expired";
     const used = this.#tokens.get(terms.id);
     if (used && used.identity !== member.identity) return "the token was used already";
-    if (used && !this.#members.has(member.identity)) return "it was forgotten; it needs a new token";
+    if (used && !this.#members.has(member.identity)) {
+      return "it was forgotten; it needs a new token";
+    }
     for (const other of this.#members.values()) {
       if (other.identity === member.identity) continue;
       if (other.name === member.name) return `the name ${member.name} is taken`;

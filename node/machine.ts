@@ -14,6 +14,7 @@ import {
   type MeshMessage,
   type ReplicaStatus,
 } from "../core/mesh.ts";
+import { maySay } from "../core/seal/permits.ts";
 import { ConductorLink, type ConductorSelf, type Load } from "./conductor_link.ts";
 import type { Adopted, NodeEffect, NodeEvent } from "./effects.ts";
 import { TowerLink } from "./lease.ts";
@@ -133,7 +134,7 @@ export class NodeMachine implements Stage {
       case "start":
         return this.#start(event);
       case "mesh":
-        return this.#mesh(event.text);
+        return this.#mesh(event.text, event.from);
       case "plain":
         return this.#takePlain(event);
       case "record":
@@ -288,9 +289,10 @@ export class NodeMachine implements Stage {
 
   // ---- The conductor and the tower -----------------------------------------------------------------
 
-  #mesh(text: string): void {
+  #mesh(text: string, from: Address): void {
     const message = decodeMesh(text);
-    if (message && "node" in message && message.node === this.options.node) this.#obey(message);
+    if (!message || !maySay(from.peer, message)) return;
+    if ("node" in message && message.node === this.options.node) this.#obey(message);
   }
 
   #obey(message: MeshMessage): void {

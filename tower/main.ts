@@ -1,5 +1,7 @@
+import { readAddress } from "../core/address.ts";
 import { logger } from "../core/live/log.ts";
-import { runDaemon } from "../core/live/daemon.ts";
+import { JOIN_FLAGS, runDaemon } from "../core/live/daemon.ts";
+import { MemberSeal } from "../core/live/member_seal.ts";
 import { startTower } from "./live/tower.ts";
 
 if (import.meta.main) {
@@ -15,20 +17,39 @@ if (import.meta.main) {
         help: "UDP and TCP port of DNS; 0 for a free one, off for none",
       },
       { name: "plain", value: "CIDR", repeat: true, help: "network that may read unsealed" },
+      { name: "name", value: "NAME", default: "tower", help: "the tower's name in the cluster" },
+      ...JOIN_FLAGS,
+      { name: "conductor", value: "HOST:PORT", help: "the conductor (default: as the token says)" },
     ],
-    start(flags) {
+    async start(flags) {
+      const meshOpen = flags.optional("mesh") === "open";
+      const join = flags.optional("join");
+      const conductor = flags.optional("conductor");
+      const seal = meshOpen ? undefined : await MemberSeal.open({
+        state: flags.text("state"),
+        role: "tower",
+        name: flags.text("name"),
+        ...(join === undefined ? {} : { join }),
+        ...(conductor === undefined ? {} : { conductor: readAddress(conductor, "conductor") }),
+      });
       const tower = startTower({
         hostname: flags.text("bind"),
         port: flags.integer("port", 0, 65_535),
         ...(flags.text("dns") === "off" ? {} : { dnsPort: flags.integer("dns", 0, 65_535) }),
         plain: flags.all("plain"),
-        meshOpen: flags.optional("mesh") === "open",
+        meshOpen,
+        ...(seal ? { seal } : {}),
       });
       logger().info("listening on {hostname}:{port}", { ...tower.address });
       if (tower.dnsAddress !== null) {
         logger().info("DNS on {hostname}:{port}", { ...tower.dnsAddress });
       }
-      return Promise.resolve({ stop: () => tower.stop() });
+      return {
+        stop: () => {
+          seal?.[Symbol.dispose]();
+          return tower.stop();
+        },
+      };
     },
   });
 }

@@ -5,6 +5,8 @@ import { COMMAND_BYTES, MANIFEST_BYTES } from "../../core/limits.ts";
 import { canonical } from "../../core/manifest/canonical.ts";
 import { parseManifest } from "../../core/manifest/parse.ts";
 import type { Instant } from "../../core/instant.ts";
+import type { Seal } from "../../core/live/member_seal.ts";
+import { acceptSealed, isSealRequest, upgradeStream } from "../../core/live/sealed_http.ts";
 import type { AppView } from "../../core/view.ts";
 import { VERSION } from "../../core/version.ts";
 import type { ConductorMachine } from "../machine.ts";
@@ -15,6 +17,7 @@ import { type Deck, isOwnPage } from "./deck.ts";
 import type { EventHistory } from "./events.ts";
 import type { Followers } from "./follow.ts";
 import { streamLogs } from "./logs.ts";
+import type { MemberDesk } from "./members.ts";
 
 export interface HttpParts {
   readonly machine: ConductorMachine;
@@ -22,6 +25,10 @@ export interface HttpParts {
   readonly deck: Deck;
   readonly followers: Followers;
   readonly plain: readonly string[];
+  /** Who may come in and who is who; absent in tests. */
+  readonly members?: MemberDesk;
+  /** How nodes are asked. */
+  readonly seal?: Seal;
   now(): Instant;
   /** Hands in a signed command; resolves to its reply, or `null` where it gets none. */
   command(text: string, address: string): Promise<string | null>;
@@ -34,15 +41,23 @@ export interface HttpParts {
 export function httpHandler(
   parts: HttpParts,
 ): (request: Request, from: string) => Promise<Response> {
-  return async (request, from) => {
+  const { members } = parts;
+  const handler = async (request: Request, from: string): Promise<Response> => {
+    if (members && isSealRequest(request)) {
+      return acceptSealed(request, members, (inner) => handler(inner, from));
+    }
     const url = new URL(request.url);
+    const membership = members?.handle(request, url, from);
+    if (membership) return await membership;
     if (url.pathname === "/command") return await takeCommand(parts, request, from);
     if (url.pathname === "/health") return new Response("ok\n");
     const isNear = (isLoopback(from) || inNetworks(from, parts.plain)) && isOwnPage(request, from);
     if (url.pathname === "/deck" || url.pathname.startsWith("/deck/")) {
       return await parts.deck.handle(request, url, isNear);
     }
-    if (!isNear && parts.deck.operatorOf(request) === null) {
+    const mayRead = isNear || members?.mayRead(request) ||
+      parts.deck.operatorOf(request) !== null;
+    if (!mayRead && !(url.pathname === "/follow" && members?.mayFollow(request))) {
       return fail(403, "reads are answered to loopback and to the networks given by --plain");
     }
     if (url.pathname === "/follow") return follow(parts, request, url);
@@ -55,6 +70,7 @@ export function httpHandler(
     if (request.method !== "GET") return fail(405, `${request.method} is not known here`);
     return read(parts, url);
   };
+  return handler;
 }
 
 function read(parts: HttpParts, url: URL): Response {
@@ -189,6 +205,7 @@ function readLogs(parts: HttpParts, name: string, url: URL): Response {
       app: name,
       lines,
       follow,
+      seal: parts.seal,
       now: parts.now,
       watch: parts.watch,
       send: (line) => send(JSON.stringify(line)),
@@ -203,7 +220,7 @@ function follow(parts: HttpParts, request: Request, url: URL): Response {
   if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
     return fail(426, "/follow speaks WebSocket");
   }
-  const { socket, response } = Deno.upgradeWebSocket(request);
+  const { socket, response } = upgradeStream(request);
   parts.followers.serve(socket, from);
   return response;
 }

@@ -4,7 +4,9 @@ import type { Instant } from "../../core/instant.ts";
 import { integer, maybe, parseShaped, struct, text } from "../../core/shape.ts";
 import { LOG_LINE_BYTES } from "../../core/limits.ts";
 import type { LogView } from "../../core/view.ts";
+import type { Seal } from "../../core/live/member_seal.ts";
 import type { ConductorMachine } from "../machine.ts";
+import { askNode } from "./seal.ts";
 
 const nodeLine = struct({
   at: maybe(integer(0, 2 ** 52)),
@@ -16,6 +18,7 @@ export interface LogRequest {
   readonly app: string;
   readonly lines: number;
   readonly follow: boolean;
+  readonly seal?: Seal | undefined;
   now(): Instant;
   watch(app: string, changed: () => void): () => void;
   send(line: LogView): void;
@@ -30,10 +33,14 @@ export function streamLogs(request: LogRequest): () => void {
   const look = () => {
     const app = request.machine.state.apps.get(request.app);
     for (const { placement, nodeName } of app ? request.machine.sightsOf(app, request.now()) : []) {
-      const address = request.machine.fleet.get(placement.node)?.beat;
+      const node = request.machine.fleet.get(placement.node);
+      const address = node?.beat;
       if (!address || streams.has(placement.replica)) continue;
-      const base = `http://${address.host}:${address.port}/logs/${placement.replica}`;
-      const url = `${base}?lines=${request.lines}${request.follow ? "&follow=1" : ""}`;
+      const base = `/logs/${placement.replica}`;
+      const path = `${base}?lines=${request.lines}${request.follow ? "&follow=1" : ""}`;
+      const peer = node.address?.peer;
+      const at = { hostname: address.host, port: address.port, ...(peer ? { peer } : {}) };
+      const ask = () => askNode(request.seal, at, path, { signal: abort.signal });
       const send = (line: { readonly at?: number; readonly line: string }) =>
         request.send({
           wallMs: line.at ?? 0,
@@ -45,7 +52,7 @@ export function streamLogs(request: LogRequest): () => void {
       streams.set(
         placement.replica,
         // A node that goes away ends its stream; the others go on.
-        readLines(url, abort.signal, send).catch(() => {}),
+        readLines(ask, send).catch(() => {}),
       );
     }
   };
@@ -59,11 +66,10 @@ export function streamLogs(request: LogRequest): () => void {
 }
 
 async function readLines(
-  url: string,
-  signal: AbortSignal,
+  ask: () => Promise<Response>,
   take: (line: { readonly at?: number; readonly line: string }) => void,
 ): Promise<void> {
-  const response = await fetch(url, { signal });
+  const response = await ask();
   if (!response.ok || !response.body) {
     await response.body?.cancel();
     return;
@@ -85,6 +91,7 @@ export async function lastLines(
   app: string,
   lines: number,
   now: () => Instant,
+  seal?: Seal,
 ): Promise<string[]> {
   const all: LogView[] = [];
   await new Promise<void>((resolve) => {
@@ -93,6 +100,7 @@ export async function lastLines(
       app,
       lines,
       follow: false,
+      seal,
       now,
       watch: () => () => {},
       send: (line) => all.push(line),

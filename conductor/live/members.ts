@@ -5,7 +5,12 @@ import { sha256Hex } from "../../core/bytes.ts";
 import { now } from "../../core/live/clock.ts";
 import type { Verifier } from "../../core/live/crypto.ts";
 import { logger } from "../../core/live/log.ts";
-import { peerOf, type SealedServer, staticKeyOf, upgradeStream } from "../../core/live/sealed_http.ts";
+import {
+  peerOf,
+  type SealedServer,
+  staticKeyOf,
+  upgradeStream,
+} from "../../core/live/sealed_http.ts";
 import type { SealKeys } from "../../core/live/seal_keys.ts";
 import { SEAL_PAYLOAD_BYTES } from "../../core/limits.ts";
 import type { Entry } from "../../core/log.ts";
@@ -43,8 +48,8 @@ export interface MemberParts {
   signerOf(text: string, signatureHex: string): Promise<string | null>;
   /** Hands a verified join to the machine; resolves to its reply. */
   join(join: PendingJoin): Promise<string | null>;
-  /** A daemon was forgotten. */
-  forgotten(identity: string): void;
+  /** A daemon was forgotten, or (`null`) one has come in; the state has it in a moment. */
+  changed(forgotten: string | null): void;
 }
 
 export class MemberDesk implements SealedServer {
@@ -187,6 +192,7 @@ export class MemberDesk implements SealedServer {
     if (body.kind === "join") {
       logger("seal").debug("{role} {name} joined", { ...body.member });
       for (const send of this.#followers) send({ k: "member", member: body.member });
+      this.#parts.changed(null);
     } else if (body.kind === "command") {
       const { text } = body.signed;
       const command = parseOperatorCommand(text.slice(0, text.lastIndexOf("|")));
@@ -194,7 +200,7 @@ export class MemberDesk implements SealedServer {
       const member = this.#parts.machine.state.members.named(command.member);
       if (!member) return;
       for (const send of this.#followers) send({ k: "forgotten", identity: member.identity });
-      this.#parts.forgotten(member.identity);
+      this.#parts.changed(member.identity);
     }
   }
 }

@@ -21,6 +21,7 @@ import {
 } from "../seal/member.ts";
 import type { Peer, Role } from "../seal/primitives.ts";
 import { parseShaped } from "../shape.ts";
+import { randomHex } from "./clock.ts";
 import { createVerifier } from "./crypto.ts";
 import { logger } from "./log.ts";
 import { dialSealed } from "./sealed_channel.ts";
@@ -28,8 +29,8 @@ import {
   type Dial,
   type MessageSocket,
   SEAL_PATH,
-  type SealedInit,
   sealedFetch,
+  type SealedInit,
   type SealedServer,
   sealedSocket,
 } from "./sealed_http.ts";
@@ -55,14 +56,17 @@ export interface Seal extends SealedServer {
   /** Members by role, the newest last. */
   membersOf(role: Role): readonly Member[];
   admitMember(staticKey: Uint8Array): Peer | null;
-  /** Hears of every change of the roster. */
-  onChange(listener: (forgotten: string | null) => void): void;
+  /** Hears of every change of the roster; the function that comes back ends that. */
+  onChange(listener: (forgotten: string | null) => void): () => void;
   fetch(at: Address, who: MemberWanted, path: string, init?: SealedInit): Promise<Response>;
   socket(at: Address, who: MemberWanted, path: string): MessageSocket;
 }
 
 /** Who must be at the other end: a role, or one identity. */
 export type MemberWanted = { readonly role: Role } | { readonly identity: string };
+
+/** How long whoever dials waits for the other side to join, ms. */
+const JOIN_WAIT_MS = 2_000;
 
 /** The sealed URL of an address. */
 export function sealUrl({ hostname, port }: Address): string {
@@ -74,7 +78,7 @@ export abstract class RosterSeal implements Seal {
   abstract readonly keys: SealKeys;
   abstract membersOf(role: Role): readonly Member[];
   abstract admitMember(staticKey: Uint8Array): Peer | null;
-  abstract onChange(listener: (forgotten: string | null) => void): void;
+  abstract onChange(listener: (forgotten: string | null) => void): () => void;
   protected abstract memberOf(identity: string): Member | undefined;
 
   admit(staticKey: Uint8Array, _payload: Uint8Array): Peer | null | Promise<Peer | null> {
@@ -90,15 +94,29 @@ export abstract class RosterSeal implements Seal {
   }
 
   #dial(at: Address, who: MemberWanted): Dial {
-    return () => {
-      const member = "role" in who ? this.membersOf(who.role).at(-1) : this.memberOf(who.identity);
+    return async () => {
+      const find = () =>
+        "role" in who ? this.membersOf(who.role).at(-1) : this.memberOf(who.identity);
+      const member = find() ?? await this.#joined(find);
       const responder = member && staticKeyBytes(member.staticKey);
       if (!responder) {
         const what = "role" in who ? who.role : `identity ${who.identity.slice(0, 12)}`;
         throw new Failure("seal", `no ${what} has joined yet`);
       }
-      return dialSealed(sealUrl(at), { keys: this.keys, responder });
+      return await dialSealed(sealUrl(at), { keys: this.keys, responder });
     };
+  }
+
+  /** Waits a while for somebody who may be about to join. */
+  async #joined(find: () => Member | undefined): Promise<Member | undefined> {
+    const changed = Promise.withResolvers<void>();
+    const end = this.onChange(() => find() && changed.resolve());
+    const timer = setTimeout(changed.resolve, JOIN_WAIT_MS);
+    Deno.unrefTimer(timer);
+    await changed.promise;
+    clearTimeout(timer);
+    end();
+    return find();
   }
 }
 
@@ -181,8 +199,9 @@ export class MemberSeal extends RosterSeal implements Disposable {
     return member ? peerOfMember(member) : null;
   }
 
-  onChange(listener: (forgotten: string | null) => void): void {
+  onChange(listener: (forgotten: string | null) => void): () => void {
     this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   #add(member: Member): void {
@@ -278,8 +297,10 @@ let writes = Promise.resolve();
 function writeMembership(path: string, membership: Membership): Promise<void> {
   const json = `${JSON.stringify(membership)}\n`;
   writes = writes.catch(() => {}).then(async () => {
-    await Deno.writeTextFile(`${path}.new`, json, { mode: 0o600 });
-    await Deno.rename(`${path}.new`, path);
+    // Threads of one daemon may write at one time.
+    const made = `${path}.${randomHex(8)}`;
+    await Deno.writeTextFile(made, json, { mode: 0o600 });
+    await Deno.rename(made, path);
   });
   return writes;
 }
@@ -314,7 +335,10 @@ export async function readToken(join: string): Promise<JoinToken> {
 
 function addressOf(text: string): Address {
   const cut = text.lastIndexOf(":");
-  return { hostname: text.slice(0, cut).replace(/^\[|\]$/g, ""), port: Number(text.slice(cut + 1)) };
+  return {
+    hostname: text.slice(0, cut).replace(/^\[|\]$/g, ""),
+    port: Number(text.slice(cut + 1)),
+  };
 }
 
 async function join(

@@ -3,6 +3,7 @@
 import type { Address } from "../../core/address.ts";
 import { RETRY_MAX_MS, RETRY_MIN_MS } from "../../core/limits.ts";
 import { logger } from "../../core/live/log.ts";
+import type { Seal } from "../../core/live/member_seal.ts";
 import { followShape } from "../../core/mesh.ts";
 import { parseShaped } from "../../core/shape.ts";
 import type { NodeEvent } from "../effects.ts";
@@ -22,6 +23,7 @@ export class Follower implements Disposable {
     private readonly conductor: Address,
     private readonly from: () => number,
     private readonly dispatch: (event: NodeEvent) => void,
+    private readonly seal?: Seal,
   ) {
     this.#dial();
   }
@@ -29,7 +31,9 @@ export class Follower implements Disposable {
   #dial(): void {
     const { hostname, port } = this.conductor;
     const authority = hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
-    const socket = new WebSocket(`ws://${authority}/follow?from=${this.from()}`);
+    const path = `/follow?from=${this.from()}`;
+    const socket = this.seal?.socket(this.conductor, { role: "conductor" }, path) ??
+      new WebSocket(`ws://${authority}${path}`);
     this.#socket = socket;
     socket.onopen = () => this.#waitMs = RETRY_MIN_MS;
     socket.onmessage = (event) => this.#hear(event.data);

@@ -6,7 +6,9 @@ import { now } from "../../core/live/clock.ts";
 import { createVerifier, type Verifier } from "../../core/live/crypto.ts";
 import type { Running } from "../../core/live/daemon.ts";
 import { logger } from "../../core/live/log.ts";
-import { openUdp, type Udp } from "../../core/live/udp.ts";
+import { MemberSeal } from "../../core/live/member_seal.ts";
+import { openMeshUdp } from "../../core/live/mesh_udp.ts";
+import type { Udp } from "../../core/live/udp.ts";
 import { parseManifest } from "../../core/manifest/parse.ts";
 import { fingerprint, SIGNATURE_BYTES } from "../../core/signed.ts";
 import type { NodeEffect, NodeEvent } from "../effects.ts";
@@ -27,7 +29,7 @@ import { PlainLive } from "./plain.ts";
 import { Prober } from "./prober.ts";
 import { Processes } from "./process.ts";
 import { Sampler } from "./sampler.ts";
-import { machineOptions, type StartOptions } from "./start_options.ts";
+import { machineOptions, meshName, type StartOptions } from "./start_options.ts";
 import { Usage } from "./usage.ts";
 
 type Timer = ReturnType<typeof setTimeout>;
@@ -55,7 +57,18 @@ export async function startNode(options: StartOptions): Promise<NodeDaemon> {
     if (tools.locker === "") {
       throw new Failure("no-locker", "neither flock nor perl is on this machine; install one");
     }
-    const daemon = new NodeDaemon(options, { files, helper, tools, cgroups, verifier, hostName });
+    const seal = await openSeal(options, files.node, hostName);
+    const trusted = options.seal?.trustOperator ? seal?.operators ?? [] : [];
+    const told = { ...options, keys: [...options.keys, ...trusted] };
+    const daemon = new NodeDaemon(told, {
+      seal,
+      files,
+      helper,
+      tools,
+      cgroups,
+      verifier,
+      hostName,
+    });
     if (load) daemon.dispatch({ on: "sample", ...load });
     await daemon.begin();
     return daemon;
@@ -66,8 +79,25 @@ export async function startNode(options: StartOptions): Promise<NodeDaemon> {
   }
 }
 
+/** Comes into the cluster, or back into it. */
+async function openSeal(
+  { seal, state, follow }: StartOptions,
+  node: string,
+  hostName: string,
+): Promise<MemberSeal | undefined> {
+  return seal && await MemberSeal.open({
+    state,
+    role: "node",
+    name: meshName(hostName),
+    node,
+    ...(seal.join === undefined ? {} : { join: seal.join }),
+    ...(follow === null ? {} : { conductor: follow }),
+  });
+}
+
 /** What a daemon needs before it can begin. */
 interface Parts {
+  readonly seal: MemberSeal | undefined;
   readonly files: NodeFiles;
   readonly helper: Helper;
   readonly tools: Awaited<ReturnType<Helper["tools"]>>;
@@ -95,6 +125,7 @@ export class NodeDaemon implements Running {
   readonly #queue: NodeEvent[] = [];
   readonly #allStopped = Promise.withResolvers<void>();
   readonly #end = Promise.withResolvers<number>();
+  readonly #seal: MemberSeal | undefined;
   #follower: Follower | null = null;
   #sampler: Sampler | null = null;
   #usage: Usage | null = null;
@@ -110,8 +141,10 @@ export class NodeDaemon implements Running {
     this.#verifier = verifier;
     this.#keys = new Map(options.keys.map((key) => [fingerprint(key), key]));
     this.helper = helper;
+    this.#seal = parts.seal;
     const ports = openPorts(
       options,
+      parts.seal,
       (text, from) => this.#receive(text, from),
       (request, from) => handleHttp(request, from, this.#view()),
     );
@@ -213,6 +246,7 @@ export class NodeDaemon implements Running {
         if (event.on === "head") fromStart = false;
         this.dispatch(event);
       },
+      this.#seal,
     );
   }
 
@@ -228,6 +262,7 @@ export class NodeDaemon implements Running {
       logs,
       plain: this.options.plain,
       open: this.options.open,
+      ...(this.#seal ? { seal: this.#seal } : {}),
       hasLog: (replica) => machine.replicas.has(replica) || this.#files.hasLog(replica),
       metrics: () => nodeMetrics({ machine, udp, plain: this.#plain, prober }),
       exec: (replica, body) => this.#exec.run(replica, body),
@@ -334,6 +369,7 @@ export class NodeDaemon implements Running {
     this.#sampler?.[Symbol.dispose]();
     this.#usage?.[Symbol.dispose]();
     this.#follower?.[Symbol.dispose]();
+    this.#seal?.[Symbol.dispose]();
     this.prober[Symbol.dispose]();
     this.logs[Symbol.dispose]();
     await Promise.all(this.#servers.map((server) => server[Symbol.asyncDispose]()));
@@ -351,12 +387,17 @@ type Handler = (request: Request, from: string) => Promise<Response>;
  * are free.
  */
 function openPorts(
-  { bind: hostname, port }: StartOptions,
+  { bind: hostname, port, conductor, tower }: StartOptions,
+  seal: MemberSeal | undefined,
   receive: (text: string, from: Address) => void,
   handler: Handler,
 ): { readonly udp: Udp; readonly server: AsyncDisposable } {
   for (let tries = 1;; tries++) {
-    const udp = openUdp({ hostname, port, receive });
+    const contacts = [
+      ...(conductor ? [{ address: conductor, role: "conductor" } as const] : []),
+      ...(tower ? [{ address: tower, role: "tower" } as const] : []),
+    ];
+    const udp = openMeshUdp({ hostname, port, receive }, seal, contacts);
     try {
       return { udp, server: serveHttp({ hostname, port: udp.address.port }, handler) };
     } catch (error) {
