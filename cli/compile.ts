@@ -175,7 +175,7 @@ function permissionsOf(binary: Binary, plan: CompilePlan): string[] {
     ingress: {
       ...{ bind, networks },
       ...(certificates === undefined ? {} : { certificates: [certificates] }),
-      ...(plan.acme ? { acmeState: state } : {}),
+      ...(plan.acme ? { state: state } : {}),
     },
     skr8tr: home === undefined ? {} : { home },
   };

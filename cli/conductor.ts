@@ -16,11 +16,24 @@ export interface Conductor {
   get<T>(path: string): Promise<T>;
   /** `POST` of a text; resolves to the body of the answer. */
   post(path: string, body: string): Promise<string>;
+  /** Any request; resolves to its answer whatever its status, with the body as text. */
+  ask(
+    method: "HEAD" | "POST",
+    path: string,
+    headers?: Readonly<Record<string, string>>,
+    body?: Uint8Array,
+  ): Promise<Answer>;
   /**
    * `GET` of a stream with a JSON value a line. The timeout bounds only the time to the head of the
    * answer; the stream then goes on until it ends, the signal is aborted or the caller breaks off.
    */
   lines<T>(path: string, signal?: AbortSignal): AsyncGenerator<T>;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: ReadonlyMap<string, string>;
+  readonly text: string;
 }
 
 /** A conductor at an address. Nothing is sent until a method is called. */
@@ -30,21 +43,32 @@ export function conductorAt(address: Address, timeoutMs: number): Conductor {
     const timer = setTimeout(() => controller.abort(silent(address, timeoutMs)), timeoutMs);
     return { controller, clear: () => clearTimeout(timer) };
   };
-  const exchange = async (method: "GET" | "POST", path: string, body?: string) => {
+  async function ask(
+    method: "GET" | "HEAD" | "POST",
+    path: string,
+    headers: Readonly<Record<string, string>> = {},
+    body?: string | Uint8Array,
+  ): Promise<Answer> {
     const { controller, clear } = deadline();
     try {
-      const response = await request(address, { method, path, body, signal: controller.signal });
+      const { signal } = controller;
+      const response = await request(address, { method, path, body, headers, signal });
       const text = (await Array.fromAsync(response.body)).join("");
-      refuseErrors(response.status, text);
-      return text;
+      return { status: response.status, headers: response.headers, text };
     } catch (error) {
       throw atConductor(error, address);
     } finally {
       clear();
     }
+  }
+  const exchange = async (method: "GET" | "POST", path: string, body?: string) => {
+    const { status, text } = await ask(method, path, {}, body);
+    refuseErrors(status, text);
+    return text;
   };
   return {
     address,
+    ask,
     async get<T>(path: string) {
       return parse<T>(await exchange("GET", path), address);
     },

@@ -10,9 +10,11 @@ import { showAddress } from "./target.ts";
 const HEAD_BYTES = 16_384;
 
 export interface HttpRequest {
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "HEAD" | "POST";
   readonly path: string;
-  readonly body?: string;
+  readonly body?: string | Uint8Array;
+  /** Further fields of the head. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** Ends the request with the reason, a `Failure`. */
   readonly signal: AbortSignal;
 }
@@ -20,6 +22,8 @@ export interface HttpRequest {
 /** A response whose body has not been read. */
 export interface HttpResponse {
   readonly status: number;
+  /** By their names in lower case. */
+  readonly headers: ReadonlyMap<string, string>;
   /** The body as it comes, UTF-8 decoded. The connection closes when the iteration ends. */
   readonly body: AsyncGenerator<string>;
 }
@@ -42,12 +46,19 @@ export async function request(to: Address, options: HttpRequest): Promise<HttpRe
   };
   const reader = new Reader(connection, to, options.signal);
   try {
-    const body = encoder.encode(options.body ?? "");
+    const body = typeof options.body === "object"
+      ? options.body
+      : encoder.encode(options.body ?? "");
+    const more = Object.entries(options.headers ?? {}).map(([name, value]) =>
+      `${name}: ${value}\r\n`
+    ).join("");
     const head = `${options.method} ${options.path} HTTP/1.1\r\nhost: ${showAddress(to)}\r\n` +
-      `content-length: ${body.length}\r\nconnection: close\r\n\r\n`;
+      `${more}content-length: ${body.length}\r\nconnection: close\r\n\r\n`;
     await reader.guard(writeAll(connection, encoder.encode(head), body));
     const { status, headers } = parseHead(await reader.until("\r\n\r\n"), to);
-    return { status, body: readBody(reader, headers, done) };
+    if (options.method === "HEAD") done();
+    const content = options.method === "HEAD" ? nothing() : readBody(reader, headers, done);
+    return { status, headers, body: content };
   } catch (error) {
     done();
     throw error;
@@ -201,6 +212,8 @@ async function* readChunks(reader: Reader): AsyncGenerator<Uint8Array> {
     await reader.until("\r\n");
   }
 }
+
+async function* nothing(): AsyncGenerator<string> {}
 
 function brokenOff(to: Address): Failure {
   return new Failure("unreachable", `${showAddress(to)}: the connection broke off`);

@@ -11,6 +11,8 @@ import type { Output } from "./output.ts";
 export interface Manifests {
   readonly specs: readonly AppSpec[];
   readonly errors: readonly ManifestError[];
+  /** App -> the folder of its file. */
+  readonly folders: ReadonlyMap<string, string>;
 }
 
 /**
@@ -21,12 +23,23 @@ export interface Manifests {
 export async function readManifests(paths: readonly string[]): Promise<Manifests> {
   const specs: AppSpec[] = [];
   const errors: ManifestError[] = [];
+  const folders = new Map<string, string>();
   for (const path of paths) {
     const parsed = parseManifest(await readText(path), path);
-    if (parsed.ok) specs.push(...parsed.apps);
-    else errors.push(...parsed.errors);
+    if (!parsed.ok) {
+      errors.push(...parsed.errors);
+      continue;
+    }
+    specs.push(...parsed.apps);
+    for (const { name } of parsed.apps) folders.set(name, folderOf(path));
   }
-  return { specs, errors };
+  return { specs, errors, folders };
+}
+
+/** The folder that a file is in, absolute. */
+function folderOf(path: string): string {
+  const whole = path.startsWith("/") ? path : `${Deno.cwd()}/${path}`;
+  return whole.slice(0, Math.max(1, whole.lastIndexOf("/")));
 }
 
 /** Reads one file as UTF-8 text. */
@@ -52,7 +65,14 @@ function whyUnreadable(error: unknown): string {
 
 /** The apps of the files, for a command that sends them. Nothing is sent where any has an error. */
 export async function appsOf(paths: readonly string[]): Promise<readonly AppSpec[]> {
-  const { specs, errors } = await readManifests(paths);
+  return (await appsWithFolders(paths)).specs;
+}
+
+/** The same, with the folders that paths in them are relative to. */
+export async function appsWithFolders(
+  paths: readonly string[],
+): Promise<Pick<Manifests, "specs" | "folders">> {
+  const { specs, errors, folders } = await readManifests(paths);
   if (errors.length > 0) {
     const count = `${errors.length} error${errors.length === 1 ? "" : "s"}, nothing was done`;
     throw new Failure("manifest", `${count}:\n${formatErrors(errors)}`);
@@ -64,7 +84,7 @@ export async function appsOf(paths: readonly string[]): Promise<readonly AppSpec
     }
     seen.add(name);
   }
-  return specs;
+  return { specs, folders };
 }
 
 /** Prints errors as people read them, with how many there are. */

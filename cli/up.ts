@@ -3,14 +3,17 @@
 import { Failure } from "../core/errors.ts";
 import { unbuiltKeys } from "../core/manifest/unbuilt.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
+import { build } from "./build.ts";
 import { type Context, DONE, FAILED } from "./command.ts";
 import { conductorAt } from "./conductor.ts";
 import { deploy, type Outcome, planOf } from "./deploy.ts";
 import { keyPathOf, type Signer } from "./keys.ts";
-import { appsOf } from "./manifests.ts";
+import { appsWithFolders } from "./manifests.ts";
 import { harmless, type Output } from "./output.ts";
 import { progress, took } from "./render/progress.ts";
 import { planLines } from "./render/views.ts";
+import { uploadProgress } from "./render/upload.ts";
+import { hashed, type Shipped, upload } from "./ship.ts";
 import { targetOf } from "./target.ts";
 
 /** A reply takes no longer than this even where `--timeout` allows the deploy more, ms. */
@@ -27,25 +30,49 @@ export async function up(
 ): Promise<number> {
   const target = targetOf(args);
   const json = args.has("json");
-  const specs = await appsOf(args.positional);
-  if (specs.length === 0) throw new Failure("usage", "there is no app in these files");
+  const { specs: written, folders } = await appsWithFolders(args.positional);
+  if (written.length === 0) throw new Failure("usage", "there is no app in these files");
   const replyMs = Math.min(target.timeoutMs, REPLY_MS);
   const conductor = conductorAt(target.conductor, replyMs);
   if (signer === null) {
-    sayUnbuilt(specs, output);
+    sayUnbuilt(written, output);
+    // What is not built is not there yet: the plan is made of what is.
+    const specs = await Promise.all(written.map((spec) => hashedIfThere(spec, folders)));
     const apps = await planOf(conductor, specs);
     if (json) output.print(JSON.stringify({ apps }));
     else apps.flatMap((app) => planLines(app, output.paint)).forEach((line) => output.print(line));
     return DONE;
   }
   const ready = await signer;
-  sayUnbuilt(specs, output);
+  sayUnbuilt(written, output);
+  const shipped: Shipped[] = [];
+  for (const spec of written) {
+    const folder = folders.get(spec.name) ?? ".";
+    await build(spec, folder);
+    shipped.push(await hashed(spec, folder));
+  }
+  const specs = shipped.map((each) => each.spec);
+  const keyPath = keyPathOf(args);
+  const bars = json ? null : uploadProgress(output);
+  try {
+    for (const each of shipped) {
+      await upload(each, {
+        conductor,
+        signer: ready,
+        keyPath,
+        timeoutMs: replyMs,
+        onSent: (...sent) => bars?.sent(...sent),
+      });
+    }
+  } finally {
+    bars?.end();
+  }
   const shown = args.has("wait") && !json ? progress(output) : null;
   const outcomes = await deploy({
     specs,
     conductor,
     signer: ready,
-    keyPath: keyPathOf(args),
+    keyPath,
     timeoutMs: replyMs,
     ...(args.has("wait") ? { waitMs: args.durationMs("timeout", longestRollout(specs)) } : {}),
     onPlan: (plan) => {
@@ -58,6 +85,18 @@ export async function up(
   if (json) output.print(JSON.stringify({ apps: outcomes }));
   else outcomes.forEach((outcome) => sayOutcome(outcome, output));
   return outcomes.some((outcome) => outcome.result === "failed") ? FAILED : DONE;
+}
+
+async function hashedIfThere(
+  spec: AppSpec,
+  folders: ReadonlyMap<string, string>,
+): Promise<AppSpec> {
+  try {
+    return (await hashed(spec, folders.get(spec.name) ?? ".")).spec;
+  } catch (error) {
+    if (spec.build && error instanceof Failure && error.code === "no-artifact") return spec;
+    throw error;
+  }
 }
 
 /** How long a deploy may take if nobody says otherwise: as long as its slowest rollout. */

@@ -3,6 +3,7 @@
 import { type OperatorCommand, parseOperatorCommand } from "../core/command.ts";
 import { parseManifest } from "../core/manifest/parse.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
+import { artifactRefusal, judgeUpload } from "./artifacts.ts";
 import { whyNoRoom } from "./quota.ts";
 import type { RosterCommand } from "../core/roster.ts";
 import { QUOTAS } from "../core/limits.ts";
@@ -44,6 +45,8 @@ export function judge(state: State, command: string): Outcome {
     case "DOWN":
     case "EVICT":
       return judgeDown(state, parsed);
+    case "UPLOAD":
+      return judgeUpload(parsed);
     case "DECK":
       return { kind: "commit", reply: "OK|DECK", summary: "look at the deck" };
     case "FORGET":
@@ -125,6 +128,8 @@ function judgeApply(
   const { app, generation, fallback, manifest } = command;
   const parsed = parseOne(manifest, app);
   if (typeof parsed === "string") return refuse("MANIFEST", parsed);
+  const unsent = artifactRefusal(state, parsed);
+  if (unsent !== null) return refuse("MANIFEST", unsent);
   const known = state.apps.get(app);
   const moved = whyMoved(state, parsed) ?? whyNoRoom(state, parsed);
   if (moved !== null) return refuse("NAMESPACE", moved);

@@ -30,6 +30,7 @@ import { maySay } from "../core/seal/permits.ts";
 import { type Root, rootName } from "../core/roster.ts";
 import type { EventView } from "../core/view.ts";
 import { parseMeshV1 } from "../core/wire.ts";
+import { holdersOf } from "./artifacts.ts";
 import { CommandDesk } from "./desk.ts";
 import type { ConductorEffect, ConductorEvent } from "./effects.ts";
 import { describeChange } from "./events.ts";
@@ -615,8 +616,24 @@ export class ConductorMachine {
         continue;
       }
       const { replica, app, generation, sequence, index } = placement;
-      this.#send(to, { k: "run", node: order.node, replica, app, generation, sequence, index });
+      const sources = this.#sourcesOf(placement);
+      this.#send(to, {
+        k: "run",
+        node: order.node,
+        replica,
+        app,
+        generation,
+        sequence,
+        index,
+        ...(sources.length === 0 ? {} : { sources }),
+      });
     }
+  }
+
+  /** Other nodes that have what this replica runs from. */
+  #sourcesOf({ app, generation, node }: Placement): readonly string[] {
+    const sha256 = generationOf(this.state.apps.get(app)!, generation)?.spec.artifact?.sha256;
+    return sha256 === undefined ? [] : holdersOf(this, sha256, node);
   }
 
   #tick(now: Instant): void {

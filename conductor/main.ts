@@ -36,7 +36,7 @@ await runDaemon({
       tower: { hostname, port: Number(port) },
       plain,
       meshOpen: flags.optional("mesh") === "open",
-      keys: await openSealKeys(flags.text("state")),
+      keys: await openSealKeys(flags.text("state"), "conductor"),
       operators: flags.has("insecure") ? insecure(bind) : await someOperators(flags.all("pubkey")),
       ...(manifests === undefined ? {} : { manifests }),
     });

@@ -12,6 +12,7 @@ import type { AppSpec } from "../core/manifest/spec.ts";
 import { Roster, type RosterData } from "../core/roster.ts";
 import { replayKey } from "../core/signed.ts";
 import { Members, type MembersData } from "./members.ts";
+import { type Announced, applyUpload } from "./artifacts.ts";
 import { type Quota, quotaOf } from "./quota.ts";
 
 /** One applied manifest of an app. */
@@ -65,6 +66,8 @@ export interface State {
   readonly byNode: Map<string, Set<string>>;
   /** Node id -> name. */
   readonly nodes: Map<string, string>;
+  /** SHA-256 -> artifact that an operator has announced, oldest first. */
+  readonly artifacts: Map<string, Announced>;
   /** Replay keys of executed commands, in the order of execution. */
   readonly answered: Map<string, Answered>;
   /** The same by `idKey`, for a repeat that was signed anew. */
@@ -91,6 +94,7 @@ export function emptyState(): State {
     replicas: new Map(),
     byNode: new Map(),
     nodes: new Map(),
+    artifacts: new Map(),
     answered: new Map(),
     answeredIds: new Map(),
     forgottenUnixS: 0,
@@ -214,6 +218,9 @@ function applyCommand(
       app.down = true;
       return [app.name];
     }
+    case "UPLOAD":
+      applyUpload(state, command, entry.wallMs);
+      return [];
     case "EXEC":
     case "DECK":
       return [];
@@ -325,6 +332,7 @@ interface Snapshot {
     readonly placements: readonly Placement[];
   })[];
   readonly nodes: readonly (readonly [string, string])[];
+  readonly artifacts?: readonly (readonly [string, Announced])[];
   readonly answered: readonly (readonly [string, Answered])[];
   readonly answeredIds: readonly (readonly [string, Answered])[];
   readonly forgottenUnixS: number;
@@ -344,6 +352,7 @@ export function saveState(state: State): string {
       placements: [...app.placements.values()],
     })),
     nodes: [...state.nodes],
+    artifacts: [...state.artifacts],
     answered: [...state.answered],
     answeredIds: [...state.answeredIds],
     forgottenUnixS: state.forgottenUnixS,
@@ -369,6 +378,7 @@ export function loadState(head: Head, text: string): State | null {
   for (const [namespace, quota] of snapshot.quotas ?? []) state.quotas.set(namespace, quota);
   state.forgottenUnixS = snapshot.forgottenUnixS;
   for (const [node, name] of snapshot.nodes) state.nodes.set(node, name);
+  for (const [sha256, known] of snapshot.artifacts ?? []) state.artifacts.set(sha256, known);
   for (const [key, answered] of snapshot.answered) state.answered.set(key, answered);
   for (const [key, answered] of snapshot.answeredIds) state.answeredIds.set(key, answered);
   for (const saved of snapshot.apps) {

@@ -11,6 +11,7 @@ import {
   TRAFFIC_RATE_MS,
   TRAFFIC_SILENT_MS,
 } from "../core/limits.ts";
+import type { TrafficSample } from "../core/deck_view.ts";
 import type { Figure, Figures } from "../core/mesh.ts";
 
 /** What happened to one generation of an app in a span of time. */
@@ -92,15 +93,26 @@ export class Traffic {
   /** What happened to a generation of an app from `sinceMs` to `nowMs`. */
   between(app: string, generation: number, sinceMs: number, nowMs: number): Between {
     const track = this.#apps.get(app)?.generations.get(generation);
-    if (track === undefined) return { requests: 0, errors: 0, p50Ms: 0, p95Ms: 0 };
-    const from = sampleAt(track, sinceMs);
-    const to = sampleAt(track, nowMs);
-    const latency = NOTHING.map((_, at) => (to?.latency[at] ?? 0) - (from?.latency[at] ?? 0));
+    return growth(track === undefined ? [] : [track], sinceMs, nowMs);
+  }
+
+  /** How all generations of an app do now; `null` where no ingress has told of any request. */
+  lately(app: string, nowMs: number): TrafficSample | null {
+    const traffic = this.#apps.get(app);
+    if (traffic === undefined || traffic.generations.size === 0) return null;
+    const sinceMs = this.#rateSinceMs(nowMs);
+    const { requests, errors, p50Ms, p95Ms } = growth(
+      [...traffic.generations.values()],
+      sinceMs,
+      nowMs,
+    );
+    const perSecond = 1000 / Math.max(1_000, nowMs - sinceMs);
     return {
-      requests: (to?.requests ?? 0) - (from?.requests ?? 0),
-      errors: (to?.errors ?? 0) - (from?.errors ?? 0),
-      p50Ms: percentile(latency, 0.5),
-      p95Ms: percentile(latency, 0.95),
+      requestsPerSecond: requests * perSecond,
+      errorsPerSecond: errors * perSecond,
+      p50Ms,
+      p95Ms,
+      inFlight: this.inFlight(app),
     };
   }
 
@@ -108,14 +120,14 @@ export class Traffic {
   ratePerSecond(app: string, nowMs: number): number {
     const traffic = this.#apps.get(app);
     if (traffic === undefined) return 0;
-    // Shortly after the start there is less to look back at.
-    const sinceMs = Math.max(nowMs - TRAFFIC_RATE_MS, this.#listeningSinceMs);
-    if (sinceMs >= nowMs) return 0;
-    let requests = 0;
-    for (const generation of traffic.generations.keys()) {
-      requests += this.between(app, generation, sinceMs, nowMs).requests;
-    }
+    const sinceMs = this.#rateSinceMs(nowMs);
+    const { requests } = growth([...traffic.generations.values()], sinceMs, nowMs);
     return requests * 1000 / Math.max(1_000, nowMs - sinceMs);
+  }
+
+  /** Shortly after the start there is less to look back at. */
+  #rateSinceMs(nowMs: number): number {
+    return Math.min(nowMs, Math.max(nowMs - TRAFFIC_RATE_MS, this.#listeningSinceMs));
   }
 
   /** Requests of an app that are under way or held now, on ingresses that are heard. */
@@ -253,6 +265,23 @@ function thin(samples: Sample[], nowMs: number): void {
     if (samples[at + 1]!.atMs - samples[at - 1]!.atMs <= TRAFFIC_COARSE_MS) samples.splice(at, 1);
     else at++;
   }
+}
+
+/** What was added to some tracks together in a span of time. */
+function growth(tracks: readonly Track[], sinceMs: number, nowMs: number): Between {
+  let requests = 0;
+  let errors = 0;
+  const latency = NOTHING.slice();
+  for (const track of tracks) {
+    const from = sampleAt(track, sinceMs);
+    const to = sampleAt(track, nowMs);
+    requests += (to?.requests ?? 0) - (from?.requests ?? 0);
+    errors += (to?.errors ?? 0) - (from?.errors ?? 0);
+    for (let at = 0; at < BUCKETS; at++) {
+      latency[at]! += (to?.latency[at] ?? 0) - (from?.latency[at] ?? 0);
+    }
+  }
+  return { requests, errors, p50Ms: percentile(latency, 0.5), p95Ms: percentile(latency, 0.95) };
 }
 
 /** How a track stood at a time: as said last before it; `null` before anything was said. */

@@ -165,3 +165,21 @@ Deno.test("Traffic.take() sums to what was counted, whatever is lost, repeated a
     assertEquals(traffic.between("shop", 2, -1, 1e6).requests, sum);
   }));
 });
+
+Deno.test("lately() tells how all generations of an app together do now", () => {
+  const traffic = new Traffic();
+  assertEquals(traffic.lately("api", 0), null);
+  const told = (requests: number, errors: number) =>
+    [1, 2].map((generation) => ({
+      ...{ app: "api", generation, requests, errors, inFlight: 1 },
+      latency: LATENCY_BOUNDS_MS.map((_, at) => at === 0 ? requests : 0).concat(0),
+    }));
+  const figures = { name: "edge", boot: "0".repeat(16), whole: true };
+  traffic.take({ ...figures, apps: told(0, 0) }, 0);
+  traffic.take({ ...figures, apps: told(20, 1) }, 2_500);
+  traffic.take({ ...figures, apps: told(50, 5) }, 5_000);
+  assertEquals(traffic.lately("api", 5_000), {
+    ...{ requestsPerSecond: 20, errorsPerSecond: 2, inFlight: 2 },
+    ...{ p50Ms: LATENCY_BOUNDS_MS[0]!, p95Ms: LATENCY_BOUNDS_MS[0]! },
+  });
+});

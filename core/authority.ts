@@ -14,6 +14,7 @@ export const NEEDED_ROLE: { readonly [V in OperatorCommand["verb"]]: Role } = {
   SUBMIT: "deployer",
   ROLLOUT: "deployer",
   EVICT: "deployer",
+  UPLOAD: "deployer",
   EXEC: "exec",
   OPERATOR: "admin",
   GRANT: "admin",

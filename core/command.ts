@@ -15,6 +15,8 @@ const NAMES = /^(\*|[a-z][a-z0-9-]{0,62}(,[a-z][a-z0-9-]{0,62}){0,63})$/;
 /** The kinds of fields that short commands are made of. */
 const FIELDS = {
   app: { form: /^[a-z][a-z0-9-]{0,62}$/, says: "an app" },
+  sha256: { form: /^[0-9a-f]{64}$/, says: "a SHA-256 in hex" },
+  bytes: { form: /^(?:0|[1-9][0-9]{0,14})$/, says: "a length in bytes" },
   name: { form: /^[a-z][a-z0-9-]{0,62}$/, says: "an operator's name" },
   role: { form: /^(admin|deployer|viewer|exec)$/, says: "a role" },
   namespace: { form: /^[a-z][a-z0-9-]{0,62}$/, says: "a namespace" },
@@ -42,6 +44,7 @@ const FIELDS = {
  */
 const SHORT_COMMANDS = {
   DOWN: ["app"],
+  UPLOAD: ["sha256", "bytes"],
   OPERATOR: ["name", "role", "namespaces", "apps", "until", "publicKey"],
   GRANT: ["name", "role", "namespaces", "apps", "until"],
   UNGRANT: ["name", "grant"],

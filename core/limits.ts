@@ -136,6 +136,29 @@ export const SNAPSHOT_ENTRIES = 500;
 /** ... or, with many replicas, after one entry for so many of them. */
 export const SNAPSHOT_REPLICAS = 100;
 
+/** Largest artifact, in bytes, and most of them that the log remembers beside those in use. */
+export const ARTIFACT_BYTES = 16 * 1024 ** 3;
+export const ARTIFACTS = 10_000;
+/** How much of an artifact is sent in one request, in bytes. */
+export const ARTIFACT_PART_BYTES = 4 * 1024 * 1024;
+/** Artifacts that a conductor sends at once; further nodes are told to ask others, or to wait. */
+export const ARTIFACT_SENDS = 4;
+/** Most nodes named to one that looks for an artifact. */
+export const ARTIFACT_HOLDERS = 8;
+/** The conductor's store may hold so much that no generation names any more, in bytes. */
+export const ARTIFACT_STORE_BYTES = 10 * 1024 ** 3;
+/** A part of an upload that nobody has gone on with for so long is thrown away, in ms. */
+export const ARTIFACT_PART_MS = 24 * 3_600_000;
+/** A node's cache of artifacts, unless it is told otherwise (`--artifacts`), in bytes. */
+export const ARTIFACT_CACHE_BYTES = 10 * 1024 ** 3;
+/** Disk space that an artifact must leave free on a node, in bytes. */
+export const ARTIFACT_SPARE_BYTES = 64 * 1024 * 1024;
+/** First wait before a node asks again for an artifact that nobody gave it, doubling, in ms. */
+export const ARTIFACT_RETRY_MIN_MS = 200;
+export const ARTIFACT_RETRY_MAX_MS = 30_000;
+/** A source of an artifact that sends nothing for so long is given up, in ms. */
+export const ARTIFACT_STALL_MS = 10_000;
+
 // ---- seal ----
 
 /** Most daemons that belong to a cluster; and that may wait to come in at once. */
@@ -300,7 +323,7 @@ export const NODE_REFUSALS = 1_000;
 /** Registrations on their way to the tower at once before they become one whole. */
 export const REGISTER_REQUESTS = 32;
 /** Largest JSON form of an exit's last lines, and of a reason, in a status datagram, in bytes. */
-export const STATUS_TAIL_BYTES = 400;
+export const STATUS_TAIL_BYTES = 392;
 export const STATUS_REASON_BYTES = 240;
 /** How often the health worker is asked whether it lives, and how long it may take twice, in ms. */
 export const HEALTH_PING_MS = 1_000;

@@ -166,6 +166,8 @@ export const meshShape = variant({
     sequence: count,
     /** Number of the replica within its app, from 0: `${REPLICA}`. */
     index: count,
+    /** Nodes that have its artifact, as `host:port`. */
+    sources: maybe(list(text(80, /^[0-9A-Za-z.:[\]-]+$/), 8)),
   }),
   /** Drain and end it. For an unknown id the node answers and remembers it as finished. */
   stop: struct({ node: nodeId, replica: ID }),

@@ -2,6 +2,7 @@
 
 import type { Address } from "../core/address.ts";
 import type { HealthCheck } from "../core/manifest/spec.ts";
+import type { SignedArtifact } from "./artifact.ts";
 import type { ProbeResult } from "./health.ts";
 import type { LaunchPlan } from "./plan.ts";
 import type { LogRecord } from "./records.ts";
@@ -62,6 +63,8 @@ export type NodeEvent =
     readonly port: number;
     readonly free: boolean;
   }
+  /** The answer to `fetch`: `null`, or why it is not here. */
+  | { readonly on: "fetched"; readonly replica: string; readonly fault: string | null }
   /** The answers to `launch`: its program runs; or it could not be started. */
   | {
     readonly on: "launched";
@@ -123,6 +126,14 @@ export type NodeEffect =
   | { readonly do: "keep-record"; readonly record: LogRecord }
   /** Bind this port on all addresses and let go of it; answered by `port-tried`. */
   | { readonly do: "try-port"; readonly replica: string; readonly port: number }
+  /** See to it that this artifact is here; answered by `fetched`. */
+  | {
+    readonly do: "fetch";
+    readonly replica: string;
+    readonly artifact: SignedArtifact;
+    /** Nodes that may have it, as `host:port`. */
+    readonly sources: readonly string[];
+  }
   /**
    * Save this and then start the program; answered by `launched` or `launch-failed`, and after
    * `launched` by `exited`.

@@ -52,6 +52,8 @@ export class FakeWorld {
   owner: "own" | "other" | "unknown" = "own";
   /** Programs that cannot be started, with the reason. */
   readonly broken = new Map<string, string>();
+  /** Why artifacts cannot be had. */
+  lacking: string | null = null;
   /** Signals that programs shrug off. */
   readonly ignored = new Set<string>();
   /** True: launches, probes and owners are answered only by `answer`. */
@@ -150,6 +152,7 @@ export class FakeWorld {
       case "probe":
       case "check-owner":
       case "verify":
+      case "fetch":
       case "try-port":
         return this.#defer(effect);
       case "signal": {
@@ -182,6 +185,8 @@ export class FakeWorld {
           sequence: effect.record.sequence,
           refusal: effect.record.key.startsWith("f") ? "signed by a stranger" : null,
         }];
+      case "fetch":
+        return [{ on: "fetched", replica: effect.replica, fault: this.lacking }];
       case "try-port":
         return [{
           on: "port-tried",
@@ -275,6 +280,9 @@ export class FakeWorld {
 }
 
 /** A record of the log that applies `exec /bin/<app>` with more lines; its signature is none. */
+/** Lines that say themselves what is started. */
+const OWN_PROGRAM = /^ {2}(exec|serve|vm)\b/m;
+
 export function makeRecord(
   sequence: number,
   app: string,
@@ -286,7 +294,7 @@ export function makeRecord(
     id: `id-${sequence}-${app}-x`,
     app,
     generation: sequence,
-    manifest: `app ${app}\n  exec /bin/${app}\n${lines}\n`,
+    manifest: `app ${app}\n${OWN_PROGRAM.test(lines) ? "" : `  exec /bin/${app}\n`}${lines}\n`,
   });
   return { sequence, text: `${command}|1700000000`, signatureHex: "0".repeat(6618), key };
 }

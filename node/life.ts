@@ -1,8 +1,16 @@
 // The life of a replica: what leads from one of its states (replica.ts) to the next.
 
 import type { Instant } from "../core/instant.ts";
-import { BLOCKED_RETRY_MS, KILL_AGAIN_MS, PROBE_MIN_MS, REFUSED_QUICK_MS } from "../core/limits.ts";
+import {
+  ARTIFACT_RETRY_MAX_MS,
+  ARTIFACT_RETRY_MIN_MS,
+  BLOCKED_RETRY_MS,
+  KILL_AGAIN_MS,
+  PROBE_MIN_MS,
+  REFUSED_QUICK_MS,
+} from "../core/limits.ts";
 import type { Exit } from "../core/mesh.ts";
+import { artifactOf, nextWaitMs, type SignedArtifact } from "./artifact.ts";
 import type { Ended, NodeEffect, Use } from "./effects.ts";
 import {
   judge,
@@ -87,6 +95,31 @@ export class Life {
   begin(replica: Replica): void {
     const { spec } = replica;
     if (!spec) return this.#to(replica, { at: "record" }, replica.reason);
+    const artifact = artifactOf(spec);
+    if (artifact) return this.#fetch(replica, artifact);
+    this.#start(replica, spec);
+  }
+
+  /** Its artifact must be here, which it is at once where it was before. */
+  #fetch(replica: Replica, artifact: SignedArtifact): void {
+    const waitMs = replica.state.at === "artifact" ? replica.state.waitMs : undefined;
+    const state: State = { at: "artifact", untilMs: Infinity, ...(waitMs ? { waitMs } : {}) };
+    this.#to(replica, state, replica.reason);
+    this.stage.emit({ do: "fetch", replica: replica.id, artifact, sources: replica.sources });
+  }
+
+  fetched(replica: Replica, fault: string | null): void {
+    const { state, spec } = replica;
+    if (state.at !== "artifact" || !spec) return;
+    if (fault === null) {
+      replica.reason = undefined;
+      return this.#start(replica, spec);
+    }
+    const waitMs = nextWaitMs(state.waitMs, ARTIFACT_RETRY_MIN_MS, ARTIFACT_RETRY_MAX_MS);
+    this.#to(replica, { at: "artifact", untilMs: this.#nowMs + waitMs, waitMs }, fault);
+  }
+
+  #start(replica: Replica, spec: AppSpec): void {
     if (spec.port) this.#seekPort(replica, spec.port, new Set());
     else this.#launch(replica, spec);
   }
@@ -411,6 +444,7 @@ export class Life {
   due(replica: Replica): void {
     const { state } = replica;
     switch (state.at) {
+      case "artifact":
       case "blocked":
       case "backoff":
         return this.begin(replica);

@@ -15,6 +15,7 @@ import {
   type ReplicaStatus,
 } from "../core/mesh.ts";
 import { maySay } from "../core/seal/permits.ts";
+import { artifactFolder, artifactOf } from "./artifact.ts";
 import { ConductorLink, type ConductorSelf, type Load } from "./conductor_link.ts";
 import type { Adopted, NodeEffect, NodeEvent } from "./effects.ts";
 import { TowerLink } from "./lease.ts";
@@ -100,6 +101,16 @@ export class NodeMachine implements Stage {
     return [...this.replicas.values()].filter(isListed).map(statusOf);
   }
 
+  /** Folders of artifacts that replicas here run from, or are about to. */
+  artifactFolders(): ReadonlySet<string> {
+    const folders = new Set<string>();
+    for (const { spec, state } of this.replicas.values()) {
+      const artifact = spec && state.at !== "finished" ? artifactOf(spec) : null;
+      if (artifact) folders.add(artifactFolder(this.around.artifacts ?? "", artifact));
+    }
+    return folders;
+  }
+
   step(event: NodeEvent, now: Instant): NodeEffect[] {
     if (this.#started && now.monoMs - this.#dueMs > NODE_LATE_MS) this.awakeMs = now.monoMs;
     this.now = now;
@@ -165,6 +176,7 @@ export class NodeMachine implements Stage {
         return this.#stopAll();
       case "tick":
         return;
+      case "fetched":
       case "port-tried":
       case "launched":
       case "launch-failed":
@@ -181,6 +193,8 @@ export class NodeMachine implements Stage {
 
   #ofReplica(replica: Replica, event: Extract<NodeEvent, { replica: string }>): void {
     switch (event.on) {
+      case "fetched":
+        return this.#life.fetched(replica, event.fault);
       case "port-tried":
         this.#life.portTried(replica, event.port, event.free);
         return this.#plainBlocked(replica);
@@ -357,6 +371,7 @@ export class NodeMachine implements Stage {
     }
     const { replica: id, app, generation, sequence, index } = order;
     const replica = freshReplica({ id, app, generation, sequence, index }, this.now.wallMs);
+    replica.sources = order.sources ?? [];
     this.replicas.set(id, replica);
     replica.reason = `waits for record ${sequence} of the conductor's log`;
     this.touch(replica);
@@ -547,6 +562,7 @@ function freshReplica(
 ): Replica {
   return {
     ...who,
+    sources: [],
     spec: null,
     plan: null,
     state: { at: "record" },

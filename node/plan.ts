@@ -3,6 +3,7 @@
 import type { AppSpec } from "../core/manifest/spec.ts";
 import { substitute } from "../core/manifest/variables.ts";
 import type { Launch } from "../core/wire.ts";
+import { artifactFault, artifactFolder, artifactOf } from "./artifact.ts";
 import { commandOf, lacksRunner, type PathCheck, resolvePath, type Runners } from "./workload.ts";
 
 /** How a program is to be started. */
@@ -30,6 +31,8 @@ export interface Surroundings {
   readonly host: string;
   readonly path: string;
   readonly workdir: string;
+  /** Folder of the artifacts that are here. */
+  readonly artifacts?: string;
   /** The node's own programs, by which it serves folders and runs modules and machines. */
   readonly runners?: Runners;
   /** Where a Deno program finds its cache. */
@@ -53,12 +56,16 @@ export interface Self {
  */
 export function planLaunch(spec: AppSpec, self: Self, around: Surroundings): LaunchPlan {
   const port = self.port === undefined ? undefined : String(self.port);
+  const artifact = artifactOf(spec);
   const values: Record<string, string> = {
     REPLICA: String(self.index),
     APP: self.app,
     NODE: around.name,
     IP: around.host,
     ...(port === undefined ? {} : { PORT: port }),
+    ...(artifact && around.artifacts
+      ? { ARTIFACT: artifactFolder(around.artifacts, artifact) }
+      : {}),
   };
   const env: Record<string, string> = {
     PATH: around.path,
@@ -97,7 +104,8 @@ export function unsupported(spec: AppSpec, around: Surroundings): string | null 
   if (!spec.serve && !spec.exec) return "the manifest has no exec";
   const secrets = Object.keys(spec.secrets);
   if (secrets.length > 0) return `secret ${secrets[0]} cannot be given: secrets are not built yet`;
-  if (spec.artifact) return "artifact is not built yet";
+  const fault = artifactFault(spec);
+  if (fault !== null) return fault;
   if (spec.sandbox && !spec.sandbox.optional) {
     return "this node cannot enforce the sandbox; `optional yes` in it runs the app without";
   }

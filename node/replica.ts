@@ -19,6 +19,11 @@ export type State =
    */
   | { readonly at: "record"; readonly ended?: Exit }
   /**
+   * Its artifact is being fetched (`untilMs` is infinite), or is asked for again at `untilMs`.
+   * Exits: `port` or `launching` (it is here), `finished` (stop).
+   */
+  | { readonly at: "artifact"; readonly untilMs: number; readonly waitMs?: number }
+  /**
    * A trial bind of `trying` is under way; `refused` are the ports it cannot have.
    * Exits: `launching` (free), `port` (taken: the next), `blocked` (none left), `finished` (stop).
    */
@@ -87,6 +92,8 @@ export interface Replica {
   readonly index: number;
   /** A v1 LAUNCH: no record, and the conductor does not hear of it. */
   readonly launch?: Launch;
+  /** Nodes that had its artifact when it was ordered, as `host:port`. */
+  sources: readonly string[];
   spec: AppSpec | null;
   plan: LaunchPlan | null;
   state: State;
@@ -111,6 +118,7 @@ export interface Replica {
 export function reported(state: State): ReplicaStatus["state"] {
   switch (state.at) {
     case "record":
+    case "artifact":
     case "blocked":
     case "backoff":
       return "waiting";
@@ -145,6 +153,7 @@ export function hasProcess(state: State): boolean {
     case "terminating":
       return true;
     case "record":
+    case "artifact":
     case "port":
     case "blocked":
     case "backoff":
@@ -158,6 +167,7 @@ export function hasProcess(state: State): boolean {
 /** When this state has something to do by itself; `Infinity`: never. */
 export function dueOf(state: State): number {
   switch (state.at) {
+    case "artifact":
     case "blocked":
     case "backoff":
     case "draining":

@@ -13,6 +13,7 @@ import { findLayout, type Layout, type WantedPorts } from "./layout.ts";
 import { buildFront, cacheImports, findKeys, holdState } from "./prepare.ts";
 import { type DaemonSpec, Supervisor } from "./supervisor.ts";
 import { sweepReplicas } from "./sweep.ts";
+import { prepareTokens } from "./tokens.ts";
 
 export interface ClusterPlan {
   /** The project's folder; absolute. */
@@ -87,6 +88,7 @@ export async function startCluster(
     if (keys.made) listener.say(`made the operator's key: ${keys.secret}`);
     const layout = findLayout(plan.ports, (line) => listener.say(line), plan.addresses);
     const places = placesOf(plan, keys.public);
+    await prepareTokens(plan.state, layout, keys);
     states = layout.nodes.map((node) => nodeState(places, node.name));
     listener.onLayout?.(layout);
     const conductor = conductorAt(layout.conductor, ANSWER_MS);

@@ -16,7 +16,9 @@ import { createPrng } from "../../core/prng.ts";
 import type { Root } from "../../core/roster.ts";
 import { fitDatagram } from "../../core/wire.ts";
 import type { ConductorEffect, ConductorEvent, ReplyTo } from "../effects.ts";
+import { holdersOf, wantedArtifacts } from "../artifacts.ts";
 import { ConductorMachine } from "../machine.ts";
+import { ArtifactStore } from "./artifacts.ts";
 import { Deck } from "./deck.ts";
 import { EventHistory } from "./events.ts";
 import { Followers } from "./follow.ts";
@@ -139,7 +141,7 @@ class Conductor {
     this.#keys = settings.operators === null ? null : new KeyRing(() => machine.state);
     this.#events = new EventHistory(`${settings.state}/events.db`);
     this.#followers = new Followers(store);
-    this.#deck = new Deck({ machine, events: this.#events, trafficOf: () => null, now });
+    this.#deck = new Deck({ machine, events: this.#events, now });
   }
 
   start(): RunningConductor {
@@ -208,6 +210,11 @@ class Conductor {
       events: this.#events,
       deck: this.#deck,
       followers: this.#followers,
+      artifacts: new ArtifactStore(`${this.#settings.state}/artifacts`, {
+        announced: (sha256) => this.#machine.state.artifacts.get(sha256),
+        wanted: () => wantedArtifacts(this.#machine.state),
+        holders: (sha256) => holdersOf(this.#machine, sha256),
+      }),
       plain: this.#settings.plain,
       ...(this.#members ? { members: this.#members } : {}),
       ...(this.#seal ? { seal: this.#seal } : {}),

@@ -10,7 +10,7 @@ import { randomHex } from "../../core/live/clock.ts";
 import type { EventView } from "../../core/view.ts";
 import { VERSION } from "../../core/version.ts";
 import { DeckAccess } from "../deck_access.ts";
-import { History, takeSample, type TrafficOf } from "../history.ts";
+import { History, takeSample } from "../history.ts";
 import type { ConductorMachine } from "../machine.ts";
 import { statusView } from "../views.ts";
 import type { EventHistory } from "./events.ts";
@@ -28,7 +28,6 @@ const EVENTS_AT_FIRST = 200;
 export interface DeckParts {
   readonly machine: ConductorMachine;
   readonly events: EventHistory;
-  readonly trafficOf: TrafficOf;
   now(): Instant;
 }
 
@@ -143,8 +142,10 @@ export class Deck implements Disposable {
 
   /** How nodes and apps are at this moment. */
   look(): DeckSample {
-    const { machine, trafficOf, now } = this.#parts;
-    return takeSample(machine.fleet, machine.state.apps.keys(), trafficOf, now().wallMs);
+    const { machine, now } = this.#parts;
+    const { monoMs, wallMs } = now();
+    const trafficOf = (app: string) => machine.traffic.lately(app, monoMs);
+    return takeSample(machine.fleet, machine.state.apps.keys(), trafficOf, wallMs);
   }
 
   #sample(): void {

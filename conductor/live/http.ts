@@ -12,6 +12,7 @@ import { VERSION } from "../../core/version.ts";
 import type { ConductorMachine } from "../machine.ts";
 import { currentOf } from "../state.ts";
 import { appView, appViews, nodeViews, planView, statusView } from "../views.ts";
+import type { ArtifactStore } from "./artifacts.ts";
 import { operatorsView } from "../trust_views.ts";
 import { type Deck, isOwnPage } from "./deck.ts";
 import type { EventHistory } from "./events.ts";
@@ -24,6 +25,7 @@ export interface HttpParts {
   readonly events: EventHistory;
   readonly deck: Deck;
   readonly followers: Followers;
+  readonly artifacts: ArtifactStore;
   readonly plain: readonly string[];
   /** Who may come in and who is who; absent in tests. */
   readonly members?: MemberDesk;
@@ -65,6 +67,9 @@ export function httpHandler(
       return new Response(await parts.metrics(), {
         headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" },
       });
+    }
+    if (url.pathname.startsWith("/artifacts/")) {
+      return await parts.artifacts.answer(request, url.pathname.slice("/artifacts/".length), url);
     }
     if (url.pathname === "/api/plan") return await plan(parts, request);
     if (request.method !== "GET") return fail(405, `${request.method} is not known here`);

@@ -146,7 +146,7 @@ export class MemberSeal extends RosterSeal implements Disposable {
     super();
     this.keys = keys;
     this.role = options.role;
-    this.#path = membershipPath(options.state);
+    this.#path = membershipPath(options.state, options.role);
     this.#membership = membership;
     this.#conductor = conductor;
     this.operators = [Uint8Array.fromBase64(membership.operator)];
@@ -161,8 +161,9 @@ export class MemberSeal extends RosterSeal implements Disposable {
    * @throws {Failure} `not-joined` without a token; `bad-token`; `join` where the conductor refuses.
    */
   static async open(options: JoinOptions): Promise<MemberSeal> {
-    const keys = await openSealKeys(options.state);
-    const known = await readMembership(membershipPath(options.state));
+    const keys = await openSealKeys(options.state, options.role);
+    const path = membershipPath(options.state, options.role);
+    const known = await readMembership(path);
     const token = options.join === undefined ? null : await readToken(options.join);
     const terms = token && parseTerms(token.text);
     if (known && (!terms || terms.id === known.token)) {
@@ -177,7 +178,7 @@ export class MemberSeal extends RosterSeal implements Disposable {
     }
     const conductor = options.conductor ?? addressOf(token.address);
     const membership = await join(options, keys, token, conductor);
-    await writeMembership(membershipPath(options.state), membership);
+    await writeMembership(path, membership);
     return new MemberSeal(options, keys, membership, conductor);
   }
 
@@ -276,11 +277,13 @@ export class MemberSeal extends RosterSeal implements Disposable {
   }
 }
 
-function membershipPath(state: string): string {
-  return `${state}/membership.json`;
+/** Where a daemon keeps what it knows of its cluster. */
+export function membershipPath(state: string, role: JoinRole): string {
+  return `${state}/${role}.membership.json`;
 }
 
-async function readMembership(path: string): Promise<Membership | null> {
+/** @throws {Failure} `bad-membership` */
+export async function readMembership(path: string): Promise<Membership | null> {
   try {
     const membership = parseMembership(await Deno.readTextFile(path));
     if (membership) return membership;

@@ -3,7 +3,7 @@
 import { sha256Hex } from "../bytes.ts";
 import { Failure } from "../errors.ts";
 import { certificateText, type Introduction } from "../seal/member.ts";
-import type { KemSecret } from "../seal/primitives.ts";
+import type { KemSecret, Role } from "../seal/primitives.ts";
 import { integer, parseShaped, struct, text } from "../shape.ts";
 import { messageBytes } from "../signed.ts";
 import { createKem, type Kem } from "./seal_primitives.ts";
@@ -27,9 +27,9 @@ const fileShape = struct({
   certificate: text(6_618, /^[0-9a-f]{6618}$/),
 });
 
-/** Where a daemon's keys stand in its state folder. */
-export function sealKeysPath(state: string): string {
-  return `${state}/identity.json`;
+/** Where a daemon's keys stand in its state folder, which it may share with others. */
+export function sealKeysPath(state: string, role: Role): string {
+  return `${state}/${role}.identity.json`;
 }
 
 /**
@@ -37,8 +37,8 @@ export function sealKeysPath(state: string): string {
  *
  * @throws {Failure} `bad-identity` where the file is damaged or readable by others; `cannot-write`.
  */
-export async function openSealKeys(state: string): Promise<SealKeys> {
-  const path = sealKeysPath(state);
+export async function openSealKeys(state: string, role: Role): Promise<SealKeys> {
+  const path = sealKeysPath(state, role);
   const kem = await createKem();
   const json = await readPrivate(path) ?? await makeFile(state, path, kem);
   const file = parseShaped(fileShape, json);

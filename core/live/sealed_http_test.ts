@@ -16,7 +16,7 @@ const HOST = "127.0.26.1";
 const NODE: Peer = { role: "node", name: "den", identity: "0".repeat(64) };
 
 async function keysIn(folder: string, name: string): Promise<SealKeys> {
-  return await openSealKeys(`${folder}/${name}`);
+  return await openSealKeys(`${folder}/${name}`, "node");
 }
 
 interface Rig extends AsyncDisposable {

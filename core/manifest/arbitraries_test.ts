@@ -223,7 +223,14 @@ const base = record<Omit<Spec.AppSpec, "name" | "type">>({
   ),
   build: record({ run: command, out: path, extra }, ["run"]),
   artifact: record(
-    { from: path, to: innerPath, sha256: fc.stringMatching(/^[0-9a-f]{64}$/), extra },
+    {
+      from: path,
+      to: innerPath,
+      sha256: fc.stringMatching(/^[0-9a-f]{64}$/),
+      bytes: fc.nat(),
+      form: fc.constantFrom("file" as const, "folder" as const),
+      extra,
+    },
     ["from"],
   ),
   rollout,

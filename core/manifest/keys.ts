@@ -4,7 +4,7 @@
 //
 // When a key gets its behaviour, set its `built` to true (or take the value out of the function).
 
-import { APP_REPLICAS } from "../limits.ts";
+import { APP_REPLICAS, ARTIFACT_BYTES } from "../limits.ts";
 import {
   type AppRaw,
   checkApp,
@@ -106,6 +106,8 @@ const ARTIFACT = block<Spec.ArtifactSpec>({
   ),
   to: value("to", INNER_PATH, "Its place below ${ARTIFACT}."),
   sha256: value("sha256", SHA256, "Its digest; the CLI adds it before it signs."),
+  bytes: value("bytes", int(0, ARTIFACT_BYTES), "Its length; the CLI adds it."),
+  form: value("form", choice(["file", "folder"]), "What it is; the CLI adds it."),
 });
 
 const SERVE = block<ServeRaw>({
@@ -412,12 +414,11 @@ export const APP = block<Spec.AppSpec, AppRaw>({
   volumes: many("volume", VOLUME, "A directory that lasts; binds the app to its home node.", {
     foreign: ["volumes", "mount", "storage"],
   }),
-  build: one("build", BUILD, "Run by the CLI before submitting.", { built: false }),
+  build: one("build", BUILD, "Run by the CLI before submitting."),
   artifact: one(
     "artifact",
     ARTIFACT,
     "What the CLI uploads; nodes fetch and verify it before launch.",
-    { built: false },
   ),
   serve: one("serve", SERVE, "The built-in static server instead of exec.", {
     foreign: ["static"],

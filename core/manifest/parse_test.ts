@@ -217,8 +217,18 @@ const RIGHT: readonly Right[] = [
     means: { build: { run: "make -C 'my dir'", out: "dist" } },
   },
   {
-    lines: `artifact {\n  from dist\n  to app/bin\n  sha256 ${"AB".repeat(32)}\n}`,
-    means: { artifact: { from: "dist", to: "app/bin", sha256: "ab".repeat(32) } },
+    lines: `artifact {\n  from dist\n  to app/bin\n  sha256 ${
+      "AB".repeat(32)
+    }\n  bytes 12\n  form file\n}`,
+    means: {
+      artifact: {
+        from: "dist",
+        to: "app/bin",
+        sha256: "ab".repeat(32),
+        bytes: 12,
+        form: "file",
+      },
+    },
   },
   {
     bare: true,

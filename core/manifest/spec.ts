@@ -130,8 +130,11 @@ export interface BuildSpec extends Extensible {
 export interface ArtifactSpec extends Extensible {
   readonly from: string;
   readonly to?: string;
-  /** Hex digest, added by the CLI before it signs. */
+  /** Hex digest of its bytes, added by the CLI before it signs; and how many these are. */
   readonly sha256?: string;
+  readonly bytes?: number;
+  /** A file's bytes are itself, a folder's the archive of core/tar.ts; added by the CLI. */
+  readonly form?: "file" | "folder";
 }
 
 export interface ServeSpec extends Extensible {

@@ -50,6 +50,9 @@ export class FakeCluster implements AsyncDisposable {
   beat: Mesh<"beat"> | null = null;
   towerBoot = "d".repeat(16);
 
+  /** Answers who asks for an artifact. */
+  artifact: (request: Request) => Response = () => new Response("{}", { status: 404 });
+
   readonly #conductor: Udp;
   readonly #tower: Udp;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
@@ -121,6 +124,7 @@ export class FakeCluster implements AsyncDisposable {
   }
 
   #follow(request: Request): Response {
+    if (new URL(request.url).pathname.startsWith("/artifacts/")) return this.artifact(request);
     const from = Number(new URL(request.url).searchParams.get("from"));
     const { socket, response } = Deno.upgradeWebSocket(request);
     socket.onopen = () => {
@@ -136,8 +140,9 @@ export class FakeCluster implements AsyncDisposable {
 
   // ---- Orders -------------------------------------------------------------------------------------
 
-  run(replica: string, app: string, sequence: number, index = 0): void {
-    this.#want(replica, { k: "run", replica, app, generation: sequence, sequence, index });
+  run(replica: string, app: string, sequence: number, index = 0, sources?: string[]): void {
+    const more = sources ? { sources } : {};
+    this.#want(replica, { k: "run", replica, app, generation: sequence, sequence, index, ...more });
   }
 
   stop(replica: string): void {

@@ -155,6 +155,12 @@ export class Helper implements AsyncDisposable {
     return { locker, env, setpriv, setsid, uid: uid === undefined ? null : Number(uid) };
   }
 
+  /** Bytes free on a folder's file system; `null` where nobody can tell. */
+  async space(folder: string): Promise<number | null> {
+    const answer = await this.ask("space", folder);
+    return /^[0-9]+$/.test(answer ?? "") ? Number(answer) * 1024 : null;
+  }
+
   async find(path: string, name: string): Promise<Found | null> {
     const answer = await this.ask("find", path, name);
     if (answer === null || answer === "unknown") return null;

@@ -22,6 +22,7 @@
  *   unlimit DIR       ends what is left in a cgroup and removes it: how many were out of memory, and
  *                     ok, or busy while there is still something in it
  *   folder PATH       makes it; ok or an error
+ *   space PATH        kB free for this account on its file system
  */
 export const HELPER = String.raw`
 tab=$(printf '\t')
@@ -278,6 +279,7 @@ while IFS=$tab read -r number verb a b c d; do
   owner) owner "$a" "$b" "$c" "$d" ;;
   strays) strays "$a" ;;
   groups) groups ;;
+  space) df -Pk "$a" 2>/dev/null | awk 'NR == 2 {print $4}' ;;
   clock) echo "$(getconf CLK_TCK 2>/dev/null || echo 100)$tab$(getconf PAGESIZE 2>/dev/null || echo 4096)" ;;
   shared) shared "$a" ;;
   cgroup) cgroup "$a" "$b" ;;

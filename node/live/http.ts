@@ -17,6 +17,8 @@ export interface NodeView {
   /** Whether the replica has a log file here, finished ones included. */
   hasLog(replica: string): boolean;
   metrics(): Promise<string>;
+  /** Sends an artifact that is here to another node. */
+  artifact(request: Request, sha256: string): Response;
   /** Runs a signed EXEC beside a replica. */
   exec(replica: string, body: string): Promise<ExecAnswer>;
   /** Networks that may read, beside loopback. */
@@ -36,6 +38,7 @@ const ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/;
  * |---|---|
  * | `GET /logs/<replica>?lines=N&follow=1` | `{"at": wallMs, "line": "..."}` a line, oldest first |
  * | `GET /replicas` | `{ "node": id, "name": name, "replicas": ReplicaStatus[] }` |
+ * | `GET /artifacts/<sha256>` | its bytes, for another node |
  * | `GET /health` | `{ "ok": true }` |
  * | `GET /metrics` | Prometheus text |
  * | `POST /exec/<replica>` body: a signed EXEC | what it printed, as text; from anywhere |
@@ -66,6 +69,9 @@ export async function handleHttp(
   }
   if (first === "logs" && second && more.length === 0) {
     return logs(decoded(second), url.searchParams, node);
+  }
+  if (first === "artifacts" && second && more.length === 0) {
+    return node.artifact(request, second);
   }
   if (second !== undefined) return Response.json({ error: "no such path" }, { status: 404 });
   switch (first) {

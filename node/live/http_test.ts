@@ -28,6 +28,7 @@ function bench(more: Partial<NodeView> = {}) {
         plain: { counters: { answered: 2, ignored: 3 } },
         prober: { replacements: 1 },
       }),
+    artifact: (_, sha256) => new Response(`bytes of ${sha256}`),
     exec: (replica, body) => Promise.resolve({ status: 200, text: `${replica}: ${body}` }),
     ...more,
   };

@@ -2,6 +2,7 @@
 
 import type { Address } from "../../core/address.ts";
 import { Failure } from "../../core/errors.ts";
+import { ARTIFACT_CACHE_BYTES } from "../../core/limits.ts";
 import { now } from "../../core/live/clock.ts";
 import { createVerifier, type Verifier } from "../../core/live/crypto.ts";
 import type { Running } from "../../core/live/daemon.ts";
@@ -15,6 +16,7 @@ import type { NodeEffect, NodeEvent } from "../effects.ts";
 import { NodeMachine } from "../machine.ts";
 import type { LogRecord } from "../records.ts";
 import type { SavedReplica } from "../saved.ts";
+import { Artifacts } from "./artifacts.ts";
 import { adopt, hadProcess } from "./adopt.ts";
 import { Cgroups } from "./cgroups.ts";
 import { isFree, refusalOf } from "./checks.ts";
@@ -114,6 +116,7 @@ export class NodeDaemon implements Running {
   readonly processes: Processes;
   readonly helper: Helper;
   readonly prober: Prober;
+  readonly artifacts: Artifacts;
 
   readonly #files: NodeFiles;
   readonly #verifier: Verifier;
@@ -157,6 +160,13 @@ export class NodeDaemon implements Running {
       );
     }
     this.machine = new NodeMachine(machineOptions(options, files.node, hostName, this.udp));
+    this.artifacts = new Artifacts({
+      folder: `${options.state}/artifacts`,
+      maxBytes: options.artifactBytes ?? ARTIFACT_CACHE_BYTES,
+      helper,
+      conductor: options.follow === null ? null : authority(options.follow),
+      inUse: () => this.machine.artifactFolders(),
+    });
     this.logs = new Logs(`${options.state}/replicas`);
     this.processes = new Processes({
       files,
@@ -265,6 +275,7 @@ export class NodeDaemon implements Running {
       ...(this.#seal ? { seal: this.#seal } : {}),
       hasLog: (replica) => machine.replicas.has(replica) || this.#files.hasLog(replica),
       metrics: () => nodeMetrics({ machine, udp, plain: this.#plain, prober }),
+      artifact: (request, sha256) => this.artifacts.send(request, sha256),
       exec: (replica, body) => this.#exec.run(replica, body),
     };
   }
@@ -297,6 +308,8 @@ export class NodeDaemon implements Running {
         return;
       case "keep-record":
         return guard("keep a record", () => this.#files.keepRecord(effect.record));
+      case "fetch":
+        return this.#fetch(effect);
       case "try-port": {
         const { replica, port } = effect;
         return this.dispatch({ on: "port-tried", replica, port, free: isFree(port) });
@@ -333,6 +346,13 @@ export class NodeDaemon implements Running {
     if (!saved.dropped) return;
     this.logs.forget(saved.replica);
     this.processes.forget(saved.replica);
+  }
+
+  #fetch({ replica, artifact, sources }: Extract<NodeEffect, { do: "fetch" }>): void {
+    if (this.artifacts.has(artifact)) return this.dispatch({ on: "fetched", replica, fault: null });
+    this.artifacts.get(artifact, sources).then((fault) =>
+      this.dispatch({ on: "fetched", replica, fault: fault?.reason ?? null })
+    );
   }
 
   async #verify(record: LogRecord): Promise<void> {
@@ -405,6 +425,10 @@ function openPorts(
       if (port !== 0 || tries === 20) throw error;
     }
   }
+}
+
+function authority({ hostname, port }: Address): string {
+  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
 }
 
 function guard(what: string, write: () => void): void {

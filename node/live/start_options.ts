@@ -33,6 +33,8 @@ export interface StartOptions {
   readonly workdir: string;
   readonly denoDir?: string;
   readonly runners?: Runners;
+  /** Bound of the cache of artifacts, in bytes. */
+  readonly artifactBytes?: number;
   readonly ports: { readonly first: number; readonly last: number };
   readonly cores?: number;
   readonly ramTotalBytes?: number;
@@ -72,6 +74,7 @@ export function machineOptions(
     path: options.path,
     workdir: options.workdir,
     ...(denoDir === undefined ? {} : { denoDir }),
+    artifacts: `${options.state}/artifacts`,
     ...(runners === undefined ? {} : { runners }),
     ...(tower === null ? {} : { towerUrl: urlOf(tower) }),
     conductor: options.conductor,

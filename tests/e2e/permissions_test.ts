@@ -179,7 +179,7 @@ Deno.test("the ingress works with its flags and can do nothing else", async () =
   assertRefused(await probe(permissions, place), []);
 });
 
-Deno.test("the CLI writes only here and into its key folder, and runs nothing", async () => {
+Deno.test("the CLI writes only here and into its key folder, and runs only the shell", async () => {
   await using place = await stage();
   const permissions = permissionFlags("skr8tr", { home: place.state });
   // Its folder for keys is below the home given; the state folder itself is not.

@@ -606,6 +606,10 @@ export class NodeHost extends Daemon {
       case "keep-record":
         this.#records.set(effect.record.sequence, effect.record);
         return;
+      case "fetch": {
+        const { replica } = effect;
+        return this.later(1, () => this.#step({ on: "fetched", replica, fault: null }));
+      }
       case "try-port": {
         const { replica, port } = effect;
         const free = !this.running().some((process) => process.port === port);

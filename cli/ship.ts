@@ -1,0 +1,151 @@
+// What an app brings along: built, hashed, and sent to the conductor where it lacks it.
+
+import type { AppSpec, ArtifactSpec } from "../core/manifest/spec.ts";
+import { ARTIFACT_PART_BYTES } from "../core/limits.ts";
+import { Failure } from "../core/errors.ts";
+import { digestOfArtifact, formOf, packed } from "../core/live/pack.ts";
+import type { Conductor } from "./conductor.ts";
+import type { Signer } from "./keys.ts";
+import { commandId, parseReply, refusal, sendSigned, signCommand } from "./send.ts";
+
+/** How often a broken upload is gone on with, without any byte gained in between. */
+const ATTEMPTS = 5;
+
+/** A spec whose artifact has its digest, and where its bytes are on this machine. */
+export interface Shipped {
+  readonly spec: AppSpec;
+  /** Absolute; absent where the app has no artifact. */
+  readonly source?: string;
+}
+
+/**
+ * Hashes the artifact of an app.
+ *
+ * @param folder the manifest's own, below which `from` stands
+ * @throws {Failure} `no-artifact` where there is nothing, or nothing that can be sent.
+ */
+export async function hashed(spec: AppSpec, folder: string): Promise<Shipped> {
+  const { artifact } = spec;
+  if (!artifact) return { spec };
+  const source = artifact.from.startsWith("/") ? artifact.from : `${folder}/${artifact.from}`;
+  try {
+    const form = await formOf(source);
+    const { sha256, bytes } = await digestOfArtifact(source, form);
+    if (artifact.sha256 !== undefined && artifact.sha256 !== sha256) {
+      throw new Failure(
+        "no-artifact",
+        `the artifact ${source} has the SHA-256 ${sha256}, the manifest says ${artifact.sha256}`,
+      );
+    }
+    return { spec: { ...spec, artifact: { ...artifact, sha256, bytes, form } }, source };
+  } catch (error) {
+    if (error instanceof Failure) throw new Failure(error.code, `${spec.name}: ${error.message}`);
+    throw new Failure("no-artifact", `${spec.name}: cannot read ${source}: ${String(error)}`);
+  }
+}
+
+export interface Upload {
+  readonly conductor: Conductor;
+  readonly signer: Signer;
+  readonly keyPath: string;
+  readonly timeoutMs: number;
+  /** Hears how far it is. */
+  onSent?(app: string, sent: number, bytes: number): void;
+}
+
+/**
+ * Sends an app's artifact to the conductor, unless it has it; goes on where an earlier attempt broke
+ * off.
+ *
+ * @returns how many bytes were sent
+ * @throws {Failure} `unreachable`, `refused`, `unauthorized`.
+ */
+export async function upload({ spec, source }: Shipped, options: Upload): Promise<number> {
+  const { artifact } = spec;
+  if (!artifact || source === undefined) return 0;
+  const path = `/artifacts/${artifact.sha256}`;
+  const first = await options.conductor.ask("HEAD", path);
+  if (first.status === 200) return 0;
+  if (first.status !== 404) {
+    throw new Failure("refused", `the conductor takes no artifacts (status ${first.status})`);
+  }
+  const id = await announce(artifact, options);
+  let offset = Number(first.headers.get("skr8tr-offset") ?? 0);
+  let sent = 0;
+  for (let attempt = 1;; attempt++) {
+    const before = offset;
+    try {
+      for await (const part of partsFrom(source, artifact, offset)) {
+        const answer = await options.conductor.ask(
+          "POST",
+          `${path}?offset=${offset}`,
+          { "skr8tr-upload": id },
+          part,
+        );
+        const said = JSON.parse(answer.text || "{}");
+        if (answer.status === 409 && typeof said.offset === "number") {
+          offset = said.offset;
+          break;
+        }
+        if (answer.status !== 200) {
+          throw new Failure("refused", `${spec.name}: the conductor says: ${said.error}`);
+        }
+        sent += part.length;
+        offset = said.offset;
+        options.onSent?.(spec.name, offset, artifact.bytes ?? 0);
+        if (said.complete) return sent;
+      }
+    } catch (error) {
+      if (!(error instanceof Failure) || error.code !== "unreachable") throw error;
+      if (attempt >= ATTEMPTS) throw error;
+      const again = await options.conductor.ask("HEAD", path);
+      if (again.status === 200) return sent;
+      offset = Number(again.headers.get("skr8tr-offset") ?? 0);
+    }
+    if (offset > before) attempt = 0;
+    if (attempt >= ATTEMPTS) {
+      throw new Failure("refused", `${spec.name}: its artifact does not get on at byte ${offset}`);
+    }
+  }
+}
+
+/** Signs that these bytes will come; whoever sends them names the command's id. */
+async function announce(artifact: ArtifactSpec, options: Upload): Promise<string> {
+  const id = commandId();
+  const signed = await signCommand(options.signer, {
+    verb: "UPLOAD",
+    id,
+    sha256: artifact.sha256 ?? "",
+    bytes: String(artifact.bytes),
+  });
+  const reply = parseReply(await sendSigned(options.conductor, signed, options.timeoutMs));
+  if (!reply.ok) throw refusal(reply, options.keyPath);
+  return id;
+}
+
+/** The bytes from an offset on, in parts of the size of one request; an empty one for none. */
+async function* partsFrom(
+  source: string,
+  { form = "file", bytes = 0 }: ArtifactSpec,
+  offset: number,
+): AsyncGenerator<Uint8Array> {
+  if (bytes === 0) yield new Uint8Array();
+  let skip = offset;
+  let part = new Uint8Array(ARTIFACT_PART_BYTES);
+  let length = 0;
+  for await (const whole of packed(source, form)) {
+    let chunk = whole.subarray(Math.min(skip, whole.length));
+    skip -= whole.length - chunk.length;
+    while (chunk.length > 0) {
+      const taken = chunk.subarray(0, part.length - length);
+      part.set(taken, length);
+      length += taken.length;
+      chunk = chunk.subarray(taken.length);
+      if (length < part.length) continue;
+      yield part;
+      part = new Uint8Array(ARTIFACT_PART_BYTES);
+      length = 0;
+    }
+  }
+  if (length > 0) yield part.subarray(0, length);
+}

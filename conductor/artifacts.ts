@@ -1,0 +1,91 @@
+// Artifacts as the log knows them: which digests operators have announced, and who has their bytes.
+
+import type { OperatorCommand } from "../core/command.ts";
+import { ARTIFACT_BYTES, ARTIFACT_HOLDERS, ARTIFACTS } from "../core/limits.ts";
+import type { AppSpec } from "../core/manifest/spec.ts";
+import type { Outcome } from "./commands.ts";
+import type { ConductorMachine } from "./machine.ts";
+import { generationOf, type State } from "./state.ts";
+
+/** An artifact that an operator has announced by a signed UPLOAD. */
+export interface Announced {
+  readonly bytes: number;
+  /** The command's id: whoever sends its bytes must name it. */
+  readonly id: string;
+  readonly wallMs: number;
+}
+
+type Upload = Extract<OperatorCommand, { verb: "UPLOAD" }>;
+
+/** Judges an announcement. It is as good as the digest in it: what does not match is thrown away. */
+export function judgeUpload({ sha256, bytes }: Upload): Outcome {
+  if (Number(bytes) > ARTIFACT_BYTES) {
+    return {
+      kind: "refuse",
+      reply: `ERR|TOO-LARGE|an artifact has at most ${ARTIFACT_BYTES} bytes`,
+    };
+  }
+  return {
+    kind: "commit",
+    reply: `OK|UPLOAD|${sha256}`,
+    summary: `announce artifact ${sha256} of ${bytes} bytes`,
+  };
+}
+
+export function applyUpload(state: State, { id, sha256, bytes }: Upload, wallMs: number): void {
+  state.artifacts.delete(sha256);
+  state.artifacts.set(sha256, { bytes: Number(bytes), id, wallMs });
+  if (state.artifacts.size <= ARTIFACTS) return;
+  const wanted = wantedArtifacts(state);
+  for (const known of state.artifacts.keys()) {
+    if (state.artifacts.size <= ARTIFACTS) return;
+    if (!wanted.has(known) && known !== sha256) state.artifacts.delete(known);
+  }
+}
+
+/** Digests that some kept generation of an app names: these must not be thrown away. */
+export function wantedArtifacts(state: State): Set<string> {
+  const wanted = new Set<string>();
+  for (const app of state.apps.values()) {
+    for (const { spec } of app.generations) {
+      if (spec.artifact?.sha256 !== undefined) wanted.add(spec.artifact.sha256);
+    }
+  }
+  return wanted;
+}
+
+/** Why an app's artifact cannot be deployed, or `null`. */
+export function artifactRefusal(state: State, spec: AppSpec): string | null {
+  const { artifact } = spec;
+  if (!artifact) return null;
+  const { sha256, bytes } = artifact;
+  if (sha256 === undefined || bytes === undefined || artifact.form === undefined) {
+    return "its artifact has no digest; skr8tr up adds it, uploads it and signs it";
+  }
+  const known = state.artifacts.get(sha256);
+  if (!known) return `artifact ${sha256} was never uploaded; skr8tr up does that`;
+  return known.bytes === bytes
+    ? null
+    : `artifact ${sha256} has ${known.bytes} bytes, the manifest says ${bytes}`;
+}
+
+/**
+ * Nodes that have an artifact, as `host:port` of their TCP listener: those whose replicas run from
+ * it. Not `except`, and not more than a datagram holds with ease.
+ */
+export function holdersOf(machine: ConductorMachine, sha256: string, except?: string): string[] {
+  const holders = new Set<string>();
+  for (const app of machine.state.apps.values()) {
+    for (const { replica, node, generation } of app.placements.values()) {
+      if (node === except || holders.size >= ARTIFACT_HOLDERS) continue;
+      if (generationOf(app, generation)?.spec.artifact?.sha256 !== sha256) continue;
+      const known = machine.fleet.get(node);
+      const state = known?.statuses.get(replica)?.state;
+      const has = state === "starting" || state === "ready" || state === "stopping";
+      if (!known?.beat || known.state === "dead" || !has) continue;
+      const { host, port } = known.beat;
+      holders.add(host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`);
+    }
+  }
+  return [...holders];
+}

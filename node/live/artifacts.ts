@@ -1,0 +1,346 @@
+// The node's cache of artifacts: fetched from the conductor or from a node that has them, believed
+// only by the digest that an operator signed, and thrown away when there are too many.
+
+import { createHash } from "node:crypto";
+import { ARTIFACT_SPARE_BYTES, ARTIFACT_STALL_MS } from "../../core/limits.ts";
+import { logger } from "../../core/live/log.ts";
+import { packed } from "../../core/live/pack.ts";
+import { artifactFolder, placeOf, type SignedArtifact } from "../artifact.ts";
+import type { Helper } from "./helper.ts";
+import { unpack } from "./unpack.ts";
+
+const log = () => logger("artifacts");
+const NAME = /^([0-9a-f]{64})\.[0-9a-f]{8}$/;
+
+export interface ArtifactsOptions {
+  /** Absolute; `${ARTIFACT}` is a folder in it. */
+  readonly folder: string;
+  /** The cache may grow to this, in bytes, beyond what runs. */
+  readonly maxBytes: number;
+  readonly helper: Pick<Helper, "space">;
+  /** `host:port` of the conductor's TCP port. */
+  readonly conductor: string | null;
+  /** Folders that replicas of this node run from. */
+  inUse(): ReadonlySet<string>;
+}
+
+/** `null`, or why it is not there (yet). */
+export type FetchFault = { readonly reason: string } | null;
+
+export class Artifacts {
+  readonly #under = new Map<string, Promise<FetchFault>>();
+  #sending = 0;
+
+  constructor(private readonly options: ArtifactsOptions) {}
+
+  /** Whether it is here already. */
+  has(artifact: SignedArtifact): boolean {
+    const folder = artifactFolder(this.options.folder, artifact);
+    try {
+      const now = new Date();
+      Deno.utimeSync(`${folder}/.skr8tr`, now, now);
+      return true;
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return false;
+      throw error;
+    }
+  }
+
+  /**
+   * Sees to it that an artifact is here. Several that want it wait for one fetch.
+   *
+   * @param sources `host:port` of nodes that have it
+   */
+  async get(artifact: SignedArtifact, sources: readonly string[]): Promise<FetchFault> {
+    if (this.has(artifact)) return null;
+    const folder = artifactFolder(this.options.folder, artifact);
+    const known = this.#under.get(folder);
+    if (known) return await known;
+    const fetching = this.#fetch(artifact, sources, folder).catch((error): FetchFault => {
+      const full = /os error 28\)/.test((error as Error).message);
+      return {
+        reason: `its artifact cannot be kept: ${full ? "the disk is full" : error.message}`,
+      };
+    });
+    this.#under.set(folder, fetching);
+    try {
+      return await fetching;
+    } finally {
+      this.#under.delete(folder);
+    }
+  }
+
+  async #fetch(
+    artifact: SignedArtifact,
+    sources: readonly string[],
+    folder: string,
+  ): Promise<FetchFault> {
+    await Deno.mkdir(`${this.options.folder}/new`, { recursive: true, mode: 0o711 });
+    await Deno.chmod(this.options.folder, 0o711);
+    const lacking = await this.#lacksSpace(artifact);
+    if (lacking !== null) return { reason: lacking };
+    const part = `${this.options.folder}/new/${artifact.sha256}.part`;
+    const fault = await this.#download(artifact, sources, part);
+    if (fault !== null) return { reason: fault };
+    const fresh = `${folder}.new`;
+    await remove(fresh);
+    await Deno.mkdir(fresh, { mode: 0o755 });
+    const place = placeOf(artifact);
+    const parent = place.split("/").slice(0, artifact.form === "file" ? -1 : undefined).join("/");
+    await Deno.mkdir(`${fresh}/${parent}`, { recursive: true, mode: 0o755 });
+    if (artifact.form === "file") {
+      await Deno.rename(part, `${fresh}/${place}`);
+      await Deno.chmod(`${fresh}/${place}`, 0o755);
+    } else {
+      await unpack(part, place === "" ? fresh : `${fresh}/${place}`);
+      await Deno.remove(part);
+    }
+    // The mark of a whole one; its time is that of the last use.
+    const mark = { form: artifact.form, place, bytes: artifact.bytes };
+    await Deno.writeTextFile(`${fresh}/.skr8tr`, JSON.stringify(mark), { mode: 0o600 });
+    await remove(folder);
+    await Deno.rename(fresh, folder);
+    log().info("has artifact {sha256}, {bytes} bytes", { ...artifact });
+    await this.prune();
+    return null;
+  }
+
+  /** Why there is not room enough, or `null`. A folder needs room for its archive beside it. */
+  async #lacksSpace({ bytes, form, sha256 }: SignedArtifact): Promise<string | null> {
+    const needed = bytes * (form === "folder" ? 2 : 1) + ARTIFACT_SPARE_BYTES;
+    const free = async () => await this.options.helper.space(this.options.folder);
+    let freeBytes = await free();
+    if (freeBytes === null || freeBytes >= needed) return null;
+    await this.prune(needed - freeBytes);
+    freeBytes = await free();
+    if (freeBytes === null || freeBytes >= needed) return null;
+    const mib = (count: number) => Math.ceil(count / 2 ** 20);
+    return `artifact ${sha256.slice(0, 12)} needs ${mib(needed)} MiB of disk, ${
+      mib(freeBytes)
+    } MiB are free`;
+  }
+
+  /** Fills the part file from whoever has it, and holds it against the digest. */
+  async #download(
+    artifact: SignedArtifact,
+    given: readonly string[],
+    part: string,
+  ): Promise<string | null> {
+    const local = this.#otherCopy(artifact);
+    if (local) {
+      if (await this.#copy(local, artifact, part)) return null;
+    }
+    const { conductor } = this.options;
+    const sources = [...conductor === null ? [] : [conductor], ...given];
+    const faults: string[] = [];
+    for (let at = 0; at < sources.length; at++) {
+      const source = sources[at]!;
+      const answer = await this.#from(source, artifact, part);
+      if ("whole" in answer) return null;
+      const who = source === conductor ? "the conductor" : source;
+      faults.push(`${who}: ${answer.reason}`);
+      for (const holder of answer.holders ?? []) {
+        if (!sources.includes(holder) && sources.length < 32) sources.push(holder);
+      }
+    }
+    return `artifact ${artifact.sha256.slice(0, 12)} is not to be had: ${
+      faults.join("; ") || "nobody has it"
+    }`;
+  }
+
+  /** The same content under another name. */
+  #otherCopy({ sha256 }: SignedArtifact): { folder: string; mark: Mark } | null {
+    try {
+      for (const { name } of Deno.readDirSync(this.options.folder)) {
+        if (NAME.exec(name)?.[1] !== sha256) continue;
+        const folder = `${this.options.folder}/${name}`;
+        const mark = readMark(folder);
+        if (mark) return { folder, mark };
+      }
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+    return null;
+  }
+
+  async #copy(
+    { folder, mark }: { folder: string; mark: Mark },
+    artifact: SignedArtifact,
+    part: string,
+  ): Promise<boolean> {
+    const hash = createHash("sha256");
+    {
+      using file = await Deno.open(part, {
+        write: true,
+        create: true,
+        truncate: true,
+        mode: 0o600,
+      });
+      for await (const chunk of contentOf(folder, mark)) {
+        hash.update(chunk);
+        for (let at = 0; at < chunk.length;) at += await file.write(chunk.subarray(at));
+      }
+    }
+    if (hash.digest("hex") === artifact.sha256) return true;
+    await Deno.remove(part);
+    return false;
+  }
+
+  async #from(
+    source: string,
+    { sha256, bytes }: SignedArtifact,
+    part: string,
+  ): Promise<
+    { readonly whole: true } | { readonly reason: string; readonly holders?: readonly string[] }
+  > {
+    const hash = createHash("sha256");
+    using file = await Deno.open(part, { read: true, write: true, create: true, mode: 0o600 });
+    let offset = 0;
+    const buffer = new Uint8Array(262_144);
+    for (let count; (count = await file.read(buffer)) !== null; offset += count) {
+      hash.update(buffer.subarray(0, count));
+    }
+    if (offset > bytes || (offset === bytes && bytes > 0)) {
+      // A part that is as long as the whole and was not taken is no good.
+      await file.truncate(0);
+      await file.seek(0, Deno.SeekMode.Start);
+      return await this.#again(source, sha256, bytes, part);
+    }
+    const stall = new AbortController();
+    let timer = setTimeout(() => stall.abort(), ARTIFACT_STALL_MS);
+    try {
+      const response = await fetch(`http://${source}/artifacts/${sha256}`, {
+        headers: offset > 0 ? { range: `bytes=${offset}-` } : {},
+        signal: stall.signal,
+      });
+      if (response.status !== (offset > 0 ? 206 : 200)) {
+        const said = await response.json().catch(() => ({})) as {
+          error?: string;
+          holders?: string[];
+        };
+        const holders = Array.isArray(said.holders) ? said.holders.filter(isSource) : [];
+        return { reason: said.error ?? `status ${response.status}`, holders };
+      }
+      for await (const chunk of response.body ?? []) {
+        clearTimeout(timer);
+        timer = setTimeout(() => stall.abort(), ARTIFACT_STALL_MS);
+        offset += chunk.length;
+        if (offset > bytes) break;
+        hash.update(chunk);
+        for (let at = 0; at < chunk.length;) at += await file.write(chunk.subarray(at));
+      }
+    } catch (error) {
+      if (error instanceof Error && /os error 28\)/.test(error.message)) throw error;
+      return { reason: stall.signal.aborted ? "it sends nothing" : (error as Error).message };
+    } finally {
+      clearTimeout(timer);
+    }
+    if (offset < bytes) return { reason: `it broke off at byte ${offset} of ${bytes}` };
+    const found = hash.digest("hex");
+    if (found === sha256 && offset === bytes) return { whole: true };
+    await file.truncate(0);
+    log().error("{source} sent {found} for artifact {sha256}", { source, found, sha256 });
+    return { reason: `what it sent has the digest ${found.slice(0, 12)}, not the signed one` };
+  }
+
+  #again(source: string, sha256: string, bytes: number, part: string) {
+    return this.#from(source, { sha256, bytes } as SignedArtifact, part);
+  }
+
+  // ---- For other nodes ----------------------------------------------------------------------------
+
+  /** `GET /artifacts/<sha256>`: what another node asks this one for. */
+  send(request: Request, sha256: string): Response {
+    const known = this.#otherCopy({ sha256 } as SignedArtifact);
+    if (!known) return fail(404, "it is not here");
+    if (this.#sending >= 2) return fail(503, "busy with others");
+    const { bytes } = known.mark;
+    const from = Number(
+      /^bytes=([0-9]{1,15})-$/.exec(request.headers.get("range") ?? "")?.[1] ?? 0,
+    );
+    if (from > bytes) return fail(416, `it has ${bytes} bytes`);
+    this.#sending++;
+    const done = () => void this.#sending--;
+    const stream = async function* () {
+      let skip = from;
+      try {
+        for await (const chunk of contentOf(known.folder, known.mark)) {
+          const rest = chunk.subarray(Math.min(skip, chunk.length));
+          skip -= chunk.length - rest.length;
+          if (rest.length > 0) yield rest;
+        }
+      } finally {
+        done();
+      }
+    };
+    return new Response(ReadableStream.from(stream()), {
+      status: from > 0 ? 206 : 200,
+      headers: {
+        "content-type": "application/octet-stream",
+        "content-length": String(bytes - from),
+      },
+    });
+  }
+
+  // ---- Keeping it small ---------------------------------------------------------------------------
+
+  /** Throws away the longest unused artifacts until the cache is within its bound, or so much is free. */
+  async prune(wantedBytes = 0): Promise<void> {
+    const inUse = this.options.inUse();
+    const idle: { path: string; bytes: number; usedMs: number }[] = [];
+    let total = 0;
+    for await (const { name } of Deno.readDir(this.options.folder)) {
+      const path = `${this.options.folder}/${name}`;
+      const mark = NAME.test(name) ? readMark(path) : null;
+      if (!mark) continue;
+      total += mark.bytes;
+      if (inUse.has(path)) continue;
+      const usedMs = (await Deno.stat(`${path}/.skr8tr`)).mtime?.getTime() ?? 0;
+      idle.push({ path, bytes: mark.bytes, usedMs });
+    }
+    let freed = 0;
+    for (const { path, bytes } of idle.sort((a, b) => a.usedMs - b.usedMs)) {
+      if (total - freed <= this.options.maxBytes && freed >= wantedBytes) return;
+      log().info("removes {path}, unused for the longest time", { path });
+      await remove(path);
+      freed += bytes;
+    }
+  }
+}
+
+interface Mark {
+  readonly form: "file" | "folder";
+  readonly place: string;
+  readonly bytes: number;
+}
+
+function readMark(folder: string): Mark | null {
+  try {
+    return JSON.parse(Deno.readTextFileSync(`${folder}/.skr8tr`)) as Mark;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
+
+/** The bytes again that an artifact came as. */
+async function* contentOf(folder: string, { form, place }: Mark): AsyncGenerator<Uint8Array> {
+  const path = place === "" ? folder : `${folder}/${place}`;
+  yield* packed(path, form, [".skr8tr"]);
+}
+
+function isSource(text: unknown): text is string {
+  return typeof text === "string" && /^[0-9A-Za-z.:[\]-]{1,80}$/.test(text);
+}
+
+async function remove(path: string): Promise<void> {
+  try {
+    await Deno.remove(path, { recursive: true });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+function fail(status: number, error: string): Response {
+  return Response.json({ error }, { status });
+}

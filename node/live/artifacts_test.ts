@@ -1,0 +1,194 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { digestOfArtifact, packed } from "../../core/live/pack.ts";
+import { Artifacts } from "./artifacts.ts";
+import { until } from "./fake_cluster.ts";
+import { findRunners } from "./runners.ts";
+import { type Bench, bench, logOf } from "./testing.ts";
+
+const PROGRAM = '#!/bin/sh\necho "runs from $1"\nexec sleep 1000\n' + "#".repeat(300_000);
+
+async function bytesOf(path: string, form: "file" | "folder"): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks = await Array.fromAsync(packed(path, form));
+  return new Uint8Array(await new Blob(chunks as BlobPart[]).arrayBuffer());
+}
+
+/** A file on the operator's machine, and the block that names it. */
+async function artifact(all: Bench, path: string, form: "file" | "folder") {
+  const { sha256, bytes } = await digestOfArtifact(path, form);
+  const from = path.slice(all.folder.length + 1);
+  const block = `  artifact {\n    from ${from}\n    sha256 ${sha256}\n    bytes ${bytes}\n` +
+    `    form ${form}\n  }`;
+  return { sha256, bytes: await bytesOf(path, form), block };
+}
+
+/** Answers with bytes, from the offset that is asked for, and breaks off at `end`. */
+function sending(bytes: Uint8Array<ArrayBuffer>, end = bytes.length, asked: number[] = []) {
+  return (request: Request): Response => {
+    const from = Number(/=(\d+)-/.exec(request.headers.get("range") ?? "")?.[1] ?? 0);
+    asked.push(from);
+    return new Response(bytes.slice(from, end), { status: from > 0 ? 206 : 200 });
+  };
+}
+
+const PLAIN = "  exec ${ARTIFACT}/program\n  args ${ARTIFACT}\n";
+
+Deno.test("a file is fetched, verified, run from its folder, and not fetched again", async () => {
+  await using all = await bench();
+  Deno.writeTextFileSync(`${all.folder}/program`, PROGRAM);
+  const { sha256, bytes, block } = await artifact(all, `${all.folder}/program`, "file");
+  const asked: number[] = [];
+  all.cluster.artifact = sending(bytes, bytes.length, asked);
+  all.run(PLAIN + block);
+  await all.cluster.state("web-1", "ready");
+  const [line] = await logOf(all, "web-1", (lines) => lines.length > 0);
+  assertMatch(
+    line!,
+    new RegExp(`^runs from ${all.folder}/state/artifacts/${sha256}\\.[0-9a-f]{8}$`),
+  );
+  all.run(PLAIN + block, "web-2");
+  await all.cluster.state("web-2", "ready");
+  assertEquals(asked, [0]);
+  // What another node is sent is what this one was.
+  const { port } = all.node.udp.address;
+  const copy = await fetch(`http://127.0.0.1:${port}/artifacts/${sha256}`);
+  assertEquals(new Uint8Array(await copy.arrayBuffer()), bytes);
+});
+
+Deno.test("a folder is fetched as an archive and served, and sent on as the same archive", async () => {
+  await using all = await bench({ runners: findRunners() });
+  const site = `${all.folder}/site`;
+  Deno.mkdirSync(`${site}/deep/er`, { recursive: true });
+  Deno.writeTextFileSync(`${site}/index.html`, "start");
+  Deno.writeTextFileSync(`${site}/deep/er/${"n".repeat(120)}.txt`, "deep");
+  Deno.writeTextFileSync(`${site}/tool`, "#!/bin/sh\n", { mode: 0o755 });
+  Deno.symlinkSync("deep/er", `${site}/link`);
+  const { sha256, bytes, block } = await artifact(all, site, "folder");
+  all.cluster.artifact = sending(bytes);
+  const serve = "  serve {\n    static ${ARTIFACT}\n    port 31520\n  }\n";
+  all.run(serve + block);
+  const { port } = await all.cluster.state("web-1", "ready");
+  const get = async (path: string) => await (await fetch(`http://127.0.0.1:${port}${path}`)).text();
+  assertEquals(await get("/"), "start");
+  assertEquals(await get(`/link/${"n".repeat(120)}.txt`), "deep");
+  const [folder] = [...all.node.machine.artifactFolders()];
+  assertEquals(Deno.statSync(`${folder}/tool`).mode! & 0o777, 0o755);
+  const copy = await fetch(`http://127.0.0.1:${all.node.udp.address.port}/artifacts/${sha256}`);
+  assertEquals(new Uint8Array(await copy.arrayBuffer()), bytes);
+});
+
+Deno.test("what the conductor sent of it is gone on with at another node", async () => {
+  await using all = await bench();
+  await using other = await bench();
+  Deno.writeTextFileSync(`${all.folder}/program`, PROGRAM);
+  const { bytes, block } = await artifact(all, `${all.folder}/program`, "file");
+  other.cluster.artifact = sending(bytes);
+  other.run(PLAIN + block);
+  await other.cluster.state("web-1", "ready");
+  const asked: number[] = [];
+  all.cluster.artifact = sending(bytes, 100_000, asked);
+  const sequence = all.cluster.apply("web", `app web\n${PLAIN}${block}\n`);
+  all.cluster.run("web-1", "web", sequence, 0, [`127.0.0.1:${other.node.udp.address.port}`]);
+  await all.cluster.state("web-1", "ready");
+  assertEquals(asked, [0]);
+});
+
+Deno.test("a busy conductor names others, and these are asked", async () => {
+  await using all = await bench();
+  await using other = await bench();
+  Deno.writeTextFileSync(`${all.folder}/program`, PROGRAM);
+  const { bytes, block } = await artifact(all, `${all.folder}/program`, "file");
+  other.cluster.artifact = sending(bytes);
+  other.run(PLAIN + block);
+  await other.cluster.state("web-1", "ready");
+  const holders = [`127.0.0.1:${other.node.udp.address.port}`];
+  all.cluster.artifact = () => Response.json({ error: "busy", holders }, { status: 503 });
+  all.run(PLAIN + block);
+  await all.cluster.state("web-1", "ready");
+});
+
+Deno.test("bytes that are not the signed ones never run, and are told", async () => {
+  await using all = await bench();
+  Deno.writeTextFileSync(`${all.folder}/program`, PROGRAM);
+  const { bytes, block } = await artifact(all, `${all.folder}/program`, "file");
+  const forged = bytes.slice();
+  forged[20]! ^= 1;
+  all.cluster.artifact = sending(forged);
+  all.run(PLAIN + block);
+  const status = await until("told", () => {
+    const each = all.cluster.statuses.get("web-1");
+    return each?.reason?.includes("not the signed one") ? each : null;
+  });
+  assertEquals([status.state, status.pid], ["waiting", undefined]);
+  assertMatch(status.reason!, /not to be had: the conductor: what it sent has the digest /);
+  // With the right ones it starts: nothing of the forged ones is left.
+  all.cluster.artifact = sending(bytes);
+  await all.cluster.state("web-1", "ready");
+});
+
+Deno.test("a wrong machine and a text are refused before they are started", async () => {
+  await using all = await bench();
+  const head = [0x7f, 0x45, 0x4c, 0x46, 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0xf3, 0];
+  Deno.writeFileSync(`${all.folder}/program`, new Uint8Array(head));
+  const foreign = await artifact(all, `${all.folder}/program`, "file");
+  all.cluster.artifact = sending(foreign.bytes);
+  all.run(PLAIN + foreign.block);
+  const status = await until("told", () => {
+    const each = all.cluster.statuses.get("web-1");
+    return each?.exit ? each : null;
+  });
+  assertEquals(status.exit?.why, "launch");
+  assertStringIncludes(status.exit?.tail ?? "", "is built for riscv64, this node is");
+});
+
+Deno.test("an artifact that does not fit on the disk is not begun", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "skr8tr-artifacts-" });
+  const artifacts = new Artifacts({
+    folder,
+    maxBytes: 0,
+    helper: { space: () => Promise.resolve(100 * 2 ** 20) },
+    conductor: "127.0.28.1:9",
+    inUse: () => new Set(),
+  });
+  const wanted = { from: "x", sha256: "6".repeat(64), bytes: 50 * 2 ** 20 };
+  const folderFault = await artifacts.get({ ...wanted, form: "folder" }, []);
+  assertEquals(
+    folderFault?.reason,
+    "artifact 666666666666 needs 164 MiB of disk, 100 MiB are free",
+  );
+  assertMatch(
+    (await artifacts.get({ ...wanted, bytes: 1, form: "file" }, []))!.reason,
+    /the conductor: /,
+  );
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("the cache keeps what runs and throws away what was unused for the longest time", async () => {
+  await using all = await bench({ artifactBytes: 0 });
+  const folders: string[] = [];
+  for (const [index, text] of ["one", "two"].entries()) {
+    Deno.writeTextFileSync(`${all.folder}/program`, `${PROGRAM}${text}`);
+    const { bytes, block } = await artifact(all, `${all.folder}/program`, "file");
+    all.cluster.artifact = sending(bytes);
+    all.run(PLAIN + block, `web-${index}`);
+    await all.cluster.state(`web-${index}`, "ready");
+    folders.push([...all.node.machine.artifactFolders()].at(-1)!);
+  }
+  assert(folders.every((folder) => Deno.statSync(folder).isDirectory));
+  all.cluster.stop("web-0");
+  await all.cluster.state("web-0", "finished");
+  await until("web-0 is dropped", () => !all.node.machine.artifactFolders().has(folders[0]!));
+  await all.node.artifacts.prune();
+  await assertGone(folders[0]!);
+  assert(Deno.statSync(folders[1]!).isDirectory);
+});
+
+async function assertGone(path: string): Promise<void> {
+  await until(`${path} is gone`, () => {
+    try {
+      Deno.statSync(path);
+      return false;
+    } catch {
+      return true;
+    }
+  });
+}
