@@ -5,6 +5,7 @@ import { Failure } from "../errors.ts";
 import { SEAL_CREDIT_BYTES, SEAL_HEAD_BYTES } from "../limits.ts";
 import type { Peer } from "../seal/primitives.ts";
 import { RECORDS } from "../seal/stream.ts";
+import { logger } from "./log.ts";
 import { integer, map, oneOf, parseShaped, struct, text } from "../shape.ts";
 import { answerSealed, type Channel } from "./sealed_channel.ts";
 import type { SealKeys } from "./seal_keys.ts";
@@ -223,8 +224,12 @@ export function acceptSealed(
   handler: (request: Request) => Response | Promise<Response>,
 ): Response {
   const { socket, response } = Deno.upgradeWebSocket(request, { idleTimeout: 30 });
-  answerSealed(socket, server.keys, server.admit).then((accepted) => {
+  const admit = (staticKey: Uint8Array, payload: Uint8Array) => server.admit(staticKey, payload);
+  answerSealed(socket, server.keys, admit).then((accepted) => {
     if (accepted) serveChannel(accepted.channel, accepted.peer, accepted.staticKey, handler);
+  }, (error) => {
+    logger("seal").error("a handshake failed: {error}", { error: String(error) });
+    socket.close();
   });
   return response;
 }
