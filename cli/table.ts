@@ -2,6 +2,7 @@
 // are made from it.
 
 import type { Command, Option } from "./command.ts";
+import { SEAL_COMMANDS } from "./table_seal.ts";
 import { TRUST_COMMANDS } from "./table_trust.ts";
 
 /** Options that every command takes, before or after its name. */
@@ -244,6 +245,7 @@ export const COMMANDS: readonly Command[] = [
     load: () => import("./commands/explain.ts"),
   },
   ...TRUST_COMMANDS,
+  ...SEAL_COMMANDS,
   {
     name: "completion",
     usage: "bash|zsh|fish",

@@ -4,7 +4,14 @@
  */
 
 import type { Address } from "../core/address.ts";
-import { BEAT_MS, BEATS_PER_SECOND, NODE_DEAD_MS } from "../core/limits.ts";
+import {
+  BEAT_MS,
+  BEATS_PER_SECOND,
+  NODE_DEAD_MS,
+  SUSPECT_BEATS,
+  SUSPECT_SLACK_MS,
+  SUSPICION_MAX_MS,
+} from "../core/limits.ts";
 import { type Beat, digestOf, type ReplicaStatus } from "../core/mesh.ts";
 
 export interface FleetNode {
@@ -13,9 +20,14 @@ export interface FleetNode {
   /** The last beat; `null` until the first since the conductor started. */
   beat: Beat | null;
   address: Address | null;
-  /** `unknown`: in the log, not heard yet, and the warm-up lasts; it is not called dead yet. */
-  state: "unknown" | "ready" | "dead";
+  /**
+   * `unknown`: in the log, not heard yet, and the warm-up lasts; it is not called dead yet.
+   * `silent`: not heard, but neither is anybody else: the conductor itself may be cut off.
+   */
+  state: "unknown" | "ready" | "silent" | "dead";
   heardMonoMs: number;
+  /** Silence counts from here: later than `heardMonoMs` where the observer itself was not there. */
+  countedMonoMs: number;
   /** Earlier boots, newest last: a delayed message of one of them changes nothing. */
   readonly earlierBoots: string[];
   readonly statuses: Map<string, ReplicaStatus>;
@@ -40,9 +52,14 @@ export function beatEveryMs(nodes: number): number {
   return Math.max(BEAT_MS, Math.ceil(nodes * 1000 / BEATS_PER_SECOND));
 }
 
-/** After how much silence a node of such a fleet is dead, in ms. */
+/** After how much silence a node of such a fleet is a suspect, in ms. */
+export function suspectAfterMs(nodes: number): number {
+  return SUSPECT_BEATS * beatEveryMs(nodes) + SUSPECT_SLACK_MS;
+}
+
+/** After how much silence at the latest a node of such a fleet is dead, in ms. */
 export function deadAfterMs(nodes: number): number {
-  return Math.max(NODE_DEAD_MS, 10 * beatEveryMs(nodes));
+  return suspectAfterMs(nodes) + SUSPICION_MAX_MS;
 }
 
 export function addNode(fleet: Fleet, id: string, name: string, monoMs: number): FleetNode {
@@ -53,6 +70,7 @@ export function addNode(fleet: Fleet, id: string, name: string, monoMs: number):
     address: null,
     state: "unknown",
     heardMonoMs: monoMs,
+    countedMonoMs: monoMs,
     earlierBoots: [],
     statuses: new Map(),
     digest: 0,
@@ -82,6 +100,7 @@ export function takeBeat(node: FleetNode, beat: Beat, from: Address, monoMs: num
   node.name = beat.name;
   node.address = from;
   node.heardMonoMs = monoMs;
+  node.countedMonoMs = monoMs;
   node.state = "ready";
   if (isNewBoot) {
     // Only a report tells whether it has what was placed there, even if it reports nothing.

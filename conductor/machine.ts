@@ -9,6 +9,7 @@
 
 import type { Address } from "../core/address.ts";
 import {
+  CONDUCTOR_TICK_MS,
   CONDUCTOR_WARMUP_MS,
   RECONCILE_REST_US,
   RETRY_MAX_MS,
@@ -37,7 +38,6 @@ import { describeChange } from "./events.ts";
 import {
   addNode,
   beatEveryMs,
-  deadAfterMs,
   dropStatus,
   type Fleet,
   type FleetNode,
@@ -63,6 +63,7 @@ import {
   saveState,
   type State,
 } from "./state.ts";
+import { Suspicion } from "./suspicion.ts";
 import { ONLY_V1, V1Nodes } from "./v1_nodes.ts";
 
 export interface ConductorOptions {
@@ -100,10 +101,13 @@ export class ConductorMachine {
   readonly #prng: Prng;
   readonly #meshOpen: boolean;
   readonly #desk: CommandDesk;
+  readonly suspicion: Suspicion;
   /** Those of them that the log does not name yet. */
   #roots: readonly Root[];
   readonly #joins: Joins;
   readonly #orders = new Orders();
+  /** Dead nodes of which nobody has heard. */
+  readonly #lost = new Set<string>();
   /** Replica -> since when it has been ready. */
   readonly #readySince = new Map<string, number>();
   /** Leaving replicas whose stop the node has answered. */
@@ -133,10 +137,11 @@ export class ConductorMachine {
     this.#roots = (options.roots ?? []).filter(({ key }) => !state.roots.has(key));
     this.#desk = new CommandDesk(this, options);
     this.startedMonoMs = now.monoMs;
+    this.suspicion = new Suspicion(options.prng, now.monoMs + CONDUCTOR_WARMUP_MS);
     this.#lastTickMonoMs = now.monoMs;
     this.#lastSnapshot = state.head.sequence;
     for (const [id, name] of state.nodes) {
-      addNode(this.fleet, id, name, now.monoMs + CONDUCTOR_WARMUP_MS - deadAfterMs(1));
+      addNode(this.fleet, id, name, now.monoMs);
       this.ledger.describe(id, { name });
     }
     for (const app of state.apps.values()) {
@@ -195,7 +200,8 @@ export class ConductorMachine {
   /** When `tick` is wanted at the latest. */
   wakeMonoMs(): number {
     return Math.min(
-      this.#lastTickMonoMs + beatEveryMs(this.fleet.size),
+      this.#lastTickMonoMs + CONDUCTOR_TICK_MS,
+      this.suspicion.nextDueMonoMs(),
       this.#orders.nextDueMonoMs(),
       this.#restedMonoMs(),
       ...this.#again.values(),
@@ -411,6 +417,11 @@ export class ConductorMachine {
       case "run-refused":
       case "stop-ok":
         return this.#answered(message, now);
+      case "probe-ok":
+        return this.#heardOf(this.fleet.get(message.by), message.boot, now);
+      case "probe-result":
+        this.suspicion.answered(message, now.monoMs);
+        return this.#heardOf(this.fleet.get(message.node), message.boot, now);
       default:
         // Not for a conductor.
     }
@@ -446,6 +457,7 @@ export class ConductorMachine {
     // A node's first beats may come before it has measured its memory.
     const grew = beat.ramTotalBytes > (node.beat?.ramTotalBytes ?? 0);
     if (!takeBeat(node, beat, from, now.monoMs)) return;
+    this.#notLost(node);
     this.ledger.describe(node.id, {
       name: beat.name,
       alive: true,
@@ -474,7 +486,6 @@ export class ConductorMachine {
   /** A node is there (again): whatever waited for room or for it is looked at again. */
   #welcome(node: FleetNode, was: FleetNode["state"], now: Instant): void {
     if (was === "dead") {
-      this.#tellLost();
       this.record(now, { kind: "node-back", node: node.name, text: `${node.name} is back` });
     }
     for (const name of [...this.unplaced.keys(), ...this.waiting.keys()]) this.#dirty.add(name);
@@ -637,24 +648,9 @@ export class ConductorMachine {
   }
 
   #tick(now: Instant): void {
-    const lateMs = now.monoMs - this.#lastTickMonoMs - beatEveryMs(this.fleet.size);
+    const lateMs = now.monoMs - this.#lastTickMonoMs - CONDUCTOR_TICK_MS;
     this.#lastTickMonoMs = now.monoMs;
-    const deadMs = deadAfterMs(this.fleet.size);
-    let anyDied = false;
-    for (const node of this.fleet.values()) {
-      // An observer that itself ran late has heard nobody: that accuses nobody.
-      if (lateMs > 1_000) node.heardMonoMs = Math.min(now.monoMs, node.heardMonoMs + lateMs);
-      if (node.state === "dead" || now.monoMs - node.heardMonoMs < deadMs) continue;
-      node.state = "dead";
-      anyDied = true;
-      this.ledger.describe(node.id, { alive: false });
-      const silentMs = Math.round(now.monoMs - node.heardMonoMs);
-      const text = `${node.name} is dead: silent for ${silentMs} ms`;
-      this.record(now, { kind: "node-dead", node: node.name, text });
-      this.#dirtyOn(node);
-      if (!this.settling) { for (const name of this.state.apps.keys()) this.#dirty.add(name); }
-    }
-    if (anyDied) this.#tellLost();
+    this.#lookForDead(lateMs, now);
     for (const { name, heardMonoMs } of this.v1Nodes.takeDead(now.monoMs)) {
       const text = `${name} is dead: silent for ${Math.round(now.monoMs - heardMonoMs)} ms`;
       this.record(now, { kind: "node-dead", node: name, text });
@@ -670,10 +666,49 @@ export class ConductorMachine {
     this.#desk.forget(now);
   }
 
-  #tellLost(): void {
-    const nodes = [...this.fleet.values()].filter((node) => node.state === "dead")
-      .map((node) => node.id);
-    this.#emit({ do: "lost", nodes });
+  #lookForDead(lateMs: number, now: Instant): void {
+    const found = this.suspicion.look(this.fleet, lateMs, now.monoMs);
+    for (const { to, message } of found.sends) this.#send(to, message);
+    // Nothing new is placed there until it is known how it is.
+    for (const node of found.suspected) this.ledger.describe(node.id, { alive: false });
+    for (const node of found.dead) {
+      this.#lost.add(node.id);
+      this.#died(node, "dead", `is dead: silent for ${silentMs(node, now)} ms`, now);
+    }
+    for (const node of found.unreachable) {
+      const text = `is given up: others see it, it has been silent here for ${
+        silentMs(node, now)
+      } ms`;
+      this.#died(node, "dead", text, now);
+    }
+    for (const node of found.silent) {
+      this.#died(node, "silent", "is not heard, and neither is any other node", now);
+    }
+    if (found.dead.length > 0) this.#emit({ do: "lost", nodes: [...this.#lost] });
+  }
+
+  #died(node: FleetNode, how: "dead" | "silent", what: string, now: Instant): void {
+    this.ledger.describe(node.id, { alive: false });
+    this.record(now, { kind: `node-${how}`, node: node.name, text: `${node.name} ${what}` });
+    this.#dirtyOn(node);
+    if (!this.settling) { for (const name of this.state.apps.keys()) this.#dirty.add(name); }
+  }
+
+  /** A suspect is no suspect any more: it beats, or has answered a probe. */
+  #notLost(node: FleetNode): void {
+    if (this.suspicion.heard(node.id)) {
+      this.ledger.describe(node.id, { alive: true });
+      for (const name of this.unplaced.keys()) this.#dirty.add(name);
+    }
+    if (this.#lost.delete(node.id)) this.#emit({ do: "lost", nodes: [...this.#lost] });
+  }
+
+  /** A sign of life that is no beat. One of the boot that beats counts as much. */
+  #heardOf(node: FleetNode | undefined, boot: string, now: Instant): void {
+    if (node?.beat?.boot !== boot || node.state !== "ready") return;
+    node.heardMonoMs = now.monoMs;
+    node.countedMonoMs = now.monoMs;
+    this.#notLost(node);
   }
 
   // ---- What is seen -------------------------------------------------------------------------------
@@ -731,6 +766,10 @@ export class ConductorMachine {
     }
     return this.#needers.get(name) ?? [];
   }
+}
+
+function silentMs(node: FleetNode, now: Instant): number {
+  return Math.round(now.monoMs - node.heardMonoMs);
 }
 
 function rootsBody(roots: readonly Root[]): EntryBody {

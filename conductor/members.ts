@@ -42,6 +42,16 @@ export class Members {
     return this.#members.get(identity);
   }
 
+  /** The member with this node id. */
+  ofNode(node: string): Member | undefined {
+    for (const member of this.#members.values()) if (member.node === node) return member;
+  }
+
+  /** The member whose static key has this hash. */
+  ofKey(hash: string): Member | undefined {
+    return this.#members.get(this.#byKey.get(hash) ?? "");
+  }
+
   named(name: string): Member | undefined {
     for (const member of this.#members.values()) if (member.name === name) return member;
   }

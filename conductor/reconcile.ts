@@ -12,7 +12,7 @@ import type { ReplicaStatus } from "../core/mesh.ts";
 export interface Sight {
   readonly placement: Placement;
   readonly status: ReplicaStatus | undefined;
-  readonly node: "unknown" | "ready" | "dead";
+  readonly node: "unknown" | "ready" | "silent" | "dead";
   /** Its node's name. */
   readonly nodeName: string;
   /** The node is known not to have it (its order was answered and its digest agrees). */

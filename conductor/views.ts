@@ -67,7 +67,7 @@ export function nodeViews(machine: ConductorMachine, now: Instant): NodeView[] {
 }
 
 function replicaState(sight: Sight): ReplicaState {
-  if (sight.node === "dead") return "unreachable";
+  if (sight.node === "dead" || sight.node === "silent") return "unreachable";
   return sight.status?.state ?? "placed";
 }
 

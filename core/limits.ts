@@ -47,10 +47,39 @@ export const V1_NODES = 1_000;
 
 /** How often a node beats, in ms, while the fleet is small. */
 export const BEAT_MS = 250;
+/** A node that is probed beats at once, but not within this time of its last beat, in ms. */
+export const BEAT_HURRY_MS = 50;
 /** Most beats a second the conductor wants to see: with more nodes they beat more slowly. */
 export const BEATS_PER_SECOND = 800;
-/** Silence after which a node is dead, in ms (and never less than ten of its beats). */
-export const NODE_DEAD_MS = 2_500;
+/** A node that has missed so many beats, and this much longer in ms, is a suspect. */
+export const SUSPECT_BEATS = 3;
+export const SUSPECT_SLACK_MS = 50;
+/**
+ * How long a suspect then has to be heard of by anybody: the least where all witnesses found it
+ * silent, the most where none has said so. docs/ARCHITECTURE.md has the arithmetic.
+ */
+export const SUSPICION_MIN_MS = 950;
+export const SUSPICION_MAX_MS = 1_950;
+/** The longest silence before a node of a small fleet is dead, in ms. */
+export const NODE_DEAD_MS = SUSPECT_BEATS * BEAT_MS + SUSPECT_SLACK_MS + SUSPICION_MAX_MS;
+/** How many other nodes look for a suspect. */
+export const WITNESSES = 2;
+/** A suspect is probed this often, in ms; a witness does it so many times before it says no. */
+export const PROBE_EVERY_MS = 100;
+export const WITNESS_PROBES = 4;
+/** A witness that has not answered is asked again after this, and after so many times another. */
+export const WITNESS_ASK_MS = 200;
+export const WITNESS_ASKS = 4;
+/** Requests that a witness works on or remembers the answer of at a time. */
+export const WITNESS_REQUESTS = 256;
+/** A node that witnesses see and the conductor cannot hear is given up after this, in ms. */
+export const WITNESSED_MAX_MS = 30_000;
+/** How often the conductor looks for silent nodes, in ms. */
+export const CONDUCTOR_TICK_MS = 100;
+/** An observer woken this much later than it asked accuses nobody for what it missed, in ms. */
+export const OBSERVER_LATE_MS = 100;
+/** An observer that is often late gives suspects up to so many times as long. */
+export const OBSERVER_PATIENCE = 4;
 /** The same for a daemon of the original, which beats every 5 s. */
 export const V1_NODE_DEAD_MS = 15_000;
 /** After its start a conductor waits this long for nodes to report before it calls any dead, ms. */
@@ -366,6 +395,14 @@ export const LOCK_POLL_MS = 100;
 /** Streams that one HTTP/2 session may have open, and how many it may reset before it is ended. */
 export const HTTP2_STREAMS = 128;
 export const HTTP2_RESETS = 500;
+/** Bytes that one HTTP/2 session may have sent and nobody taken; and a field block's, coded. */
+export const HTTP2_WINDOW_BYTES = 262_144;
+export const HTTP2_BLOCK_BYTES = 32_768;
+/** Frames without content (PING, SETTINGS, empty DATA and so on) in so many ms. */
+export const HTTP2_NOISE = 2_000;
+export const HTTP2_NOISE_MS = 10_000;
+/** Bytes that may wait for an HTTP/2 peer that does not read, beside content. */
+export const HTTP2_OUT_BYTES = 1_048_576;
 /** First wait before a certificate is asked for again after a failure, doubling to the max. */
 export const ACME_RETRY_MIN_MS = 1_000;
 export const ACME_RETRY_MAX_MS = 45_000;

@@ -17,6 +17,8 @@
  *   status was acknowledged; the conductor drops it when it hears that status. Whatever else is
  *   finished stays listed until a `stop` for it comes.
  * - `boot` names one start of a daemon; a message of an earlier boot is ignored once a later is known.
+ * - A node that has been silent for a few beats is a suspect: `probe` goes to it again and again, and
+ *   `probe-please` to two other nodes, under one request id. An answer of anybody clears it.
  *
  * Streams lose nothing while they stand; after a break the client starts again with a snapshot
  * (watch) or from its last sequence (follow).
@@ -146,7 +148,18 @@ export const meshShape = variant({
   "run-refused": struct({ node: nodeId, boot: bootId, replica: ID, reason: text(300) }),
   "stop-ok": struct({ node: nodeId, boot: bootId, replica: ID }),
 
+  /** What came of a `probe-please`. `late`: the witness itself was held up, and says nothing. */
+  "probe-result": struct({
+    node: nodeId,
+    boot: bootId,
+    request: ID,
+    suspect: nodeId,
+    verdict: oneOf("alive", "silent", "late"),
+  }),
+
   // conductor -> node (7775, or wherever it beats from)
+  /** Find out whether this other node lives, and answer by `probe-result`. */
+  "probe-please": struct({ node: nodeId, request: ID, suspect: nodeId, host, port }),
   "beat-ok": struct({
     conductor: bootId,
     node: nodeId,
@@ -171,6 +184,13 @@ export const meshShape = variant({
   }),
   /** Drain and end it. For an unknown id the node answers and remembers it as finished. */
   stop: struct({ node: nodeId, replica: ID }),
+
+  // conductor or node -> node
+  /** Say at once that you live; whoever else is at this address keeps silent. */
+  probe: struct({ node: nodeId, request: ID }),
+  // node -> whoever probed it
+  /** `by` is who answers: the message goes to whoever asked, whatever that is. */
+  "probe-ok": struct({ by: nodeId, boot: bootId, request: ID }),
 
   // node -> tower (7772)
   /** Renews everything the node has registered, if `digest` is what the tower holds. */

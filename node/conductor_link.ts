@@ -1,6 +1,6 @@
 // What this node keeps telling the conductor: that it lives, and how its replicas are.
 
-import { BEAT_MS } from "../core/limits.ts";
+import { BEAT_HURRY_MS, BEAT_MS } from "../core/limits.ts";
 import {
   type Beat,
   digestOf,
@@ -34,6 +34,7 @@ export class ConductorLink {
   readonly #outbox = new StatusOutbox();
   #beat = 0;
   #nextBeatMs = -Infinity;
+  #beatenMs = -Infinity;
   #everyMs = BEAT_MS;
   /** Boot of the conductor that answered last. */
   #conductor: string | null = null;
@@ -65,6 +66,11 @@ export class ConductorLink {
     return other;
   }
 
+  /** The conductor may be missing this node: the next beat is due now, not two at once. */
+  hurry(nowMs: number): void {
+    this.#nextBeatMs = Math.min(this.#nextBeatMs, Math.max(nowMs, this.#beatenMs + BEAT_HURRY_MS));
+  }
+
   /**
    * What is to be sent now.
    *
@@ -82,6 +88,7 @@ export class ConductorLink {
     if (nowMs >= this.#nextBeatMs) {
       out.push(this.#nextBeat([...all.values()], sequence));
       this.#nextBeatMs = nowMs + this.#everyMs;
+      this.#beatenMs = nowMs;
     }
     for (const replica of this.#outbox.take(nowMs)) {
       const status = all.get(replica);

@@ -28,6 +28,7 @@ import { dueOf, endpointOf, hasProcess, type Replica, savedOf, statusOf } from "
 import { NO_RESTARTS } from "./restart.ts";
 import { type SavedReplica } from "./saved.ts";
 import { Tombstones } from "./tombstones.ts";
+import { Witness } from "./witness.ts";
 
 export interface NodeOptions extends Surroundings, ConductorSelf {
   /** Run manifests of which an operator signed only the path (v1 SUBMIT). */
@@ -57,6 +58,7 @@ export class NodeMachine implements Stage {
   readonly #records: Records;
   readonly #conductor: ConductorLink;
   readonly #plain: PlainDesk;
+  readonly #witness: Witness;
   readonly #tombstones = new Tombstones();
   readonly #touched = new Set<Replica>();
   readonly #said = new Map<string, Said>();
@@ -73,6 +75,7 @@ export class NodeMachine implements Stage {
     this.tower = new TowerLink(options, this.hasTower, Math.floor(options.bootWallMs * 256 / 1000));
     this.#records = new Records(options.trustPaths);
     this.#conductor = new ConductorLink(options, options.conductor !== null);
+    this.#witness = new Witness(options);
     this.#life = new Life(this);
     this.#plain = new PlainDesk(options.node, (effect) => this.emit(effect));
   }
@@ -306,10 +309,11 @@ export class NodeMachine implements Stage {
   #mesh(text: string, from: Address): void {
     const message = decodeMesh(text);
     if (!message || !maySay(from.peer, message)) return;
-    if ("node" in message && message.node === this.options.node) this.#obey(message);
+    if (message.k === "probe-ok") this.#witness.alive(message);
+    else if ("node" in message && message.node === this.options.node) this.#obey(message, from);
   }
 
-  #obey(message: MeshMessage): void {
+  #obey(message: MeshMessage, from: Address): void {
     const nowMs = this.now.monoMs;
     switch (message.k) {
       case "beat-ok":
@@ -322,6 +326,10 @@ export class NodeMachine implements Stage {
         return this.#run(message);
       case "stop":
         return this.#stop(message.replica);
+      case "probe":
+        return this.#probed(message.request, from);
+      case "probe-please":
+        return this.#witness.please(message, nowMs);
       case "lease-ok":
         return this.tower.onLeaseOk(message, nowMs);
       case "register-ok":
@@ -337,6 +345,8 @@ export class NodeMachine implements Stage {
       case "run-ok":
       case "run-refused":
       case "stop-ok":
+      case "probe-ok":
+      case "probe-result":
       case "lease":
       case "register":
       case "deregister":
@@ -345,6 +355,14 @@ export class NodeMachine implements Stage {
       default:
         return message satisfies never;
     }
+  }
+
+  /** Somebody doubts that this node lives: they are answered, and the conductor hears it, too. */
+  #probed(request: string, from: Address): void {
+    const { node: by, boot } = this.options;
+    const text = encodeMesh({ k: "probe-ok", by, boot, request });
+    this.emit({ do: "send", to: from, text });
+    this.#conductor.hurry(this.now.monoMs);
   }
 
   #tellConductor(message: MeshMessage): void {
@@ -538,6 +556,10 @@ export class NodeMachine implements Stage {
     for (const message of this.#conductor.tick(nowMs, this.sequence, statuses)) {
       this.#tellConductor(message);
     }
+    for (const { to, message } of this.#witness.tick(nowMs)) {
+      if (to === "conductor") this.#tellConductor(message);
+      else this.emit({ do: "send", to, text: encodeMesh(message) });
+    }
     const { tower } = this.options;
     for (const message of this.tower.tick(nowMs)) {
       if (tower) this.emit({ do: "send", to: tower, text: encodeMesh(message) });
@@ -545,7 +567,7 @@ export class NodeMachine implements Stage {
   }
 
   #nextDue(): number {
-    let due = Math.min(this.tower.dueMs, this.#conductor.dueMs);
+    let due = Math.min(this.tower.dueMs, this.#conductor.dueMs, this.#witness.dueMs);
     for (const replica of this.replicas.values()) due = Math.min(due, dueOf(replica.state));
     return due;
   }

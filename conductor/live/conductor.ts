@@ -250,7 +250,12 @@ class Conductor {
     // prom-client costs 10 MB, which only those pay who ask for metrics.
     const { conductorMetrics } = await import("./metrics.ts");
     const sockets = { mesh: this.#mesh.counters, commands: this.#commands.counters };
-    return conductorMetrics({ machine: this.#machine, sockets, ignored: this.#ignored });
+    return conductorMetrics({
+      machine: this.#machine,
+      now: now(),
+      sockets,
+      ignored: this.#ignored,
+    });
   }
 
   #expectReply(answer: (text: string | null) => void): ReplyTo {

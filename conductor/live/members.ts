@@ -117,11 +117,16 @@ export class MemberDesk implements SealedServer {
   handle(request: Request, url: URL, from: string): Response | Promise<Response> | null {
     switch (url.pathname) {
       case "/identity":
-        return Response.json(this.keys.introduction);
+        return Response.json({
+          ...this.keys.introduction,
+          head: this.#parts.machine.state.head,
+        });
       case "/join":
         return this.#join(request, from);
+      case "/member":
+        return this.#member(request, url);
       case "/members":
-        return this.#members(request, url);
+        return this.#members(request);
       default:
         return null;
     }
@@ -165,7 +170,19 @@ export class MemberDesk implements SealedServer {
     return [this.self, ...all].filter((member) => roles.includes(member.role));
   }
 
-  #members(request: Request, _url: URL): Response {
+  /** One member, for a daemon that does not follow them all. */
+  #member(request: Request, { searchParams }: URL): Response {
+    const peer = peerOf(request);
+    const { members } = this.#parts.machine.state;
+    const member = members.ofNode(searchParams.get("node") ?? "") ??
+      members.ofKey(searchParams.get("key") ?? "");
+    if (!peer || peer.role === "operator" || !member) {
+      return Response.json({ error: "no such member" }, { status: 404 });
+    }
+    return Response.json(member);
+  }
+
+  #members(request: Request): Response {
     const peer = peerOf(request);
     if (!peer || peer.role === "operator") {
       return Response.json({ error: "only members may follow the roster" }, { status: 403 });

@@ -1,17 +1,20 @@
 import { Counter, Gauge, Registry } from "prom-client";
 import type { Udp } from "../../core/live/udp.ts";
+import type { Instant } from "../../core/instant.ts";
 import type { ConductorMachine } from "../machine.ts";
+import { appViews } from "../views.ts";
 
 /** What the metrics are made of, whenever somebody asks. */
 export interface Measured {
   readonly machine: ConductorMachine;
+  readonly now: Instant;
   readonly sockets: Readonly<Record<string, Udp["counters"]>>;
   /** Commands that were dropped without an answer. */
   readonly ignored: number;
 }
 
 /** The conductor's metrics as Prometheus text. */
-export function conductorMetrics({ machine, sockets, ignored }: Measured): Promise<string> {
+export function conductorMetrics({ machine, now, sockets, ignored }: Measured): Promise<string> {
   const registry = new Registry();
   const registers = [registry];
   const nodes = new Gauge({
@@ -29,6 +32,22 @@ export function conductorMetrics({ machine, sockets, ignored }: Measured): Promi
   for (const node of machine.fleet.values()) {
     nodes.inc({ state: node.state });
     for (const { app, state } of node.statuses.values()) replicas.inc({ app, state });
+  }
+  const replicasOf = (state: string, help: string) =>
+    new Gauge({ name: `skr8tr_conductor_app_${state}`, help, labelNames: ["app"], registers });
+  const wanted = replicasOf("wanted_replicas", "Replicas that an app shall have.");
+  const ready = replicasOf("ready_replicas", "Replicas of an app's generation that are ready.");
+  const apps = new Gauge({
+    name: "skr8tr_conductor_apps",
+    help: "Apps by how they are, as skr8tr status says it.",
+    labelNames: ["state"],
+    registers,
+  });
+  for (const state of ["ready", "deploying", "degraded", "failing", "down"]) apps.set({ state }, 0);
+  for (const view of appViews(machine, now)) {
+    wanted.set({ app: view.app }, view.wanted);
+    ready.set({ app: view.app }, view.ready);
+    apps.inc({ state: view.state });
   }
   new Gauge({
     name: "skr8tr_conductor_log_sequence",

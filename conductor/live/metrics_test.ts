@@ -11,7 +11,7 @@ async function text(): Promise<string> {
     mesh: { received: 7, dropped: 2, sent: 5, sendFailed: 1 },
     commands: { received: 1, dropped: 0, sent: 1, sendFailed: 0 },
   };
-  return await conductorMetrics({ machine: rig.machine, sockets, ignored: 1 });
+  return await conductorMetrics({ machine: rig.machine, now: rig.now, sockets, ignored: 1 });
 }
 
 Deno.test("the metrics count datagrams by socket and outcome", async () => {

@@ -13,6 +13,7 @@ import {
   type Member,
   type Membership,
   memberStreamShape,
+  parseMember,
   parseMembership,
   parseTerms,
   parseToken,
@@ -58,12 +59,21 @@ export interface Seal extends SealedServer {
   admitMember(staticKey: Uint8Array): Peer | null;
   /** Hears of every change of the roster; the function that comes back ends that. */
   onChange(listener: (forgotten: string | null) => void): () => void;
+  /** Asks the conductor for a member that is not in the roster that it sends. */
+  lookUp?(wanted: Lookup): Promise<Member | null>;
   fetch(at: Address, who: MemberWanted, path: string, init?: SealedInit): Promise<Response>;
   socket(at: Address, who: MemberWanted, path: string): MessageSocket;
 }
 
+/** How a member is looked for: by its node id, or by the hash of its static key. */
+export type Lookup = { readonly node: string } | { readonly key: string };
+
 /** Who must be at the other end: a role, or one identity. */
 export type MemberWanted = { readonly role: Role } | { readonly identity: string };
+
+/** How often the conductor may be asked for a member, and how long it may take, ms. */
+const LOOKUPS_PER_SECOND = 10;
+const LOOKUP_MS = 2_000;
 
 /** How long whoever dials waits for the other side to join, ms. */
 const JOIN_WAIT_MS = 2_000;
@@ -136,6 +146,8 @@ export class MemberSeal extends RosterSeal implements Disposable {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #waitMs = RETRY_MIN_MS;
   #closed = false;
+  #lookedUpAt = 0;
+  #lookedUp = 0;
 
   private constructor(
     options: JoinOptions,
@@ -203,6 +215,29 @@ export class MemberSeal extends RosterSeal implements Disposable {
   onChange(listener: (forgotten: string | null) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  async lookUp(wanted: Lookup): Promise<Member | null> {
+    for (const member of this.#members.values()) {
+      if ("node" in wanted && member.node === wanted.node) return member;
+    }
+    // Strangers may make us ask; not more than this.
+    const second = Math.floor(performance.now() / 1_000);
+    if (second !== this.#lookedUpAt) [this.#lookedUpAt, this.#lookedUp] = [second, 0];
+    if (++this.#lookedUp > LOOKUPS_PER_SECOND) return null;
+    const query = "node" in wanted ? `node=${wanted.node}` : `key=${wanted.key}`;
+    const { identity } = this.#membership.conductor;
+    try {
+      const signal = AbortSignal.timeout(LOOKUP_MS);
+      const response = await this.fetch(this.#conductor, { identity }, `/member?${query}`, {
+        signal,
+      });
+      const member = response.ok ? parseMember(await response.text()) : null;
+      if (member) this.#add(member);
+      return member;
+    } catch {
+      return null;
+    }
   }
 
   #add(member: Member): void {

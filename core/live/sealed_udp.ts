@@ -14,6 +14,8 @@ import { openUdp, type Udp } from "./udp.ts";
 
 export interface SealedUdp extends Udp {
   readonly machine: SealMachine;
+  /** Says whether anybody is known to be at this address. */
+  knows(address: Address): boolean;
   /** Whom to greet at this address; `null`: nobody, as long as nothing else is said. */
   contact(
     address: Address,
@@ -36,6 +38,8 @@ export function openSealedUdp(
   options: Address & {
     readonly keys: SealKeys;
     admit(staticKey: Uint8Array): Peer | null;
+    /** One whose key is not known here has begun a handshake, and will do so again. */
+    stranger?(staticKey: Uint8Array): void;
     receive(text: string, from: Address): void;
   },
 ): SealedUdp {
@@ -89,6 +93,8 @@ export function openSealedUdp(
           step({ on: "kem", ticket: effect.ticket, answers })
         );
         return;
+      case "stranger":
+        return options.stranger?.(effect.staticKey);
       case "met":
         return log.debug("a session with {role} {name}", { ...effect.peer });
       default:
@@ -119,6 +125,7 @@ export function openSealedUdp(
       if (known === null) step({ on: "no-contact", address });
       else step({ on: "contact", address, ...known });
     },
+    knows: (address) => machine.knows(address),
     forget: (identity) => step({ on: "forget", identity }),
     async [Symbol.asyncDispose]() {
       open = false;

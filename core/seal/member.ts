@@ -33,6 +33,10 @@ const memberShape = struct({
 /** One admitted daemon. */
 export type Member = Shaped<typeof memberShape>;
 
+export function parseMember(json: string): Member | null {
+  return parseShaped(memberShape, json);
+}
+
 /** What the other side of a session is known as. */
 export function peerOfMember({ role, name, identity, node }: Member): Peer {
   return { role, name, identity, ...(node === undefined ? {} : { node }) };

@@ -1,184 +1,230 @@
-import http2, { type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
-import { Buffer } from "node:buffer";
-import type { TLSSocket } from "node:tls";
-import { HEAD_BYTES, HEAD_FIELDS, HTTP2_RESETS, HTTP2_STREAMS } from "../../core/limits.ts";
-import { ChunkedBody, writeSize } from "../chunked.ts";
+import { FRAME_BYTES, INTERNAL_ERROR, NO_ERROR, PROTOCOL_ERROR } from "../h2/frames.ts";
+import type { Field } from "../h2/hpack.ts";
+import { Session, TOO_LARGE } from "../h2/session.ts";
+import type { Stream, StreamUser } from "../h2/stream.ts";
+import { ChunkedBody } from "../chunked.ts";
 import { BAD, DONE } from "../field_block.ts";
 import { CHUNKED, NO_BODY, ResponseHead } from "../http1.ts";
-import {
-  chunkedTail,
-  type HeaderList,
-  http1Request,
-  http2Response,
-  trailerList,
-} from "../http2.ts";
-import type { Connection } from "./connection.ts";
-
-const {
-  NGHTTP2_CANCEL,
-  NGHTTP2_PROTOCOL_ERROR,
-} = http2.constants;
+import { chunkedTail, http1Request, http2Response, trailerFields } from "../http2.ts";
+import { closeQuietly, type Connection } from "./connection.ts";
+import { Incoming } from "./h2_incoming.ts";
 
 /** A session of HTTP/2, each of whose streams is served like a connection with one request. */
 export interface Http2Session {
   /** No new streams; ends when the last one has. */
   drain(): void;
   destroy(): void;
+  /** Called several times a second: ends what takes too long. */
+  check(nowMs: number): void;
+}
+
+/** How long a session may take, in ms. */
+export interface Http2Times {
+  /** For its beginning, and for a field block. */
+  readonly headMs: number;
+  /** Without a stream. */
+  readonly idleMs: number;
+  /** For the peer to take what was sent to it. */
+  readonly writeMs: number;
+}
+
+const LEAVE_MS = 1_000;
+
+/** What has come and what goes on one connection of HTTP/2, whichever side we are. */
+export class Http2Io {
+  private readonly buffer = new Uint8Array(FRAME_BYTES);
+  private writing = false;
+  private poked = false;
+  private closed = false;
+  /** Since when a write is under way; Infinity while none is. */
+  writeSinceMs = Infinity;
+
+  constructor(
+    readonly session: Session,
+    private readonly connection: Connection,
+    private readonly now: () => number,
+    private readonly ended: () => void,
+  ) {}
+
+  /** Begins to read and write. */
+  begin(): void {
+    this.flush();
+    this.read();
+  }
+
+  private read(): void {
+    this.connection.read(this.buffer).then(this.onRead, this.onBroken);
+  }
+
+  private readonly onRead = (count: number | null) => {
+    if (this.closed) return;
+    if (count === null) return this.onBroken();
+    this.session.feed(this.buffer.subarray(0, count), this.now());
+    this.flush();
+    if (!this.session.failed) this.read();
+  };
+
+  private readonly onBroken = () => {
+    if (!this.session.failed) this.session.lost();
+    this.close();
+  };
+
+  /** Something is to be sent: it is, together with whatever else comes up now. */
+  poke(): void {
+    if (this.poked || this.writing) return;
+    this.poked = true;
+    queueMicrotask(() => {
+      this.poked = false;
+      this.flush();
+    });
+  }
+
+  private flush(): void {
+    if (this.writing || this.closed) return;
+    const bytes = this.session.take();
+    if (bytes === null) {
+      if (this.session.failed) this.finish();
+      return;
+    }
+    this.writing = true;
+    this.writeSinceMs = this.now();
+    this.write(bytes);
+  }
+
+  private write(bytes: Uint8Array): void {
+    this.connection.write(bytes).then((count) => {
+      if (count < bytes.length && !this.closed) {
+        this.writeSinceMs = this.now();
+        return this.write(bytes.subarray(count));
+      }
+      this.writing = false;
+      this.writeSinceMs = Infinity;
+      this.flush();
+    }, this.onBroken);
+  }
+
+  // Our last word is a GOAWAY: it is to arrive before the connection ends.
+  private finish(): void {
+    this.connection.closeWrite().then(() => setTimeout(() => this.close(), 50), () => this.close());
+  }
+
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    if (!this.session.failed) this.session.lost();
+    closeQuietly(this.connection);
+    this.ended();
+  }
 }
 
 /**
- * Speaks HTTP/2 on a TLS connection that has agreed on it.
+ * Speaks HTTP/2 on a connection that has agreed on it.
  *
  * @param serve takes a stream as a connection that carries one HTTP/1.1 request
  * @param closed is called once, when the session is over
  */
 export function serveHttp2(
-  socket: TLSSocket,
-  idleMs: number,
+  connection: Connection,
+  times: Http2Times,
+  now: () => number,
   serve: (connection: Connection) => void,
   closed: () => void,
 ): Http2Session {
-  const session: ServerHttp2Session = http2.performServerHandshake(socket, {
-    maxHeaderListPairs: HEAD_FIELDS,
-    settings: {
-      maxConcurrentStreams: HTTP2_STREAMS,
-      maxHeaderListSize: HEAD_BYTES,
-      enablePush: false,
+  const session: Session = new Session({
+    requested: (stream) => new ServerStream(stream, session, io, serve),
+  });
+  const io: Http2Io = new Http2Io(session, connection, now, closed);
+  const startMs = now();
+  let restingSinceMs = startMs;
+  let leaveMs = Infinity;
+  io.begin();
+  const drain = () => {
+    if (leaveMs !== Infinity) return;
+    leaveMs = now() + LEAVE_MS;
+    session.leave();
+    io.poke();
+  };
+  return {
+    drain,
+    destroy: () => io.close(),
+    check(nowMs) {
+      if (session.streams.size > 0) restingSinceMs = nowMs;
+      const { blockSinceMs } = session;
+      if (
+        (!session.greeted && nowMs - startMs > times.headMs) ||
+        (blockSinceMs >= 0 && nowMs - blockSinceMs > times.headMs) ||
+        nowMs - io.writeSinceMs > times.writeMs
+      ) return io.close();
+      if (nowMs - restingSinceMs > times.idleMs) drain();
+      if (nowMs > leaveMs) session.settleLeave();
+      if (session.left) session.fail(NO_ERROR, "left");
+      io.poke();
     },
-  });
-  let resets = 0;
-  // Not `session.destroy`: its GOAWAY, sent while nghttp2 walks its streams, trips an assertion that
-  // aborts the whole process (Deno 2.9). Later, because we may be called by nghttp2 ourselves.
-  const end = () => void setTimeout(() => socket.destroy(), 0);
-  session.on("stream", (stream, headers, flags) => {
-    stream.on("error", () => {});
-    stream.on("close", () => {
-      // Opening streams only to reset them costs us more than the client.
-      if (stream.rstCode !== 0 && ++resets === HTTP2_RESETS) end();
-    });
-    const endStream = (flags & http2.constants.NGHTTP2_FLAG_END_STREAM) !== 0;
-    serveStream(stream, headers as HeaderList, endStream, serve);
-  });
-  session.on("error", end);
-  session.setTimeout(idleMs, () => session.close());
-  session.on("close", closed);
-  return { drain: () => session.close(), destroy: () => void socket.destroy() };
-}
-
-function serveStream(
-  stream: ServerHttp2Stream,
-  headers: HeaderList,
-  endStream: boolean,
-  serve: (connection: Connection) => void,
-): void {
-  const request = http1Request(headers, endStream);
-  if (request.kind === "malformed") return stream.close(NGHTTP2_PROTOCOL_ERROR);
-  if (request.expects) stream.additionalHeaders({ ":status": 100 });
-  serve(new StreamConnection(stream, request.head, request.length, request.toHead));
+  };
 }
 
 /** One stream, seen as a connection on which a client sends one HTTP/1.1 request. */
-class StreamConnection implements Connection {
+class ServerStream implements Connection, StreamUser {
   private readonly head = new ResponseHead();
   private readonly chunked = new ChunkedBody();
+  private readonly incoming: Incoming;
+  private headed = false;
   private answered = false;
   private finished = false;
-  private waiting: {
-    into: Uint8Array;
-    resolve(count: number | null): void;
-    reject(error: Error): void;
-  } | null = null;
-  private pending: Uint8Array | null;
-  private bodyEnded: boolean;
-  private trailers: HeaderList | null = null;
-  private received = 0;
-  private broken = false;
+  private toHead = false;
+  private left = 0;
 
   constructor(
-    private readonly stream: ServerHttp2Stream,
-    requestHead: Uint8Array,
-    private readonly length: number | null,
-    private readonly toHead: boolean,
+    private readonly stream: Stream,
+    private readonly session: Session,
+    private readonly io: Http2Io,
+    private readonly serve: (connection: Connection) => void,
   ) {
-    this.pending = requestHead;
-    this.bodyEnded = length === 0;
-    stream.on("readable", () => this.pull());
-    stream.on("trailers", (list) => this.trailers = list as HeaderList);
-    stream.on("end", () => this.onEnd());
-    stream.on("aborted", () => this.fail());
-    stream.on("close", () => this.fail());
-    if (length === 0) stream.resume();
-  }
-
-  private onEnd(): void {
-    if (this.bodyEnded) return;
-    this.bodyEnded = true;
-    if (this.length !== null && this.received !== this.length) return this.refuse();
-    if (this.length === null) this.append(chunkedTail(this.trailers ?? {}));
-    this.pull();
-  }
-
-  // The content is not as long as was said (RFC 9113 8.1.1).
-  private refuse(): void {
-    if (this.answered) this.stream.destroy(new Error("content is not as long as was said"));
-    else this.stream.close(NGHTTP2_PROTOCOL_ERROR);
-    this.fail();
-  }
-
-  private append(bytes: Uint8Array): void {
-    this.pending = this.pending === null ? bytes : Buffer.concat([this.pending, bytes]);
-  }
-
-  read(into: Uint8Array): Promise<number | null> {
-    return new Promise((resolve, reject) => {
-      this.waiting = { into, resolve, reject };
-      this.pull();
+    this.incoming = new Incoming((bytes) => {
+      session.consumed(stream, bytes);
+      io.poke();
     });
   }
 
-  private pull(): void {
-    if (this.waiting === null) return;
-    if (this.pending === null && !this.bodyEnded) this.takeData();
-    const { waiting, pending } = this;
-    if (waiting === null) return;
-    if (pending !== null) {
-      const count = Math.min(pending.length, waiting.into.length);
-      waiting.into.set(pending.subarray(0, count));
-      this.pending = count < pending.length ? pending.subarray(count) : null;
-      this.waiting = null;
-      waiting.resolve(count);
-    } else if (this.finished) {
-      this.waiting = null;
-      waiting.resolve(null);
-    } else if (this.broken) this.fail();
-  }
-
-  private takeData(): void {
-    const data = this.stream.read() as Uint8Array | null;
-    if (data === null || data.length === 0) return;
-    this.received += data.length;
-    if (this.length !== null) {
-      if (this.received > this.length) return this.refuse();
-      return this.append(data);
+  onFields(fields: readonly Field[], endStream: boolean): void {
+    if (this.headed) {
+      // Trailers end the content.
+      return this.incoming.end(this.incoming.framed ? chunkedTail(fields) : null);
     }
-    const framed = new Uint8Array(data.length + 20);
-    const at = writeSize(framed, 0, data.length);
-    framed.set(data, at);
-    framed[at + data.length] = 0x0d;
-    framed[at + data.length + 1] = 0x0a;
-    this.append(framed.subarray(0, at + data.length + 2));
+    this.headed = true;
+    if (fields.at(-1) === TOO_LARGE) {
+      this.session.head(this.stream, [[":status", "431"], ["content-length", "0"]], true);
+      return this.session.reset(this.stream, NO_ERROR);
+    }
+    const request = http1Request(fields, endStream);
+    this.toHead = request.toHead;
+    this.incoming.framed = request.length === null;
+    this.incoming.add(request.head);
+    if (endStream) this.incoming.end(null);
+    if (request.expects) this.session.head(this.stream, [[":status", "100"]], false);
+    this.serve(this);
   }
 
-  private fail(): void {
-    this.broken = true;
-    const { waiting } = this;
-    this.waiting = null;
-    waiting?.reject(new Error("the stream was reset"));
+  onData(bytes: Uint8Array, endStream: boolean): void {
+    this.incoming.content(bytes);
+    if (endStream) this.incoming.end(this.incoming.framed ? chunkedTail([]) : null);
   }
+
+  onReset(): void {
+    this.incoming.fail(new Error("the stream was reset"));
+    this.broken?.(new Error("the stream was reset"));
+  }
+
+  // The request is followed by nothing: its end is seen only when we have answered.
+  read(into: Uint8Array): Promise<number | null> {
+    return this.incoming.read(into, this.finished);
+  }
+
+  private broken: ((error: Error) => void) | null = null;
 
   /** Takes bytes of the HTTP/1.1 response; whole heads, because that is how they are written. */
   async write(bytes: Uint8Array): Promise<number> {
-    if (this.broken || this.stream.destroyed) throw new Error("the stream was reset");
+    if (this.incoming.broken) throw new Error("the stream was reset");
     let at = 0;
     while (!this.answered && at < bytes.length) {
       this.head.restart(at);
@@ -193,66 +239,65 @@ class StreamConnection implements Connection {
   }
 
   private respond(bytes: Uint8Array): void {
-    const { head, stream } = this;
-    const list = http2Response(bytes, head);
-    if (head.interim) return void stream.additionalHeaders(list);
+    const { head, session, stream } = this;
+    const endStream = !head.interim && head.framing === NO_BODY;
+    session.head(stream, http2Response(bytes, head), endStream);
+    this.io.poke();
+    if (head.interim) return;
     this.answered = true;
-    const endStream = head.framing === NO_BODY;
-    stream.respond(list, { endStream, waitForTrailers: head.framing === CHUNKED });
-    if (endStream) this.finished = true;
+    if (endStream) this.finish();
     if (head.framing === CHUNKED) this.chunked.restart(true);
     this.left = head.length;
   }
 
-  private left = 0;
-
   private async writeBody(bytes: Uint8Array, from: number): Promise<void> {
     if (this.head.framing !== CHUNKED) {
       this.left -= bytes.length - from;
-      await this.send(bytes.subarray(from));
-      if (this.left === 0) this.end();
+      const last = this.left === 0;
+      await this.send(bytes.subarray(from), last);
+      if (last) this.finish();
       return;
     }
     const progress = this.chunked.feed(bytes, from, bytes.length);
     if (progress === BAD) throw new Error(`bug: our own chunks are bad: ${this.chunked.reason}`);
-    if (this.chunked.outEnd > from) await this.send(bytes.subarray(from, this.chunked.outEnd));
+    const { outEnd, trailerTail } = this.chunked;
+    const trailers = progress === DONE ? trailerFields(trailerTail) : [];
+    const last = progress === DONE && trailers.length === 0;
+    if (outEnd > from || last) await this.send(bytes.subarray(from, outEnd), last);
     if (progress !== DONE) return;
-    const list = trailerList(this.chunked.trailerTail);
-    this.stream.once("wantTrailers", () => this.stream.sendTrailers(list));
-    this.end();
+    if (!last) this.session.trailers(this.stream, trailers);
+    this.io.poke();
+    this.finish();
   }
 
-  private send(bytes: Uint8Array): Promise<void> {
+  private send(bytes: Uint8Array, last: boolean): Promise<void> {
     return new Promise((resolve, reject) => {
-      if (this.broken) return reject(new Error("the stream was reset"));
-      const lost = () => reject(new Error("the stream was reset"));
-      this.stream.once("close", lost);
-      this.stream.write(bytes, (error) => {
-        this.stream.off("close", lost);
-        if (error) reject(error);
-        else resolve();
+      this.broken = reject;
+      this.session.data(this.stream, bytes, last, () => {
+        this.broken = null;
+        resolve();
       });
+      this.io.poke();
     });
   }
 
-  private end(): void {
+  private finish(): void {
     this.finished = true;
-    this.stream.end();
-    this.pull();
+    this.incoming.wake(true);
   }
 
   closeWrite(): Promise<void> {
-    this.finished = true;
-    this.pull();
+    this.finish();
     return Promise.resolve();
   }
 
   close(): void {
-    const { stream } = this;
-    if (stream.destroyed) return;
-    // Not `stream.close`: after a response has begun that ends it as if it were whole.
-    if (!this.finished) stream.destroy(new Error("the response was cut short"));
-    // The answer is whole, the rest of the request is not wanted.
-    else if (!this.bodyEnded) stream.close(NGHTTP2_CANCEL);
+    const { session, stream } = this;
+    session.release(stream);
+    // Before the response is whole it must not look so; after it, the rest is not wanted.
+    if (!this.finished) session.reset(stream, this.answered ? INTERNAL_ERROR : PROTOCOL_ERROR);
+    else session.reset(stream, NO_ERROR);
+    this.incoming.fail(new Error("closed"));
+    this.io.poke();
   }
 }

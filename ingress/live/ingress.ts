@@ -168,6 +168,7 @@ export async function startIngress(settings: IngressSettings): Promise<Ingress> 
   const checks = setInterval(() => {
     proxy.tick();
     clients.check(proxy.nowMs);
+    secure?.check(proxy.nowMs);
     accessLog?.flush().catch(() => {});
   }, CHECK_MS);
   const ticks = setInterval(() => {

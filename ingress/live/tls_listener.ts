@@ -25,6 +25,8 @@ export interface TlsOptions {
 export interface TlsListener {
   readonly port: number;
   readonly size: number;
+  /** Called several times a second: ends sessions that take too long. */
+  check(nowMs: number): void;
   /** Takes no more; tells sessions to end. Clients themselves are the `ClientSet`'s. */
   drain(): void;
   /** Ends all. */
@@ -68,9 +70,11 @@ export async function openTlsListener(
     socket.on("close", () => sockets.delete(socket));
     socket.on("error", () => {});
     if (socket.alpnProtocol !== "h2") return serve(new NodeConnection(socket), address);
+    const { headMs, idleMs, bodyMs } = proxy.timeouts;
     const session = serveHttp2(
-      socket,
-      proxy.timeouts.idleMs,
+      new NodeConnection(socket),
+      { headMs, idleMs, writeMs: bodyMs },
+      () => proxy.now(),
       (stream) => serve(stream, address),
       () => sessions.delete(session),
     );
@@ -94,6 +98,9 @@ export async function openTlsListener(
     port: (server.address() as AddressInfo).port,
     get size() {
       return sockets.size;
+    },
+    check(nowMs) {
+      for (const session of sessions) session.check(nowMs);
     },
     drain() {
       server.close();

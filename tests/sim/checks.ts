@@ -62,6 +62,8 @@ export class Checker implements Witness {
     this.checked++;
     const status = node.machine?.statuses().find((each) => each.replica === process.replica);
     if (status && status.state !== "stopping") return;
+    // A program that does not answer yet, started anew after a crash, has no request to lose.
+    if (this.cast.timeline.nowMs < process.answersMs) return;
     const { ingress, timeline } = this.cast;
     const sinceMs = timeline.nowMs - (this.#stopping.get(process.replica) ?? timeline.nowMs);
     const listens = ingress.connected && timeline.nowMs - ingress.lastSaidMs < 1_000;

@@ -74,6 +74,30 @@ abstract class Daemon {
     return instant(this.ground.timeline);
   }
 
+  #pausedUntilMs = -Infinity;
+  readonly #held: (() => void)[] = [];
+
+  /** Stops the daemon for so long, as SIGSTOP does: what comes meanwhile waits for it. */
+  pause(forMs: number): void {
+    const { timeline } = this.ground;
+    if (!this.up || this.paused) return;
+    this.#pausedUntilMs = timeline.nowMs + forMs;
+    timeline.at(this.#pausedUntilMs, () => {
+      for (const run of this.#held.splice(0)) run();
+    });
+  }
+
+  get paused(): boolean {
+    return this.ground.timeline.nowMs < this.#pausedUntilMs;
+  }
+
+  /** Runs it now, or when the pause is over and the daemon has not been killed in it. */
+  protected whenAwake(run: () => void): void {
+    if (!this.paused) return run();
+    const start = this.alive;
+    this.#held.push(() => this.alive === start && start > 0 && run());
+  }
+
   /** Runs it later, unless this start of the daemon has ended by then. */
   protected later(delayMs: number, run: () => void): void {
     const start = this.alive;
@@ -201,6 +225,10 @@ export class ConductorHost extends Daemon {
   }
 
   #step(event: ConductorEvent): void {
+    this.whenAwake(() => this.#stepNow(event));
+  }
+
+  #stepNow(event: ConductorEvent): void {
     if (!this.machine) return;
     for (const effect of this.machine.step(event, this.now)) this.#perform(effect);
     const wakeMs = this.machine.wakeMonoMs();
@@ -581,6 +609,10 @@ export class NodeHost extends Daemon {
   }
 
   #step(event: NodeEvent): void {
+    this.whenAwake(() => this.#stepNow(event));
+  }
+
+  #stepNow(event: NodeEvent): void {
     if (!this.machine) return;
     for (const effect of this.machine.step(event, this.now)) this.#perform(effect);
     const dueMs = this.machine?.dueMonoMs ?? Infinity;

@@ -1,15 +1,19 @@
 // deno task sim [--seed N] [--seeds M] [--from N] [--wild|--mild] [--story]
 //
 // Runs simulated clusters. A seed that fails prints what broke, its story and the one command that
-// repeats it; exit code 1.
+// repeats it; exit code 1. With --hour: see hour_main.ts.
 
 import { parseArgs } from "@std/cli/parse-args";
 import { MILD, type Outcome, simulate, WILD } from "./world.ts";
 
 const args = parseArgs(Deno.args, {
   string: ["seed", "seeds", "from"],
-  boolean: ["mild", "story"],
+  boolean: ["mild", "story", "hour"],
 });
+if (args.hour) {
+  await import("./hour_main.ts");
+  Deno.exit(0);
+}
 const kind = args.mild ? "mild" : "wild";
 const options = args.mild ? MILD : WILD;
 const from = Number(args.seed ?? args.from ?? 1);

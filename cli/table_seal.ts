@@ -1,0 +1,39 @@
+// The commands about who belongs to the cluster: a part of the table in table.ts.
+
+import type { Command } from "./command.ts";
+
+export const SEAL_COMMANDS: readonly Command[] = [
+  {
+    name: "token",
+    usage: "create",
+    summary: "make a token with which a daemon joins the cluster",
+    details: [
+      "Prints a token that is signed with your key: give it to the daemon by --join, as it is or " +
+      "as the name of a file that holds it. It lets one daemon of that role in, once, before it " +
+      "expires. It names the conductor's key, your own, and where the log ends now, so that the " +
+      "daemon knows whom to believe. It is no secret after it was used.",
+    ],
+    examples: ["skr8tr token create --role node --ttl 1h > den.token"],
+    arguments: [1, 1],
+    options: [
+      { name: "role", value: "ROLE", help: "node, tower or ingress", default: "node" },
+      { name: "ttl", value: "TIME", help: "how long it may be used", default: "1h" },
+    ],
+    load: () => import("./commands/token.ts"),
+  },
+  {
+    name: "node",
+    usage: "forget NAME",
+    summary: "end the membership of a node, tower or ingress",
+    details: [
+      "Its key is no longer admitted anywhere: nothing that it says is heard. Programs that run " +
+      "there are not stopped by this; the conductor places them elsewhere. It needs a new token to " +
+      "come back.",
+    ],
+    examples: ["skr8tr node forget den"],
+    arguments: [2, 2],
+    options: [],
+    completes: "node",
+    load: () => import("./commands/node.ts"),
+  },
+];

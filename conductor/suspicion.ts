@@ -1,0 +1,316 @@
+/**
+ * Which of the silent nodes are dead: suspicion before death, confirmed from a second place, as in
+ * SWIM and Lifeguard (Dadgar, Phillips, Currey 2018). Two differences: there is one observer, the
+ * conductor, to whom all nodes beat; and it knows when nobody at all is heard, which says more about
+ * itself than about them.
+ *
+ * A node that has missed `SUSPECT_BEATS` beats becomes a suspect. From then on it is probed every
+ * `PROBE_EVERY_MS`, and two other nodes are asked to probe it. Any sign of life ends the suspicion.
+ * Each witness that found it silent shortens the time it has left, from `SUSPICION_MAX_MS` down to
+ * `SUSPICION_MIN_MS`; a witness that was itself held up does not.
+ */
+
+import type { Address } from "../core/address.ts";
+import {
+  OBSERVER_LATE_MS,
+  OBSERVER_PATIENCE,
+  PROBE_EVERY_MS,
+  SUSPICION_MAX_MS,
+  SUSPICION_MIN_MS,
+  WITNESS_ASK_MS,
+  WITNESS_ASKS,
+  WITNESSED_MAX_MS,
+  WITNESSES,
+} from "../core/limits.ts";
+import type { Mesh } from "../core/mesh.ts";
+import type { Prng } from "../core/prng.ts";
+import { type Fleet, type FleetNode, suspectAfterMs } from "./fleet.ts";
+
+/**
+ * How long a suspicion lasts in all, in ms, floored: Lifeguard's formula. With no confirmation
+ * `maxMs`, with `k` of them `minMs`, and each one more counts less.
+ *
+ * @param k how many confirmations are asked for; without any the suspicion cannot be shortened.
+ */
+export function suspicionMs(
+  confirmations: number,
+  k: number,
+  minMs: number,
+  maxMs: number,
+): number {
+  if (k < 1) return maxMs;
+  const share = Math.log(confirmations + 1) / Math.log(k + 1);
+  return Math.max(minMs, Math.floor(maxMs - (maxMs - minMs) * share));
+}
+
+/** How far an observer trusts itself: each time it is late all its suspects get more time. */
+export class Awareness {
+  score = 0;
+
+  /** @param max scores are 0 to `max` - 1. */
+  constructor(private readonly max: number) {}
+
+  note(delta: number): void {
+    this.score = Math.min(this.max - 1, Math.max(0, this.score + delta));
+  }
+
+  scale(ms: number): number {
+    return ms * (this.score + 1);
+  }
+}
+
+interface Suspect {
+  readonly node: string;
+  /** When the suspicion began, and since when the time that it has left runs. */
+  beganMonoMs: number;
+  sinceMonoMs: number;
+  request: string;
+  nextProbeMonoMs: number;
+  nextAskMonoMs: number;
+  /** Witness -> how often it has been asked under this request. */
+  readonly asked: Map<string, number>;
+  /** Witnesses that were held up themselves, or did not answer. */
+  readonly useless: Set<string>;
+  /** Witnesses that found it silent. */
+  readonly accusers: Set<string>;
+  /** A witness has seen it alive. */
+  seen: boolean;
+}
+
+/** What has been found out about nodes that were silent. */
+export interface Findings {
+  readonly sends: readonly {
+    readonly to: Address;
+    readonly message: Mesh<"probe"> | Mesh<"probe-please">;
+  }[];
+  /** Suspects from now on. */
+  readonly suspected: readonly FleetNode[];
+  /** Nobody has heard it. */
+  readonly dead: readonly FleetNode[];
+  /** Witnesses see it, but it has not been heard here for too long to be led any more. */
+  readonly unreachable: readonly FleetNode[];
+  /** It is not heard, and neither is anybody else. */
+  readonly silent: readonly FleetNode[];
+}
+
+export class Suspicion {
+  readonly awareness = new Awareness(OBSERVER_PATIENCE);
+  /** Since the start: suspicions, and those that ended by a sign of life. */
+  readonly counters = { suspected: 0, refuted: 0, witnessed: 0 };
+  readonly #suspects = new Map<string, Suspect>();
+  readonly #prng: Prng;
+  /** Until then nodes of the log that have not been heard are waited for. */
+  readonly #warmMonoMs: number;
+
+  constructor(prng: Prng, warmMonoMs: number) {
+    this.#prng = prng;
+    this.#warmMonoMs = warmMonoMs;
+  }
+
+  has(node: string): boolean {
+    return this.#suspects.has(node);
+  }
+
+  /** When `look` is wanted again because of a suspect; `Infinity` without any. */
+  nextDueMonoMs(): number {
+    let due = Infinity;
+    for (const each of this.#suspects.values()) {
+      due = Math.min(due, each.nextProbeMonoMs, each.nextAskMonoMs);
+    }
+    return due;
+  }
+
+  /** The node has given a sign of life; says whether it was a suspect. */
+  heard(node: string): boolean {
+    const was = this.#suspects.delete(node);
+    if (was) this.counters.refuted++;
+    return was;
+  }
+
+  /** A witness has answered. */
+  answered(result: Mesh<"probe-result">, monoMs: number): void {
+    const suspect = this.#suspects.get(result.suspect);
+    if (suspect?.request !== result.request || !suspect.asked.has(result.node)) return;
+    switch (result.verdict) {
+      case "alive":
+        this.counters.witnessed++;
+        suspect.seen = true;
+        suspect.sinceMonoMs = monoMs;
+        return this.#askAnew(suspect, monoMs + SUSPICION_MIN_MS / 2);
+      case "silent":
+        suspect.accusers.add(result.node);
+        return;
+      case "late":
+        suspect.useless.add(result.node);
+        return;
+      default:
+        return result.verdict satisfies never;
+    }
+  }
+
+  #askAnew(suspect: Suspect, monoMs: number): void {
+    suspect.request = this.#prng.hex(12);
+    suspect.nextAskMonoMs = monoMs;
+    suspect.asked.clear();
+    suspect.useless.clear();
+    suspect.accusers.clear();
+  }
+
+  /**
+   * Looks at all nodes.
+   *
+   * @param lateMs how much later than asked for the observer was woken
+   */
+  look(fleet: Fleet, lateMs: number, monoMs: number): Findings {
+    this.#noteLateness(fleet, lateMs, monoMs);
+    const suspectMs = suspectAfterMs(fleet.size);
+    const suspected: FleetNode[] = [];
+    const overdue: FleetNode[] = [];
+    for (const node of fleet.values()) {
+      if (node.state === "dead") continue;
+      if (node.state === "unknown") {
+        if (monoMs >= this.#warmMonoMs) overdue.push(node);
+        continue;
+      }
+      if (node.state === "silent" && !hearsOthers(fleet, node, node.countedMonoMs)) continue;
+      if (this.#suspects.has(node.id) || monoMs - node.countedMonoMs < suspectMs) continue;
+      this.#suspect(node, monoMs);
+      suspected.push(node);
+    }
+    const sends: Findings["sends"][number][] = [];
+    const witnesses = this.#suspects.size === 0 ? [] : this.#witnesses(fleet);
+    for (const suspect of this.#suspects.values()) {
+      const node = fleet.get(suspect.node)!;
+      if (monoMs >= this.#deadlineOf(suspect, witnesses.length)) overdue.push(node);
+      else sends.push(...this.#pursue(suspect, node, witnesses, monoMs));
+    }
+    return { sends, suspected, ...this.#judge(fleet, overdue, monoMs) };
+  }
+
+  #noteLateness(fleet: Fleet, lateMs: number, monoMs: number): void {
+    if (lateMs <= OBSERVER_LATE_MS) return this.awareness.note(-1);
+    this.awareness.note(1);
+    const shift = (ms: number) => Math.min(monoMs, ms + lateMs);
+    for (const node of fleet.values()) node.countedMonoMs = shift(node.countedMonoMs);
+    for (const suspect of this.#suspects.values()) {
+      suspect.beganMonoMs = shift(suspect.beganMonoMs);
+      suspect.sinceMonoMs = shift(suspect.sinceMonoMs);
+    }
+  }
+
+  #suspect(node: FleetNode, monoMs: number): void {
+    this.counters.suspected++;
+    this.#suspects.set(node.id, {
+      node: node.id,
+      beganMonoMs: monoMs,
+      sinceMonoMs: monoMs,
+      request: this.#prng.hex(12),
+      nextProbeMonoMs: monoMs,
+      nextAskMonoMs: monoMs,
+      asked: new Map(),
+      useless: new Set(),
+      accusers: new Set(),
+      seen: false,
+    });
+  }
+
+  #witnesses(fleet: Fleet): FleetNode[] {
+    return [...fleet.values()].filter((node) =>
+      node.state === "ready" && node.address !== null && !this.#suspects.has(node.id)
+    );
+  }
+
+  #deadlineOf(suspect: Suspect, witnesses: number): number {
+    const { accusers, sinceMonoMs } = suspect;
+    const k = Math.min(WITNESSES, Math.max(witnesses, accusers.size));
+    const lastsMs = suspicionMs(accusers.size, k, SUSPICION_MIN_MS, SUSPICION_MAX_MS);
+    return sinceMonoMs + this.awareness.scale(lastsMs);
+  }
+
+  /** What is sent about one suspect now. */
+  #pursue(
+    suspect: Suspect,
+    { address, id: node }: FleetNode,
+    witnesses: readonly FleetNode[],
+    monoMs: number,
+  ): Findings["sends"][number][] {
+    const sends: Findings["sends"][number][] = [];
+    if (!address) {
+      suspect.nextProbeMonoMs = suspect.nextAskMonoMs = Infinity;
+      return sends;
+    }
+    const { request } = suspect;
+    if (monoMs >= suspect.nextProbeMonoMs) {
+      suspect.nextProbeMonoMs = monoMs + PROBE_EVERY_MS;
+      sends.push({ to: address, message: { k: "probe", node, request } });
+    }
+    if (monoMs < suspect.nextAskMonoMs) return sends;
+    suspect.nextAskMonoMs = monoMs + WITNESS_ASK_MS;
+    const { hostname: host, port } = address;
+    for (const witness of this.#choose(suspect, witnesses)) {
+      suspect.asked.set(witness.id, (suspect.asked.get(witness.id) ?? 0) + 1);
+      sends.push({
+        to: witness.address!,
+        message: { k: "probe-please", node: witness.id, request, suspect: node, host, port },
+      });
+    }
+    return sends;
+  }
+
+  /** Those of whom an answer is still wanted: the ones asked before, and others in place of the useless. */
+  #choose(suspect: Suspect, witnesses: readonly FleetNode[]): FleetNode[] {
+    const { asked, useless, accusers } = suspect;
+    for (const [id, times] of asked) {
+      if (times >= WITNESS_ASKS && !accusers.has(id)) useless.add(id);
+    }
+    const wanted = WITNESSES - accusers.size;
+    const waiting = witnesses.filter(({ id }) =>
+      asked.has(id) && !useless.has(id) && !accusers.has(id)
+    ).slice(0, Math.max(0, wanted));
+    const fresh = witnesses.filter(({ id }) => !asked.has(id));
+    while (waiting.length < wanted && fresh.length > 0) {
+      waiting.push(...fresh.splice(this.#prng.below(fresh.length), 1));
+    }
+    return waiting;
+  }
+
+  /** Their time is over. Whom nobody at all can be heard beside is not called dead. */
+  #judge(
+    fleet: Fleet,
+    overdue: readonly FleetNode[],
+    monoMs: number,
+  ): Pick<Findings, "dead" | "unreachable" | "silent"> {
+    const dead: FleetNode[] = [];
+    const unreachable: FleetNode[] = [];
+    const silent: FleetNode[] = [];
+    for (const node of overdue) {
+      const suspect = this.#suspects.get(node.id);
+      if (!hearsOthers(fleet, node, suspect?.beganMonoMs ?? -Infinity)) silent.push(node);
+      else if (suspect?.seen && !suspect.accusers.size) unreachable.push(node);
+      else dead.push(node);
+    }
+    for (const suspect of this.#suspects.values()) {
+      const node = fleet.get(suspect.node)!;
+      if (!suspect.seen || overdue.includes(node)) continue;
+      if (monoMs - suspect.beganMonoMs >= WITNESSED_MAX_MS) unreachable.push(node);
+    }
+    for (const node of [...dead, ...unreachable, ...silent]) this.#suspects.delete(node.id);
+    for (const node of dead) node.state = "dead";
+    for (const node of unreachable) node.state = "dead";
+    for (const node of silent) {
+      node.state = "silent";
+      node.countedMonoMs = monoMs;
+    }
+    return { dead, unreachable, silent };
+  }
+}
+
+/** Says whether another node has been heard after this moment: then the observer is no island. */
+function hearsOthers(fleet: Fleet, node: FleetNode, sinceMonoMs: number): boolean {
+  for (const other of fleet.values()) {
+    if (other !== node && other.state !== "unknown" && other.countedMonoMs > sinceMonoMs) {
+      if (other.state !== "silent") return true;
+    }
+  }
+  return false;
+}
