@@ -136,7 +136,8 @@ Deno.test({
           ? '["10.0.0.0/8","0.0.0.0"]'
           : '["10.0.0.0/8"]';
         assertStringIncludes(text, `"allow_net":${net}`, binary);
-        assertStringIncludes(text, `"allow_run":${binary === "node" ? "[]" : "null"}`, binary);
+        const run = binary === "node" ? "[]" : binary === "skr8tr" ? '["/bin/sh"]' : "null";
+        assertStringIncludes(text, `"allow_run":${run}`, binary);
         // A worker that was not rewritten would be looked for beside the bundle, and not be there.
         assertEquals(/new URL\("\.\/[\w.]*worker\.ts"/.test(text), false, binary);
       }
