@@ -3,6 +3,7 @@
 import { type OperatorCommand, parseOperatorCommand } from "../core/command.ts";
 import { parseManifest } from "../core/manifest/parse.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
+import { judgeVerb } from "./verbs.ts";
 import { artifactRefusal, judgeUpload } from "./artifacts.ts";
 import { whyNoRoom } from "./quota.ts";
 import type { RosterCommand } from "../core/roster.ts";
@@ -45,6 +46,13 @@ export function judge(state: State, command: string): Outcome {
     case "DOWN":
     case "EVICT":
       return judgeDown(state, parsed);
+    case "STOP":
+    case "START":
+    case "RESTART":
+    case "SCALE":
+    case "PAUSE":
+    case "RESUME":
+      return judgeVerb(state, parsed);
     case "UPLOAD":
       return judgeUpload(parsed);
     case "DECK":

@@ -1,3 +1,4 @@
+import type { RolloutTurn } from "../core/log.ts";
 import type { Exit, ReplicaStatus } from "../core/mesh.ts";
 import type { EventView } from "../core/view.ts";
 
@@ -21,6 +22,8 @@ export function describeExit(exit: Exit): string {
       return "killed: out of memory";
     case "lost":
       return "ended while nobody watched";
+    case "timeout":
+      return "killed: it took longer than it may";
     default:
       return exit.why satisfies never;
   }
@@ -37,7 +40,8 @@ export function describeChange(
   const events: Omit<EventView, "sequence" | "wallMs">[] = [];
   if (after.exit && after.exit.wallMs !== before?.exit?.wallMs) {
     const text = `${replica} on ${node}: ${describeExit(after.exit)}`;
-    events.push({ kind: "replica-exited", ...at, text });
+    const { generation, exit } = after;
+    events.push({ kind: "replica-exited", ...at, generation, exit, text });
   }
   if (after.state === "ready" && before?.state !== "ready") {
     const port = after.port === undefined ? "" : ` at port ${after.port}`;
@@ -48,4 +52,37 @@ export function describeChange(
     events.push({ kind: "replica-unready", ...at, text: `${replica} on ${node}: ${why}` });
   }
   return events;
+}
+
+/** What the history tells about a turn of a rollout. */
+export function eventOfTurn(turn: RolloutTurn): Omit<EventView, "sequence" | "wallMs"> {
+  const { app, generation, reason, back, hold, replica, node } = turn;
+  const what = `generation ${generation} of ${app}`;
+  const at = {
+    app,
+    ...(replica === undefined ? {} : { replica }),
+    ...(node === undefined ? {} : { node }),
+  };
+  switch (turn.turn) {
+    case "before-done":
+      return { kind: "rollout-before", ...at, text: `${what}: ${reason}` };
+    case "canary":
+      return { kind: "rollout-canary", ...at, text: `${what} is tried: ${reason}` };
+    case "promoted":
+      return { kind: "rollout-promoted", ...at, text: `${what} goes on: ${reason}` };
+    case "done":
+      return { kind: "rollout-done", ...at, text: `${what} is in place: ${reason}` };
+    case "restart":
+      return { kind: "rollout-restart", ...at, text: `${what} is restarted: ${reason}` };
+    case "failed": {
+      const then = back !== undefined
+        ? `back to generation ${back}`
+        : hold
+        ? "it stands still; skr8tr rollout resume or undo"
+        : "there is no signed generation to go back to, it goes on trying";
+      return { kind: "rollout-failed", ...at, text: `${what} failed: ${reason}; ${then}` };
+    }
+    default:
+      return turn.turn satisfies never;
+  }
 }

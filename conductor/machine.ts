@@ -31,10 +31,11 @@ import { maySay } from "../core/seal/permits.ts";
 import { type Root, rootName } from "../core/roster.ts";
 import type { EventView } from "../core/view.ts";
 import { parseMeshV1 } from "../core/wire.ts";
+import type { Comparison } from "./compare.ts";
 import { holdersOf } from "./artifacts.ts";
 import { CommandDesk } from "./desk.ts";
 import type { ConductorEffect, ConductorEvent } from "./effects.ts";
-import { describeChange } from "./events.ts";
+import { describeChange, eventOfTurn } from "./events.ts";
 import {
   addNode,
   beatEveryMs,
@@ -51,6 +52,7 @@ import { Ledger } from "./ledger.ts";
 import { Orders } from "./orders.ts";
 import { type Booking, isEmpty, mergeDecisions, type Plan, planApp } from "./plan.ts";
 import { type Buckets, reconcile, type Sight } from "./reconcile.ts";
+import { RolloutWatch } from "./rollout_watch.ts";
 import { routesOf } from "./routes.ts";
 import { Traffic } from "./traffic.ts";
 import {
@@ -61,6 +63,7 @@ import {
   type Placement,
   placementOf,
   saveState,
+  specOf,
   type State,
 } from "./state.ts";
 import { Suspicion } from "./suspicion.ts";
@@ -97,6 +100,8 @@ export class ConductorMachine {
   readonly waiting = new Map<string, readonly string[]>();
   /** Replica -> why its node will not run it. */
   readonly refused = new Map<string, string>();
+  readonly #rollouts: RolloutWatch;
+  readonly #refusedSince = new Map<string, number>();
   readonly startedMonoMs: number;
   readonly #prng: Prng;
   readonly #meshOpen: boolean;
@@ -137,6 +142,7 @@ export class ConductorMachine {
     this.#roots = (options.roots ?? []).filter(({ key }) => !state.roots.has(key));
     this.#desk = new CommandDesk(this, options);
     this.startedMonoMs = now.monoMs;
+    this.#rollouts = new RolloutWatch(now);
     this.suspicion = new Suspicion(options.prng, now.monoMs + CONDUCTOR_WARMUP_MS);
     this.#lastTickMonoMs = now.monoMs;
     this.#lastSnapshot = state.head.sequence;
@@ -177,6 +183,9 @@ export class ConductorMachine {
         break;
       case "figures":
         this.traffic.take(event.figures, now.monoMs);
+        for (const { app } of event.figures.apps) {
+          if (RolloutWatch.judges(this.state.apps.get(app))) this.#dirty.add(app);
+        }
         break;
       case "join":
         this.#emit(...this.#joins.receive(event.join, event.reply));
@@ -248,25 +257,46 @@ export class ConductorMachine {
   /** Reconciles every app that may have changed; `null` where nothing is to be done. */
   #decide(now: Instant): EntryBody | null {
     const bookings: Booking[] = [];
-    const plans: Plan[] = [];
+    const plans: (Plan & { readonly app: string })[] = [];
     // By name, so that the plan does not depend on the order in which things were heard.
     const rested = [...this.#dirty].filter((name) => now.monoMs >= (this.#restUntil.get(name) ?? 0))
       .sort();
     if (rested.length === 0) return null;
     const mayPlace = !this.settling;
     for (const name of rested) {
-      this.#dirty.delete(name);
       const app = this.state.apps.get(name);
+      if (!app) this.#dirty.delete(name);
       if (!app) continue;
+      const buckets = this.bucketsOf(app, now);
+      // A judgement stands in the log before anything follows from it; and nobody is judged while
+      // some of the nodes have not been heard yet.
+      if (buckets.turn && mayPlace) {
+        for (const { node, spec } of bookings) this.ledger.give(node, spec);
+        for (const { app } of plans) this.#dirty.add(app);
+        return { ...buckets.turn, kind: "rollout" };
+      }
+      this.#dirty.delete(name);
       this.#rest(app, now);
-      const buckets = reconcile(app, this.sightsOf(app, now), this.#missingNeeds(app));
       const plan = planApp(app, buckets, this.ledger, bookings, mayPlace);
-      plans.push(plan);
+      plans.push({ ...plan, app: name });
       this.#noteWaits(app, plan, buckets, now);
     }
     for (const { node, spec } of bookings) this.ledger.give(node, spec);
     const decision = mergeDecisions(plans.map((plan) => plan.decision));
     return isEmpty(decision) ? null : decision;
+  }
+
+  /** What is to be done about the app, as it is seen now. */
+  bucketsOf(app: App, now: Instant, missingNeeds = this.#missingNeeds(app)): Buckets {
+    const unplaced = this.unplaced.get(app.name) ?? [];
+    const around = this.#rollouts.around(app, unplaced, this.traffic, now);
+    return reconcile(app, this.sightsOf(app, now), missingNeeds, around);
+  }
+
+  /** Both generations of the app's rollout, as the ingresses see them. */
+  comparisonOf(app: App, now: Instant): Comparison | null {
+    if (!app.rollout || app.rollout.phase === "done") return null;
+    return this.#rollouts.around(app, [], this.traffic, now).comparison();
   }
 
   /**
@@ -346,7 +376,13 @@ export class ConductorMachine {
       this.#joining.delete(body.node);
       this.record(now, { kind: "node-joined", node: body.name, text: `${body.name} joined` });
     }
+    if (body.kind === "rollout") {
+      this.#commanded = true;
+      this.record(now, eventOfTurn(body));
+    }
     if (body.kind !== "decision") return;
+    // What a failed rollout leaves behind has routes of its own until it is gone.
+    if (body.gone.length > 0) this.#commanded = true;
     for (const place of body.place) {
       this.#book(this.state.apps.get(place.app)!, place);
       this.#orders.want("run", place.replica, place.node, now.monoMs);
@@ -359,10 +395,15 @@ export class ConductorMachine {
       const placement = before.get(replica);
       if (placement) this.#forget(placement);
     }
+    for (const { replica } of body.relabel ?? []) {
+      const placement = placementOf(this.state, replica);
+      if (placement) this.#orders.want("run", replica, placement.node, now.monoMs);
+    }
     // One reason an operation, in the order of the lists.
     const apps = [
       ...body.place.map((place) => place.app),
       ...[...body.leave, ...body.gone].map((replica) => before.get(replica)?.app),
+      ...(body.relabel ?? []).map(({ replica }) => placementOf(this.state, replica)?.app),
       ...(body.scale ?? []).map((each) => each.app),
     ];
     body.reasons.forEach((text, at) => {
@@ -371,19 +412,19 @@ export class ConductorMachine {
     });
   }
 
-  #book(app: App, place: Pick<Placement, "node" | "generation">): void {
-    const spec = generationOf(app, place.generation)?.spec;
+  #book(app: App, place: Pick<Placement, "node" | "generation" | "part">): void {
+    const spec = specOf(app, place);
     if (spec) this.ledger.take(place.node, spec);
   }
 
   #forget(placement: Placement): void {
-    const { replica, node, app, generation } = placement;
-    const spec = generationOf(this.state.apps.get(app)!, generation)?.spec;
+    const { replica, node, app } = placement;
+    const spec = specOf(this.state.apps.get(app)!, placement);
     if (spec) this.ledger.give(node, spec);
     this.#orders.drop(replica);
     this.#readySince.delete(replica);
     this.#answeredStops.delete(replica);
-    this.refused.delete(replica);
+    this.#accepted(replica);
     const known = this.fleet.get(node);
     if (known?.statuses.get(replica)?.state === "finished") {
       dropStatus(known, replica);
@@ -559,8 +600,9 @@ export class ConductorMachine {
     else if (!this.#readySince.has(replica)) this.#readySince.set(replica, now.monoMs);
     const placement = placementOf(this.state, replica);
     if (!placement || placement.node !== node.id) return this.#stopStranger(node, status, now);
-    this.#orders.done("run", replica);
-    this.refused.delete(replica);
+    this.#accepted(replica);
+    if (status.generation === placement.generation) this.#orders.done("run", replica);
+    else if (!placement.leaving) this.#orders.want("run", replica, node.id, now.monoMs);
     if (placement.leaving && status.state !== "finished") {
       this.#orders.want("stop", replica, node.id, now.monoMs);
     }
@@ -591,12 +633,13 @@ export class ConductorMachine {
       return;
     }
     if (message.k === "run-ok") {
-      this.refused.delete(replica);
+      this.#accepted(replica);
       return this.#orders.done("run", replica);
     }
     const order = this.#orders.get(replica);
     if (order?.kind !== "run") return;
     order.waitMs = RETRY_MAX_MS;
+    if (placement) this.#noteRefusal(placement, now);
     if (!placement || this.refused.get(replica) === message.reason) return;
     this.refused.set(replica, message.reason);
     this.#emit({ do: "changed", apps: [placement.app] });
@@ -607,6 +650,17 @@ export class ConductorMachine {
       replica,
       text: `${node.name} will not run ${replica}: ${message.reason}`,
     });
+  }
+
+  /** For how long a node has refused is known to the rollout, which does not wait for ever. */
+  #noteRefusal({ replica, app }: Placement, now: Instant): void {
+    if (!this.#refusedSince.has(replica)) this.#refusedSince.set(replica, now.monoMs);
+    this.#dirty.add(app);
+  }
+
+  #accepted(replica: string): void {
+    this.refused.delete(replica);
+    this.#refusedSince.delete(replica);
   }
 
   #sendOrders(now: Instant): void {
@@ -626,7 +680,7 @@ export class ConductorMachine {
         this.#orders.drop(order.replica);
         continue;
       }
-      const { replica, app, generation, sequence, index } = placement;
+      const { replica, app, generation, sequence, index, part } = placement;
       const sources = this.#sourcesOf(placement);
       this.#send(to, {
         k: "run",
@@ -636,6 +690,7 @@ export class ConductorMachine {
         generation,
         sequence,
         index,
+        ...(part === undefined ? {} : { part }),
         ...(sources.length === 0 ? {} : { sources }),
       });
     }
@@ -720,6 +775,8 @@ export class ConductorMachine {
       const status = node?.statuses.get(placement.replica);
       const readySince = this.#readySince.get(placement.replica);
       const answeredMs = this.#answeredStops.get(placement.replica);
+      const refusal = this.refused.get(placement.replica);
+      const refusedMs = this.#refusedSince.get(placement.replica) ?? now.monoMs;
       return {
         placement,
         status,
@@ -729,6 +786,9 @@ export class ConductorMachine {
           node.mismatchMonoMs === null && node.heardMonoMs > answeredMs,
         reported: !!node?.beat && node.mismatchMonoMs !== -Infinity,
         readyForMs: readySince === undefined ? 0 : Math.max(1, now.monoMs - readySince),
+        ...(refusal === undefined
+          ? {}
+          : { refusal: { reason: refusal, forMs: now.monoMs - refusedMs } }),
       };
     });
   }

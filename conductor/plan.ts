@@ -3,13 +3,14 @@
  * says what and why. What `--dry-run` prints is this, and so is what is executed.
  */
 
+import { specOfBefore } from "../core/before.ts";
 import type { EntryBody, Place } from "../core/log.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
 import { choose } from "./choose.ts";
 import { whyNot } from "./feasible.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Buckets } from "./reconcile.ts";
-import { type App, currentOf, generationOf, holdsVolume, type Placement } from "./state.ts";
+import { type App, currentOf, generationOf, holdsVolume, type Placement, specOf } from "./state.ts";
 
 export type Decision = Extract<EntryBody, { kind: "decision" }>;
 
@@ -39,21 +40,28 @@ export function planApp(
   bookings: Booking[],
   mayPlace: boolean,
 ): Plan {
-  const { spec, generation, sequence } = currentOf(app);
-  const asked = mayPlace ? buckets.place.length : 0;
+  const { spec, part, generation, sequence, indices } = askedOf(app, buckets);
+  const asked = mayPlace ? indices.length : 0;
   const home = holdsVolume(spec) ? app.home : undefined;
   const { choices, refusals } = choose(spec, asked, ledger, home);
   const place = choices.map((choice, at): Place => {
     bookings.push({ node: choice.node, spec });
     const replica = `${app.name}.${app.placed + at + 1}`;
-    const index = buckets.place[at]!;
-    return { replica, app: app.name, generation, sequence, index, node: choice.node };
+    const index = indices[at]!;
+    const { node } = choice;
+    return { replica, app: app.name, generation, sequence, index, node, ...part };
   });
   const makesWay = place.length < asked && buckets.leave.length === 0
     ? freeFixedPort(app, buckets, ledger, home)
     : [];
   const leave = [...buckets.leave, ...makesWay];
   const why = refusals.join("; ");
+  const current = currentOf(app);
+  const relabel = (buckets.relabel ?? []).map(({ replica }) => ({
+    replica,
+    generation: current.generation,
+    sequence: current.sequence,
+  }));
   const name = (node: string) => ledger.node(node).name;
   const nodeOf = (replica: string) => name(app.placements.get(replica)?.node ?? "");
   return {
@@ -62,20 +70,32 @@ export function planApp(
       place,
       leave: leave.map((each) => each.replica),
       gone: buckets.gone.map((each) => each.replica),
+      ...(relabel.length > 0 ? { relabel } : {}),
       reasons: [
         ...place.map((each, at) =>
-          `place ${each.replica} on ${name(each.node)}: ${choices[at]!.reason}`
+          `place ${each.replica}${each.part ? ` (${each.part})` : ""} on ${name(each.node)}: ` +
+          choices[at]!.reason
         ),
         ...leave.map((each) => `stop ${each.replica} on ${nodeOf(each.replica)}: ${each.reason}`),
         ...buckets.gone.map((each) => `forget ${each.replica}: ${each.reason}`),
+        ...(buckets.relabel ?? []).map(({ replica, reason }) => `keep ${replica}: ${reason}`),
       ],
     },
     unplaced: place.length < asked
-      ? buckets.place.slice(place.length).map((index) =>
-        `cannot place replica ${index} of ${app.name}: ${why}`
+      ? indices.slice(place.length).map((index) =>
+        `cannot place ${part.part ?? `replica ${index}`} of ${app.name}: ${why}`
       )
       : [],
   };
+}
+
+/** What is to be placed: replicas of a generation, or what runs before its first one. */
+function askedOf(app: App, buckets: Buckets) {
+  const asked = buckets.placeGeneration ?? currentOf(app).generation;
+  const { spec, generation, sequence } = generationOf(app, asked) ?? currentOf(app);
+  const before = buckets.before ? specOfBefore(spec) : null;
+  if (!before) return { spec, part: {}, generation, sequence, indices: buckets.place };
+  return { spec: before, part: { part: "before" }, generation, sequence, indices: [0] } as const;
 }
 
 /**
@@ -95,7 +115,7 @@ function freeFixedPort(app: App, buckets: Buckets, ledger: Ledger, home: string 
 
 /** Says whether the current generation could take this replica's place if it were gone. */
 function makesRoom(app: App, old: Placement, ledger: Ledger, home: string | undefined): boolean {
-  const spec = generationOf(app, old.generation)?.spec;
+  const spec = specOf(app, old);
   if (!spec) return false;
   ledger.give(old.node, spec);
   const why = whyNot(currentOf(app).spec, ledger.node(old.node), home);
@@ -105,25 +125,26 @@ function makesRoom(app: App, old: Placement, ledger: Ledger, home: string | unde
 
 /** Several apps' decisions as one entry; the reasons stay in the order of the lists. */
 export function mergeDecisions(decisions: readonly Decision[]): Decision {
-  const reasons = decisions.map(({ place, leave, reasons }) => {
-    const left = place.length + leave.length;
-    return {
-      place: reasons.slice(0, place.length),
-      leave: reasons.slice(place.length, left),
-      gone: reasons.slice(left),
-    };
+  const lists = ["place", "leave", "gone", "relabel"] as const;
+  const reasons = decisions.map((decision) => {
+    let from = 0;
+    return lists.map((list) => {
+      const begin = from;
+      from += decision[list]?.length ?? 0;
+      return decision.reasons.slice(begin, from);
+    });
   });
+  const relabel = decisions.flatMap((each) => each.relabel ?? []);
   return {
     kind: "decision",
     place: decisions.flatMap((each) => each.place),
     leave: decisions.flatMap((each) => each.leave),
     gone: decisions.flatMap((each) => each.gone),
-    reasons: (["place", "leave", "gone"] as const).flatMap((list) =>
-      reasons.flatMap((each) => each[list])
-    ),
+    ...(relabel.length > 0 ? { relabel } : {}),
+    reasons: lists.flatMap((_, at) => reasons.flatMap((each) => each[at]!)),
   };
 }
 
-export function isEmpty(decision: Decision): boolean {
-  return decision.place.length + decision.leave.length + decision.gone.length === 0;
+export function isEmpty({ place, leave, gone, relabel = [] }: Decision): boolean {
+  return place.length + leave.length + gone.length + relabel.length === 0;
 }

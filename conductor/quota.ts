@@ -41,7 +41,7 @@ export function takenOf(state: State, namespace: string, without = ""): Required
     if (app.down || app.name === without) continue;
     const { spec } = currentOf(app);
     if (spec.namespace !== namespace) continue;
-    const need = needOf(spec);
+    const need = needOf(spec, app.count);
     sum.replicas += need.replicas;
     sum.ramBytes += need.ramBytes;
     sum.cores += need.cores;

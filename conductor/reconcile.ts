@@ -3,10 +3,21 @@
  * Nothing is chosen here (which node: choose.ts) and nothing is done.
  */
 
-import { currentOf, generationOf, holdsVolume } from "./state.ts";
-import type { App, Placement } from "./state.ts";
+import type { RolloutTurn } from "../core/log.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
 import type { ReplicaStatus } from "../core/mesh.ts";
+import { whyReplaced } from "../core/replacing.ts";
+import { type Around, orderOf, rollout, type Scene } from "./rollout.ts";
+import type { Rollout } from "./rollout_state.ts";
+import {
+  type App,
+  currentOf,
+  generationOf,
+  holdsVolume,
+  isOutdated,
+  newestOf,
+  type Placement,
+} from "./state.ts";
 
 /** One replica of the app as the conductor sees it now. */
 export interface Sight {
@@ -21,11 +32,21 @@ export interface Sight {
   readonly reported: boolean;
   /** How long it has been ready, in ms; 0 while it is not. */
   readonly readyForMs: number;
+  /** Why its node will not run it, and for how long it has said so. */
+  readonly refusal?: { readonly reason: string; readonly forMs: number };
 }
 
 export interface Buckets {
-  /** Indices of replicas of the current generation that are to be placed. */
+  /** Indices of replicas that are to be placed. */
   readonly place: readonly number[];
+  /** Of which generation, where it is not the current one. */
+  readonly placeGeneration?: number | undefined;
+  /** What runs before the generation's first replica is to be placed. */
+  readonly before?: true;
+  /** Replicas that go on as the current generation's. */
+  readonly relabel?: readonly Operation[];
+  /** What the rollout decides first: nothing is moved before that stands in the log. */
+  readonly turn?: RolloutTurn;
   readonly leave: readonly Operation[];
   /** Old replicas that may leave first, should the new ones find no place beside them. */
   readonly yield: readonly Placement[];
@@ -46,7 +67,7 @@ export interface Operation {
  * the autoscaler; within the bounds of `scale`, where only an idle app may be at none.
  */
 export function wantedOf(app: App): number {
-  if (app.down) return 0;
+  if (app.down || app.stopped) return 0;
   const { scale, replicas } = currentOf(app).spec;
   const count = app.count ?? replicas;
   if (!scale) return count;
@@ -62,42 +83,151 @@ export function notBuilt(spec: AppSpec): string | null {
 
 const NOTHING: Buckets = { place: [], leave: [], yield: [], gone: [], wait: [] };
 
+/** Where nothing is known besides the app's replicas. */
+const CALM: Omit<Around, "missingNeeds"> = {
+  unplaced: [],
+  sinceMs: () => 0,
+  upMs: 0,
+  comparison: () => null,
+  busy: false,
+};
+
 /** Compares the app with what is seen of it. */
-export function reconcile(app: App, sights: readonly Sight[], missingNeeds: string[]): Buckets {
+export function reconcile(
+  app: App,
+  sights: readonly Sight[],
+  missingNeeds: readonly string[],
+  around: Omit<Around, "missingNeeds"> = CALM,
+): Buckets {
   const gone = sights.flatMap((sight) => goneBecause(sight, app));
   const goneIds = new Set(gone.map((each) => each.replica));
   const here = sights.filter((sight) => !goneIds.has(sight.placement.replica));
   const staying = here.filter((sight) => !sight.placement.leaving);
-  if (app.down) {
-    const leave = staying.map(({ placement }) => leaving(placement, "the app was taken down"));
-    return { ...NOTHING, leave, gone };
+  if (app.down || app.stopped) {
+    const why = app.down ? "the app was taken down" : "the app was stopped";
+    return { ...NOTHING, leave: staying.map(({ placement }) => leaving(placement, why)), gone };
   }
   const current = currentOf(app);
   const blocked = notBuilt(current.spec);
   if (blocked !== null) return { ...NOTHING, gone, wait: [blocked] };
-  if (missingNeeds.length > 0 && staying.length === 0) {
-    return { ...NOTHING, gone, wait: missingNeeds.map((need) => `needs ${need} first`) };
-  }
   const wanted = wantedOf(app);
-  const { surplus, kept } = split(staying, current.generation, wanted);
-  const isOld = (sight: Sight) => sight.placement.generation !== current.generation;
-  const step = here.some(isOld)
-    ? rolloutStep(current.spec, wanted, kept, staying.filter(isOld), here.length)
-    : { place: Infinity, leave: [], yield: [] };
-  const missing = missingIndices(kept, wanted);
+  const parts = here.filter((sight) => sight.placement.part !== undefined);
+  const replicas = here.filter((sight) => sight.placement.part === undefined);
+  const relabel = relabels(app, replicas);
+  const renamed = new Set(relabel.map((each) => each.replica));
+  const isOld = ({ placement }: Sight) =>
+    isOutdated(app, placement) && !renamed.has(placement.replica);
+  const { surplus, kept } = split(
+    replicas.filter((sight) => !sight.placement.leaving && !isOld(sight)),
+    wanted,
+  );
+  const old = replicas.filter((sight) => !sight.placement.leaving && isOld(sight));
+  const scene = sceneOf(app, kept, old, replicas.length, parts, { missingNeeds, ...around });
+  const next = isRolling(app, scene) ? rollout(scene) : null;
+  const moves = next?.kind === "moves" ? next : null;
+  const due = next === null ? Infinity : moves?.place ?? 0;
   return {
-    place: missing.slice(0, step.place),
+    place: missingIndices(moves?.fill ? [...kept, ...old] : kept, wanted).slice(0, due),
+    ...(moves?.fill ? { placeGeneration: scene.rollout.from } : {}),
+    ...(next?.kind === "turn" ? { turn: { ...next.turn, app: app.name } } : {}),
+    ...(moves?.before ? { before: true } : {}),
+    ...(relabel.length > 0 ? { relabel } : {}),
     leave: [
       ...surplus.map(({ placement }) => leaving(placement, "more replicas than wanted")),
-      ...step.leave.map(({ placement }) =>
-        leaving(placement, `generation ${current.generation} takes over`)
-      ),
+      ...(moves?.leave ?? []).map((sight) => leaving(sight.placement, whyLeaves(scene, sight))),
+      ...idleParts(app, parts, scene),
     ],
-    yield: step.yield.map((sight) => sight.placement),
+    yield: (moves?.yield ?? []).map((sight) => sight.placement),
     gone,
-    wait: waits(here),
-    ...(step.againMs === undefined ? {} : { againMs: step.againMs }),
+    wait: [...moves?.wait ?? [], ...waits(here)],
+    ...(moves?.againMs === undefined ? {} : { againMs: moves.againMs }),
   };
+}
+
+/** Says whether anything is to be replaced or judged; what needs others waits for them, too. */
+function isRolling(app: App, { old, around, fresh, wanted }: Scene): boolean {
+  if (old.length > 0) return true;
+  if (app.rollout !== undefined && app.rollout.phase !== "done") return true;
+  return around.missingNeeds.length > 0 && fresh.length === 0 && wanted > 0;
+}
+
+function sceneOf(
+  app: App,
+  fresh: readonly Sight[],
+  old: readonly Sight[],
+  here: number,
+  parts: readonly Sight[],
+  around: Around,
+): Scene {
+  const current = currentOf(app);
+  const isMine = ({ placement }: Sight) =>
+    !placement.leaving && placement.generation === current.generation;
+  return {
+    rollout: app.rollout ?? impliedRollout(current.generation),
+    spec: current.spec,
+    beforeDone: current.beforeDone ?? false,
+    fallback: fallbackOf(app),
+    wanted: wantedOf(app),
+    fresh,
+    old,
+    here,
+    before: parts.find(isMine),
+    otherBefore: parts.find((sight) => !isMine(sight)),
+    around,
+  };
+}
+
+/** The signed generation that may be gone back to, as far as it is still kept. */
+function fallbackOf(app: App): number | undefined {
+  const { fallback } = newestOf(app);
+  return fallback !== undefined && generationOf(app, fallback) ? fallback : undefined;
+}
+
+/** In a log of an earlier version no rollout stands. */
+function impliedRollout(generation: number): Rollout {
+  const never = { sequence: 0, wallMs: 0 };
+  const phase = "rolling";
+  return { kind: "deploy", generation, phase, begun: never, step: never, forgivenSequence: 0 };
+}
+
+/** Replicas of other generations that may go on as they run, and are called by the current one. */
+function relabels(app: App, replicas: readonly Sight[]): Operation[] {
+  if (app.rollout?.phase === "paused") return [];
+  const current = currentOf(app);
+  const why = new Map<number, string | null>();
+  return replicas.flatMap(({ placement }) => {
+    const { generation, replica, leaving } = placement;
+    if (leaving || generation === current.generation) return [];
+    // A restart replaces it, whatever it is called.
+    if ((placement.placedSequence ?? 0) <= (app.renewSequence ?? -1)) return [];
+    if (!why.has(generation)) {
+      const spec = generationOf(app, generation)?.spec;
+      why.set(generation, spec ? whyReplaced(spec, current.spec) : "unknown");
+    }
+    if (why.get(generation) !== null) return [];
+    const reason = `its program is the same in generation ${current.generation}`;
+    return [{ replica, reason }];
+  });
+}
+
+/** A `before` that is done, or of a generation that is not wanted any more, has no place here. */
+function idleParts(app: App, parts: readonly Sight[], { before }: Scene): Operation[] {
+  return parts.flatMap((sight) => {
+    const { placement } = sight;
+    if (placement.leaving) return [];
+    if (sight !== before) return [leaving(placement, "its generation is not wanted any more")];
+    return currentOf(app).beforeDone ? [leaving(placement, "it is done")] : [];
+  });
+}
+
+function whyLeaves({ rollout, spec }: Scene, { placement }: Sight): string {
+  if (placement.part === "before" || placement.generation === rollout.generation) {
+    return rollout.kind === "restart" ? "it is restarted" : "it is tried again";
+  }
+  if (rollout.kind === "back") return `back to generation ${rollout.generation}`;
+  return orderOf(spec) === "stop-first"
+    ? `generation ${rollout.generation} takes over, after it`
+    : `generation ${rollout.generation} takes over`;
 }
 
 function leaving(placement: Placement, reason: string): Operation {
@@ -111,7 +241,7 @@ function goneBecause(sight: Sight, app: App): Operation[] {
     if (status?.state === "finished") return [{ replica, reason: `it has ended on ${nodeName}` }];
     if (absent) return [{ replica, reason: `${nodeName} does not have it` }];
   }
-  if (node === "dead" && !isBound(app, placement)) {
+  if (node === "dead" && !isBound(app, placement) && !isUnknown(app, placement)) {
     return [{ replica, reason: `${nodeName} is dead` }];
   }
   if (placement.leaving) return [];
@@ -119,6 +249,12 @@ function goneBecause(sight: Sight, app: App): Operation[] {
     return [{ replica, reason: `it was stopped on ${nodeName}` }];
   }
   return [];
+}
+
+/** What ran before a generation may have been done, or may still go on: an operator has to say. */
+function isUnknown(app: App, placement: Placement): boolean {
+  return placement.part === "before" &&
+    (placement.placedSequence ?? 0) > (app.rollout?.forgivenSequence ?? 0);
 }
 
 /** Says whether the replica holds a volume of its node: then another node cannot take over. */
@@ -129,16 +265,14 @@ function isBound(app: App, placement: Placement): boolean {
 
 /** The current generation's replicas: those that count, and those too many. */
 function split(
-  staying: readonly Sight[],
-  generation: number,
+  current: readonly Sight[],
   wanted: number,
 ): { readonly kept: Sight[]; readonly surplus: Sight[] } {
   const kept: Sight[] = [];
   const surplus: Sight[] = [];
   const taken = new Set<number>();
-  for (const sight of staying) {
+  for (const sight of current) {
     const { placement } = sight;
-    if (placement.generation !== generation) continue;
     const fits = placement.index < wanted && !taken.has(placement.index);
     taken.add(placement.index);
     (fits ? kept : surplus).push(sight);
@@ -151,64 +285,10 @@ function missingIndices(kept: readonly Sight[], wanted: number): number[] {
   return Array.from({ length: wanted }, (_, index) => index).filter((index) => !taken.has(index));
 }
 
-interface Step {
-  /** How many may be placed now. */
-  readonly place: number;
-  readonly leave: readonly Sight[];
-  readonly yield: readonly Sight[];
-  readonly againMs?: number;
-}
-
-/**
- * How far the replacement of `old` by `current` may go now.
- *
- * @param here how many replicas there are in all, those that are leaving included: they still run.
- */
-function rolloutStep(
-  spec: AppSpec,
-  wanted: number,
-  current: readonly Sight[],
-  old: readonly Sight[],
-  here: number,
-): Step {
-  const { batch, order, settleMs } = spec.rollout;
-  // Without a health check nothing but time tells whether a replica is any good.
-  const mustStandMs = spec.health ? 0 : settleMs;
-  const standing = current.filter((sight) => sight.node !== "dead" && sight.readyForMs > 0);
-  const proven = standing.filter((sight) => sight.readyForMs >= mustStandMs);
-  const serving = old.filter(isServing);
-  const idle = old.filter(isIdle);
-  const againMs = standing.length > proven.length
-    ? Math.max(1, mustStandMs - Math.max(...standing.map((sight) => sight.readyForMs)))
-    : undefined;
-  const again = againMs === undefined ? {} : { againMs };
-  const unavailable = Math.max(0, wanted - proven.length - serving.length);
-  const stoppable = [...idle, ...serving.slice(0, Math.max(0, batch - unavailable))];
-
-  if (order === "stop-first") {
-    return { place: Math.max(0, wanted - here), leave: stoppable, yield: [], ...again };
-  }
-  const spare = Math.max(0, serving.length - Math.max(0, wanted - proven.length));
-  return {
-    place: Math.max(0, wanted + batch - here),
-    leave: [...idle, ...serving.slice(0, spare)],
-    yield: stoppable,
-    ...again,
-  };
-}
-
-function isServing(sight: Sight): boolean {
-  return sight.node !== "dead" && sight.status?.state === "ready";
-}
-
-/** Known to be of no use now. What has not been heard of yet, after a restart, may be serving. */
-function isIdle(sight: Sight): boolean {
-  if (sight.node === "dead") return true;
-  return sight.status ? sight.status.state !== "ready" : sight.reported;
-}
-
 function waits(here: readonly Sight[]): string[] {
   return here.flatMap(({ placement, node, nodeName }) =>
-    node === "dead" ? [`${placement.replica}: its volume is on ${nodeName}, which is dead`] : []
+    node === "dead" && placement.part === undefined
+      ? [`${placement.replica}: its volume is on ${nodeName}, which is dead`]
+      : []
   );
 }

@@ -10,7 +10,7 @@ const HEALTH = ["port 8001", "health {", "  check GET /health 200", "}"];
 /** An app whose generations have these manifests, oldest first. */
 function appOf(...manifests: string[][]): App {
   const generations = manifests.map((lines, at) => {
-    const manifest = manifestOf("web", lines);
+    const manifest = manifestOf("web", [...lines, `args ${at + 1}`]);
     const parsed = parseManifest(manifest);
     assert(parsed.ok, manifest);
     const generation = at + 1;

@@ -211,9 +211,29 @@ export class Rig {
 
   #ids = 0;
 
-  apply(app: string, manifest: string, generation = this.#next(app)): string | null | undefined {
+  /** Applies a manifest; without `args` of its own every generation is another program. */
+  apply(
+    app: string,
+    text: string,
+    generation: number = this.#next(app),
+    fallback?: number,
+  ): string | null | undefined {
     const id = `apply-${String(++this.#ids).padStart(6, "0")}`;
-    return this.ask(this.signed({ verb: "APPLY", id, app, generation, manifest }));
+    const isOther = !/^ *args/m.test(text) && text.startsWith(`app ${app} {\n`);
+    const manifest = isOther ? text.replace("{\n", `{\n  args ${generation}\n`) : text;
+    const back = fallback === undefined ? {} : { fallback };
+    return this.ask(this.signed({ verb: "APPLY", id, app, generation, ...back, manifest }));
+  }
+
+  /** Hands in a short command. */
+  verb(verb: "STOP" | "START" | "RESTART" | "PAUSE" | "RESUME", app: string) {
+    const id = `verb-${String(++this.#ids).padStart(6, "0")}`;
+    return this.ask(this.signed({ verb, id, app }));
+  }
+
+  scale(app: string, count: string) {
+    const id = `scale-${String(++this.#ids).padStart(6, "0")}`;
+    return this.ask(this.signed({ verb: "SCALE", id, app, count }));
   }
 
   down(app: string): string | null | undefined {
@@ -316,7 +336,11 @@ export class RigNode {
       }
       const { replica, app, generation } = message;
       this.say({ k: "run-ok", ...base, replica });
-      if (!this.statuses.has(replica)) {
+      const known = this.statuses.get(replica);
+      if (known && known.generation !== generation && known.state !== "finished") {
+        this.report({ ...known, generation, version: known.version + 1 });
+      }
+      if (!known) {
         const state = this.quick ? "ready" : "starting";
         this.report({ replica, app, generation, version: 1, state, restarts: 0, sinceWallMs: 1 });
       }

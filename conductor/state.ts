@@ -6,14 +6,34 @@
 import { type OperatorCommand, parseOperatorCommand } from "../core/command.ts";
 import { invariant } from "../core/errors.ts";
 import { COMMAND_ID_S, GENERATIONS, SIGNED_WINDOW_S } from "../core/limits.ts";
-import { EMPTY_HEAD, type Entry, type Head, type Place, type SignedRecord } from "../core/log.ts";
+import {
+  EMPTY_HEAD,
+  type Entry,
+  type Head,
+  type Place,
+  type Relabel,
+  type SignedRecord,
+} from "../core/log.ts";
 import { parseManifest } from "../core/manifest/parse.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
+import { specOfPart } from "../core/before.ts";
 import { Roster, type RosterData } from "../core/roster.ts";
 import { replayKey } from "../core/signed.ts";
 import { Members, type MembersData } from "./members.ts";
 import { type Announced, applyUpload } from "./artifacts.ts";
 import { type Quota, quotaOf } from "./quota.ts";
+import {
+  applyTurn,
+  beginDeploy,
+  beginRestart,
+  type Moment,
+  noteStep,
+  type Outcome,
+  pauseRollout,
+  resumeRollout,
+  type Rollout,
+  supersede,
+} from "./rollout_state.ts";
 
 /** One applied manifest of an app. */
 export interface Generation {
@@ -25,12 +45,18 @@ export interface Generation {
   readonly spec: AppSpec;
   readonly key: string;
   readonly wallMs: number;
+  /** Its `before` has succeeded: it is not run again. */
+  readonly beforeDone?: boolean;
+  /** What became of its rollout; absent while that is open. */
+  readonly outcome?: Outcome;
 }
 
 /** A replica that exists or is on its way in or out. */
 export interface Placement extends Place {
   /** It is to be drained and stopped, or is so already. */
   readonly leaving: boolean;
+  /** The entry that placed it; absent in logs of an earlier version. */
+  readonly placedSequence?: number;
 }
 
 export interface App {
@@ -49,6 +75,14 @@ export interface App {
    * `replicas`; `wantedOf()` in reconcile.ts holds it within the bounds of `scale`.
    */
   count?: number;
+  /** The generation that shall run where it is not the newest: a failed rollout went back to it. */
+  target?: number;
+  /** The last rollout, under way or done. */
+  rollout?: Rollout;
+  /** Kept, with its routes, and none of it runs. */
+  stopped?: boolean;
+  /** Replicas placed up to this entry are to be replaced, whatever their generation. */
+  renewSequence?: number;
 }
 
 /** What was answered to a command that carried an id, for whoever repeats it. */
@@ -105,11 +139,32 @@ export function emptyState(): State {
   };
 }
 
-/** The generation that is wanted now. */
-export function currentOf(app: App): Generation {
+/** The generation that was applied last. */
+export function newestOf(app: App): Generation {
   const generation = app.generations.at(-1);
   invariant(generation, "an app has at least one generation");
   return generation;
+}
+
+/** The generation that is wanted now: the newest, or what a failed rollout went back to. */
+export function currentOf(app: App): Generation {
+  if (app.target === undefined) return newestOf(app);
+  return generationOf(app, app.target) ?? newestOf(app);
+}
+
+/** What the placement runs: the app as its generation has it, or that one's `before`. */
+export function specOf(
+  app: App,
+  placement: Pick<Place, "generation" | "part">,
+): AppSpec | undefined {
+  const spec = generationOf(app, placement.generation)?.spec;
+  return spec && (specOfPart(spec, placement.part) ?? undefined);
+}
+
+/** Says whether the placement is to be replaced: by another generation, or by a restart. */
+export function isOutdated(app: App, placement: Placement): boolean {
+  return placement.generation !== currentOf(app).generation ||
+    (placement.placedSequence ?? 0) <= (app.renewSequence ?? 0) && app.renewSequence !== undefined;
 }
 
 export function generationOf(app: App, generation: number): Generation | undefined {
@@ -137,12 +192,21 @@ function applyBody(state: State, entry: Entry): string[] {
       return applyCommand(state, entry, body.signed, body.manifest);
     case "decision": {
       const touched = new Set<string>();
-      for (const place of body.place) touched.add(applyPlace(state, place));
+      for (const place of body.place) touched.add(applyPlace(state, place, entry.sequence));
       for (const replica of body.leave) touched.add(applyLeave(state, replica));
+      for (const relabel of body.relabel ?? []) touched.add(applyRelabel(state, relabel));
+      touched.delete("");
+      for (const app of touched) noteStep(state.apps.get(app)!, momentOf(entry));
       for (const replica of body.gone) touched.add(applyGone(state, replica));
       for (const { app, count } of body.scale ?? []) touched.add(applyScale(state, app, count));
       touched.delete("");
       return [...touched];
+    }
+    case "rollout": {
+      const app = state.apps.get(body.app);
+      if (!app) return [];
+      applyTurn(app, body, entry);
+      return [app.name];
     }
     case "node":
       state.nodes.set(body.node, body.name);
@@ -162,6 +226,10 @@ function applyBody(state: State, entry: Entry): string[] {
     default:
       return body satisfies never;
   }
+}
+
+function momentOf({ sequence, wallMs }: Entry): Moment {
+  return { sequence, wallMs };
 }
 
 /** Under which a command's reply is found again by its operator and its id. */
@@ -215,9 +283,18 @@ function applyCommand(
     case "EVICT": {
       const app = state.apps.get(command.app);
       if (!app) return [];
+      supersede(app, entry.wallMs, "the app was taken down");
       app.down = true;
+      delete app.rollout;
       return [app.name];
     }
+    case "STOP":
+    case "START":
+    case "RESTART":
+    case "SCALE":
+    case "PAUSE":
+    case "RESUME":
+      return applyVerb(state, entry, command);
     case "UPLOAD":
       applyUpload(state, command, entry.wallMs);
       return [];
@@ -245,6 +322,43 @@ function applyCommand(
   }
 }
 
+/** What operators tell an app to do without a new manifest. */
+function applyVerb(
+  state: State,
+  entry: Entry,
+  command: Extract<
+    OperatorCommand,
+    { verb: "STOP" | "START" | "RESTART" | "SCALE" | "PAUSE" | "RESUME" }
+  >,
+): string[] {
+  const app = state.apps.get(command.app);
+  if (!app) return [];
+  switch (command.verb) {
+    case "STOP":
+      app.stopped = true;
+      break;
+    case "START":
+      delete app.stopped;
+      break;
+    case "RESTART":
+      beginRestart(app, currentOf(app).generation, momentOf(entry));
+      break;
+    case "SCALE":
+      if (command.count === "-") delete app.count;
+      else app.count = Number(command.count);
+      break;
+    case "PAUSE":
+      pauseRollout(app, "an operator paused it");
+      break;
+    case "RESUME":
+      resumeRollout(app, momentOf(entry));
+      break;
+    default:
+      command satisfies never;
+  }
+  return [app.name];
+}
+
 function applyManifest(
   state: State,
   entry: Entry,
@@ -260,9 +374,15 @@ function applyManifest(
     app = { name: spec.name, down: false, generations: [], placements: new Map(), placed: 0 };
     state.apps.set(spec.name, app);
   }
+  const before = app.generations.at(-1);
+  const generation = command.generation ?? (before?.generation ?? 0) + 1;
+  beginDeploy(app, generation, momentOf(entry));
+  // What an operator or the autoscaler set holds until the manifest says another number itself.
+  if (before && before.spec.replicas !== spec.replicas && !spec.scale) delete app.count;
   app.down = false;
+  delete app.stopped;
   app.generations.push({
-    generation: command.generation ?? (app.generations.at(-1)?.generation ?? 0) + 1,
+    generation,
     sequence: entry.sequence,
     ...(command.fallback === undefined ? {} : { fallback: command.fallback }),
     manifest,
@@ -270,20 +390,21 @@ function applyManifest(
     key: signed.key,
     wallMs: entry.wallMs,
   });
-  const oldestRunning = Math.min(
+  const oldestNeeded = Math.min(
     ...[...app.placements.values()].map((place) => place.generation),
+    command.fallback ?? Infinity,
   );
   const excess = app.generations.findIndex((each, at) =>
-    at >= app.generations.length - GENERATIONS || each.generation >= oldestRunning
+    at >= app.generations.length - GENERATIONS || each.generation >= oldestNeeded
   );
   app.generations.splice(0, excess);
   return [app.name];
 }
 
-function applyPlace(state: State, place: Place): string {
+function applyPlace(state: State, place: Place, placedSequence: number): string {
   const app = state.apps.get(place.app);
   invariant(app, `a replica is placed for an app that exists: ${place.app}`);
-  app.placements.set(place.replica, { ...place, leaving: false });
+  app.placements.set(place.replica, { ...place, leaving: false, placedSequence });
   app.placed++;
   state.replicas.set(place.replica, place.app);
   const onNode = state.byNode.get(place.node) ?? new Set();
@@ -298,6 +419,21 @@ function applyLeave(state: State, replica: string): string {
   const placement = app?.placements.get(replica);
   if (!app || !placement) return "";
   app.placements.set(replica, { ...placement, leaving: true });
+  return app.name;
+}
+
+function applyRelabel(state: State, { replica, generation, sequence }: Relabel): string {
+  const app = state.apps.get(state.replicas.get(replica) ?? "");
+  const placement = app?.placements.get(replica);
+  if (!app || !placement) return "";
+  app.placements.set(replica, { ...placement, generation, sequence });
+  const next = generationOf(app, generation);
+  // No replica of it is started where one only goes on: then what runs before one was run already.
+  const before = generationOf(app, placement.generation);
+  if (before?.beforeDone && next && !next.beforeDone) {
+    const at = app.generations.indexOf(next);
+    app.generations[at] = { ...next, beforeDone: true };
+  }
   return app.name;
 }
 

@@ -22,6 +22,8 @@ export interface Between {
   /** Upper bounds of the bucket that holds the percentile; 0 without requests. */
   readonly p50Ms: number;
   readonly p95Ms: number;
+  /** Answers by their time: one count for each of `LATENCY_BOUNDS_MS`, and for what took longer. */
+  readonly latency: readonly number[];
 }
 
 /** Cumulative over all ingresses, since the conductor listens. */
@@ -281,7 +283,13 @@ function growth(tracks: readonly Track[], sinceMs: number, nowMs: number): Betwe
       latency[at]! += (to?.latency[at] ?? 0) - (from?.latency[at] ?? 0);
     }
   }
-  return { requests, errors, p50Ms: percentile(latency, 0.5), p95Ms: percentile(latency, 0.95) };
+  return {
+    requests,
+    errors,
+    p50Ms: percentile(latency, 0.5),
+    p95Ms: percentile(latency, 0.95),
+    latency,
+  };
 }
 
 /** How a track stood at a time: as said last before it; `null` before anything was said. */

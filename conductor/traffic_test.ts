@@ -36,7 +36,10 @@ Deno.test("Traffic.between() is what grew in that time, with errors and percenti
   latency[3] = 100;
   latency[10] = 10;
   traffic.take(told([figure(110, { errors: 7, latency })]), 2_000);
-  assertEquals(traffic.between("shop", 2, 1_000, 2_000), {
+  const between = traffic.between("shop", 2, 1_000, 2_000);
+  assertEquals(between.latency.reduce((sum, each) => sum + each, 0), 100);
+  assertEquals(between, {
+    latency: between.latency,
     requests: 100,
     errors: 7,
     p50Ms: LATENCY_BOUNDS_MS[3]!,

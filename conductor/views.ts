@@ -1,6 +1,7 @@
 /** What the conductor tells people and programs: its state as core/view.ts has it. */
 
 import type { Instant } from "../core/instant.ts";
+import { HOPELESS_RESTARTS } from "../core/limits.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
 import type {
   AppView,
@@ -14,12 +15,11 @@ import { describeExit } from "./events.ts";
 import type { FleetNode } from "./fleet.ts";
 import type { ConductorMachine } from "./machine.ts";
 import { type Booking, planApp } from "./plan.ts";
-import { reconcile, type Sight, wantedOf } from "./reconcile.ts";
-import { type App, currentOf } from "./state.ts";
+import { type Sight, wantedOf } from "./reconcile.ts";
+import { beginDeploy, lastGoodOf, type Rollout } from "./rollout_state.ts";
+import { rolloutView } from "./rollout_views.ts";
+import { type App, currentOf, isOutdated, newestOf } from "./state.ts";
 import { ONLY_V1, type V1Node } from "./v1_nodes.ts";
-
-/** A replica that has ended this often without getting ready will not get ready by itself. */
-const HOPELESS_RESTARTS = 3;
 
 export function nodeView(machine: ConductorMachine, node: FleetNode, now: Instant): NodeView {
   const { beat } = node;
@@ -73,9 +73,11 @@ function replicaState(sight: Sight): ReplicaState {
 
 function replicaView(machine: ConductorMachine, sight: Sight): ReplicaView {
   const { placement, status, nodeName } = sight;
+  const { part } = placement;
   const reason = machine.refused.get(placement.replica) ?? status?.reason;
   return {
     replica: placement.replica,
+    ...(part === undefined ? {} : { part }),
     index: placement.index,
     generation: placement.generation,
     node: nodeName,
@@ -95,9 +97,10 @@ export function appView(machine: ConductorMachine, app: App, now: Instant): AppV
   const { generation, spec, key, wallMs } = currentOf(app);
   const sights = machine.sightsOf(app, now);
   const replicas = sights.map((sight) => replicaView(machine, sight));
-  const counted = replicas.filter((each, at) =>
-    each.generation === generation && !sights[at]!.placement.leaving
-  );
+  const counted = replicas.filter((each, at) => {
+    const { placement } = sights[at]!;
+    return each.part === undefined && !placement.leaving && !isOutdated(app, placement);
+  });
   const ready = counted.filter((each) => each.state === "ready").length;
   const wanted = wantedOf(app);
   return {
@@ -112,6 +115,21 @@ export function appView(machine: ConductorMachine, app: App, now: Instant): AppV
     replicas: replicas.sort((a, b) => a.generation - b.generation || a.index - b.index),
     signedBy: key,
     signedWallMs: wallMs,
+    ...rolling(machine, app, sights, now),
+  };
+}
+
+function rolling(
+  machine: ConductorMachine,
+  app: App,
+  sights: readonly Sight[],
+  now: Instant,
+): Pick<AppView, "rollout" | "newest"> {
+  const rollout = rolloutView(app, sights, machine.comparisonOf(app, now));
+  const { generation, outcome } = newestOf(app);
+  return {
+    ...(rollout ? { rollout } : {}),
+    newest: { generation, ...(outcome ? { outcome } : {}) },
   };
 }
 
@@ -124,13 +142,19 @@ function stateOf(
   wanted: number,
 ): AppView["state"] {
   if (app.down) return "down";
+  if (app.stopped) return "stopped";
   if (ready >= wanted && replicas.length === counted.length) return "ready";
   const stuck = machine.unplaced.has(app.name) || counted.some(isHopeless) ||
-    counted.some((each) => machine.refused.has(each.replica));
+    counted.some((each) => machine.refused.has(each.replica)) ||
+    (isUnderWay(app) && newestOf(app).outcome?.result === "failed");
   if (stuck) return "failing";
   const wasReady = counted.length >= wanted &&
     counted.every((each) => each.restarts > 0 || each.state === "ready");
   return wasReady ? "degraded" : "deploying";
+}
+
+function isUnderWay({ rollout }: App): boolean {
+  return rollout !== undefined && rollout.phase !== "done";
 }
 
 /** Says whether waiting for this replica is in vain without a change. */
@@ -147,7 +171,14 @@ function reasonsOf(
   replicas: readonly ReplicaView[],
 ): string[] {
   if (app.down) return [];
+  const { rollout } = app;
+  const stands = rollout?.phase === "paused" ||
+    rollout?.phase === "failed" && rollout.from !== undefined;
+  const still = stands ? rollout : undefined;
   return [
+    ...(still
+      ? [`the rollout of generation ${still.generation} ${phaseText(still)}: ${still.reason}`]
+      : []),
     ...machine.unplaced.get(app.name) ?? [],
     ...machine.waiting.get(app.name) ?? [],
     ...replicas.flatMap((each) => {
@@ -157,6 +188,11 @@ function reasonsOf(
       return why.length === 0 ? [] : [`${each.replica} on ${each.node}: ${why.join("; ")}`];
     }),
   ];
+}
+
+function phaseText({ phase, kind }: Rollout): string {
+  if (phase === "failed") return "failed and goes on trying";
+  return kind === "back" ? "(the way back) stands still" : "stands still";
 }
 
 export function appViews(machine: ConductorMachine, now: Instant): AppView[] {
@@ -189,9 +225,18 @@ export function statusView(
       ...apps.filter((app) => app.state === "failing" || app.state === "degraded").flatMap((app) =>
         app.reasons.length > 0 ? app.reasons : [`${app.app}: ${app.ready} of ${app.wanted} ready`]
       ),
+      ...[...machine.state.apps.values()].flatMap(rolledBack),
       ...strangers(machine),
     ],
   };
+}
+
+/** What was signed last does not run: that stays a problem until something better is signed. */
+function rolledBack(app: App): string[] {
+  const { generation, outcome } = newestOf(app);
+  if (app.down || outcome?.result !== "rolled-back") return [];
+  const { generation: runs } = currentOf(app);
+  return [`${app.name} runs generation ${runs}: ${generation} was rolled back: ${outcome.reason}`];
 }
 
 /** Replicas of apps that the log has never heard of: its store was lost or is another cluster's. */
@@ -216,7 +261,8 @@ export function planView(
   const apps = manifests.map(({ spec, manifest }) => {
     const known = machine.state.apps.get(spec.name);
     const last = known?.generations.at(-1);
-    const unchanged = known !== undefined && !known.down && last?.manifest === manifest;
+    const isUp = known !== undefined && !known.down && !known.stopped;
+    const unchanged = isUp && known.target === undefined && last?.manifest === manifest;
     const generation = (last?.generation ?? 0) + 1;
     const next = { generation, sequence: machine.state.head.sequence + 1, manifest, spec };
     const app: App = {
@@ -226,12 +272,17 @@ export function planView(
         ? known.generations
         : [...known?.generations ?? [], { ...next, key: "", wallMs: now.wallMs }],
     };
-    const buckets = reconcile(app, machine.sightsOf(app, now), []);
+    const fallback = known && isUp ? lastGoodOf(known) : undefined;
+    if (!unchanged) {
+      beginDeploy(app, generation, { sequence: next.sequence, wallMs: now.wallMs });
+      delete app.stopped;
+    }
+    const buckets = machine.bucketsOf(app, now, []);
     const { decision, unplaced } = planApp(app, buckets, machine.ledger, bookings, true);
     return {
       app: spec.name,
       generation,
-      ...(last === undefined || known?.down ? {} : { fallback: last.generation }),
+      ...(fallback === undefined ? {} : { fallback }),
       unchanged,
       operations: [...decision.reasons, ...buckets.wait.map((text) => `wait: ${text}`)],
       unplaced,

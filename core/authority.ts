@@ -11,6 +11,12 @@ import type { Reach, Role } from "./roster.ts";
 export const NEEDED_ROLE: { readonly [V in OperatorCommand["verb"]]: Role } = {
   APPLY: "deployer",
   DOWN: "deployer",
+  STOP: "deployer",
+  START: "deployer",
+  RESTART: "deployer",
+  SCALE: "deployer",
+  PAUSE: "deployer",
+  RESUME: "deployer",
   SUBMIT: "deployer",
   ROLLOUT: "deployer",
   EVICT: "deployer",

@@ -15,6 +15,7 @@ const NAMES = /^(\*|[a-z][a-z0-9-]{0,62}(,[a-z][a-z0-9-]{0,62}){0,63})$/;
 /** The kinds of fields that short commands are made of. */
 const FIELDS = {
   app: { form: /^[a-z][a-z0-9-]{0,62}$/, says: "an app" },
+  count: { form: /^(0|[1-9][0-9]{0,5}|-)$/, says: "a number of replicas or -" },
   sha256: { form: /^[0-9a-f]{64}$/, says: "a SHA-256 in hex" },
   bytes: { form: /^(?:0|[1-9][0-9]{0,14})$/, says: "a length in bytes" },
   name: { form: /^[a-z][a-z0-9-]{0,62}$/, says: "an operator's name" },
@@ -44,6 +45,16 @@ const FIELDS = {
  */
 const SHORT_COMMANDS = {
   DOWN: ["app"],
+  /** Keeps the app and its routes, and runs none of it. */
+  STOP: ["app"],
+  START: ["app"],
+  /** Replaces all replicas, as a rollout does. */
+  RESTART: ["app"],
+  /** Sets the number of replicas; `-`: what the manifest says. */
+  SCALE: ["app", "count"],
+  /** Holds the app's rollout, and lets it go on. */
+  PAUSE: ["app"],
+  RESUME: ["app"],
   UPLOAD: ["sha256", "bytes"],
   OPERATOR: ["name", "role", "namespaces", "apps", "until", "publicKey"],
   GRANT: ["name", "role", "namespaces", "apps", "until"],

@@ -156,6 +156,28 @@ export const LOG_FILES = 3;
 
 /** Generations kept per app. */
 export const GENERATIONS = 50;
+/** A new generation whose replica a node refuses for so long has failed, in ms. */
+export const ROLLOUT_REFUSED_MS = 3_000;
+/** A replica that ended this often without getting ready will not get ready by itself. */
+export const HOPELESS_RESTARTS = 3;
+/** How long an app's first replicas without a health check stand before they count, at most, ms. */
+export const FIRST_SETTLE_MS = 1_000;
+/** An app with traffic is judged by it for so long after its last step, at most, in ms. */
+export const ROLLOUT_WATCH_MS = 3_000;
+/** What the old generation did before a rollout without a canary counts for so long back, in ms. */
+export const ROLLOUT_BASELINE_MS = 60_000;
+/** A new generation with figures is looked at this often, in ms. */
+export const ROLLOUT_LOOK_MS = 250;
+/** What `why` tells at the most: ends of replicas, and events since the last signed change. */
+export const WHY_EXITS = 5;
+export const WHY_EVENTS = 40;
+/** How sure a comparison of generations must be, in standard deviations: see compare.ts. */
+export const COMPARE_Z = 3.29;
+/** A share of errors that is larger by no more than this is not worse. */
+export const COMPARE_ERRORS = 0.01;
+/** A p95 of less than so many times the old one's, or not so many ms more, is not worse. */
+export const COMPARE_LATENCY = 1.25;
+export const COMPARE_LATENCY_MS = 10;
 /** An app is compared with what runs at most once in so many µs for each of its replicas. */
 export const RECONCILE_REST_US = 4;
 /** Events kept by the conductor. */

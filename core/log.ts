@@ -31,6 +31,36 @@ export interface Place {
   readonly sequence: number;
   readonly index: number;
   readonly node: string;
+  /** Present: not a replica, but the generation's `before`. */
+  readonly part?: "before";
+}
+
+/** A replica that runs on as another generation says: nothing of its program differs. */
+export interface Relabel {
+  readonly replica: string;
+  readonly generation: number;
+  /** The log's sequence of the APPLY that it is run by from now on. */
+  readonly sequence: number;
+}
+
+/** A turn that a rollout takes by the conductor's own judgement. */
+export interface RolloutTurn {
+  /**
+   * `before-done`: what runs before the first replica has succeeded; `canary`: its share of requests
+   * begins; `promoted`: the canary was as good as the old; `done`: all are replaced; `failed`: it
+   * is worse, or never got there; `restart`: all replicas are to be replaced one after another.
+   */
+  readonly turn: "before-done" | "canary" | "promoted" | "done" | "failed" | "restart";
+  readonly app: string;
+  readonly generation: number;
+  readonly reason: string;
+  /** With `failed`: the signed fallback that is run again from here on. */
+  readonly back?: number;
+  /** With `failed`: nothing more is done until an operator lets it go on. */
+  readonly hold?: true;
+  /** With `failed`: the replica that shows it, and the name of its node. */
+  readonly replica?: string;
+  readonly node?: string;
 }
 
 export type EntryBody =
@@ -53,9 +83,12 @@ export type EntryBody =
     readonly gone: readonly string[];
     /** Apps that get another number of replicas, within what their manifests' `scale` allows. */
     readonly scale?: readonly { readonly app: string; readonly count: number }[];
+    /** Replicas that become another generation's as they run. */
+    readonly relabel?: readonly Relabel[];
     /** Why, one line an operation, in the order of the lists. */
     readonly reasons: readonly string[];
   }
+  | (RolloutTurn & { readonly kind: "rollout" })
   | { readonly kind: "node"; readonly node: string; readonly name: string }
   | {
     /** A command of an operator that changed nothing: a late copy of it must not, either. */

@@ -68,8 +68,9 @@ export const exitShape = struct({
   code: maybe(integer(0, 255)),
   signal: maybe(text(16)),
   /** `exit`: by itself; `stopped`: told to; `launch`: could not be started; `unhealthy`: killed
-   * after failing probes; `oom`: over its memory; `lost`: the launcher vanished without a code. */
-  why: oneOf("exit", "stopped", "launch", "unhealthy", "oom", "lost"),
+   * after failing probes; `oom`: over its memory; `lost`: the launcher vanished without a code;
+   * `timeout`: killed after its time. */
+  why: oneOf("exit", "stopped", "launch", "unhealthy", "oom", "lost", "timeout"),
   wallMs,
   /** The last lines it wrote, or why it could not start; cut to fit a datagram. */
   tail: maybe(text(600)),
@@ -170,7 +171,10 @@ export const meshShape = variant({
     reportPlease: maybe(ID),
   }),
   "status-ok": struct({ node: nodeId, replica: ID, version: count }),
-  /** Run this replica of the app as record `sequence` of the log has it. */
+  /**
+   * Run this replica of the app as record `sequence` of the log has it. For a replica that runs
+   * already by another record of the app: let it go on as this one says, if its program is the same.
+   */
   run: struct({
     node: nodeId,
     replica: ID,
@@ -179,6 +183,8 @@ export const meshShape = variant({
     sequence: count,
     /** Number of the replica within its app, from 0: `${REPLICA}`. */
     index: count,
+    /** Present: not the app itself, but the record's `before`, once and to its end. */
+    part: maybe(oneOf("before")),
     /** Nodes that have its artifact, as `host:port`. */
     sources: maybe(list(text(80, /^[0-9A-Za-z.:[\]-]+$/), 8)),
   }),

@@ -12,6 +12,9 @@
  * | `GET /api/apps/<app>` | `AppView`, 404 `{ error }` |
  * | `GET /api/apps/<app>/manifest` | `{ manifest }`: the canonical text that it runs by |
  * | `GET /api/apps/<app>?watch=1` | an `AppView` a line, now and after every change |
+ * | `GET /api/apps/<app>/history` | `HistoryView` |
+ * | `GET /api/apps/<app>/generations/<n>` | `SignedGenerationView` |
+ * | `GET /api/apps/<app>/why` | `WhyView` |
  * | `GET /api/events?app=A&limit=N&follow=1` | an `EventView` a line, oldest first |
  * | `GET /api/logs/<app>?lines=N&follow=1` | a `LogView` a line |
  */
@@ -23,6 +26,8 @@ export type ReplicaState = "placed" | typeof REPLICA_STATES[number] | "unreachab
 
 export interface ReplicaView {
   readonly replica: string;
+  /** Present: not a replica, but what runs before a generation's first one. */
+  readonly part?: "before";
   readonly index: number;
   readonly generation: number;
   /** The node's name. */
@@ -48,15 +53,113 @@ export interface AppView {
   readonly ready: number;
   /**
    * `ready`: as wanted, all of this generation; `deploying`: on the way there; `degraded`: was
-   * there, has fewer ready replicas now; `failing`: replicas die or cannot be placed; `down`:
-   * taken down and gone or on its way out.
+   * there, has fewer ready replicas now; `failing`: replicas die or cannot be placed; `stopped`:
+   * kept, and none of it shall run; `down`: taken down and gone or on its way out.
    */
-  readonly state: "ready" | "deploying" | "degraded" | "failing" | "down";
+  readonly state: "ready" | "deploying" | "degraded" | "failing" | "stopped" | "down";
   /** Why it is not ready, one line each. */
   readonly reasons: readonly string[];
   readonly replicas: readonly ReplicaView[];
   readonly signedBy: string;
   readonly signedWallMs: number;
+  /** The last rollout, under way or over. */
+  readonly rollout?: RolloutView;
+  /** The generation that was signed last, and what became of it, as far as that is decided. */
+  readonly newest?: { readonly generation: number; readonly outcome?: OutcomeView };
+}
+
+/** What became of a generation. */
+export interface OutcomeView {
+  /** `superseded`: something else was wanted before it was decided. */
+  readonly result: "done" | "failed" | "rolled-back" | "superseded";
+  readonly reason: string;
+  readonly wallMs: number;
+  /** The replica that shows why, and its node's name. */
+  readonly replica?: string;
+  readonly node?: string;
+}
+
+/** What the ingresses saw of one generation. */
+export interface FiguresView {
+  readonly generation: number;
+  readonly requests: number;
+  /** Answers with a status of 5xx. */
+  readonly errors: number;
+  readonly p50Ms: number;
+  readonly p95Ms: number;
+}
+
+export interface RolloutView {
+  /** `restart`: the same generation once more; `back`: to an earlier one, after a failure. */
+  readonly kind: "deploy" | "restart" | "back";
+  readonly generation: number;
+  /** What served before. */
+  readonly from?: number;
+  /** `failed` has nothing to go back to and goes on trying; `paused` waits for an operator. */
+  readonly phase: "before" | "canary" | "rolling" | "paused" | "failed" | "done";
+  readonly begunWallMs: number;
+  readonly reason?: string;
+  readonly replica?: string;
+  readonly node?: string;
+  /** Replicas of the new generation that are ready, and those that it has not replaced yet. */
+  readonly ready: number;
+  readonly old: number;
+  readonly canary?: {
+    readonly percent: number;
+    readonly durationMs: number;
+    /** Absent before it has begun. */
+    readonly sinceWallMs?: number;
+  };
+  /** New and old as the ingresses see them, where they have told. */
+  readonly figures?: { readonly fresh: FiguresView; readonly old: FiguresView };
+}
+
+/** `GET /api/apps/<app>/history`: every generation that is kept, newest first. */
+export interface HistoryView {
+  readonly app: string;
+  readonly generations: readonly GenerationView[];
+}
+
+export interface GenerationView {
+  readonly generation: number;
+  /** Its place in the log. */
+  readonly sequence: number;
+  readonly signedBy: string;
+  readonly signedWallMs: number;
+  /** What a failed rollout of it may go back to. */
+  readonly fallback?: number;
+  /** Hex SHA-256 of its manifest. */
+  readonly digest: string;
+  /** It is what runs, or shall run. */
+  readonly current: boolean;
+  readonly outcome?: OutcomeView;
+}
+
+/** `GET /api/apps/<app>/generations/<n>`: one generation, with what was signed. */
+export interface SignedGenerationView extends GenerationView {
+  readonly manifest: string;
+  /** As it stands in the log; absent where the log holds it no more. */
+  readonly record?: { readonly text: string; readonly signatureHex: string };
+}
+
+/** `GET /api/apps/<app>/why`: why the app is as it is. */
+export interface WhyView {
+  readonly app: AppView;
+  /** The manifest that runs, or shall run; and the artifact that it names. */
+  readonly digest: string;
+  readonly artifact?: string;
+  /** Its last ends, newest first. */
+  readonly exits: readonly {
+    readonly replica: string;
+    readonly node: string;
+    readonly generation?: number;
+    readonly wallMs: number;
+    readonly exit: Exit;
+    /** The last signed change before it. */
+    readonly change?: string;
+  }[];
+  /** What happened since the last signed change, oldest first. */
+  readonly story: readonly EventView[];
 }
 
 export interface NodeView {
@@ -110,6 +213,9 @@ export interface EventView {
   readonly app?: string;
   readonly node?: string;
   readonly replica?: string;
+  /** With `replica-exited`. */
+  readonly generation?: number;
+  readonly exit?: Exit;
   readonly text: string;
 }
 

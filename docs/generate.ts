@@ -6,6 +6,7 @@ import { GLOBAL_OPTIONS, LISTED_COMMANDS } from "../cli/table.ts";
 import { allKeys, type KeyDocument } from "../core/manifest/explain.ts";
 import { VARIABLES } from "../core/manifest/variables.ts";
 import { permissionFlags, TASK_PARAMETERS } from "../core/permissions.ts";
+import { GRAMMAR_PATH, grammarText } from "./grammar.ts";
 import type { FigureResult, Results } from "../bench/results.ts";
 import { show } from "../bench/table.ts";
 
@@ -228,6 +229,7 @@ if (import.meta.main) {
     await Deno.writeTextFile(`${ROOT}/${path}`, text);
     console.log(path);
   }
+  await Deno.writeTextFile(`${ROOT}/${GRAMMAR_PATH}`, grammarText());
   if (Deno.args.includes("--figures")) {
     await Deno.writeTextFile(`${ROOT}/README.md`, await readmeWithFigures());
     console.log("README.md");

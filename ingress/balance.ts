@@ -20,11 +20,11 @@ export class Replica {
   attached: unknown = undefined;
 
   constructor(
-    readonly endpoint: Endpoint,
+    public endpoint: Endpoint,
     nowMs: number,
     warm: boolean,
     /** Where its requests are counted. */
-    readonly counted: Counted = new Counted(endpoint.app, endpoint.generation),
+    public counted: Counted = new Counted(endpoint.app, endpoint.generation),
   ) {
     this.circuit = new Circuit(warm ? -Infinity : nowMs);
     this.key = keyOf(endpoint.replica);

@@ -262,7 +262,7 @@ export class IngressMachine {
   private up(endpoint: Endpoint, now: Instant, warm: boolean): void {
     const known = this.replicas.get(endpoint.replica);
     if (known !== undefined) {
-      if (sameEndpoint(known.endpoint, endpoint)) return;
+      if (sameEndpoint(known.endpoint, endpoint)) return this.rename(known, endpoint);
       // The id of a replica is never used again, so this is its new address: the old one is gone.
       this.down(endpoint.replica, []);
     }
@@ -278,6 +278,16 @@ export class IngressMachine {
     }
     this.replicas.set(endpoint.replica, replica);
     this.poolOf(endpoint.app).add(replica);
+  }
+
+  /** It goes on as another generation's; its connections and requests have no part in that. */
+  private rename(replica: Replica, endpoint: Endpoint): void {
+    const { app, generation } = endpoint;
+    if (replica.endpoint.generation === generation) return;
+    this.poolOf(app).remove(replica);
+    replica.endpoint = endpoint;
+    replica.counted = this.figures.of(app, generation);
+    this.poolOf(app).add(replica);
   }
 
   private down(id: string, effects: IngressEffect[]): void {

@@ -242,3 +242,19 @@ Deno.test("IngressMachine calls lost what is lost, and with it what was leaving 
   assertEquals([a!.lost, b!.lost], [true, true]);
   assertEquals(ids(machine), ["c"]);
 });
+
+Deno.test("IngressMachine keeps a replica, and what it has under way, that goes on as another generation", () => {
+  const machine = started(snapshot([endpoint("a"), endpoint("b")]));
+  const replica = [...machine.allReplicas()].find((each) => each.endpoint.replica === "a")!;
+  replica.outstanding = 2;
+  const up = [{ ...endpoint("a"), generation: 2 }];
+  const effects = machine.step({
+    k: "message",
+    message: { k: "delta", revision: 2, up, down: [] },
+  }, at(2));
+  assertEquals(acks(effects), [{ k: "ack", revision: 2, busy: [] }]);
+  assertEquals(ids(machine), ["a", "b"]);
+  assertEquals([...machine.allReplicas()].includes(replica), true);
+  assertEquals([replica.endpoint.generation, replica.outstanding, replica.gone], [2, 2, false]);
+  assertEquals(replica.counted.generation, 2);
+});

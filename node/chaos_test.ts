@@ -183,7 +183,7 @@ class Peers {
     for (const [replica, sequence] of this.wanted) {
       if (this.answered.has(`run-ok ${replica}`)) continue;
       const app = APPS[sequence - 1]![0];
-      orders.push({ k: "run", node: NODE, replica, app, generation: 1, sequence, index: 0 });
+      orders.push({ k: "run", node: NODE, replica, app, generation: sequence, sequence, index: 0 });
     }
     for (const replica of this.leaving) {
       const listed = this.known.has(replica);

@@ -26,6 +26,7 @@ import { planLaunch, type Surroundings, unsupported } from "./plan.ts";
 import type { PortTable } from "./ports.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
 import { endpointOf, hasProcess, type Replica, savedOf, type State } from "./replica.ts";
+import type { Label } from "./relabel.ts";
 import { nextRestart, shouldRestart } from "./restart.ts";
 import { fitExit, fitReason } from "./status.ts";
 
@@ -82,7 +83,10 @@ export class Life {
     const plan = probePlanOf(spec);
     const probing = plan && startProbing(plan, this.#nowMs, wasReady);
     if (wasReady) this.#to(replica, { at: "ready", probing, sinceMs: this.#nowMs });
-    else this.#to(replica, { at: "starting", probing, readyMs: this.#nowMs, checking: false });
+    else {
+      const readyMs = this.#nowMs + (boundOf(replica, spec) ?? 0);
+      this.#to(replica, { at: "starting", probing, readyMs, checking: false });
+    }
   }
 
   /** It will never run. */
@@ -181,7 +185,7 @@ export class Life {
     this.#to(replica, {
       at: "starting",
       probing: plan && startProbing(plan, this.#nowMs),
-      readyMs: this.#nowMs + PROBE_MIN_MS,
+      readyMs: this.#nowMs + (boundOf(replica, spec) ?? PROBE_MIN_MS),
       checking: false,
     }, replica.reason);
   }
@@ -284,6 +288,32 @@ export class Life {
     if (endpoint) this.stage.tower.register(endpoint, this.#nowMs);
   }
 
+  /** It goes on as it runs, by another record: how it is probed and ended from now on is there. */
+  relabel(replica: Replica, label: Label, spec: AppSpec): void {
+    replica.generation = label.generation;
+    replica.sequence = label.sequence;
+    replica.spec = spec;
+    replica.next = undefined;
+    this.stage.touch(replica);
+    const { state } = replica;
+    if (state.at === "starting" || state.at === "ready") this.#reprobe(replica, state, spec);
+    const endpoint = endpointOf(replica, this.stage.around);
+    if (endpoint && this.stage.tower.has(replica.id)) {
+      this.stage.tower.register(endpoint, this.#nowMs);
+    }
+  }
+
+  #reprobe(
+    replica: Replica,
+    state: Extract<State, { at: "starting" | "ready" }>,
+    spec: AppSpec,
+  ): void {
+    const plan = replica.part ? null : probePlanOf(spec);
+    if (JSON.stringify(plan) === JSON.stringify(state.probing?.plan ?? null)) return;
+    const probing = plan && startProbing(plan, this.#nowMs, state.at === "ready");
+    replica.state = { ...state, probing };
+  }
+
   // ---- On the way down ----------------------------------------------------------------------------
 
   #leaveTower(replica: Replica): void {
@@ -339,7 +369,9 @@ export class Life {
     const exit: Exit = {
       ...(code === undefined ? {} : { code }),
       ...(signal === undefined ? {} : { signal }),
-      why: whyEnded(replica.state, ended),
+      why: replica.part && replica.state.at === "ending"
+        ? "timeout"
+        : whyEnded(replica.state, ended),
       wallMs: this.stage.now.wallMs,
       ...(tail === "" ? {} : { tail }),
     };
@@ -472,10 +504,17 @@ export class Life {
 
   #dueProbe(replica: Replica, state: Extract<State, { at: "starting" | "ready" }>): void {
     if (!state.probing) {
-      if (state.at === "starting") this.#ready(replica, state);
+      if (state.at === "ready") return;
+      if (replica.part) this.#endUnhealthy(replica, "it takes longer than it may");
+      else this.#ready(replica, state);
     } else if (state.probing.outstanding) judge(state.probing, "unknown", this.#nowMs);
     else this.#probe(replica, state);
   }
+}
+
+/** How long what runs before a generation may take, in ms; nothing else is bounded so. */
+function boundOf(replica: Replica, spec: AppSpec): number | undefined {
+  return replica.part && spec.before ? spec.before.timeoutMs : undefined;
 }
 
 /** What an end means that nobody ordered. */
@@ -505,6 +544,8 @@ export function describeExit(exit: Exit): string {
       return `was ended as unhealthy (${how})`;
     case "oom":
       return `out of memory (${how})`;
+    case "timeout":
+      return `was ended after its time (${how})`;
     case "exit":
     case "stopped":
     case "lost":

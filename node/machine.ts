@@ -5,6 +5,7 @@
  */
 
 import type { Address } from "../core/address.ts";
+import { specOfPart } from "../core/before.ts";
 import type { Instant } from "../core/instant.ts";
 import { NODE_LATE_MS } from "../core/limits.ts";
 import {
@@ -23,7 +24,8 @@ import { describeExit, Life, type Stage } from "./life.ts";
 import { PlainDesk } from "./plain.ts";
 import { specOfLaunch, type Surroundings, unsupported } from "./plan.ts";
 import { PortTable } from "./ports.ts";
-import { type LogRecord, Records } from "./records.ts";
+import { type LogRecord, type Read, Records } from "./records.ts";
+import { type Label, takeLabel } from "./relabel.ts";
 import { dueOf, endpointOf, hasProcess, type Replica, savedOf, statusOf } from "./replica.ts";
 import { NO_RESTARTS } from "./restart.ts";
 import { type SavedReplica } from "./saved.ts";
@@ -259,14 +261,14 @@ export class NodeMachine implements Stage {
 
   /** A replica that waits for its record gets it, if it is there. */
   #seekRecord(replica: Replica): void {
+    if (replica.next) this.#seekLabel(replica, replica.next);
     if (replica.state.at !== "record" && replica.state.at !== "adopted") return;
     if (replica.launch) return this.#life.recordHeld(replica, specOfLaunch(replica.launch));
     const { answer, verify } = this.#records.need(replica.sequence);
     if (verify) this.#verify(verify);
     switch (answer.at) {
       case "held":
-        if (answer.app === replica.app) return this.#life.recordHeld(replica, answer.spec);
-        return this.#refuseLater(replica, `record ${replica.sequence} is of ${answer.app}`);
+        return this.#recordHeld(replica, answer);
       case "refused":
         return this.#refuseLater(replica, answer.reason);
       case "absent":
@@ -275,6 +277,33 @@ export class NodeMachine implements Stage {
       default:
         return answer satisfies never;
     }
+  }
+
+  #recordHeld(replica: Replica, held: Read): void {
+    const mismatch = Records.mismatch(held, replica);
+    if (mismatch !== null) return this.#refuseLater(replica, mismatch);
+    const spec = specOfPart(held.spec, replica.part);
+    if (!spec) return this.#refuseLater(replica, `record ${replica.sequence} has no before`);
+    // What ran here once may go on; only what has never been started is held against newer records.
+    if (replica.state.at === "record" && replica.instance === 0) {
+      const permit = this.#records.permit(replica.app, replica.generation);
+      if (permit.verify) this.#verify(permit.verify);
+      if (permit.at === "verifying") return;
+      if (permit.at === "refused") return this.#refuseLater(replica, permit.reason);
+    }
+    this.#life.recordHeld(replica, spec);
+    if (replica.next) this.#seekLabel(replica, replica.next);
+  }
+
+  /** A running replica is to go on by another record. */
+  #seekLabel(replica: Replica, label: Label): void {
+    const { verify } = this.#records.need(label.sequence);
+    if (verify) this.#verify(verify);
+    const answer = takeLabel(this.#records, replica, label);
+    if (answer.at === "taken") return this.#life.relabel(replica, label, answer.spec);
+    if (answer.at === "wait") return;
+    replica.next = undefined;
+    this.#answer("run-refused", replica.id, answer.reason);
   }
 
   /** Its order was accepted before its record was known to be no good. */
@@ -295,13 +324,11 @@ export class NodeMachine implements Stage {
     if (refusal !== null) {
       this.emit({ do: "log", level: "error", text: `record ${sequence} is refused: ${refusal}` });
     }
-    this.#answerWaiting(sequence);
+    this.#answerWaiting();
   }
 
-  #answerWaiting(sequence?: number): void {
-    for (const replica of this.replicas.values()) {
-      if (sequence === undefined || replica.sequence === sequence) this.#seekRecord(replica);
-    }
+  #answerWaiting(): void {
+    for (const replica of this.replicas.values()) this.#seekRecord(replica);
   }
 
   // ---- The conductor and the tower -----------------------------------------------------------------
@@ -385,10 +412,18 @@ export class NodeMachine implements Stage {
     if (known) {
       // Whoever still asks for what has finished has not heard that it has.
       if (known.state.at === "finished") this.#conductor.tell(known.id, this.now.monoMs);
+      else if (known.sequence !== order.sequence) {
+        known.next = { generation: order.generation, sequence: order.sequence };
+        this.#seekRecord(known);
+      }
       return;
     }
-    const { replica: id, app, generation, sequence, index } = order;
-    const replica = freshReplica({ id, app, generation, sequence, index }, this.now.wallMs);
+    const { replica: id, app, generation, sequence, index, part } = order;
+    const more = part === undefined ? {} : { part };
+    const replica = freshReplica(
+      { id, app, generation, sequence, index, ...more },
+      this.now.wallMs,
+    );
     replica.sources = order.sources ?? [];
     this.replicas.set(id, replica);
     replica.reason = `waits for record ${sequence} of the conductor's log`;
@@ -407,8 +442,12 @@ export class NodeMachine implements Stage {
     if (verify) this.#verify(verify);
     if (answer.at === "refused") return answer.reason;
     if (answer.at !== "held") return null;
-    if (answer.app !== order.app) return `record ${order.sequence} is of ${answer.app}`;
-    return unsupported(answer.spec, this.around);
+    const mismatch = Records.mismatch(answer, order);
+    if (mismatch !== null) return mismatch;
+    const permit = this.#records.permit(order.app, order.generation);
+    if (permit.at === "refused") return permit.reason;
+    const spec = specOfPart(answer.spec, order.part);
+    return spec ? unsupported(spec, this.options) : `record ${order.sequence} has no before`;
   }
 
   #stop(id: string): void {
@@ -579,7 +618,7 @@ function isListed(replica: Replica): boolean {
 }
 
 function freshReplica(
-  who: Pick<Replica, "id" | "app" | "generation" | "sequence" | "index" | "launch">,
+  who: Pick<Replica, "id" | "app" | "generation" | "sequence" | "index" | "part" | "launch">,
   wallMs: number,
 ): Replica {
   return {
@@ -604,10 +643,14 @@ function freshReplica(
 }
 
 function replicaOf(saved: SavedReplica): Replica {
-  const { replica: id, app, generation, sequence, index, launch } = saved;
+  const { replica: id, app, generation, sequence, index, part, launch } = saved;
   return {
     ...freshReplica(
-      { id, app, generation, sequence, index, ...(launch === undefined ? {} : { launch }) },
+      {
+        ...{ id, app, generation, sequence, index },
+        ...(part === undefined ? {} : { part }),
+        ...(launch === undefined ? {} : { launch }),
+      },
       saved.sinceWallMs,
     ),
     instance: saved.instance,

@@ -4,6 +4,7 @@ import type { AppSpec } from "../core/manifest/spec.ts";
 import { substitute } from "../core/manifest/variables.ts";
 import type { Launch } from "../core/wire.ts";
 import { artifactFault, artifactFolder, artifactOf } from "./artifact.ts";
+import { type Fence, type FenceTools, sandboxed, sandboxFault } from "./sandbox.ts";
 import { commandOf, lacksRunner, type PathCheck, resolvePath, type Runners } from "./workload.ts";
 
 /** How a program is to be started. */
@@ -17,6 +18,9 @@ export interface LaunchPlan {
   readonly path: string;
   readonly cwd: string;
   readonly user?: string;
+  /** The account of its sandbox, in place of `user`. */
+  readonly uid?: number;
+  readonly fence?: Fence;
   readonly volumes: AppSpec["volumes"];
   /** What it may use, where the node can hold it to that. */
   readonly limits: { readonly ramBytes?: number; readonly cpu?: number };
@@ -31,6 +35,10 @@ export interface Surroundings {
   readonly host: string;
   readonly path: string;
   readonly workdir: string;
+  /** The node's state folder. */
+  readonly state?: string;
+  /** By what it can hold programs to their sandbox. */
+  readonly fence?: FenceTools;
   /** Folder of the artifacts that are here. */
   readonly artifacts?: string;
   /** The node's own programs, by which it serves folders and runs modules and machines. */
@@ -79,15 +87,23 @@ export function planLaunch(spec: AppSpec, self: Self, around: Surroundings): Lau
     const literal = key === "PORT" && text === String(spec.port?.number);
     env[key] = literal && port !== undefined ? port : substitute(text, values);
   }
-  const { exec, args, paths } = commandOf(spec, values, around);
+  const command = commandOf(spec, values, around);
+  const home = `${around.state ?? ""}/replicas/${self.replica}/home`;
+  const { args, fence, uid, paths: named } = sandboxed(spec, command, values, home, around);
+  const paths = [...command.paths, ...named];
+  const user = spec.sandbox?.user ?? spec.user;
+  // The node's own cache is not open to other accounts.
+  if (uid !== undefined) env.DENO_DIR = `${home}/.cache/deno`;
   return {
-    exec,
+    exec: command.exec,
     args,
     env,
     path: around.path,
     cwd: resolvePath(substitute(spec.cwd ?? ".", values), around.workdir),
     ...(paths.length === 0 ? {} : { paths }),
-    ...(spec.user === undefined ? {} : { user: spec.user }),
+    ...(user === undefined || user === "auto" || uid !== undefined ? {} : { user }),
+    ...(uid === undefined ? {} : { uid }),
+    ...(fence === undefined ? {} : { fence }),
     volumes: spec.volumes,
     limits: {
       ...(spec.ramBytes === undefined ? {} : { ramBytes: spec.ramBytes }),
@@ -106,10 +122,9 @@ export function unsupported(spec: AppSpec, around: Surroundings): string | null 
   if (secrets.length > 0) return `secret ${secrets[0]} cannot be given: secrets are not built yet`;
   const fault = artifactFault(spec);
   if (fault !== null) return fault;
-  if (spec.sandbox && !spec.sandbox.optional) {
-    return "this node cannot enforce the sandbox; `optional yes` in it runs the app without";
-  }
-  return null;
+  const open = sandboxFault(spec, around);
+  if (open === null || spec.sandbox?.optional) return null;
+  return `${open}; \`optional yes\` in its sandbox runs it without`;
 }
 
 /** The app that a v1 LAUNCH describes: the manifest's defaults for what it cannot say. */

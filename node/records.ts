@@ -19,20 +19,38 @@ export type RecordAnswer =
   | { readonly at: "absent" }
   /** Here; its signature is being verified. */
   | { readonly at: "verifying" }
-  | { readonly at: "held"; readonly app: string; readonly spec: AppSpec }
+  | ({ readonly at: "held" } & Read)
   /** Here, or known not to exist, and not to be run from. */
   | { readonly at: "refused"; readonly reason: string };
 
 type Held =
   | { at: "loaded"; readonly record: LogRecord }
   | { at: "verifying"; readonly record: LogRecord; readonly fresh: boolean }
-  | { readonly at: "held"; readonly app: string; readonly spec: AppSpec };
+  | ({ readonly at: "held" } & Read);
+
+/** What a record says of an app. v1 commands by path number no generations. */
+export interface Read {
+  readonly app: string;
+  readonly spec: AppSpec;
+  readonly generation?: number;
+  readonly fallback?: number;
+}
+
+/** The newest generation of an app among the records that this node holds. */
+interface Newest {
+  readonly sequence: number;
+  readonly generation: number;
+  readonly fallback?: number;
+}
 
 export class Records {
   readonly #held = new Map<number, Held>();
   readonly #refused = new Map<number, string>();
   /** Held sequences by app, oldest first. */
   readonly #byApp = new Map<string, number[]>();
+  readonly #newest = new Map<string, Newest>();
+  /** The same among records from this node's disk, which are not verified yet. */
+  readonly #newestLoaded = new Map<string, Newest>();
   #head = 0;
   #last = 0;
 
@@ -49,6 +67,46 @@ export class Records {
     this.#last = Math.max(this.#last, record.sequence);
     if (!applies(record)) return;
     this.#held.set(record.sequence, { at: "loaded", record });
+    const label = labelOf(record);
+    if (label && label.generation > (this.#newestLoaded.get(label.app)?.generation ?? 0)) {
+      this.#newestLoaded.set(label.app, label);
+    }
+  }
+
+  /** Why a record is not what an order says it is, or `null`; v1 records number no generations. */
+  static mismatch(
+    { app, generation }: Read,
+    order: { readonly app: string; readonly generation: number; readonly sequence: number },
+  ): string | null {
+    if (app !== order.app) return `record ${order.sequence} is of ${app}`;
+    if (generation === undefined || generation === order.generation) return null;
+    return `record ${order.sequence} is generation ${generation}, not ${order.generation}`;
+  }
+
+  /**
+   * Says whether this generation of the app may be started: the newest that is held, or the fallback
+   * that the newest names under its signature. An older one would bring back what was replaced.
+   * A record that has to be verified for the answer comes back with `verify`.
+   */
+  permit(app: string, generation: number): {
+    readonly at: "held" | "verifying" | "refused";
+    readonly reason: string;
+    readonly verify?: LogRecord;
+  } {
+    const loaded = this.#newestLoaded.get(app);
+    if (loaded && loaded.generation > generation) {
+      const { answer, verify } = this.need(loaded.sequence);
+      if (answer.at === "verifying") {
+        return { at: "verifying", reason: "", ...(verify ? { verify } : {}) };
+      }
+    }
+    const newest = this.#newest.get(app);
+    if (!newest || newest.generation <= generation || newest.fallback === generation) {
+      return { at: "held", reason: "" };
+    }
+    const reason = `generation ${generation} of ${app} is not to be started any more: generation ` +
+      `${newest.generation} replaced it and does not name it as its fallback`;
+    return { at: "refused", reason };
   }
 
   /** Takes in a record from the conductor; says whether it is news and must be verified. */
@@ -82,7 +140,7 @@ export class Records {
     }
     const read = readRecord(held.record, this.trustPaths);
     if (read !== null && "reason" in read) this.#refuse(sequence, read.reason);
-    else if (read !== null) this.#hold(sequence, read.app, read.spec);
+    else if (read !== null) this.#hold(sequence, read);
     return held.fresh ? held.record : null;
   }
 
@@ -122,8 +180,13 @@ export class Records {
     }
   }
 
-  #hold(sequence: number, app: string, spec: AppSpec): void {
-    this.#held.set(sequence, { at: "held", app, spec });
+  #hold(sequence: number, read: Read): void {
+    const { app, generation, fallback } = read;
+    this.#held.set(sequence, { at: "held", ...read });
+    if (generation !== undefined && generation > (this.#newest.get(app)?.generation ?? 0)) {
+      const more = fallback === undefined ? {} : { fallback };
+      this.#newest.set(app, { sequence, generation, ...more });
+    }
     const sequences = this.#byApp.get(app) ?? [];
     this.#byApp.set(app, sequences);
     sequences.push(sequence);
@@ -143,13 +206,17 @@ function applies(record: LogRecord): boolean {
 function readRecord(
   record: LogRecord,
   trustPaths: boolean,
-): { readonly app: string; readonly spec: AppSpec } | { readonly reason: string } | null {
+): Read | { readonly reason: string } | null {
   const number = `record ${record.sequence}`;
   const command = parseOperatorCommand(record.text.slice(0, record.text.lastIndexOf("|")));
   if ("error" in command) return { reason: `${number}: ${command.error}` };
   switch (command.verb) {
-    case "APPLY":
-      return readManifest(number, command.manifest, command.app);
+    case "APPLY": {
+      const read = readManifest(number, command.manifest, command.app);
+      if ("reason" in read) return read;
+      const { generation, fallback } = command;
+      return { ...read, generation, ...(fallback === undefined ? {} : { fallback }) };
+    }
     case "SUBMIT":
     case "ROLLOUT":
       if (!trustPaths) {
@@ -176,4 +243,12 @@ function readManifest(
   }
   const spec = parsed.apps.find((each) => app === null || each.name === app);
   return spec ? { app: spec.name, spec } : { reason: `${number} does not describe ${app}` };
+}
+
+/** The generation that a record applies, by its text alone. */
+function labelOf(record: LogRecord): (Newest & { readonly app: string }) | null {
+  const [verb, , app = "", generation = "", fallback = ""] = record.text.split("|", 5);
+  if (verb !== "APPLY") return null;
+  const more = fallback === "-" ? {} : { fallback: Number(fallback) };
+  return { app, sequence: record.sequence, generation: Number(generation), ...more };
 }

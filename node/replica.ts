@@ -7,6 +7,7 @@ import type { Endpoint, Exit, ReplicaStatus } from "../core/mesh.ts";
 import type { Launch } from "../core/wire.ts";
 import type { Probing } from "./health.ts";
 import type { LaunchPlan } from "./plan.ts";
+import type { Label } from "./relabel.ts";
 import type { Restarts } from "./restart.ts";
 import type { SavedReplica } from "./saved.ts";
 
@@ -87,9 +88,13 @@ export type State =
 export interface Replica {
   readonly id: string;
   readonly app: string;
-  readonly generation: number;
-  readonly sequence: number;
+  generation: number;
+  sequence: number;
   readonly index: number;
+  /** Present: not the app itself, but its record's `before`. */
+  readonly part?: "before";
+  /** It is to go on by this record as soon as that is verified. */
+  next?: Label | undefined;
   /** A v1 LAUNCH: no record, and the conductor does not hear of it. */
   readonly launch?: Launch;
   /** Nodes that had its artifact when it was ordered, as `host:port`. */
@@ -216,7 +221,7 @@ export function statusOf(replica: Replica): ReplicaStatus {
 
 /** The replica as it stands on disk. */
 export function savedOf(replica: Replica): SavedReplica {
-  const { launch, port, exit, reason } = replica;
+  const { launch, port, exit, reason, part } = replica;
   return {
     format: 1,
     replica: replica.id,
@@ -224,6 +229,7 @@ export function savedOf(replica: Replica): SavedReplica {
     generation: replica.generation,
     sequence: replica.sequence,
     index: replica.index,
+    ...(part === undefined ? {} : { part }),
     ...(launch === undefined ? {} : { launch }),
     instance: replica.instance,
     stage: stageOf(replica.state),

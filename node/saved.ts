@@ -32,6 +32,7 @@ const saved = struct({
   generation: count,
   sequence: count,
   index: count,
+  part: maybe(oneOf("before")),
   /** A v1 LAUNCH, which has no record. */
   launch: maybe(launch),
   /** Number of its current or last start, from 1; 0 before the first. */

@@ -28,7 +28,7 @@ export interface Command {
 
 export interface PathCheck {
   readonly path: string;
-  readonly kind: "folder" | "file";
+  readonly kind: "folder" | "file" | "any";
   /** `its folder`, `its kernel`. */
   readonly what: string;
 }

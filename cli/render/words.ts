@@ -51,6 +51,8 @@ export function exitText(exit: Exit): string {
       return `unhealthy, ${end}`;
     case "oom":
       return `out of memory, ${end}`;
+    case "timeout":
+      return `over its time, ${end}`;
     case "lost":
       return "vanished";
     case "stopped":
@@ -79,6 +81,7 @@ export function stateColor(state: AppView["state"] | ReplicaView["state"] | "dea
       return paint.warn;
     case "stopping":
     case "finished":
+    case "stopped":
     case "down":
       return paint.faint;
     default:

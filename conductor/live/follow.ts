@@ -1,6 +1,6 @@
 // The log as nodes follow it: each node keeps a copy of every signed command.
 
-import type { Entry, LogStore } from "../../core/log.ts";
+import type { Entry, LogStore, SignedRecord } from "../../core/log.ts";
 import type { FollowMessage } from "../../core/mesh.ts";
 import { logger } from "../../core/live/log.ts";
 
@@ -57,6 +57,14 @@ export class Followers {
       alarm();
     };
     socket.onerror = () => {};
+  }
+
+  /** What was signed at this place of the log; `undefined` where nothing was. */
+  async record(sequence: number): Promise<SignedRecord | undefined> {
+    const [entry] = await this.#store.read(sequence - 1, 1);
+    return entry?.sequence === sequence && entry.body.kind === "command"
+      ? entry.body.signed
+      : undefined;
   }
 
   async #after(sequence: number): Promise<readonly Entry[]> {

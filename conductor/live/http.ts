@@ -10,7 +10,7 @@ import { acceptSealed, isSealRequest, upgradeStream } from "../../core/live/seal
 import type { AppView } from "../../core/view.ts";
 import { VERSION } from "../../core/version.ts";
 import type { ConductorMachine } from "../machine.ts";
-import { currentOf } from "../state.ts";
+import { readBelowApp } from "./app_reads.ts";
 import { appView, appViews, nodeViews, planView, statusView } from "../views.ts";
 import type { ArtifactStore } from "./artifacts.ts";
 import { operatorsView } from "../trust_views.ts";
@@ -78,16 +78,17 @@ export function httpHandler(
   return handler;
 }
 
-function read(parts: HttpParts, url: URL): Response {
+async function read(parts: HttpParts, url: URL): Promise<Response> {
   const { machine } = parts;
-  const [api, kind, name, part, ...more] = url.pathname.slice(1).split("/");
-  if (api === "api" && kind === "apps" && part === "manifest" && more.length === 0) {
+  const [api, kind, name, ...more] = url.pathname.slice(1).split("/");
+  if (api !== "api") return fail(404, `nothing is at ${url.pathname}`);
+  if (kind === "apps" && more.length > 0) {
     const app = machine.state.apps.get(name ?? "");
-    return app
-      ? Response.json({ manifest: currentOf(app).manifest })
-      : fail(404, `no app is named ${name}; skr8tr list shows what runs`);
+    if (!app) return fail(404, `no app is named ${name}; skr8tr list shows what runs`);
+    const answer = await readBelowApp(parts, app, more);
+    return answer ?? fail(404, `nothing is at ${url.pathname}`);
   }
-  if (api !== "api" || part !== undefined) return fail(404, `nothing is at ${url.pathname}`);
+  if (more.length > 0) return fail(404, `nothing is at ${url.pathname}`);
   const now = parts.now();
   switch (kind) {
     case "status":

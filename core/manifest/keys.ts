@@ -443,7 +443,6 @@ export const APP = block<Spec.AppSpec, AppRaw>({
   }),
   sandbox: one("sandbox", SANDBOX, "Least privilege: what it may read, write and talk to.", {
     foreign: ["security", "permissions"],
-    built: false,
   }),
   before: one("before", BEFORE, "Run before a generation's first replica, on one node.", {
     foreign: ["migrate", "init", "pre"],

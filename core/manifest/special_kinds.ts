@@ -65,7 +65,7 @@ export const PROGRAM = text({
 
 export const FOLDER = text({ name: "path", form: "a path", oneWord: true });
 export const NODE_FOLDER = text({ name: "path", form: "a path", oneWord: true, variables: true });
-export const PATHS = listOf(FOLDER);
+export const PATHS = listOf(NODE_FOLDER);
 
 const climbs = (path: string) =>
   path.split("/").includes("..") ? `${quoted(path)} climbs out of its folder by ".."` : undefined;

@@ -3,6 +3,7 @@
 import { HELPER_ANSWER_MS } from "../../core/limits.ts";
 import { logger } from "../../core/live/log.ts";
 import { HELPER } from "./helper_script.ts";
+import type { FenceTools } from "../sandbox.ts";
 import type { Found } from "./program.ts";
 
 const log = () => logger("helper");
@@ -153,6 +154,22 @@ export class Helper implements AsyncDisposable {
     const [locker = "", env = "/usr/bin/env", setpriv = "", setsid = "", uid] =
       (await this.ask("tools"))?.split("\t") ?? [];
     return { locker, env, setpriv, setsid, uid: uid === undefined ? null : Number(uid) };
+  }
+
+  /** What sandboxes are made of here. */
+  async fence(tools: Tools & { readonly uid: number | null }): Promise<FenceTools> {
+    const found = await this.find(this.path, "bwrap");
+    return {
+      bwrap: found?.state === "ok" ? found.path : "",
+      setpriv: tools.setpriv,
+      env: tools.env,
+      root: tools.uid === 0,
+    };
+  }
+
+  /** Gives a folder to an account that may have no name. */
+  async own(uid: number, folder: string): Promise<void> {
+    await this.ask("own", String(uid), folder);
   }
 
   /** Bytes free on a folder's file system; `null` where nobody can tell. */

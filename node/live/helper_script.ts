@@ -22,6 +22,7 @@
  *   unlimit DIR       ends what is left in a cgroup and removes it: how many were out of memory, and
  *                     ok, or busy while there is still something in it
  *   folder PATH       makes it; ok or an error
+ *   own UID PATH      gives it to an account; ok
  *   space PATH        kB free for this account on its file system
  */
 export const HELPER = String.raw`
@@ -279,6 +280,7 @@ while IFS=$tab read -r number verb a b c d; do
   owner) owner "$a" "$b" "$c" "$d" ;;
   strays) strays "$a" ;;
   groups) groups ;;
+  own) chown "$a:$a" "$b" 2>/dev/null; echo ok ;;
   space) df -Pk "$a" 2>/dev/null | awk 'NR == 2 {print $4}' ;;
   clock) echo "$(getconf CLK_TCK 2>/dev/null || echo 100)$tab$(getconf PAGESIZE 2>/dev/null || echo 4096)" ;;
   shared) shared "$a" ;;

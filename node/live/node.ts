@@ -15,6 +15,7 @@ import { fingerprint, SIGNATURE_BYTES } from "../../core/signed.ts";
 import type { NodeEffect, NodeEvent } from "../effects.ts";
 import { NodeMachine } from "../machine.ts";
 import type { LogRecord } from "../records.ts";
+import type { FenceTools } from "../sandbox.ts";
 import type { SavedReplica } from "../saved.ts";
 import { Artifacts } from "./artifacts.ts";
 import { adopt, hadProcess } from "./adopt.ts";
@@ -59,18 +60,12 @@ export async function startNode(options: StartOptions): Promise<NodeDaemon> {
     if (tools.locker === "") {
       throw new Failure("no-locker", "neither flock nor perl is on this machine; install one");
     }
+    const fence = options.fence ?? await helper.fence(tools);
     const seal = await openSeal(options, files.node, hostName);
     const trusted = options.seal?.trustOperator ? seal?.operators ?? [] : [];
     const told = { ...options, keys: [...options.keys, ...trusted] };
-    const daemon = new NodeDaemon(told, {
-      seal,
-      files,
-      helper,
-      tools,
-      cgroups,
-      verifier,
-      hostName,
-    });
+    const parts = { seal, files, helper, tools, fence, cgroups, verifier, hostName };
+    const daemon = new NodeDaemon(told, parts);
     if (load) daemon.dispatch({ on: "sample", ...load });
     await daemon.begin();
     return daemon;
@@ -106,6 +101,7 @@ interface Parts {
   readonly cgroups: Cgroups;
   readonly verifier: Verifier;
   readonly hostName: string;
+  readonly fence: FenceTools;
 }
 
 export class NodeDaemon implements Running {
@@ -137,7 +133,7 @@ export class NodeDaemon implements Running {
   #closed = false;
 
   constructor(private readonly options: StartOptions, parts: Parts) {
-    const { files, helper, tools, cgroups, verifier, hostName } = parts;
+    const { files, helper, tools, fence, cgroups, verifier, hostName } = parts;
     const dispatch = (event: NodeEvent) => this.dispatch(event);
     this.ended = this.#end.promise;
     this.#files = files;
@@ -159,7 +155,9 @@ export class NodeDaemon implements Running {
         serveHttp(where, (request, from) => handleHttp(request, from, this.#view())),
       );
     }
-    this.machine = new NodeMachine(machineOptions(options, files.node, hostName, this.udp));
+    this.machine = new NodeMachine(
+      machineOptions({ ...options, fence }, files.node, hostName, this.udp),
+    );
     this.artifacts = new Artifacts({
       folder: `${options.state}/artifacts`,
       maxBytes: options.artifactBytes ?? ARTIFACT_CACHE_BYTES,
@@ -173,6 +171,7 @@ export class NodeDaemon implements Running {
       helper,
       tools,
       uid: tools.uid,
+      fence,
       cgroups,
       dispatch,
       logged: (replica) => this.logs.touch(replica),

@@ -6,6 +6,7 @@ import { logger } from "../../core/live/log.ts";
 import type { Ended, NodeEvent } from "../effects.ts";
 import { decodeExit } from "../exits.ts";
 import type { LaunchPlan } from "../plan.ts";
+import type { FenceTools } from "../sandbox.ts";
 import type { SavedReplica } from "../saved.ts";
 import type { Cgroups } from "./cgroups.ts";
 import { type NodeFiles, readText, writeAtomic } from "./files.ts";
@@ -33,6 +34,7 @@ export interface ProcessesOptions {
   readonly helper: Helper;
   readonly tools: Tools;
   readonly uid: number | null;
+  readonly fence?: FenceTools;
   readonly cgroups: Cgroups;
   dispatch(event: NodeEvent): void;
   /** The replica's log file grows, or is there. */
@@ -96,7 +98,8 @@ export class Processes {
     const known = this.#programs.get(programKey(plan));
     if (!known || this.#checked.has(replica)) return known?.command;
     const fresh = performance.now() - known.atMs < PROGRAM_FRESH_MS;
-    return fresh && plan.user === undefined ? known.command : undefined;
+    const isAnyones = plan.user === undefined && plan.uid === undefined && !plan.fence;
+    return fresh && isAnyones ? known.command : undefined;
   }
 
   #folder(replica: string): string {
@@ -309,8 +312,8 @@ export class Processes {
 }
 
 /** What a check of a program depends on. */
-function programKey({ exec, path, user, volumes, paths }: LaunchPlan): string {
-  return JSON.stringify([exec, path, user, volumes, paths]);
+function programKey({ exec, path, user, volumes, paths, uid, fence, cwd }: LaunchPlan): string {
+  return JSON.stringify([exec, path, user, volumes, paths, uid, fence, fence && cwd]);
 }
 
 /** The pids that a launcher wrote down, once it has; `null` if it ended without. */

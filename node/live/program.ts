@@ -1,6 +1,7 @@
 // Whether a program can be executed here, found out before it is tried, so that the reason is clear.
 
 import type { LaunchPlan } from "../plan.ts";
+import { fenceCommand, type FenceTools } from "../sandbox.ts";
 import type { PathCheck } from "../workload.ts";
 import type { Helper, Tools } from "./helper.ts";
 
@@ -21,6 +22,7 @@ export interface ProgramOptions {
   readonly helper: Helper;
   readonly tools: Tools;
   readonly uid: number | null;
+  readonly fence?: FenceTools;
   /** Where a volume is on this node. */
   volumePath(path: string): string;
 }
@@ -49,6 +51,17 @@ export async function checkProgram(
   if (!found) return { command: [plan.exec] };
   const reason = reasonOf(plan, found);
   if (reason !== null) return { reason };
+  if (plan.uid !== undefined) await ownAll(options, plan, folder, plan.uid);
+  if (plan.fence) {
+    const { cwd, fence, uid } = plan;
+    const tools = options.fence;
+    if (!tools) return { reason: "this node cannot enforce its sandbox" };
+    return { command: fenceCommand(fence, tools, found.path, cwd, uid) };
+  }
+  if (plan.uid !== undefined) {
+    const id = [`--reuid=${plan.uid}`, `--regid=${plan.uid}`, "--clear-groups"];
+    return { command: [options.tools.setpriv, ...id, "--no-new-privs", found.path] };
+  }
   if (plan.user === undefined) return { command: [found.path] };
   return await asUser(options, { ...plan, user: plan.user }, found.path, folder);
 }
@@ -58,6 +71,7 @@ function pathReason({ path, kind, what }: PathCheck, found: Found | null): strin
   if (path.includes(",")) return `${what} ${path} has a comma, which no permission can carry`;
   if (!found) return null;
   if (found.state === "missing") return `${what} ${path} does not exist on this node`;
+  if (kind === "any") return null;
   const isFolder = found.state === "folder";
   if (kind === "folder" && !isFolder) return `${what} ${path} is no folder`;
   if (kind === "file" && isFolder) return `${what} ${path} is a folder, not a file`;
@@ -106,6 +120,19 @@ export function formatReason(
   }
   if (Deno.build.os === "darwin" && /^(cffaedfe|cafebabe)/.test(head)) return null;
   return `${path} is no program: it begins with neither #! nor this system's executable header`;
+}
+
+/** Gives a replica's own folders to its account. */
+async function ownAll(
+  { helper, volumePath }: ProgramOptions,
+  plan: LaunchPlan,
+  folder: string,
+  uid: number,
+): Promise<void> {
+  await helper.own(uid, `${folder}/home`);
+  for (const { path } of plan.volumes.filter((volume) => !volume.path.startsWith("/"))) {
+    await helper.own(uid, volumePath(path));
+  }
 }
 
 async function asUser(

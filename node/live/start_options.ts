@@ -6,6 +6,7 @@ import { now, randomHex } from "../../core/live/clock.ts";
 import type { Udp } from "../../core/live/udp.ts";
 import { PUBLIC_KEY_BYTES } from "../../core/signed.ts";
 import type { NodeOptions } from "../machine.ts";
+import type { FenceTools } from "../sandbox.ts";
 import type { Runners } from "../workload.ts";
 
 /** Everything a node daemon is told. */
@@ -33,6 +34,8 @@ export interface StartOptions {
   readonly workdir: string;
   readonly denoDir?: string;
   readonly runners?: Runners;
+  /** By what programs are held to their sandbox, in place of what is found on this machine. */
+  readonly fence?: FenceTools;
   /** Bound of the cache of artifacts, in bytes. */
   readonly artifactBytes?: number;
   readonly ports: { readonly first: number; readonly last: number };
@@ -62,7 +65,7 @@ export function machineOptions(
   hostName: string,
   udp: Udp,
 ): NodeOptions {
-  const { denoDir, runners, tower, ramTotalBytes } = options;
+  const { denoDir, runners, fence, tower, ramTotalBytes } = options;
   return {
     node,
     boot: randomHex(16),
@@ -74,6 +77,8 @@ export function machineOptions(
     path: options.path,
     workdir: options.workdir,
     ...(denoDir === undefined ? {} : { denoDir }),
+    state: options.state,
+    ...(fence === undefined ? {} : { fence }),
     artifacts: `${options.state}/artifacts`,
     ...(runners === undefined ? {} : { runners }),
     ...(tower === null ? {} : { towerUrl: urlOf(tower) }),

@@ -20,6 +20,8 @@ const TESTED: Readonly<Record<string, Example>> = {
   "files.skr8tr": { needs: "python3", asks: ["/files/examples/files.skr8tr", /^app files$/m] },
   "static.skr8tr": { needs: "busybox", asks: ["/static/examples/static.skr8tr", /^app static$/m] },
   "site.skr8tr": { asks: ["/site/any/where", /<h1>A site<\/h1>/] },
+  "fenced.skr8tr": { asks: ["/fenced", /^hello from fenced\.1 on node-[123]\n$/] },
+  "cell.skr8tr": { needs: "bwrap", asks: ["/cell/", /<h1>A site<\/h1>/] },
   "packed.skr8tr": { asks: ["/packed", /^hello from packed\.[12] on node-[123]\n$/] },
   "node.skr8tr": { needs: "node", asks: ["/greeter/x", /^good day from node-[123], .* \/x\n$/] },
   "ticker.skr8tr": { writes: ["ticker", /tick ticker 0$/m] },
