@@ -46,7 +46,7 @@ export class World implements AsyncDisposable {
     readonly keyPath: string,
     private readonly places: Places,
   ) {
-    this.conductor = conductorAt(layout.conductor, 5_000);
+    this.conductor = conductorAt({ ...layout.conductor, seal: {} }, 5_000);
     this.#specs = new Map(daemonSpecs(layout, places).map((spec) => [spec.name, spec]));
   }
 

@@ -20,6 +20,12 @@ export const GLOBAL_OPTIONS: readonly Option[] = [
     help: "the tower; also SKR8TR_TOWER",
     default: "the conductor's host:7772",
   },
+  {
+    name: "context",
+    value: "NAME",
+    help: "the cluster, as skr8tr context add named it",
+    default: "that of skr8tr context use",
+  },
   { name: "port", value: "PORT", help: "the conductor's port, where its address names none" },
   {
     name: "key",

@@ -91,7 +91,7 @@ export async function startCluster(
     await prepareTokens(plan.state, layout, keys);
     states = layout.nodes.map((node) => nodeState(places, node.name));
     listener.onLayout?.(layout);
-    const conductor = conductorAt(layout.conductor, ANSWER_MS);
+    const conductor = conductorAt({ ...layout.conductor, seal: {} }, ANSWER_MS);
     const outcomes = await Promise.race([
       supervisor.failed,
       stopped(signal),

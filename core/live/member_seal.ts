@@ -29,12 +29,12 @@ import { dialSealed } from "./sealed_channel.ts";
 import {
   type Dial,
   type MessageSocket,
-  SEAL_PATH,
   sealedFetch,
   type SealedInit,
   type SealedServer,
   sealedSocket,
 } from "./sealed_http.ts";
+import { sealUrl } from "./seal_url.ts";
 import { openSealKeys, type SealKeys } from "./seal_keys.ts";
 
 /** How a daemon comes in. */
@@ -77,11 +77,6 @@ const LOOKUP_MS = 2_000;
 
 /** How long whoever dials waits for the other side to join, ms. */
 const JOIN_WAIT_MS = 2_000;
-
-/** The sealed URL of an address. */
-export function sealUrl({ hostname, port }: Address): string {
-  return `ws://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}${SEAL_PATH}`;
-}
 
 /** Requests and streams to whoever is in a roster. */
 export abstract class RosterSeal implements Seal {

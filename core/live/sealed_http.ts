@@ -329,7 +329,11 @@ function creditOf(content: Uint8Array): number {
 // ---- The caller's side --------------------------------------------------------------------------
 
 /** How a caller gets its sealed connections. */
-export type Dial = () => Promise<Channel>;
+export interface Dial {
+  (): Promise<Channel>;
+  /** Takes back a connection whose request has been answered; without it each is closed. */
+  release?(channel: Channel): void;
+}
 
 export interface SealedInit {
   readonly method?: string;
@@ -358,8 +362,11 @@ export async function sealedFetch(
   let ended = false;
   const finish = () => {
     init.signal?.removeEventListener("abort", aborted);
-    channel.close();
+    if (dial.release && sent && whole) dial.release(channel);
+    else channel.close();
   };
+  let sent = init.body === undefined;
+  let whole = false;
   const aborted = () => {
     const reason = init.signal!.reason;
     reject(reason);
@@ -386,6 +393,7 @@ export async function sealedFetch(
         return incoming?.take(content);
       case RECORDS.end:
         incoming?.end();
+        whole = true;
         return finish();
       case RECORDS.credit:
         return credit.grant(creditOf(content));
@@ -395,7 +403,7 @@ export async function sealedFetch(
   channel.send(RECORDS.request, encoder.encode(JSON.stringify(head)));
   if (init.body !== undefined) {
     const body = init.body instanceof ReadableStream ? init.body : streamOf(init.body);
-    sendBody(channel, credit, body, () => ended).catch((error) => {
+    sendBody(channel, credit, body, () => ended).then(() => sent = true, (error) => {
       reject(error);
       channel.close();
     });
