@@ -179,14 +179,15 @@ async function introduced(
 }
 
 function pin(to: ConductorAddress, pinned: Pinned, near: boolean): void {
-  const all = readContexts();
   const name = to.seal?.context;
+  if (name === undefined && near) return;
+  const all = readContexts();
   if (name !== undefined) {
     const context = { ...all.contexts[name]!, pinned };
     writeContexts({ ...all, contexts: { ...all.contexts, [name]: context } });
-  } else if (!near) {
+  } else {
     writeContexts({ ...all, known: { ...all.known, [showAddress(to)]: pinned } });
-  } else return;
+  }
   console.error(
     `the conductor at ${showAddress(to)} is known by its key from now on: ` +
       pinned.identity,

@@ -2,7 +2,7 @@ import { readAddress } from "../core/address.ts";
 import { logger } from "../core/live/log.ts";
 import { JOIN_FLAGS, runDaemon } from "../core/live/daemon.ts";
 import { MemberSeal } from "../core/live/member_seal.ts";
-import { startTower } from "./live/tower.ts";
+import { checkNetworks, startTower } from "./live/tower.ts";
 
 if (import.meta.main) {
   await runDaemon({
@@ -23,6 +23,15 @@ if (import.meta.main) {
     ],
     async start(flags) {
       const meshOpen = flags.optional("mesh") === "open";
+      // What is wrong on the command line is said at once, whether the tower has joined or not.
+      const options = {
+        hostname: flags.text("bind"),
+        port: flags.integer("port", 0, 65_535),
+        ...(flags.text("dns") === "off" ? {} : { dnsPort: flags.integer("dns", 0, 65_535) }),
+        plain: flags.all("plain"),
+        meshOpen,
+      };
+      checkNetworks(options.plain);
       const join = flags.optional("join");
       const conductor = flags.optional("conductor");
       const seal = meshOpen ? undefined : await MemberSeal.open({
@@ -32,14 +41,7 @@ if (import.meta.main) {
         ...(join === undefined ? {} : { join }),
         ...(conductor === undefined ? {} : { conductor: readAddress(conductor, "conductor") }),
       });
-      const tower = startTower({
-        hostname: flags.text("bind"),
-        port: flags.integer("port", 0, 65_535),
-        ...(flags.text("dns") === "off" ? {} : { dnsPort: flags.integer("dns", 0, 65_535) }),
-        plain: flags.all("plain"),
-        meshOpen,
-        ...(seal ? { seal } : {}),
-      });
+      const tower = startTower({ ...options, ...(seal ? { seal } : {}) });
       logger().info("listening on {hostname}:{port}", { ...tower.address });
       if (tower.dnsAddress !== null) {
         logger().info("DNS on {hostname}:{port}", { ...tower.dnsAddress });

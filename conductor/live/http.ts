@@ -6,7 +6,7 @@ import { canonical } from "../../core/manifest/canonical.ts";
 import { parseManifest } from "../../core/manifest/parse.ts";
 import type { Instant } from "../../core/instant.ts";
 import type { Seal } from "../../core/live/member_seal.ts";
-import { acceptSealed, isSealRequest, upgradeStream } from "../../core/live/sealed_http.ts";
+import { acceptSealed, isSealRequest, peerOf, upgradeStream } from "../../core/live/sealed_http.ts";
 import type { AppView } from "../../core/view.ts";
 import { VERSION } from "../../core/version.ts";
 import type { ConductorMachine } from "../machine.ts";
@@ -53,7 +53,9 @@ export function httpHandler(
     if (membership) return await membership;
     if (url.pathname === "/command") return await takeCommand(parts, request, from);
     if (url.pathname === "/health") return new Response("ok\n");
-    const isNear = (isLoopback(from) || inNetworks(from, parts.plain)) && isOwnPage(request, from);
+    // No page of a browser can set up a sealed session.
+    const isOwn = peerOf(request) !== undefined || isOwnPage(request, from);
+    const isNear = (isLoopback(from) || inNetworks(from, parts.plain)) && isOwn;
     if (url.pathname === "/deck" || url.pathname.startsWith("/deck/")) {
       return await parts.deck.handle(request, url, isNear);
     }

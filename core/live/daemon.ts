@@ -144,6 +144,7 @@ export async function runDaemon(options: {
   }
   // Listened for from the start: whoever hears of us may tell us to stop at once.
   const signal = signalled();
+  const stdin = Deno.args.includes("--stop-with-stdin") ? stdinEnds() : signal;
   let running: Running;
   let values: FlagValues;
   try {
@@ -154,7 +155,15 @@ export async function runDaemon(options: {
     }
     startLog(options.name, format, values.text("log-level") as LogLevel);
     checkMesh(values.text("bind"), values.optional("mesh"));
-    running = await options.start(values);
+    const started = options.start(values);
+    // A daemon that waits for its conductor is not ready yet, and may still be told to stop.
+    const first = await Promise.race([
+      started,
+      signal,
+      ...(values.has("stop-with-stdin") ? [stdin] : []),
+    ]);
+    if (typeof first === "string") Deno.exit(0);
+    running = first;
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     console.error(`${options.name}: ${error.message}`);
@@ -162,7 +171,7 @@ export async function runDaemon(options: {
   }
   const reason = await Promise.race([
     signal,
-    ...(values.has("stop-with-stdin") ? [stdinEnds()] : []),
+    ...(values.has("stop-with-stdin") ? [stdin] : []),
     ...(running.ended ? [running.ended] : []),
   ]);
   if (typeof reason === "number") Deno.exit(reason);

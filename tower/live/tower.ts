@@ -48,12 +48,17 @@ export interface LiveTower extends AsyncDisposable {
  * @throws {Failure} `port-taken`, `cannot-listen`, or `usage` for a network that is none.
  */
 export function startTower(options: LiveTowerOptions): LiveTower {
-  for (const network of options.plain ?? []) {
+  checkNetworks(options.plain ?? []);
+  return new RunningTower(options);
+}
+
+/** @throws {Failure} `usage` for a network that is none. */
+export function checkNetworks(plain: readonly string[]): void {
+  for (const network of plain) {
     if (!isNetwork(network)) {
       throw new Failure("usage", `--plain needs a network like 10.0.0.0/8, not ${network}`);
     }
   }
-  return new RunningTower(options);
 }
 
 class RunningTower implements LiveTower {
