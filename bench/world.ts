@@ -36,6 +36,8 @@ export interface Skr8tr {
 
 export class World implements AsyncDisposable {
   readonly conductor: Conductor;
+  /** Further flags of Deno's for each daemon that is started from now on. */
+  flags: readonly string[] = [];
   readonly #daemons = new Map<string, Deno.ChildProcess>();
   readonly #specs: ReadonlyMap<string, DaemonSpec>;
 
@@ -101,7 +103,7 @@ export class World implements AsyncDisposable {
     const child = new Deno.Command("sh", {
       args: [
         ...["-c", 'log=$1; shift; exec "$@" 2>>"$log" >&2', "sh"],
-        ...[spec.log, Deno.execPath(), ...spec.args],
+        ...[spec.log, Deno.execPath(), spec.args[0]!, ...this.flags, ...spec.args.slice(1)],
       ],
       stdin: "piped",
       stdout: "null",
@@ -113,6 +115,24 @@ export class World implements AsyncDisposable {
 
   pidOf(name: string): number {
     return this.#daemons.get(name)!.pid;
+  }
+
+  /** Names of the daemons that were started and not killed. */
+  get running(): string[] {
+    return [...this.#daemons.keys()];
+  }
+
+  logOf(name: string): string {
+    return this.#specs.get(name)!.log;
+  }
+
+  /** Ends a daemon alone by SIGKILL. */
+  async kill(name: string): Promise<void> {
+    const child = this.#daemons.get(name)!;
+    this.#daemons.delete(name);
+    kill(child.pid, "SIGKILL");
+    await child.status;
+    await child.stdin.close().catch(() => {});
   }
 
   /** Ends a daemon by SIGKILL, and with it, at once, everything of its node. */

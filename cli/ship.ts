@@ -44,6 +44,19 @@ export async function hashed(spec: AppSpec, folder: string): Promise<Shipped> {
   }
 }
 
+/** The same for a plan: what is not built yet is not there, and has no digest. */
+export async function hashedIfThere(
+  spec: AppSpec,
+  folders: ReadonlyMap<string, string>,
+): Promise<AppSpec> {
+  try {
+    return (await hashed(spec, folders.get(spec.name) ?? ".")).spec;
+  } catch (error) {
+    if (spec.build && error instanceof Failure && error.code === "no-artifact") return spec;
+    throw error;
+  }
+}
+
 export interface Upload {
   readonly conductor: Conductor;
   readonly signer: Signer;

@@ -13,7 +13,7 @@ import { harmless, type Output } from "./output.ts";
 import { progress, took } from "./render/progress.ts";
 import { planLines } from "./render/views.ts";
 import { uploadProgress } from "./render/upload.ts";
-import { hashed, type Shipped, upload } from "./ship.ts";
+import { hashed, hashedIfThere, type Shipped, upload } from "./ship.ts";
 import { targetOf } from "./target.ts";
 
 /** A reply takes no longer than this even where `--timeout` allows the deploy more, ms. */
@@ -85,18 +85,6 @@ export async function up(
   if (json) output.print(JSON.stringify({ apps: outcomes }));
   else outcomes.forEach((outcome) => sayOutcome(outcome, output));
   return outcomes.some((outcome) => outcome.result === "failed") ? FAILED : DONE;
-}
-
-async function hashedIfThere(
-  spec: AppSpec,
-  folders: ReadonlyMap<string, string>,
-): Promise<AppSpec> {
-  try {
-    return (await hashed(spec, folders.get(spec.name) ?? ".")).spec;
-  } catch (error) {
-    if (spec.build && error instanceof Failure && error.code === "no-artifact") return spec;
-    throw error;
-  }
 }
 
 /** How long a deploy may take if nobody says otherwise: as long as its slowest rollout. */

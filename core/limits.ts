@@ -427,9 +427,12 @@ export const HTTP2_NOISE_MS = 10_000;
 export const HTTP2_OUT_BYTES = 1_048_576;
 /** First wait before a certificate is asked for again after a failure, doubling to the max. */
 export const ACME_RETRY_MIN_MS = 1_000;
-export const ACME_RETRY_MAX_MS = 45_000;
-/** An ingress that holds the lock of an order for this long has died. */
-export const ACME_LOCK_MS = 300_000;
+export const ACME_RETRY_MAX_MS = 25_000;
+/** An ACME server is given up when it has not answered a request for this long, in ms. */
+export const ACME_ANSWER_MS = 10_000;
+/** Whoever holds the lock of an order says so this often; after that long without it has died, ms. */
+export const ACME_LOCK_BEAT_MS = 3_000;
+export const ACME_LOCK_MS = 15_000;
 
 /** The deck: how often its charts get a point, ms; how many points are kept (15 minutes of them). */
 export const DECK_SAMPLE_MS = 2_000;

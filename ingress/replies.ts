@@ -35,12 +35,33 @@ export interface Reply {
   readonly retryAfterS?: number;
   readonly location?: string;
   readonly allow?: string;
+  /** Whoever asked understands only gRPC. */
+  readonly grpc?: boolean;
 }
+
+// Codes of gRPC that say what a status of ours says.
+const GRPC_CODES: Readonly<Record<number, number>> = {
+  404: 12, // UNIMPLEMENTED
+  408: 4, // DEADLINE_EXCEEDED
+  413: 8, // RESOURCE_EXHAUSTED
+  429: 8,
+  502: 14, // UNAVAILABLE
+  503: 14,
+  504: 14,
+};
+const GRPC_INTERNAL = 13;
 
 /** The fields of a reply but for Date, X-Request-Id and Connection, and its content. */
 export function replyFields(reply: Reply): { fields: [string, string][]; content: string } {
   const content = reply.text === undefined ? "" : reply.exact ? reply.text : `${reply.text}\n`;
   const fields: [string, string][] = [];
+  if (reply.grpc) {
+    const code = GRPC_CODES[reply.status] ?? GRPC_INTERNAL;
+    fields.push(["Content-Type", "application/grpc"], ["Content-Length", "0"]);
+    fields.push(["grpc-status", String(code)]);
+    fields.push(["grpc-message", encodeURIComponent(reply.text ?? "").replaceAll("%20", " ")]);
+    return { fields, content: "" };
+  }
   if (reply.status !== 204) {
     fields.push(["Content-Type", "text/plain; charset=utf-8"]);
     fields.push(["Content-Length", String(content.length)]);
@@ -63,7 +84,9 @@ export function replyBytes(
   },
 ): Uint8Array<ArrayBuffer> {
   const { fields, content } = replyFields(reply);
-  let head = `HTTP/1.1 ${reply.status} ${REASONS[reply.status] ?? "Error"}\r\n`;
+  // gRPC's own status stands in its field: HTTP's is always 200.
+  const status = reply.grpc ? 200 : reply.status;
+  let head = `HTTP/1.1 ${status} ${REASONS[status] ?? "Error"}\r\n`;
   for (const [name, value] of fields) head += `${name}: ${value}\r\n`;
   head += options.lines;
   if (!options.keepAlive) head += "Connection: close\r\n";

@@ -4,8 +4,9 @@ import { canonical } from "../../core/manifest/format.ts";
 import type { AppSpec } from "../../core/manifest/spec.ts";
 import { type Context, DONE, FAILED } from "../command.ts";
 import { type Conductor, conductorAt } from "../conductor.ts";
-import { appsOf } from "../manifests.ts";
+import { appsWithFolders } from "../manifests.ts";
 import type { Paint } from "../output.ts";
+import { hashedIfThere } from "../ship.ts";
 import { targetOf } from "../target.ts";
 
 /** Exits with 1 where something differs, as `diff` does. */
@@ -13,7 +14,8 @@ export async function run({ arguments: args, output }: Context): Promise<number>
   const target = targetOf(args);
   const conductor = conductorAt(target.conductor, target.timeoutMs);
   let differs = false;
-  for (const spec of await appsOf(args.positional)) {
+  const { specs: written, folders } = await appsWithFolders(args.positional);
+  for (const spec of await Promise.all(written.map((each) => hashedIfThere(each, folders)))) {
     const lines = difference(await runningManifest(conductor, spec), canonical(spec), output.paint);
     differs ||= lines.length > 0;
     if (lines.length === 0) output.print(`${spec.name} runs as the file says`);

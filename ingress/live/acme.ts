@@ -1,7 +1,13 @@
 import https from "node:https";
 import { Failure } from "../../core/errors.ts";
 import { logger } from "../../core/live/log.ts";
-import { ACME_LOCK_MS, ACME_RETRY_MAX_MS, ACME_RETRY_MIN_MS } from "../../core/limits.ts";
+import {
+  ACME_ANSWER_MS,
+  ACME_LOCK_BEAT_MS,
+  ACME_LOCK_MS,
+  ACME_RETRY_MAX_MS,
+  ACME_RETRY_MIN_MS,
+} from "../../core/limits.ts";
 import { type CertificateFiles, namesOf } from "./certificates.ts";
 
 /** Certificates from an ACME server (RFC 8555), proved over HTTP. */
@@ -119,11 +125,16 @@ async function withLock(
     if (error instanceof Deno.errors.AlreadyExists) return false;
     throw error;
   }
+  const beat = setInterval(() => {
+    const now = new Date();
+    Deno.utime(path, now, now).catch(() => {});
+  }, ACME_LOCK_BEAT_MS);
   try {
     await work();
     return true;
   } finally {
-    Deno.removeSync(path);
+    clearInterval(beat);
+    await Deno.remove(path).catch(() => {});
   }
 }
 
@@ -133,7 +144,9 @@ async function order(options: AcmeOptions, domain: string): Promise<void> {
   if (options.caPem !== undefined) {
     acme.axios.defaults.httpsAgent = new https.Agent({ ca: options.caPem });
   }
-  acme.axios.defaults.timeout = 20_000;
+  acme.axios.defaults.timeout = ACME_ANSWER_MS;
+  // What fails is tried again from the start, by a backoff of our own that is not in its hands.
+  Object.assign(acme.axios.defaults, { acmeSettings: { retryMaxAttempts: 0 } });
   const client = new acme.Client({
     directoryUrl: options.directoryUrl,
     accountKey: await accountKey(folder, () => acme.crypto.createPrivateEcdsaKey()),

@@ -31,6 +31,7 @@ function spawn(program: string, args: readonly string[], env: Record<string, str
     stderr: "null",
   }).spawn();
   return {
+    pid: child.pid,
     async [Symbol.asyncDispose]() {
       try {
         child.kill("SIGTERM");
@@ -50,6 +51,8 @@ interface Authority extends AsyncDisposable {
   setDns(name: string, works: boolean): Promise<void>;
   start(): Promise<void>;
   stop(): Promise<void>;
+  /** It takes connections and answers nothing, or answers again. */
+  hang(hangs: boolean): void;
 }
 
 async function openAuthority(folder: string): Promise<Authority> {
@@ -80,7 +83,7 @@ async function openAuthority(folder: string): Promise<Authority> {
     ...["-http01", "", "-https01", "", "-tlsalpn01", ""],
     ...["-defaultIPv4", "127.0.0.1", "-defaultIPv6", ""],
   ]);
-  let pebble: AsyncDisposable | null = null;
+  let pebble: (AsyncDisposable & { readonly pid: number }) | null = null;
   const tell = (path: string, body: unknown) =>
     fetch(`http://127.0.0.1:${dnsManagement}/${path}`, {
       method: "POST",
@@ -114,6 +117,9 @@ async function openAuthority(folder: string): Promise<Authority> {
           }, () => false),
         10_000,
       );
+    },
+    hang(hangs) {
+      Deno.kill(pebble!.pid, hangs ? "SIGSTOP" : "SIGCONT");
     },
     async stop() {
       await pebble?.[Symbol.asyncDispose]();
@@ -205,6 +211,41 @@ Deno.test("certificates come from an ACME server through its faults, are renewed
     const now = await shown("good.test");
     return now !== null && now !== before;
   }, 60_000);
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("a server that hangs and an ingress that died cost less than a minute; others share what is got", async () => {
+  if (!hasPebble) return console.log("not run: pebble, pebble-challtestsrv or openssl is missing");
+  const folder = await Deno.makeTempDir({ prefix: "ingress-acme-" });
+  await using authority = await openAuthority(folder);
+  const main = new URL("../main.ts", import.meta.url).pathname;
+  const start = (httpPort: number, httpsPort: number, domain: string) =>
+    spawn(Deno.execPath(), [
+      ...["run", "--no-prompt", "--allow-net", `--allow-read=${folder}`, `--allow-write=${folder}`],
+      ...["--allow-env", main, "--tower", "none", "--admin", "0", "--state", folder],
+      ...["--http", String(httpPort), "--https", String(httpsPort), "--acme-domain", domain],
+      ...["--acme-email", "a@b.test", "--acme-directory", authority.directory],
+      ...["--acme-ca", authority.ca],
+    ]);
+  await authority.start();
+  authority.hang(true);
+  // Who held this lock is dead: it was killed while it ordered.
+  await Deno.mkdir(`${folder}/acme`, { recursive: true });
+  await Deno.writeTextFile(`${folder}/acme/one.test.lock`, "");
+  const ports = [freePort(), freePort()];
+  await using _one = start(authority.httpPort, ports[0]!, "one.test");
+  // Two more at the same folder, of whom the CA hears nothing: the first says their answers.
+  await using _two = start(freePort(), ports[1]!, "two.test");
+  await using _three = start(freePort(), freePort(), "one.test");
+  await eventually("the hanging server has been asked", async () => {
+    const names = [...Deno.readDirSync(`${folder}/acme`)].map(({ name }) => name);
+    return await Promise.resolve(names.includes("two.test.lock"));
+  }, 30_000);
+  authority.hang(false);
+  const shown = async (port: number, name: string) =>
+    (await shownFor(port, name))?.startsWith(`DNS:${name} `) ?? false;
+  await eventually("one.test", () => shown(ports[0]!, "one.test"), 60_000);
+  await eventually("two.test", () => shown(ports[1]!, "two.test"), 60_000);
   await Deno.remove(folder, { recursive: true });
 });
 

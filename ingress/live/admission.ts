@@ -2,7 +2,7 @@ import type { Replica } from "../balance.ts";
 import type { Cidr } from "../../core/address.ts";
 import { clientBehind } from "../client_behind.ts";
 import { FIELD_INTS, ID, latin1, LINE, NAME_END, VALUE, VALUE_END } from "../field_block.ts";
-import { COOKIE, X_FORWARDED_FOR, X_FORWARDED_PROTO } from "../fields.ts";
+import { CONTENT_TYPE, COOKIE, X_FORWARDED_FOR, X_FORWARDED_PROTO } from "../fields.ts";
 import { BY_LENGTH, type RequestHead } from "../http1.ts";
 import type { Reply } from "../replies.ts";
 import type { Destination, Match } from "../route.ts";
@@ -79,6 +79,13 @@ export function fieldValues(bytes: Uint8Array, head: RequestHead, id: number): s
     values.push(latin1(bytes, head.fields[base + VALUE]!, head.fields[base + VALUE_END]!));
   }
   return values;
+}
+
+/** Whether a request is a call of gRPC, but not of gRPC-Web, which any HTTP/1.1 carries. */
+export function isGrpc(bytes: Uint8Array, head: RequestHead): boolean {
+  return fieldValues(bytes, head, CONTENT_TYPE).some((type) =>
+    /^application\/grpc(?:$|[+;])/i.test(type)
+  );
 }
 
 function clientOf(

@@ -42,7 +42,7 @@ import { Outbox, type OutboxOwner } from "./outbox.ts";
 import { RequestBuffer } from "./request_buffer.ts";
 import type { Upstream } from "./upstream.ts";
 import { tunnel } from "./tunnel.ts";
-import { type Admission, admit, type Peer, stickyCookie } from "./admission.ts";
+import { type Admission, admit, isGrpc, type Peer, stickyCookie } from "./admission.ts";
 
 // A head is awaited or partly there.
 const HEAD_STATE = 0;
@@ -82,6 +82,7 @@ export class Http1Client implements Front, OutboxOwner {
   private readonly request: RequestBuffer;
   private admission: Admission | null = null;
   private requestDone = false;
+  private grpc = false;
   private keepAlive = true;
   private startMs = 0;
 
@@ -201,7 +202,7 @@ export class Http1Client implements Front, OutboxOwner {
     proxy.writeRequestId(this.requestId);
     if (proxy.accessLog !== null) this.remembered = remember(this.bytes, head, progress === DONE);
     if (progress === BAD) {
-      this.requestDone = false;
+      this.requestDone = this.grpc = false;
       const allow = head.status === 405 ? { allow: ALLOWED } : {};
       return this.answer({ status: head.status, text: head.reason, ...allow });
     }
@@ -235,6 +236,7 @@ export class Http1Client implements Front, OutboxOwner {
     this.keepAlive = head.keepAlive && !proxy.draining;
     this.responseExtras.clientMinor = head.minor;
     this.requestExtras.ownId = true;
+    this.grpc = head.wantsTrailers && isGrpc(bytes, head);
     if (head.method === TRACE) {
       return this.answer({ status: 405, text: "TRACE is not served", allow: ALLOWED });
     }
@@ -281,7 +283,8 @@ export class Http1Client implements Front, OutboxOwner {
         break;
       case CHUNKED:
         this.request.chunked.restart(false);
-        if (head.expects && this.start === this.end) return this.forward(false);
+        // A call of gRPC may begin with nothing, and wait for an answer before it goes on.
+        if ((head.expects && this.start === this.end) || this.grpc) return this.forward(false);
         break;
     }
     this.state = GATHER;
@@ -356,6 +359,7 @@ export class Http1Client implements Front, OutboxOwner {
         method: head.method,
         toHead: head.method === HEAD,
         upgrade: head.upgrade,
+        grpc: this.grpc,
         preferred: admission!.preferred,
       },
       block,
@@ -557,7 +561,7 @@ export class Http1Client implements Front, OutboxOwner {
     const lines = latin1(proxy.dateLine, 0, proxy.dateLine.length) +
       latin1(this.lines, 0, this.lines.length) +
       `X-Request-Id: ${latin1(this.requestId, 0, REQUEST_ID_BYTES)}\r\n`;
-    const bytes = replyBytes(reply, {
+    const bytes = replyBytes(this.grpc ? { ...reply, grpc: true } : reply, {
       toHead: this.head.method === HEAD,
       keepAlive: this.keepAlive,
       clientMinor,

@@ -37,6 +37,8 @@ export interface Asked {
   readonly method: number;
   readonly toHead: boolean;
   readonly upgrade: boolean;
+  /** It is gRPC: the replica speaks HTTP/2, and both sides may talk for long, at a time. */
+  readonly grpc: boolean;
   /** Replica that the client's cookie asks for. */
   readonly preferred: Replica | null;
 }
@@ -123,14 +125,14 @@ export class Exchange implements UpstreamOwner {
     replica.outstanding++;
     replica.circuit.began();
     const connections = UpstreamPool.of(replica);
-    const upstream = fresh
+    const upstream = fresh || asked.grpc
       ? null
       : connections.take(nowMs, isIdempotent(asked.method) ? Infinity : 1_000);
     if (upstream !== null) return this.start(upstream, nowMs);
     this.state = DIALING;
     this.deadlineMs = nowMs + proxy.timeouts.connectMs;
     const id = ++this.dialId;
-    connections.dial(this).then(
+    connections.dial(this, asked.grpc, () => proxy.now()).then(
       (dialed) => {
         if (id !== this.dialId) return connections.release(dialed, proxy.now());
         this.start(dialed, proxy.now());
@@ -163,13 +165,19 @@ export class Exchange implements UpstreamOwner {
   }
 
   private start(upstream: Upstream, nowMs: number): void {
-    const { asked, proxy } = this;
+    const { asked } = this;
     this.dialId++;
     this.upstream = upstream;
     this.state = WAITING;
-    this.deadlineMs = this.complete ? this.firstByteBy(nowMs) : nowMs + proxy.timeouts.bodyMs;
+    this.deadlineMs = this.complete ? this.firstByteBy(nowMs) : this.moreBy(nowMs);
     upstream.begin(this, asked.toHead, asked.upgrade);
     upstream.send(this.request!, 0, this.requestEnd);
+  }
+
+  /** By when more of the request must have come; what already answers may take its time. */
+  private moreBy(nowMs: number): number {
+    const { responseMs, bodyMs } = this.proxy.timeouts;
+    return nowMs + (this.asked.grpc || this.state === ANSWERING ? responseMs : bodyMs);
   }
 
   private firstByteBy(nowMs: number): number {
@@ -257,7 +265,7 @@ export class Exchange implements UpstreamOwner {
 
   upstreamWritten(_upstream: Upstream): void {
     if (!this.complete) {
-      this.deadlineMs = this.proxy.now() + this.proxy.timeouts.bodyMs;
+      this.deadlineMs = this.moreBy(this.proxy.now());
       this.front.requestTaken();
     }
   }

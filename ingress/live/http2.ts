@@ -157,7 +157,8 @@ export function serveHttp2(
       ) return io.close();
       if (nowMs - restingSinceMs > times.idleMs) drain();
       if (nowMs > leaveMs) session.settleLeave();
-      if (session.left) session.fail(NO_ERROR, "left");
+      const done = session.peerLeaves && session.streams.size === 0;
+      if (done || session.left) session.fail(NO_ERROR, "left");
       io.poke();
     },
   };

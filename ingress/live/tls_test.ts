@@ -5,7 +5,13 @@ import tls from "node:tls";
 import { Buffer } from "node:buffer";
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { Failure } from "../../core/errors.ts";
+import type { CertificateFiles } from "./certificates.ts";
 import type { IngressSettings } from "./ingress.ts";
+import {
+  certificateFolder as folder,
+  certify as makeCertificate,
+  hasOpenssl,
+} from "./testing_tls.ts";
 import {
   answering,
   type Backend,
@@ -18,9 +24,6 @@ import {
   testIngress,
 } from "./testing.ts";
 
-const hasOpenssl = await new Deno.Command("openssl", { args: ["version"] }).output()
-  .then(({ success }) => success, () => false);
-
 function tlsTest(name: string, run: () => Promise<void>): void {
   Deno.test(name, async () => {
     if (!hasOpenssl) return console.log("not run: openssl is not installed");
@@ -28,27 +31,9 @@ function tlsTest(name: string, run: () => Promise<void>): void {
   });
 }
 
-const folder = await Deno.makeTempDir({ prefix: "ingress-tls-" });
-globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
-
-/** Makes a self-signed certificate for these names at `<file>.pem` and `<file>.key`. */
-async function certify(
-  file: string,
-  ...names: string[]
-): Promise<{ certificate: string; key: string }> {
-  const certificate = `${folder}/${file}.pem`;
-  const key = `${folder}/${file}.key`;
-  const alternatives = names.map((name) => /^[\d.]+$/.test(name) ? `IP:${name}` : `DNS:${name}`);
-  const { success, stderr } = await new Deno.Command("openssl", {
-    args: [
-      ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"],
-      ...["-keyout", key, "-out", certificate, "-days", "2", "-subj", `/CN=${names[0]}`],
-      ...["-addext", `subjectAltName=${alternatives.join(",")}`],
-      ...["-addext", "basicConstraints=critical,CA:FALSE"],
-    ],
-  }).output();
-  assert(success, new TextDecoder().decode(stderr));
-  return { certificate, key };
+/** As `certify()` of testing_tls.ts, where openssl is known to be there. */
+async function certify(file: string, ...names: string[]): Promise<CertificateFiles> {
+  return (await makeCertificate(file, ...names))!;
 }
 
 async function secureIngress(

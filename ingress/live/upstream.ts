@@ -2,6 +2,7 @@ import { HEAD_BYTES, IDLE_UPSTREAMS, INTERIM_RESPONSES } from "../../core/limits
 import type { Replica } from "../balance.ts";
 import { ChunkedBody } from "../chunked.ts";
 import { BAD, DONE, MORE } from "../field_block.ts";
+import type { H2Pool } from "./h2_upstream.ts";
 import { closeQuietly, type Connection } from "./connection.ts";
 import { BY_LENGTH, CHUNKED, NO_BODY, ResponseHead, UNTIL_CLOSE } from "../http1.ts";
 
@@ -153,6 +154,10 @@ export class Upstream {
     if (this.state === IDLE) return this.pool.drop(this);
     if (this.state === CLOSED) return;
     if (count === null) return this.ended();
+    if (this.reused && this.state === WAITING && this.received === 0 && this.sent === 0) {
+      // It answers before a byte of the question has left: this is an answer to nothing.
+      return this.fail("reset", "an answer before its question");
+    }
     this.end += count;
     this.received += count;
     this.process();
@@ -325,6 +330,7 @@ export class UpstreamPool {
   private readonly all = new Set<Upstream>();
   /** Who waits for a new connection. */
   private readonly dialing = new Set<UpstreamOwner>();
+  private http2: H2Pool | null = null;
 
   constructor(readonly replica: Replica) {}
 
@@ -350,19 +356,35 @@ export class UpstreamPool {
     return last;
   }
 
-  /** Opens a connection. Rejects as `Deno.connect` does. */
-  async dial(owner: UpstreamOwner): Promise<Upstream> {
-    const { host, port } = this.replica.endpoint;
+  /**
+   * Opens a connection, or a stream of HTTP/2 that is used like one. Rejects as `Deno.connect` does.
+   */
+  async dial(owner: UpstreamOwner, http2: boolean, now: () => number): Promise<Upstream> {
     this.dialing.add(owner);
     try {
-      const connection = await Deno.connect({ hostname: host, port });
-      connection.setNoDelay(true);
+      const connection = http2 ? await this.openStream(now) : await this.connect();
       const upstream = new Upstream(connection, this.replica, this);
       this.all.add(upstream);
       return upstream;
     } finally {
       this.dialing.delete(owner);
     }
+  }
+
+  private async connect(): Promise<Connection> {
+    const { host, port } = this.replica.endpoint;
+    const connection = await Deno.connect({ hostname: host, port });
+    connection.setNoDelay(true);
+    return connection;
+  }
+
+  private async openStream(now: () => number): Promise<Connection> {
+    if (this.http2 === null) {
+      const { host, port } = this.replica.endpoint;
+      const { H2Pool } = await import("./h2_upstream.ts");
+      this.http2 ??= new H2Pool(host, port, now);
+    }
+    return await this.http2.open();
   }
 
   /** Gives a connection back after a whole response. */
@@ -384,10 +406,12 @@ export class UpstreamPool {
     while (this.idle.length > 0 && nowMs - this.idle[0]!.idleSinceMs > maxIdleMs) {
       this.drop(this.idle[0]!);
     }
+    this.http2?.expire(nowMs, maxIdleMs);
   }
 
   /** Closes all idle connections. */
   clear(): void {
+    this.http2?.clear();
     while (this.idle.length > 0) this.drop(this.idle[0]!);
   }
 

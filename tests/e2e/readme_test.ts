@@ -7,35 +7,7 @@
 
 import { sweepReplicas } from "../../cli/cluster/sweep.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-
-const ROOT = decodeURIComponent(new URL("../../", import.meta.url).pathname).replace(/\/$/, "");
-
-interface Block {
-  readonly info: string;
-  readonly text: string;
-}
-
-function blocksOf(markdown: string): Block[] {
-  return [...markdown.matchAll(/^```(\S.*)\n([^]*?)^```$/gm)].map(([, info, text]) => ({
-    info: info!,
-    text: text!,
-  }));
-}
-
-const WAIT = `
-wait_until() {
-  for _ in $(seq 300); do
-    if "$@" >/dev/null 2>&1; then return; fi
-    sleep 0.1
-  done
-  echo "waited in vain for: $*"; cat *.output; exit 1
-}
-stop_all() {
-  kill $(jobs -p) 2>/dev/null || true
-  wait
-}
-trap stop_all EXIT
-`;
+import { type Block, blocksOf, copyProject, denoDir, ownNetwork, ROOT, WAIT } from "./documents.ts";
 
 /** The shell script that a reader of these blocks would have typed. */
 function scriptOf(blocks: readonly Block[]): string {
@@ -98,20 +70,6 @@ Deno.test("README's manifest is about 18 lines", async () => {
   assertEquals(manifest.trimEnd().split("\n").length, 18);
 });
 
-/** `unshare` with what this account needs for a network of its own; `null` where it may have none. */
-async function ownNetwork(): Promise<string[] | null> {
-  if (Deno.build.os !== "linux") return null;
-  for (const flags of [["--net"], ["--net", "--map-root-user"]]) {
-    const { success } = await new Deno.Command("unshare", {
-      args: [...flags, "ip", "link", "set", "lo", "up"],
-      stdout: "null",
-      stderr: "null",
-    }).output().catch(() => ({ success: false }));
-    if (success) return flags;
-  }
-  return null;
-}
-
 const network = await ownNetwork();
 if (network === null) {
   console.log(
@@ -163,28 +121,3 @@ Deno.test({
     }
   },
 });
-
-/** What a clone would have, from the working tree. */
-async function copyProject(folder: string): Promise<void> {
-  const parts = [
-    ...["conductor", "tower", "node", "ingress", "cli", "market", "core", "docs", "tests", "bench"],
-    ...["deno.json", "deno.lock", "mod.ts", "README.md"],
-  ];
-  const { success, stderr } = await new Deno.Command("cp", {
-    args: ["-r", ...parts.map((part) => `${ROOT}/${part}`), folder],
-    stderr: "piped",
-  }).output();
-  assert(success, new TextDecoder().decode(stderr));
-}
-
-/** The cache of this Deno: the home folder is another one in there. */
-async function denoDir(): Promise<{ DENO_DIR: string; PATH: string }> {
-  const { stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["info", "--json"],
-    stdout: "piped",
-    stderr: "null",
-  }).output();
-  const own = Deno.execPath().replace(/\/[^/]*$/, "");
-  const path = `${own}:${Deno.env.get("PATH") ?? "/usr/bin:/bin"}`;
-  return { DENO_DIR: JSON.parse(new TextDecoder().decode(stdout)).denoDir, PATH: path };
-}

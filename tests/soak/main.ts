@@ -1,0 +1,27 @@
+// deno task soak --minutes N
+//
+// A cluster under constant deploys, kills and reloads: 0 failed idempotent requests, no growth.
+
+import { parseArgs } from "@std/cli/parse-args";
+import { soak } from "./soak.ts";
+
+const minutes = Number(parseArgs(Deno.args, { string: ["minutes"] }).minutes ?? 10);
+if (!(minutes > 0)) {
+  console.error("soak: --minutes needs a number above 0");
+  Deno.exit(2);
+}
+const { sent, failures, growth, done, lives } = await soak(minutes, console.error);
+for (const [what, count] of done) console.log(`${count} x ${what}`);
+for (const { name, pid, samples } of lives) {
+  const [first, last] = [samples[samples.length >> 2]!, samples.at(-1)!];
+  const megabytes = (bytes: number) => (bytes / 1e6).toFixed(0);
+  console.log(
+    `${name} (${pid}): ${samples.length} looks, resident ${megabytes(first.residentBytes)} -> ${
+      megabytes(last.residentBytes)
+    } MB, descriptors ${first.descriptors} -> ${last.descriptors}, ` +
+      `timers ${first.timers} -> ${last.timers}`,
+  );
+}
+for (const line of [...failures, ...growth]) console.log(`WRONG: ${line}`);
+console.log(`${sent} requests, ${failures.length === 0 ? "none" : "some"} failed`);
+Deno.exit(failures.length + growth.length === 0 ? 0 : 1);
