@@ -19,6 +19,7 @@ export const ROWS = [
   { name: "ingress", about: "requests/s and latency against nginx and HAProxy" },
   { name: "ingress-cores", about: "requests per CPU-second with 2 workers against 1" },
   { name: "schedule", about: "2,000,000 replicas on 6,100 simulated nodes, 100 of them lost" },
+  { name: "fleet", about: "CPU of a conductor with 5,000 nodes beating in sealed datagrams" },
   { name: "growth", about: "how costs grow from 10 to 10,000 nodes" },
 ] as const;
 
@@ -53,6 +54,8 @@ export async function loadRow(name: typeof ROWS[number]["name"]): Promise<Row> {
       return (await import("./rows/ingress_cores.ts")).row;
     case "schedule":
       return (await import("./rows/schedule.ts")).row;
+    case "fleet":
+      return (await import("./rows/fleet.ts")).row;
     case "growth":
       return (await import("./rows/growth.ts")).row;
     default:
