@@ -5,7 +5,7 @@
 const DURATION_S = Number(Deno.env.get("BENCH_SECONDS") ?? 4);
 const ROUNDS = Number(Deno.env.get("BENCH_ROUNDS") ?? 10);
 const CONNECTIONS = 32;
-const HOST = "127.0.0.1";
+export const HOST = "127.0.0.1";
 
 /** One measurement. */
 export interface Sample {
@@ -35,14 +35,14 @@ interface Program {
   stop(): Promise<void>;
 }
 
-async function findProgram(name: string): Promise<string | null> {
+export async function findProgram(name: string): Promise<string | null> {
   const { code, stdout } = await new Deno.Command("sh", {
     args: ["-c", `PATH=$PATH:/usr/sbin command -v ${name}`],
   }).output();
   return code === 0 ? new TextDecoder().decode(stdout).trim() : null;
 }
 
-function freePort(): number {
+export function freePort(): number {
   const listener = Deno.listen({ hostname: HOST, port: 0 });
   const { port } = listener.addr as Deno.NetAddr;
   listener.close();
@@ -61,7 +61,11 @@ async function waitForPort(port: number): Promise<void> {
   throw new Error(`nothing listens on port ${port}`);
 }
 
-async function spawn(program: string, args: readonly string[], port: number): Promise<Program> {
+export async function spawn(
+  program: string,
+  args: readonly string[],
+  port: number,
+): Promise<Program> {
   const child = new Deno.Command(program, {
     args: [...args],
     stdin: "null",
@@ -88,6 +92,27 @@ function backendConfig(folder: string, ports: readonly number[]): string {
     http { access_log off; keepalive_requests 1000000000; keepalive_timeout 600s; ${
     servers.join("")
   } }`;
+}
+
+/** Starts nginx as so many backends. */
+export async function startBackends(
+  count: number,
+): Promise<{ readonly ports: readonly number[] } & AsyncDisposable> {
+  const folder = await Deno.makeTempDir({ prefix: "bench-ingress-" });
+  const ports = Array.from({ length: count }, freePort);
+  await Deno.writeTextFile(`${folder}/backend.conf`, backendConfig(folder, ports));
+  const nginx = await spawn(
+    (await findProgram("nginx"))!,
+    ["-c", `${folder}/backend.conf`],
+    ports[0]!,
+  );
+  return {
+    ports,
+    async [Symbol.asyncDispose]() {
+      await nginx.stop();
+      await Deno.remove(folder, { recursive: true });
+    },
+  };
 }
 
 function nginxConfig(folder: string, port: number, backends: readonly number[]): string {
@@ -167,7 +192,7 @@ async function measure(subject: Sample["subject"], port: number): Promise<Sample
   };
 }
 
-async function residentBytes(pid: number): Promise<number> {
+export async function residentBytes(pid: number): Promise<number> {
   const status = await Deno.readTextFile(`/proc/${pid}/status`);
   return Number(/VmRSS:\s+(\d+)/.exec(status)![1]) * 1024;
 }

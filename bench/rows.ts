@@ -18,6 +18,7 @@ export const ROWS = [
   { name: "memory", about: "RSS and PSS of every daemon, a minute after the market is ready" },
   { name: "ingress", about: "requests/s and latency against nginx and HAProxy" },
   { name: "ingress-cores", about: "requests per CPU-second with 2 workers against 1" },
+  { name: "slow-clients", about: "p99 of others while 1,000 clients dribble their heads" },
   { name: "schedule", about: "2,000,000 replicas on 6,100 simulated nodes, 100 of them lost" },
   { name: "fleet", about: "CPU of a conductor with 5,000 nodes beating in sealed datagrams" },
   { name: "growth", about: "how costs grow from 10 to 10,000 nodes" },
@@ -52,6 +53,8 @@ export async function loadRow(name: typeof ROWS[number]["name"]): Promise<Row> {
       return (await import("./rows/ingress.ts")).row;
     case "ingress-cores":
       return (await import("./rows/ingress_cores.ts")).row;
+    case "slow-clients":
+      return (await import("./rows/slow_clients.ts")).row;
     case "schedule":
       return (await import("./rows/schedule.ts")).row;
     case "fleet":

@@ -70,7 +70,7 @@ for (const [shell, script] of Object.entries(SCRIPTS)) {
         assert(success, new TextDecoder().decode(stderr));
         return new TextDecoder().decode(stdout).split("\n").filter((line) => line !== "");
       };
-      assertEquals(await ask("skr8tr sta"), ["status"]);
+      assertEquals(await ask("skr8tr sta"), ["start", "status"]);
       assert((await ask("skr8tr up --dr")).some((word) => word.startsWith("--dry-run")));
       assertEquals(
         await ask("skr8tr completion ''"),

@@ -4,18 +4,15 @@
 import { Failure } from "../core/errors.ts";
 import { canonical } from "../core/manifest/format.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
-import type { AppView, LogView, PlanView, ReplicaView } from "../core/view.ts";
+import type { AppView, PlanView } from "../core/view.ts";
+import { follow } from "./follow.ts";
 import type { Conductor } from "./conductor.ts";
 import type { Signer } from "./keys.ts";
 import { commandId, parseReply, refusal, sendSigned, signCommand } from "./send.ts";
 import { verdictOf, whyLate } from "./verdict.ts";
 
-/** How many of a failed replica's last lines are shown. */
-const LAST_LINES = 10;
 /** How long replicas without a health check must stay up to count as ready, at most, ms. */
 const SETTLE_MS = 1_000;
-/** A broken watch is taken up again after this, ms. */
-const WATCH_AGAIN_MS = 250;
 
 type AppPlan = PlanView["apps"][number];
 
@@ -75,9 +72,15 @@ export async function deploy(options: DeployOptions): Promise<Outcome[]> {
     // A plan names the generation that an APPLY would be; what runs unchanged is the one before.
     const generation = plan.unchanged ? plan.generation - 1 : await apply(options, spec, plan);
     const accepted = plan.unchanged ? "unchanged" : "applied";
-    const judged = options.waitMs === undefined
-      ? { result: accepted } as const
-      : await watch(options, spec, generation, begun + options.waitMs);
+    const judged = options.waitMs === undefined ? { result: accepted } as const : await follow({
+      conductor: options.conductor,
+      app: spec.name,
+      settleMs: spec.health ? 0 : Math.min(SETTLE_MS, spec.rollout.settleMs),
+      untilMs: begun + options.waitMs,
+      judge: (view) => verdictOf(view, generation),
+      late: (view) => whyLate(view, generation),
+      ...(options.onView ? { onView: options.onView } : {}),
+    });
     const result = plan.unchanged && judged.result === "ready" ? accepted : judged.result;
     const ms = Math.round(performance.now() - begun);
     return { app: spec.name, generation, ...judged, result, ms };
@@ -101,94 +104,5 @@ async function apply(options: DeployOptions, spec: AppSpec, first: AppPlan): Pro
     if (reply.code !== "CONFLICT" || attempt > 1) throw refusal(reply, options.keyPath);
     // Somebody else deployed between our plan and our command.
     plan = (await planOf(options.conductor, [spec]))[0] ?? plan;
-  }
-}
-
-type Judged = Pick<Outcome, "result" | "reason" | "replica" | "node" | "lines">;
-
-/**
- * Follows an app until it is ready, has failed, or the time (`performance.now()`) is up. Without a
- * health check "ready" only means that a process is there, so it has to stay for a while.
- */
-async function watch(
-  options: DeployOptions,
-  spec: AppSpec,
-  generation: number,
-  untilMs: number,
-): Promise<Judged> {
-  const path = `/api/apps/${spec.name}?watch=1`;
-  const settleMs = spec.health ? 0 : Math.min(SETTLE_MS, spec.rollout.settleMs);
-  const stop = new AbortController();
-  const timer = setTimeout(() => stop.abort(), untilMs - performance.now());
-  let settling: ReturnType<typeof setTimeout> | undefined;
-  let settled = false;
-  let last: AppView | undefined;
-  try {
-    while (!stop.signal.aborted) {
-      try {
-        for await (const view of options.conductor.lines<AppView>(path, stop.signal)) {
-          last = view;
-          options.onView?.(view);
-          clearTimeout(settling);
-          const verdict = verdictOf(view, generation);
-          if (verdict.kind === "failed") {
-            return await failed(options.conductor, spec.name, verdict.reason, verdict.replica);
-          }
-          if (verdict.kind !== "ready") continue;
-          if (settleMs === 0) return { result: "ready" };
-          settling = setTimeout(() => {
-            settled = true;
-            stop.abort();
-          }, settleMs);
-        }
-      } catch (error) {
-        // The conductor may be restarting; what it has accepted it still knows then.
-        if (!(error instanceof Failure) || error.code !== "unreachable") throw error;
-        clearTimeout(settling);
-      }
-      if (!stop.signal.aborted) await new Promise((again) => setTimeout(again, WATCH_AGAIN_MS));
-    }
-  } finally {
-    clearTimeout(timer);
-    clearTimeout(settling);
-  }
-  if (settled) return { result: "ready" };
-  const { reason, replica } = whyLate(last, generation);
-  return await failed(options.conductor, spec.name, `not ready in time: ${reason}`, replica);
-}
-
-async function failed(
-  conductor: Conductor,
-  app: string,
-  reason: string,
-  replica: ReplicaView | undefined,
-): Promise<Judged> {
-  if (!replica) return { result: "failed", reason };
-  const { replica: id, node } = replica;
-  return {
-    result: "failed",
-    reason,
-    replica: id,
-    node,
-    lines: await lastLines(conductor, app, replica),
-  };
-}
-
-/** What the replica wrote last; what its exit says where the conductor cannot ask the node. */
-async function lastLines(
-  conductor: Conductor,
-  app: string,
-  replica: ReplicaView,
-): Promise<readonly string[]> {
-  const tail = replica.exit?.tail?.split("\n").filter((line) => line !== "") ?? [];
-  try {
-    const lines: string[] = [];
-    for await (const log of conductor.lines<LogView>(`/api/logs/${app}?lines=200`)) {
-      if (log.replica === replica.replica) lines.push(log.line);
-    }
-    return (lines.length > 0 ? lines : tail).slice(-LAST_LINES);
-  } catch (error) {
-    if (!(error instanceof Failure)) throw error;
-    return tail.slice(-LAST_LINES);
   }
 }

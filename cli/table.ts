@@ -78,8 +78,9 @@ export const COMMANDS: readonly Command[] = [
       "app that changes and sends it. Nothing is sent if any file has an error.",
       "With --wait the command ends when every app is ready (exit code 0) or has failed (1): then " +
       "it says which replica on which node, why, and the last lines it wrote. --timeout then " +
-      "bounds the whole wait; by default it is the longest rollout timeout of the apps. Without " +
-      "a health check a replica counts as ready when it has stayed up for a second.",
+      "bounds the whole wait; by default each step of a rollout has its timeout. Without a " +
+      "health check a replica counts as ready when it has stayed up for a while (rollout.settle; " +
+      "a second where it replaces nothing).",
     ],
     examples: ["skr8tr up shop.skr8tr --wait", "skr8tr up shop.skr8tr --dry-run"],
     arguments: [1, 1_000],
@@ -90,6 +91,104 @@ export const COMMANDS: readonly Command[] = [
     ],
     completes: "file",
     load: () => import("./commands/up.ts"),
+  },
+  {
+    name: "rollout",
+    usage: "FILE...|status APP|pause APP|resume APP|undo APP",
+    summary: "deploy with the progress of every replica, or steer a rollout",
+    details: [
+      "With files: as up --wait. It ends as soon as the outcome is known: exit code 0 when all is " +
+      "in place, 1 when it failed; then it says which replica on which node, why, and what was " +
+      "gone back to.",
+      "status says where an app's rollout is and how the new generation does against the old. pause " +
+      "holds it as it is; resume lets it go on, also after a failure with on-failure pause, and " +
+      "tries again what failed. undo deploys the last good manifest again, under your signature.",
+    ],
+    examples: ["skr8tr rollout shop.skr8tr", "skr8tr rollout undo product-svc"],
+    arguments: [1, 1_000],
+    options: [
+      { name: "pubkey", value: "FILE", help: "undo: the key of whoever signed that manifest" },
+      JSON_OUTPUT,
+    ],
+    completes: "file",
+    load: () => import("./commands/rollout.ts"),
+  },
+  {
+    name: "history",
+    usage: "APP",
+    summary: "list an app's generations: who signed them, when, and what became of them",
+    arguments: [1, 1],
+    options: [JSON_OUTPUT],
+    completes: "app",
+    load: () => import("./commands/history.ts"),
+  },
+  {
+    name: "rollback",
+    usage: "APP",
+    summary: "deploy an earlier generation's manifest again",
+    details: [
+      "Signs a new command with the manifest of that generation, whose own signature is checked " +
+      "first: by your key, or by the one that --pubkey gives.",
+    ],
+    examples: ["skr8tr rollback product-svc --to 7"],
+    arguments: [1, 1],
+    options: [
+      { name: "to", value: "GENERATION", help: "which; skr8tr history lists them" },
+      { name: "pubkey", value: "FILE", help: "the public key of whoever signed it" },
+      JSON_OUTPUT,
+    ],
+    completes: "app",
+    load: () => import("./commands/rollback.ts"),
+  },
+  {
+    name: "restart",
+    usage: "APP...",
+    summary: "replace all replicas of apps, one after another as in a rollout",
+    arguments: [1, 1_000],
+    options: [{ name: "wait", short: "w", help: "wait until all are replaced" }, JSON_OUTPUT],
+    completes: "app",
+    load: () => import("./commands/restart.ts"),
+  },
+  {
+    name: "stop",
+    usage: "APP...",
+    summary: "stop apps and keep them, with their routes",
+    arguments: [1, 1_000],
+    options: [JSON_OUTPUT],
+    completes: "app",
+    load: () => import("./commands/stop.ts"),
+  },
+  {
+    name: "start",
+    usage: "APP...",
+    summary: "run stopped apps again",
+    arguments: [1, 1_000],
+    options: [JSON_OUTPUT],
+    completes: "app",
+    load: () => import("./commands/start.ts"),
+  },
+  {
+    name: "scale",
+    usage: "APP=N...",
+    summary: "set the number of replicas",
+    details: [
+      "It holds until a manifest says another number itself; APP=- takes the manifest's again. An " +
+      "app with scale stays within its bounds.",
+    ],
+    examples: ["skr8tr scale product-svc=4"],
+    arguments: [1, 1_000],
+    options: [JSON_OUTPUT],
+    completes: "app",
+    load: () => import("./commands/scale.ts"),
+  },
+  {
+    name: "why",
+    usage: "APP",
+    summary: "say why an app is as it is: how its replicas ended, and what came before",
+    arguments: [1, 1],
+    options: [JSON_OUTPUT],
+    completes: "app",
+    load: () => import("./commands/why.ts"),
   },
   {
     name: "down",

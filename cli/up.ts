@@ -27,6 +27,7 @@ const REPLY_MS = 5_000;
 export async function up(
   { arguments: args, output }: Context,
   signer: Promise<Signer> | null,
+  wait = args.has("wait"),
 ): Promise<number> {
   const target = targetOf(args);
   const json = args.has("json");
@@ -67,14 +68,14 @@ export async function up(
   } finally {
     bars?.end();
   }
-  const shown = args.has("wait") && !json ? progress(output) : null;
+  const shown = wait && !json ? progress(output) : null;
   const outcomes = await deploy({
     specs,
     conductor,
     signer: ready,
     keyPath,
     timeoutMs: replyMs,
-    ...(args.has("wait") ? { waitMs: args.durationMs("timeout", longestRollout(specs)) } : {}),
+    ...(wait ? { waitMs: args.durationMs("timeout", longestRollout(specs)) } : {}),
     onPlan: (plan) => {
       if (json || plan.unchanged) return;
       planLines(plan, output.notePaint).forEach((line) => output.note(line));
@@ -87,9 +88,16 @@ export async function up(
   return outcomes.some((outcome) => outcome.result === "failed") ? FAILED : DONE;
 }
 
-/** How long a deploy may take if nobody says otherwise: as long as its slowest rollout. */
+/**
+ * How long a deploy may take if nobody says otherwise: as long as its slowest rollout, each of whose
+ * steps may take its timeout. The conductor knows sooner what becomes of it.
+ */
 export function longestRollout(specs: readonly AppSpec[]): number {
-  return Math.max(...specs.map((spec) => spec.rollout.timeoutMs));
+  return Math.max(...specs.map(({ rollout, replicas, before }) => {
+    const steps = 1 + Math.ceil(replicas / rollout.batch);
+    return (before?.timeoutMs ?? 0) + (rollout.canary?.durationMs ?? 0) +
+      steps * (rollout.timeoutMs + rollout.settleMs);
+  }));
 }
 
 function sayUnbuilt(specs: readonly AppSpec[], output: Output): void {

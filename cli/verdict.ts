@@ -13,12 +13,14 @@ export type Verdict =
   | {
     readonly kind: "failed";
     readonly reason: string;
-    /** The replica that shows why, if one does. */
-    readonly replica?: ReplicaView;
+    /** The replica that shows why, if one does: as it is seen, or as it was. */
+    readonly replica?: ReplicaView | { readonly replica: string; readonly node: string };
   };
 
 /** Judges whether generation `generation` is as wanted, still on its way, or lost. */
 export function verdictOf(view: AppView, generation: number): Verdict {
+  const decided = outcomeOf(view, generation);
+  if (decided) return decided;
   if (view.generation !== generation) {
     return {
       kind: "failed",
@@ -34,6 +36,48 @@ export function verdictOf(view: AppView, generation: number): Verdict {
   );
   if (!hopeless) return { kind: "waiting" };
   return { kind: "failed", reason: whyReplica(hopeless), replica: hopeless };
+}
+
+/**
+ * What the conductor has decided; `null` where it has not told, or where all that is left is that
+ * the generation's replicas are ready now.
+ */
+function outcomeOf(view: AppView, generation: number): Verdict | null {
+  const { newest, rollout } = view;
+  if (!newest || view.state === "down") return null;
+  if (newest.generation > generation) {
+    return {
+      kind: "failed",
+      reason: `generation ${newest.generation} was deployed meanwhile`,
+    };
+  }
+  if (newest.generation < generation || !newest.outcome) return { kind: "waiting" };
+  const { result, reason, replica, node } = newest.outcome;
+  if (result === "done") return null;
+  const back = result === "rolled-back" && rollout?.kind === "back"
+    ? `; back to generation ${rollout.generation}`
+    : "";
+  return {
+    kind: "failed",
+    reason: reason + back,
+    ...(replica !== undefined && node !== undefined ? { replica: { replica, node } } : {}),
+  };
+}
+
+/** What an app's view says about a rolling restart that began after entry `sequence` of the log. */
+export function restartVerdict(view: AppView): Verdict {
+  const { rollout } = view;
+  if (view.state === "down") return { kind: "failed", reason: "was taken down meanwhile" };
+  if (!rollout || rollout.phase === "done") {
+    return view.state === "ready" ? { kind: "ready" } : { kind: "waiting" };
+  }
+  if (rollout.phase !== "failed" && rollout.phase !== "paused") return { kind: "waiting" };
+  const { reason = "it stands still", replica, node } = rollout;
+  return {
+    kind: "failed",
+    reason,
+    ...(replica !== undefined && node !== undefined ? { replica: { replica, node } } : {}),
+  };
 }
 
 function because(view: AppView): string {

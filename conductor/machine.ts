@@ -31,6 +31,7 @@ import { maySay } from "../core/seal/permits.ts";
 import { type Root, rootName } from "../core/roster.ts";
 import type { EventView } from "../core/view.ts";
 import { parseMeshV1 } from "../core/wire.ts";
+import { Autoscale, type ScaleWorld } from "./autoscale.ts";
 import type { Comparison } from "./compare.ts";
 import { holdersOf } from "./artifacts.ts";
 import { CommandDesk } from "./desk.ts";
@@ -60,6 +61,7 @@ import {
   applyEntry,
   currentOf,
   generationOf,
+  isOutdated,
   type Placement,
   placementOf,
   saveState,
@@ -94,6 +96,7 @@ export class ConductorMachine {
   readonly ledger = new Ledger();
   /** The requests of the apps, as the ingresses see them. */
   readonly traffic = new Traffic();
+  readonly autoscale: Autoscale;
   /** App -> why some of its replicas have no place. */
   readonly unplaced = new Map<string, readonly string[]>();
   /** App -> what it waits for. */
@@ -142,6 +145,7 @@ export class ConductorMachine {
     this.#roots = (options.roots ?? []).filter(({ key }) => !state.roots.has(key));
     this.#desk = new CommandDesk(this, options);
     this.startedMonoMs = now.monoMs;
+    this.autoscale = new Autoscale(now.monoMs);
     this.#rollouts = new RolloutWatch(now);
     this.suspicion = new Suspicion(options.prng, now.monoMs + CONDUCTOR_WARMUP_MS);
     this.#lastTickMonoMs = now.monoMs;
@@ -192,6 +196,7 @@ export class ConductorMachine {
         break;
       case "wake":
         this.traffic.wake(event.app, now.monoMs);
+        this.autoscale.wake(this.state.apps.get(event.app));
         this.#dirty.add(event.app);
         break;
       case "tick":
@@ -250,6 +255,8 @@ export class ConductorMachine {
     const command = this.#desk.nextBody(now, this.#out);
     if (command) return command;
     for (const [node, name] of this.#joining) return { kind: "node", node, name };
+    const scale = this.autoscale.takeDue(this.state);
+    if (scale) return scale;
     if (this.#dirty.size === 0) return null;
     return this.#decide(now);
   }
@@ -408,7 +415,8 @@ export class ConductorMachine {
     ];
     body.reasons.forEach((text, at) => {
       const app = apps[at];
-      this.record(now, { kind: "decided", ...(app === undefined ? {} : { app }), text });
+      const kind = at < apps.length - (body.scale?.length ?? 0) ? "decided" : "scaled";
+      this.record(now, { kind, ...(app === undefined ? {} : { app }), text });
     });
   }
 
@@ -454,6 +462,8 @@ export class ConductorMachine {
         return this.#status(message, from, now);
       case "report":
         return this.#report(message, now);
+      case "wishes":
+        return this.#wishes(message, now);
       case "run-ok":
       case "run-refused":
       case "stop-ok":
@@ -522,6 +532,10 @@ export class ConductorMachine {
       everyMs: beatEveryMs(this.fleet.size),
       ...(reportPlease === undefined ? {} : { reportPlease }),
     });
+  }
+
+  #wishes({ node: id, boot, wishes }: Mesh<"wishes">, now: Instant): void {
+    if (this.fleet.get(id)?.beat?.boot === boot) this.autoscale.take(id, wishes, now.monoMs);
   }
 
   /** A node is there (again): whatever waited for room or for it is looked at again. */
@@ -718,7 +732,20 @@ export class ConductorMachine {
     for (const replica of this.#answeredStops.keys()) {
       this.#dirty.add(this.state.replicas.get(replica) ?? "");
     }
+    this.autoscale.look(this.#scaleWorld(), now);
     this.#desk.forget(now);
+  }
+
+  #scaleWorld(): ScaleWorld {
+    return {
+      apps: this.state.apps.values(),
+      requests: this.traffic,
+      beatMs: beatEveryMs(this.fleet.size),
+      readyOf: (app) => this.#servingOf(app.name).length,
+      isSteady: (app) =>
+        (app.rollout === undefined || app.rollout.phase === "done") &&
+        ![...app.placements.values()].some((each) => isOutdated(app, each)),
+    };
   }
 
   #lookForDead(lateMs: number, now: Instant): void {
@@ -798,9 +825,14 @@ export class ConductorMachine {
   }
 
   #isServing(name: string): boolean {
+    return this.#servingOf(name).length > 0;
+  }
+
+  /** Its replicas that are ready, and stay. */
+  #servingOf(name: string): Placement[] {
     const placements = this.state.apps.get(name)?.placements.values() ?? [];
-    return [...placements].some(({ replica, node }) =>
-      this.#readySince.has(replica) && this.fleet.get(node)?.state === "ready"
+    return [...placements].filter(({ replica, node, leaving }) =>
+      !leaving && this.#readySince.has(replica) && this.fleet.get(node)?.state === "ready"
     );
   }
 

@@ -412,7 +412,8 @@ function happen(rig: Rig, what: string, who: number, manifest: string): void {
       node.cut = true;
       rig.live(1_000);
       node.cut = false;
-      return;
+      // Two in a row are two silences, not one that is long enough.
+      return node.beat();
     default:
       return rig.live(100 + who * 50);
   }

@@ -13,6 +13,7 @@ const FLAGS: readonly Flag[] = [
   { name: "pubkey", value: "FILE", repeat: true, help: "an operator's public key" },
   { name: "insecure", help: "obey anybody; only on loopback" },
   { name: "plain", value: "CIDR", repeat: true, help: "networks that may read unsealed" },
+  { name: "trace", help: "tell of deploys by OpenTelemetry (with OTEL_DENO=true)" },
   { name: "manifests", value: "DIR", help: "allow v1 SUBMIT and ROLLOUT of files below this" },
 ];
 
@@ -35,6 +36,7 @@ await runDaemon({
       state: flags.text("state"),
       tower: { hostname, port: Number(port) },
       plain,
+      trace: flags.has("trace"),
       meshOpen: flags.optional("mesh") === "open",
       keys: await openSealKeys(flags.text("state"), "conductor"),
       operators: flags.has("insecure") ? insecure(bind) : await someOperators(flags.all("pubkey")),

@@ -213,7 +213,7 @@ function late(scene: Scene): Fault | null {
     const why = refusal?.reason ?? status?.reason ??
       (status?.exit ? describeExit(status.exit) : `it is ${status?.state ?? "not accepted"}`);
     return {
-      reason: `${placement.replica} on ${nodeName} was not ready ${within}: ${why}`,
+      reason: `${placement.replica} on ${nodeName}: not ready ${within}: ${why}`,
       sight,
     };
   }

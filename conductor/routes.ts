@@ -1,13 +1,15 @@
 import type { RouteSpec } from "../core/manifest/spec.ts";
 import type { Route } from "../core/mesh.ts";
+import { maySleep } from "../core/scale.ts";
 import { type App, currentOf, generationOf, type State } from "./state.ts";
 
 /** The table of routes that the signed manifests ask for. */
 export function routesOf(state: State): Route[] {
   return [...state.apps.values()].flatMap((app) => {
     if (app.down) return [];
-    const canary = canaryOf(app);
-    return currentOf(app).spec.routes.map((spec) => ({ ...toRoute(app.name, spec), ...canary }));
+    const { spec } = currentOf(app);
+    const all = { ...canaryOf(app), ...(maySleep(spec) ? { wake: true } : {}) };
+    return spec.routes.map((route) => ({ ...toRoute(app.name, route), ...all }));
   });
 }
 

@@ -374,6 +374,8 @@ function applyManifest(
     app = { name: spec.name, down: false, generations: [], placements: new Map(), placed: 0 };
     state.apps.set(spec.name, app);
   }
+  // A new generation shows itself, and one that comes back begins as its manifest says.
+  if (app.down || app.count === 0) delete app.count;
   const before = app.generations.at(-1);
   const generation = command.generation ?? (before?.generation ?? 0) + 1;
   beginDeploy(app, generation, momentOf(entry));

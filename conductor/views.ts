@@ -18,6 +18,7 @@ import { type Booking, planApp } from "./plan.ts";
 import { type Sight, wantedOf } from "./reconcile.ts";
 import { beginDeploy, lastGoodOf, type Rollout } from "./rollout_state.ts";
 import { rolloutView } from "./rollout_views.ts";
+import { scaleView } from "./scale_view.ts";
 import { type App, currentOf, isOutdated, newestOf } from "./state.ts";
 import { ONLY_V1, type V1Node } from "./v1_nodes.ts";
 
@@ -110,6 +111,7 @@ export function appView(machine: ConductorMachine, app: App, now: Instant): AppV
     generation,
     wanted,
     ready,
+    ...scaleView(machine, app, now),
     state: stateOf(machine, app, replicas, counted, ready, wanted),
     reasons: reasonsOf(machine, app, replicas),
     replicas: replicas.sort((a, b) => a.generation - b.generation || a.index - b.index),

@@ -272,6 +272,8 @@ export const CHUNK_LINE_BYTES = 1_024;
 export const INTERIM_RESPONSES = 16;
 /** A request body up to this length is gathered whole before a replica is troubled with it, bytes. */
 export const GATHER_BYTES = 65_536;
+/** A body that is passed on as it comes must bring so much in each body timeout, in bytes. */
+export const SLOW_BODY_BYTES = 1_024;
 /** Most client connections of one ingress worker; the next ones wait in the kernel. */
 export const CLIENT_CONNECTIONS = 20_000;
 /** Idle connections kept to one replica. */
@@ -397,6 +399,22 @@ export const MEMORY_SAMPLES = 3;
 export const MEMORY_BURST = 2;
 export const MEMORY_NEAR = 0.8;
 export const MEMORY_NEAR_MS = 200;
+/**
+ * Autoscaling by CPU: a replica's use is that of the last `AUTOSCALE_WINDOW_MS`, judged every
+ * `SAMPLE_MS`; so many judgements in a row make a wish.
+ */
+export const AUTOSCALE_WINDOW_MS = 3_000;
+export const AUTOSCALE_SAMPLES = 3;
+/** A node tells its wishes in every fourth of its beats, so many apps in one datagram. */
+export const WISHES_BEATS = 4;
+export const WISHES_PAGE = 8;
+/** What a node wished counts for so many of such intervals, and never less than this, in ms. */
+export const WISHES_STALE = 3;
+export const WISHES_STALE_MIN_MS = 5_000;
+/** How often the conductor looks whether apps need another number of replicas, in ms. */
+export const AUTOSCALE_MS = 500;
+/** One replica less only if the others would then be under this share of `rps-above`, `cpu-above`. */
+export const AUTOSCALE_ROOM = 0.8;
 /** A cgroup that is not empty yet is removed after this, in ms, doubling, so many times. */
 export const CGROUP_WAIT_MS = 10;
 export const CGROUP_TRIES = 8;

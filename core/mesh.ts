@@ -24,7 +24,7 @@
  * (watch) or from its last sequence (follow).
  */
 
-import { FIGURES_PAGE, LATENCY_BOUNDS_MS, LOST_NODES } from "./limits.ts";
+import { FIGURES_PAGE, LATENCY_BOUNDS_MS, LOST_NODES, WISHES_PAGE } from "./limits.ts";
 import {
   decimal,
   flag,
@@ -105,6 +105,18 @@ const endpoint = struct({
 /** One ready replica, as the tower lists it. */
 export type Endpoint = Shaped<typeof endpoint>;
 
+const wish = struct({
+  app: appName,
+  /** Replicas here that were measured. */
+  replicas: count,
+  /** Their mean CPU over the last seconds, in percent of the app's `cpu`. */
+  cpuPercent: decimal(0, 1e9),
+  /** What that calls for, seen from here. */
+  wish: oneOf("more", "less", "stay"),
+});
+/** How one app's replicas on one node are loaded. */
+export type Wish = Shaped<typeof wish>;
+
 const beat = struct({
   node: nodeId,
   boot: bootId,
@@ -148,6 +160,13 @@ export const meshShape = variant({
   /** The node cannot or may not run it (tombstone, forged record, no such port). */
   "run-refused": struct({ node: nodeId, boot: bootId, replica: ID, reason: text(300) }),
   "stop-ok": struct({ node: nodeId, boot: bootId, replica: ID }),
+  /**
+   * How busy the node's replicas of the apps that scale by CPU are. Level-triggered: repeated every
+   * `WISHES_BEATS` beats, replaces what this node said of these apps, and expires by itself; a lost
+   * one delays a step, and what is not known counts as no load when one more is wanted, and as full
+   * load when one less is.
+   */
+  wishes: struct({ node: nodeId, boot: bootId, wishes: list(wish, WISHES_PAGE) }),
 
   /** What came of a `probe-please`. `late`: the witness itself was held up, and says nothing. */
   "probe-result": struct({

@@ -47,6 +47,11 @@ const samples: { readonly [K in MeshKind]: Extract<MeshMessage, { k: K }> } = {
   "run-ok": { k: "run-ok", ...of, replica },
   "run-refused": { k: "run-refused", ...of, replica, reason: "no such port" },
   "stop-ok": { k: "stop-ok", ...of, replica },
+  wishes: {
+    k: "wishes",
+    ...of,
+    wishes: [{ app: "web", replicas: 2, cpuPercent: 71.5, wish: "more" }],
+  },
   "probe-result": { k: "probe-result", ...of, request: "abc", suspect: node, verdict: "silent" },
   "probe-please": {
     k: "probe-please",

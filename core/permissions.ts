@@ -26,7 +26,7 @@ export interface PermissionParameters {
     readonly pubkeys: readonly string[];
     /**
      * The project's folder with a slash at its end, empty for the current one; absent where the
-     * health worker is embedded in the program (`deno task compile`).
+     * workers are embedded in the program (`deno task compile`).
      */
     readonly root?: string;
   };
@@ -96,7 +96,7 @@ const BUILDERS: { readonly [P in Program]: (parameters: PermissionParameters[P])
     flag("read", [
       of.state,
       ...of.pubkeys,
-      ...(of.root === undefined ? [] : [`${of.root}${HEALTH_WORKER}`]),
+      ...(of.root === undefined ? [] : NODE_WORKERS.map((file) => `${of.root}${file}`)),
     ]),
     flag("write", [of.state]),
     flag("env", NODE_ENVIRONMENT),
@@ -146,8 +146,12 @@ export const TASK_PARAMETERS: PermissionParameters = {
   cluster: LOCAL,
 };
 
-/** Loaded when the node runs, and so by its permissions. */
-const HEALTH_WORKER = "node/live/health.worker.ts";
+/** The node's workers and what they import: loaded when it runs, and so by its permissions. */
+const NODE_WORKERS: readonly string[] = [
+  "node/live/health.worker.ts",
+  "node/live/autoscale.worker.ts",
+  "node/autoscale.ts",
+];
 
 /** By these a node finds the cache of the Deno that its replicas are started with. */
 const NODE_ENVIRONMENT: readonly string[] = ["DENO_DIR", "HOME", "XDG_CACHE_HOME"];

@@ -44,6 +44,17 @@ export interface ReplicaView {
   readonly exit?: Exit;
 }
 
+/** How an app with a `scale` is loaded, as far as that is known. */
+export interface ScaleView {
+  readonly min: number;
+  readonly max: number;
+  /** It has no replica because nobody asks for it; the next request wakes it. */
+  readonly asleep: boolean;
+  /** Mean CPU of its replicas, in percent of their `cpu`. */
+  readonly cpuPercent?: number;
+  readonly requestsPerSecond?: number;
+}
+
 export interface AppView {
   readonly app: string;
   readonly namespace: string;
@@ -51,6 +62,7 @@ export interface AppView {
   readonly generation: number;
   readonly wanted: number;
   readonly ready: number;
+  readonly scale?: ScaleView;
   /**
    * `ready`: as wanted, all of this generation; `deploying`: on the way there; `degraded`: was
    * there, has fewer ready replicas now; `failing`: replicas die or cannot be placed; `stopped`:

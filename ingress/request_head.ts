@@ -89,6 +89,7 @@ export class RequestHead extends MessageHead {
   /** Starts a new message at `start`. */
   restart(start: number): void {
     this.restartMessage(start, EMPTY_LINE);
+    this.method = OTHER_METHOD;
     this.emptyLines = 0;
   }
 

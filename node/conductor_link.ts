@@ -42,6 +42,11 @@ export class ConductorLink {
   /** @param enabled false where the node has no conductor: then nothing is ever sent */
   constructor(private readonly self: ConductorSelf, private readonly enabled: boolean) {}
 
+  /** How often the conductor wants to hear this node, in ms. */
+  get beatMs(): number {
+    return this.#everyMs;
+  }
+
   /** When `tick` has something to send. */
   get dueMs(): number {
     return this.enabled ? Math.min(this.#nextBeatMs, this.#outbox.dueMs) : Infinity;

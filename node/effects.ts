@@ -2,6 +2,7 @@
 
 import type { Address } from "../core/address.ts";
 import type { HealthCheck } from "../core/manifest/spec.ts";
+import type { Wish } from "../core/mesh.ts";
 import type { SignedArtifact } from "./artifact.ts";
 import type { ProbeResult } from "./health.ts";
 import type { LaunchPlan } from "./plan.ts";
@@ -106,6 +107,8 @@ export type NodeEvent =
   }
   /** What running replicas use. */
   | { readonly on: "uses"; readonly uses: readonly Use[] }
+  /** What the autoscale worker makes of their CPU: all apps that scale by it. */
+  | { readonly on: "wishes"; readonly wishes: readonly Wish[] }
   /** How the machine is loaded. */
   | {
     readonly on: "sample";

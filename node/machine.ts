@@ -30,6 +30,7 @@ import { dueOf, endpointOf, hasProcess, type Replica, savedOf, statusOf } from "
 import { NO_RESTARTS } from "./restart.ts";
 import { type SavedReplica } from "./saved.ts";
 import { Tombstones } from "./tombstones.ts";
+import { Wishes } from "./wishes.ts";
 import { Witness } from "./witness.ts";
 
 export interface NodeOptions extends Surroundings, ConductorSelf {
@@ -60,6 +61,7 @@ export class NodeMachine implements Stage {
   readonly #records: Records;
   readonly #conductor: ConductorLink;
   readonly #plain: PlainDesk;
+  readonly #wishes = new Wishes();
   readonly #witness: Witness;
   readonly #tombstones = new Tombstones();
   readonly #touched = new Set<Replica>();
@@ -177,6 +179,8 @@ export class NodeMachine implements Stage {
           if (replica) this.#life.used(replica, use);
         }
         return;
+      case "wishes":
+        return this.#wishes.take(event.wishes, this.now.monoMs);
       case "stop-all":
         return this.#stopAll();
       case "tick":
@@ -372,6 +376,7 @@ export class NodeMachine implements Stage {
       case "run-ok":
       case "run-refused":
       case "stop-ok":
+      case "wishes":
       case "probe-ok":
       case "probe-result":
       case "lease":
@@ -595,6 +600,9 @@ export class NodeMachine implements Stage {
     for (const message of this.#conductor.tick(nowMs, this.sequence, statuses)) {
       this.#tellConductor(message);
     }
+    for (const message of this.#wishes.tick(nowMs, this.options, this.#conductor.beatMs)) {
+      this.#tellConductor(message);
+    }
     for (const { to, message } of this.#witness.tick(nowMs)) {
       if (to === "conductor") this.#tellConductor(message);
       else this.emit({ do: "send", to, text: encodeMesh(message) });
@@ -606,7 +614,12 @@ export class NodeMachine implements Stage {
   }
 
   #nextDue(): number {
-    let due = Math.min(this.tower.dueMs, this.#conductor.dueMs, this.#witness.dueMs);
+    let due = Math.min(
+      this.tower.dueMs,
+      this.#conductor.dueMs,
+      this.#witness.dueMs,
+      this.#wishes.dueMs,
+    );
     for (const replica of this.replicas.values()) due = Math.min(due, dueOf(replica.state));
     return due;
   }

@@ -11,6 +11,8 @@ interface Group {
   readonly has: (path: string) => boolean;
   /** Whether it only computes. */
   readonly computes: boolean;
+  /** Whether it is run only where it is named. */
+  readonly asked?: true;
 }
 
 const LIVE = /\/live\/|^cli\/cluster\/|^market\/(services|testing)|^market\/[^/]*_test\.ts$/;
@@ -35,6 +37,8 @@ const GROUPS: readonly Group[] = [
   },
   { name: "end-to-end", has: (path) => path.startsWith("tests/e2e/"), computes: false },
   { name: "browser", has: (path) => path.startsWith("tests/browser/"), computes: false },
+  // A whole machine is emulated for it: minutes, so only where it is asked for by its name.
+  { name: "guest", has: (path) => path.startsWith("tests/guest/"), computes: false, asked: true },
 ];
 
 /** Public files whose examples are tests. */
@@ -92,7 +96,11 @@ const files = (await Array.fromAsync(testFiles())).sort();
 const homeless = files.filter((path) => GROUPS.filter((group) => group.has(path)).length !== 1);
 if (homeless.length > 0) throw new Error(`in no group or in several: ${homeless.join(" ")}`);
 
-const wanted = Deno.args.length === 0 ? [...GROUPS.map(({ name }) => name), "docs"] : Deno.args;
+const standard = GROUPS.filter((group) => !group.asked).map(({ name }) => name);
+const wanted = Deno.args.length === 0 ? [...standard, "docs"] : Deno.args;
+for (const { name, asked } of GROUPS) {
+  if (asked && !wanted.includes(name)) console.log(`not run: ${name}; deno task test ${name} does`);
+}
 const unknown = wanted.filter((name) => name !== "docs" && !GROUPS.some((g) => g.name === name));
 if (unknown.length > 0) throw new Error(`no group is named ${unknown.join(" ")}`);
 

@@ -4,6 +4,7 @@
 import type { AppView, ReplicaView } from "../../core/view.ts";
 import { harmless, type Output } from "../output.ts";
 import { Block, terminalRows } from "./block.ts";
+import { rolloutText } from "./rollout.ts";
 import { cutTo } from "./table.ts";
 import { exitText, span, stateColor } from "./words.ts";
 
@@ -30,6 +31,11 @@ export function plainProgress(output: Output): Progress {
         if (said.get(replica.replica) === text) continue;
         said.set(replica.replica, text);
         output.note(`${replica.replica} on ${replica.node}: ${text}`);
+      }
+      const rollout = rolloutText(view);
+      if (rollout !== "" && said.get(`${view.app}/rollout`) !== rollout) {
+        output.note(`${view.app}: ${rollout}`);
+        said.set(`${view.app}/rollout`, rollout);
       }
       const reasons = view.replicas.length === 0 ? view.reasons.join("; ") : "";
       if (reasons !== "" && said.get(view.app) !== reasons) output.note(`${view.app}: ${reasons}`);
@@ -78,7 +84,9 @@ function appLine(view: AppView, width: number, output: Output): string {
   const why = view.replicas.length === 0 && view.reasons.length > 0
     ? `: ${harmless(view.reasons.join("; "))}`
     : "";
-  return output.notePaint.strong(cutTo(text + why, width));
+  const rollout = rolloutText(view);
+  const how = rollout === "" ? why : `, ${rollout}`;
+  return output.notePaint.strong(cutTo(text + how, width));
 }
 
 function replicaText(replica: ReplicaView): string {

@@ -1,5 +1,6 @@
 // The conductor's views as tables.
 
+import { scaleLines } from "./scale.ts";
 import type {
   AppView,
   EventView,
@@ -158,6 +159,7 @@ export function appLines(app: AppView, output: Surface, nowMs: number): string[]
     `${paint.strong(app.app)} is ${state}: ${app.ready} of ${app.wanted} ready, ` +
     `generation ${app.generation}, signed ${signed}`,
     ...app.reasons.map((reason) => `${paint.bad("!")} ${harmless(reason)}`),
+    ...scaleLines(app.scale),
     "",
     ...(app.replicas.length > 0
       ? table<ReplicaView>(

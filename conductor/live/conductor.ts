@@ -29,6 +29,7 @@ import { MemberDesk } from "./members.ts";
 import { checkPast, KeyRing, openState, type Operators, PAST_AT_START, signerOf } from "./open.ts";
 import { askNode, ConductorSeal } from "./seal.ts";
 import { SqliteStore } from "./store_sqlite.ts";
+import type { DeployTraces } from "./trace.ts";
 import { TowerLink } from "./tower.ts";
 
 export interface ConductorSettings {
@@ -45,6 +46,8 @@ export interface ConductorSettings {
   readonly meshOpen?: boolean;
   /** Its own keys: with them sealed sessions are answered, and the mesh is sealed unless open. */
   readonly keys?: SealKeys;
+  /** Whether deploys are told of by OpenTelemetry. */
+  readonly trace?: boolean;
 }
 
 const log = logger("conductor");
@@ -81,7 +84,9 @@ export async function startConductor(settings: ConductorSettings): Promise<Runni
     now: now(),
   });
   const start = state.head;
-  const conductor = new Conductor(settings, store, mark, verifier, machine).start();
+  // The library for it is loaded only by those who want that.
+  const traces = settings.trace ? new (await import("./trace.ts")).DeployTraces(machine) : null;
+  const conductor = new Conductor(settings, store, mark, verifier, machine, traces).start();
   if (start.sequence > 0) mark.note(start);
   if (start.sequence > PAST_AT_START) void checkPastLater(store, start);
   return conductor;
@@ -111,6 +116,7 @@ class Conductor {
   readonly #events: EventHistory;
   readonly #followers: Followers;
   readonly #deck: Deck;
+  readonly #traces: DeployTraces | null;
   readonly #replies = new Map<ReplyTo, (text: string | null) => void>();
   readonly #watchers = new Map<string, Set<() => void>>();
   readonly #ended = Promise.withResolvers<number>();
@@ -132,7 +138,9 @@ class Conductor {
     mark: HeadMark,
     verifier: Verifier,
     machine: ConductorMachine,
+    traces: DeployTraces | null,
   ) {
+    this.#traces = traces;
     this.#settings = settings;
     this.#store = store;
     this.#mark = mark;
@@ -330,6 +338,7 @@ class Conductor {
         for (const app of effect.apps) {
           for (const changed of this.#watchers.get(app) ?? []) changed();
         }
+        this.#traces?.changed(effect.apps, now());
         return this.#deck.changed();
       default:
         effect satisfies never;
@@ -358,6 +367,7 @@ class Conductor {
     this.#admitViewer(entry);
     this.#members?.note(entry);
     this.#step({ on: "appended", entry });
+    this.#traces?.appended(entry);
     this.#followers.push(entry);
     this.#mark.note({ sequence: entry.sequence, hash: entry.hash });
   }
@@ -415,6 +425,7 @@ class Conductor {
     this.#stopping = true;
     clearTimeout(this.#timer);
     this.#tower[Symbol.dispose]();
+    this.#traces?.[Symbol.dispose]();
     this.#deck[Symbol.dispose]();
     const quiet = this.#http.shutdown();
     // Streams do not end by themselves; nobody is kept waiting for them.

@@ -2,6 +2,8 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
+import { randomSeed } from "../../core/live/clock.ts";
+import { createPrng } from "../../core/prng.ts";
 import { Failure } from "../../core/errors.ts";
 import { applyEntry, emptyState, saveState } from "../state.ts";
 import { SqliteStore } from "./store_sqlite.ts";
@@ -166,6 +168,40 @@ async function damageAll(kept: boolean): Promise<void> {
     }
   });
 }
+
+/** How many bits are flipped and cuts made, each in a fresh copy. */
+const FLIPS = 60;
+const CUTS = 20;
+
+Deno.test("one bit flipped, or a cut, anywhere: refused with a remedy, or nothing is missing", async () => {
+  const seed = Number(Deno.env.get("SKR8TR_SEED") ?? randomSeed());
+  console.log(`seed ${seed} (SKR8TR_SEED repeats it)`);
+  const prng = createPrng(seed);
+  await withFolder(async (parent) => {
+    await Deno.mkdir(`${parent}/whole`);
+    await fill(`${parent}/whole`);
+    await snapshot(`${parent}/whole`);
+    const { size } = await Deno.stat(`${parent}/whole/log.db`);
+    let refused = 0;
+    for (let round = 0; round < FLIPS + CUTS; round++) {
+      const folder = `${parent}/${round}`;
+      await Deno.mkdir(folder);
+      for (const file of ["log.db", "log.head"]) {
+        await Deno.copyFile(`${parent}/whole/${file}`, `${folder}/${file}`);
+      }
+      const at = prng.below(size);
+      const bit = 1 << prng.below(8);
+      if (round < FLIPS) bytes(folder, (file) => (file[at]! ^= bit, file));
+      else bytes(folder, (file) => file.slice(0, at));
+      const said = await open(folder);
+      const what = round < FLIPS ? `bit ${bit} of byte ${at}` : `cut at ${at}`;
+      if (said === `ready with ${ENTRIES - 1}`) continue;
+      assert(/^store-.*restore .*backup/s.test(said), `${what}: ${said}`);
+      refused++;
+    }
+    assert(refused >= CUTS / 2, `only ${refused} were refused: void`);
+  });
+});
 
 Deno.test("a lost mark alone does not keep a whole log from being used", async () => {
   await withFolder(async (folder) => {

@@ -160,12 +160,13 @@ const SCALE = block<ScaleRaw>({
   cpuAbove: value(
     "cpu-above",
     percent(1, 100),
-    "One replica more when they use more of their cpu than this.",
+    "One replica more when they use more of their cpu (without one: of a core) than this.",
   ),
   cpuBelow: value(
     "cpu-below",
     percent(0, 99),
     "One replica less when they use less of their cpu than this.",
+    { otherwise: "half of cpu-above" },
   ),
   rpsAbove: value(
     "rps-above",
@@ -202,19 +203,18 @@ const ROLLOUT = block<Spec.RolloutSpec>({
     "timeout",
     duration(SECOND, DAY),
     "A replica that is not ready by then has failed.",
-    { default: 120 * SECOND, built: false },
+    { default: 120 * SECOND },
   ),
   onFailure: value(
     "on-failure",
     choice(["rollback", "pause"]),
     "What happens when the new generation is worse.",
-    { default: "rollback", built: false },
+    { default: "rollback" },
   ),
   canary: value(
     "canary",
     CANARY,
     "The share of requests that the new generation gets, and for how long, before it is judged.",
-    { built: false },
   ),
 });
 
@@ -428,7 +428,6 @@ export const APP = block<Spec.AppSpec, AppRaw>({
   }),
   scale: one("scale", SCALE, "Bounds and triggers of the number of replicas.", {
     foreign: ["autoscale", "autoscaling", "scaling"],
-    built: false,
   }),
   rollout: one("rollout", ROLLOUT, "How replicas are replaced.", {
     always: true,
@@ -446,7 +445,6 @@ export const APP = block<Spec.AppSpec, AppRaw>({
   }),
   before: one("before", BEFORE, "Run before a generation's first replica, on one node.", {
     foreign: ["migrate", "init", "pre"],
-    built: false,
   }),
   vm: one("vm", VM, "The virtual machine of type vm.", { built: false }),
 }, {

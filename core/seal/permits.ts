@@ -12,6 +12,7 @@ const SPEAKERS: { readonly [K in MeshKind]: readonly Role[] } = {
   "run-refused": ["node"],
   "stop-ok": ["node"],
   "probe-result": ["node"],
+  wishes: ["node"],
   "probe-please": ["conductor"],
   "beat-ok": ["conductor"],
   "status-ok": ["conductor"],

@@ -26,6 +26,7 @@ import {
   FrameWriter,
   GOAWAY,
   HAS_PRIORITY,
+  HEADER_TABLE_SIZE,
   HEADERS,
   INITIAL_WINDOW_SIZE,
   INTERNAL_ERROR,
@@ -47,13 +48,15 @@ import {
   WINDOW_MAX,
   WINDOW_UPDATE,
 } from "./frames.ts";
-import { CompressionError, Decoder, encodeFields, type Field } from "./hpack.ts";
+import { CompressionError, Decoder, encodeFields, type Field, TABLE_BYTES } from "./hpack.ts";
 import { malformedFields } from "./rules.ts";
 import { type Pending, Stream, type StreamUser } from "./stream.ts";
 
 const PREFACE_BYTES = ascii(PREFACE);
 const NOTHING = new Uint8Array(0);
 const STREAM_WINDOW = WINDOW_DEFAULT;
+/** In a field block: the table is to hold no bytes. */
+const NO_TABLE = 0x20;
 /** Streams remembered after their end, to tell a late frame from a wrong one. */
 const PAST_STREAMS = 512;
 
@@ -114,6 +117,9 @@ export class Session {
   private peerStreams = 100;
   private ready: Stream[] = [];
   private leavesAfter = Infinity;
+  /** A table of no bytes is to be said before the next block; it was. */
+  private tableGoes = false;
+  private tableGone = false;
   private resets = 0;
   private finished = 0;
   private noise = 0;
@@ -469,6 +475,10 @@ export class Session {
           this.fail(PROTOCOL_ERROR, "a server that asks for pushes");
         }
         return;
+      case HEADER_TABLE_SIZE:
+        // We keep no table, but a peer that wants a smaller one waits for us to say so (7541, 4.2).
+        if (value < TABLE_BYTES) this.tableGoes ||= !this.tableGone;
+        return;
       case MAX_CONCURRENT_STREAMS:
         this.peerStreams = value;
         return;
@@ -492,7 +502,7 @@ export class Session {
         this.peerFrameBytes = FRAME_BYTES;
         return;
       default:
-        // HEADER_TABLE_SIZE: we encode without a table. MAX_HEADER_LIST_SIZE is advice.
+        // MAX_HEADER_LIST_SIZE is advice; others are of extensions.
         return;
     }
   }
@@ -561,7 +571,7 @@ export class Session {
   /** Sends a field section ahead of content. */
   head(stream: Stream, fields: Iterable<Field>, endStream: boolean): void {
     if (!this.isOpen(stream)) return;
-    this.out.fields(stream.id, encodeFields(fields), endStream, this.peerFrameBytes);
+    this.out.fields(stream.id, this.encode(fields), endStream, this.peerFrameBytes);
     if (endStream) this.ended(stream);
   }
 
@@ -576,7 +586,7 @@ export class Session {
   trailers(stream: Stream, fields: readonly Field[]): void {
     if (!this.isOpen(stream)) return;
     if (fields.length === 0) return this.data(stream, NOTHING, true, () => {});
-    this.out.fields(stream.id, encodeFields(fields), true, this.peerFrameBytes);
+    this.out.fields(stream.id, this.encode(fields), true, this.peerFrameBytes);
     this.ended(stream);
   }
 
@@ -620,6 +630,14 @@ export class Session {
   /** Whether a leaving session has nothing more to do. */
   get left(): boolean {
     return this.leavesAfter !== Infinity && this.streams.size === 0;
+  }
+
+  private encode(fields: Iterable<Field>): Uint8Array {
+    const block = encodeFields(fields);
+    if (!this.tableGoes) return block;
+    this.tableGoes = false;
+    this.tableGone = true;
+    return Uint8Array.of(NO_TABLE, ...block);
   }
 
   private isOpen(stream: Stream): boolean {

@@ -781,6 +781,18 @@ Deno.test("Session sends as much as the windows allow, streams in turn, the rest
   assertEquals(rig.frames.at(-1)!.flags, END_STREAM);
 });
 
+Deno.test("Session says once that it keeps no table, to a peer that wants a smaller one", () => {
+  const rig = new Rig();
+  rig.frame(SETTINGS, 0, 0, setting(1, 65_536)).headers(1).headers(3).headers(5);
+  const blocks = rig.opened.map((each, at) => {
+    if (at === 1) rig.frame(SETTINGS, 0, 0, setting(1, 100));
+    rig.frames.length = 0;
+    rig.session.head(each, [[":status", "200"]], true);
+    return [...rig.collect().frames[0]!.payload];
+  });
+  assertEquals(blocks, [[0x88], [0x20, 0x88], [0x88]]);
+});
+
 Deno.test("Session makes large heads into CONTINUATION, and reads them in any pieces", () => {
   const rig = new Rig();
   const fields: Field[] = [...GET, ["x-a", "b".repeat(12_000)]];

@@ -1,5 +1,4 @@
 import { GATHER_BYTES } from "../../core/limits.ts";
-import { LAST_CHUNK, writeSize } from "../chunked.ts";
 import {
   BAD,
   DONE,
@@ -13,32 +12,19 @@ import {
 } from "../field_block.ts";
 import { MAX_FORWARDS } from "../fields.ts";
 import {
-  chunkedToClient,
   type Origin,
   REQUEST_HEAD_ROOM,
   type RequestExtras,
-  RESPONSE_HEAD_ROOM,
-  type ResponseExtras,
   writeRequestHead,
-  writeResponseHead,
 } from "../headers.ts";
-import {
-  BY_LENGTH,
-  CHUNKED,
-  HEAD,
-  NO_BODY,
-  OPTIONS,
-  RequestHead,
-  TRACE,
-  UNTIL_CLOSE,
-} from "../http1.ts";
-import { type Reply, replyBytes } from "../replies.ts";
+import { BY_LENGTH, CHUNKED, HEAD, NO_BODY, OPTIONS, RequestHead, TRACE } from "../http1.ts";
+import type { Reply } from "../replies.ts";
 import { ascii } from "../field_block.ts";
 import { Exchange, type Front } from "./exchange.ts";
 import { remember, type Remembered } from "./access_log.ts";
 import { type Proxy, REQUEST_ID_BYTES } from "./proxy.ts";
 import { closeQuietly, type Connection } from "./connection.ts";
-import { Outbox, type OutboxOwner } from "./outbox.ts";
+import { Responder, type ResponderOwner } from "./responder.ts";
 import { RequestBuffer } from "./request_buffer.ts";
 import type { Upstream } from "./upstream.ts";
 import { tunnel } from "./tunnel.ts";
@@ -60,7 +46,6 @@ const CLOSED = 6;
 const FIRST_READ_BYTES = 2_048;
 const LINGER_MS = 1_000;
 const NOTHING: Uint8Array = new Uint8Array(0);
-const CRLF = ascii("\r\n");
 
 /** Who keeps the list of clients. */
 export interface ClientList {
@@ -68,7 +53,7 @@ export interface ClientList {
 }
 
 /** One HTTP/1 connection of a client, from its first byte to its last. */
-export class Http1Client implements Front, OutboxOwner {
+export class Http1Client implements Front, ResponderOwner {
   private state = HEAD_STATE;
   private readonly head = new RequestHead();
   private readonly exchange: Exchange;
@@ -86,15 +71,11 @@ export class Http1Client implements Front, OutboxOwner {
   private keepAlive = true;
   private startMs = 0;
 
-  private readonly outbox: Outbox;
-  private held = false;
-  private responseDone = false;
-  private frame = false;
+  private readonly responder: Responder;
   private remembered: Remembered | null = null;
 
   private readonly requestId = new Uint8Array(REQUEST_ID_BYTES);
   private readonly requestExtras: Mutable<RequestExtras>;
-  private readonly responseExtras: Mutable<ResponseExtras>;
 
   constructor(
     private readonly connection: Connection,
@@ -103,10 +84,10 @@ export class Http1Client implements Front, OutboxOwner {
     origin: Origin,
     private readonly peer: Peer,
     /** Fields for each response: Strict-Transport-Security. */
-    private readonly lines: Uint8Array,
+    lines: Uint8Array,
   ) {
     this.exchange = new Exchange(proxy, this);
-    this.outbox = new Outbox(connection, proxy, this);
+    this.responder = new Responder(connection, proxy, this, this.requestId, lines);
     this.request = new RequestBuffer(proxy.buffers, proxy.maxBodyBytes);
     this.deadlineMs = proxy.now() + proxy.timeouts.headMs;
     this.requestExtras = {
@@ -119,13 +100,6 @@ export class Http1Client implements Front, OutboxOwner {
       realIp: origin.peer,
       ownId: true,
     };
-    this.responseExtras = {
-      clientMinor: 1,
-      keepAlive: true,
-      dateLine: NOTHING,
-      requestId: this.requestId,
-      lines,
-    };
     this.head.restart(0);
   }
 
@@ -136,7 +110,7 @@ export class Http1Client implements Front, OutboxOwner {
 
   /** No request is under way. */
   get resting(): boolean {
-    return this.state === HEAD_STATE && this.head.untouched && !this.outbox.busy;
+    return this.state === HEAD_STATE && this.head.untouched && !this.responder.outbox.busy;
   }
 
   // ---- Reading ----------------------------------------------------------------------------------
@@ -198,7 +172,7 @@ export class Http1Client implements Front, OutboxOwner {
       return this.read();
     }
     this.startMs = proxy.now();
-    this.outbox.total = 0;
+    this.responder.restart();
     proxy.writeRequestId(this.requestId);
     if (proxy.accessLog !== null) this.remembered = remember(this.bytes, head, progress === DONE);
     if (progress === BAD) {
@@ -231,10 +205,9 @@ export class Http1Client implements Front, OutboxOwner {
 
   private accept(): void {
     const { head, proxy, bytes } = this;
-    this.responseDone = false;
     this.requestDone = head.framing === NO_BODY;
     this.keepAlive = head.keepAlive && !proxy.draining;
-    this.responseExtras.clientMinor = head.minor;
+    this.responder.clientMinor = head.minor;
     this.requestExtras.ownId = true;
     this.grpc = head.wantsTrailers && isGrpc(bytes, head);
     if (head.method === TRACE) {
@@ -426,95 +399,55 @@ export class Http1Client implements Front, OutboxOwner {
   // ---- The response -----------------------------------------------------------------------------
 
   private get responseBegun(): boolean {
-    return this.exchange.answering || this.outbox.total > 0 || this.outbox.end > 0;
+    return this.exchange.answering || this.responder.begun;
   }
 
   responseHead(upstream: Upstream): void {
     const { head } = upstream;
-    const extras = this.responseExtras;
-    const minor = extras.clientMinor;
+    const { responder } = this;
     if (head.interim) {
-      if (minor === 0) return;
-    } else {
-      if (!this.requestDone) this.keepAlive = false;
-      const chunked = chunkedToClient(head, minor);
-      this.frame = chunked && head.framing === UNTIL_CLOSE;
-      if (!chunked && (head.framing === CHUNKED || head.framing === UNTIL_CLOSE)) {
-        upstream.bare = true;
-        this.keepAlive = false;
-      }
-      if (this.proxy.draining) this.keepAlive = false;
-      extras.requestId = this.requestExtras.ownId ? this.requestId : NOTHING;
-      extras.lines = this.stickyLines();
-      extras.dateLine = this.proxy.dateLine;
+      if (responder.clientMinor > 0) responder.head(upstream, this.keepAlive, false, "");
+      return;
     }
-    extras.keepAlive = this.keepAlive;
-    // Room for what this read brings, so that head and content leave in one write.
-    const { outbox } = this;
-    const out = outbox.room(upstream.bytes.length + RESPONSE_HEAD_ROOM + extras.lines.length);
-    outbox.end = writeResponseHead(out, outbox.end, upstream.bytes, head, extras);
+    if (!responder.frameAs(upstream) || !this.requestDone || this.proxy.draining) {
+      this.keepAlive = false;
+    }
+    responder.head(upstream, this.keepAlive, this.requestExtras.ownId, this.cookieLine());
   }
 
-  /** The fields of our own; with them the cookie that keeps a client at its replica. */
-  private stickyLines(): Uint8Array {
+  /** The cookie that keeps a client at its replica, if it has to be told. */
+  private cookieLine(): string {
     const { replica } = this.exchange;
     const { match, preferred } = this.admission!;
     const { route } = match.destination;
-    if (!route.sticky || replica === null || replica === preferred) return this.lines;
+    if (!route.sticky || replica === null || replica === preferred) return "";
     const secure = this.peer.secure ? "; Secure" : "";
-    const cookie = `Set-Cookie: ${stickyCookie(route.app)}=${replica.key}; Path=${route.path}; ` +
+    return `Set-Cookie: ${stickyCookie(route.app)}=${replica.key}; Path=${route.path}; ` +
       `HttpOnly; SameSite=Lax${secure}\r\n`;
-    return ascii(latin1(this.lines, 0, this.lines.length) + cookie);
   }
 
   responseBody(bytes: Uint8Array, from: number, to: number): void {
-    const { outbox } = this;
-    const out = outbox.room(to - from + 24);
-    let at = outbox.end;
-    if (this.frame) at = writeSize(out, at, to - from);
-    out.set(bytes.subarray(from, to), at);
-    at += to - from;
-    if (this.frame) {
-      out.set(CRLF, at);
-      at += 2;
-    }
-    outbox.end = at;
+    this.responder.body(bytes, from, to);
   }
 
   responseEnd(tail: Uint8Array): void {
-    const last = this.frame ? LAST_CHUNK : tail;
-    if (last.length > 0) this.outbox.add(last);
-    this.responseDone = true;
+    this.responder.end(tail);
   }
 
   responseFlush(): boolean {
-    const { outbox } = this;
-    if (outbox.end === 0) {
-      if (this.responseDone) this.afterWrite();
-      return true;
-    }
-    if (outbox.busy) {
-      this.held = true;
-      return false;
-    }
-    outbox.flush();
-    return true;
+    return this.responder.flush();
   }
 
-  outboxDrained(): void {
-    if (this.held) {
-      this.held = false;
-      this.exchange.resume();
-    }
-    if (!this.outbox.busy && this.responseDone) this.afterWrite();
+  responderReady(): void {
+    this.exchange.resume();
   }
 
-  outboxBroke(): void {
+  responderBroke(): void {
     this.destroy();
   }
 
-  private afterWrite(): void {
-    if (this.outbox.busy || this.state === CLOSED || this.state === LINGER) return;
+  responded(): void {
+    if (this.responder.outbox.busy || this.state === CLOSED || this.state === LINGER) return;
     this.log();
     if (!this.requestDone || !this.keepAlive || this.ended) return this.linger();
     this.next();
@@ -523,7 +456,7 @@ export class Http1Client implements Front, OutboxOwner {
   private next(): void {
     const { proxy } = this;
     this.state = HEAD_STATE;
-    this.responseDone = false;
+    this.responder.done = false;
     this.admission = null;
     this.startMs = 0;
     if (proxy.draining) return this.linger();
@@ -548,30 +481,18 @@ export class Http1Client implements Front, OutboxOwner {
 
   refuse(status: number, reason: string, retryAfterS: number): void {
     if (this.state === CLOSED) return;
-    if (this.outbox.total > 0 && this.exchange.answering) return this.destroy();
+    if (this.responder.outbox.total > 0 && this.exchange.answering) return this.destroy();
     this.answer({ status, text: reason, retryAfterS });
   }
 
   private answer(reply: Reply): void {
-    const { proxy } = this;
-    const { clientMinor } = this.responseExtras;
-    proxy.metrics.answered(reply.status);
+    this.proxy.metrics.answered(reply.status);
     if (this.admission === null) this.exchange.attempts = 0;
     if (!this.requestDone || reply.status === 400) this.keepAlive = false;
-    const lines = latin1(proxy.dateLine, 0, proxy.dateLine.length) +
-      latin1(this.lines, 0, this.lines.length) +
-      `X-Request-Id: ${latin1(this.requestId, 0, REQUEST_ID_BYTES)}\r\n`;
-    const bytes = replyBytes(this.grpc ? { ...reply, grpc: true } : reply, {
-      toHead: this.head.method === HEAD,
-      keepAlive: this.keepAlive,
-      clientMinor,
-      lines,
-    });
     this.state = WAIT;
     this.exchange.status = reply.status;
-    this.outbox.add(bytes);
-    this.responseDone = true;
-    if (!this.outbox.busy) this.outbox.flush();
+    const toHead = this.head.method === HEAD;
+    this.responder.answer(this.grpc ? { ...reply, grpc: true } : reply, toHead, this.keepAlive);
     // Notice pipelined requests and the end, as after any whole request.
     if (this.requestDone && this.keepAlive) this.readAhead();
   }
@@ -584,11 +505,8 @@ export class Http1Client implements Front, OutboxOwner {
   switched(upstream: Upstream): void {
     // A replica that switches before it has the whole request has lost its way.
     if (!this.requestDone || this.reading) return this.destroy();
-    const extras = this.responseExtras;
-    extras.keepAlive = true;
-    const { outbox } = this;
-    const out = outbox.room(upstream.bytes.length + RESPONSE_HEAD_ROOM);
-    outbox.end = writeResponseHead(out, outbox.end, upstream.bytes, upstream.head, extras);
+    this.responder.head(upstream, true, false, "");
+    const { outbox } = this.responder;
     this.state = TUNNEL;
     this.deadlineMs = Infinity;
     const first = outbox.takeOut();
@@ -617,7 +535,7 @@ export class Http1Client implements Front, OutboxOwner {
   destroy(): void {
     if (this.state === CLOSED) return;
     this.state = CLOSED;
-    this.outbox.close();
+    this.responder.outbox.close();
     this.exchange.abandon();
     closeQuietly(this.connection);
     this.list.clientClosed(this);
@@ -625,10 +543,11 @@ export class Http1Client implements Front, OutboxOwner {
 
   /** Called several times a second: ends what takes too long. */
   check(nowMs: number): void {
-    if (nowMs > this.outbox.writeByMs) return this.destroy();
+    const { outbox } = this.responder;
+    if (nowMs > outbox.writeByMs) return this.destroy();
     if (nowMs > this.exchange.deadlineMs) {
       // While the client does not take what it was sent the replica waits for it, not we for it.
-      if (!this.outbox.busy) return this.exchange.timeOut();
+      if (!outbox.busy) return this.exchange.timeOut();
     }
     if (nowMs <= this.deadlineMs) return;
     this.deadlineMs = Infinity;
@@ -656,7 +575,7 @@ export class Http1Client implements Front, OutboxOwner {
       ...remembered,
       minor: this.head.minor,
       status: exchange.status,
-      bytesOut: this.outbox.total,
+      bytesOut: this.responder.outbox.total,
       elapsedMs: Math.round((this.proxy.nowMs - this.startMs) * 1000) / 1000,
       requestId: latin1(this.requestId, 0, REQUEST_ID_BYTES),
       app: this.admission?.match.destination.route.app ?? "",

@@ -1,4 +1,4 @@
-import { ATTEMPTS, HELD_MS, LOST_GRACE_MS } from "../../core/limits.ts";
+import { ATTEMPTS, HELD_MS, LOST_GRACE_MS, SLOW_BODY_BYTES } from "../../core/limits.ts";
 import type { Replica } from "../balance.ts";
 import { isIdempotent } from "../http1.ts";
 import type { Destination } from "../route.ts";
@@ -73,6 +73,8 @@ export class Exchange implements UpstreamOwner {
   private resets = 0;
   private dialId = 0;
   private heldUntilMs = 0;
+  /** Bytes of the body since the deadline was moved last. */
+  private sinceMoved = 0;
 
   constructor(private readonly proxy: Proxy, private readonly front: Front) {}
 
@@ -104,7 +106,7 @@ export class Exchange implements UpstreamOwner {
     this.complete = complete;
     this.streamed = false;
     this.tried = null;
-    this.attempts = this.resets = 0;
+    this.attempts = this.resets = this.sinceMoved = 0;
     this.startMs = startMs;
     this.status = this.heldUntilMs = 0;
     this.proxy.retries.earn();
@@ -188,6 +190,7 @@ export class Exchange implements UpstreamOwner {
   /** Sends a further piece of the body, after `requestTaken`. */
   stream(bytes: Uint8Array, from: number, to: number, last: boolean): void {
     this.streamed = true;
+    this.sinceMoved += to - from;
     this.upstream!.send(bytes, from, to);
     if (last) this.bodyEnded();
   }
@@ -265,7 +268,12 @@ export class Exchange implements UpstreamOwner {
 
   upstreamWritten(_upstream: Upstream): void {
     if (!this.complete) {
-      this.deadlineMs = this.moreBy(this.proxy.now());
+      // A byte now and then does not hold a replica for ever.
+      const talks = this.asked.grpc || this.state === ANSWERING;
+      if (talks || this.sinceMoved >= SLOW_BODY_BYTES) {
+        this.sinceMoved = 0;
+        this.deadlineMs = this.moreBy(this.proxy.now());
+      }
       this.front.requestTaken();
     }
   }

@@ -1,4 +1,10 @@
-import { FRAME_BYTES, INTERNAL_ERROR, NO_ERROR, PROTOCOL_ERROR } from "../h2/frames.ts";
+import {
+  FRAME_BYTES,
+  INTERNAL_ERROR,
+  NO_ERROR,
+  PROTOCOL_ERROR,
+  REFUSED_STREAM,
+} from "../h2/frames.ts";
 import type { Field } from "../h2/hpack.ts";
 import { Session, TOO_LARGE } from "../h2/session.ts";
 import type { Stream, StreamUser } from "../h2/stream.ts";
@@ -120,6 +126,7 @@ export class Http2Io {
 /**
  * Speaks HTTP/2 on a connection that has agreed on it.
  *
+ * @param hasRoom whether another request may be served; else it is refused, and may come again
  * @param serve takes a stream as a connection that carries one HTTP/1.1 request
  * @param closed is called once, when the session is over
  */
@@ -127,11 +134,12 @@ export function serveHttp2(
   connection: Connection,
   times: Http2Times,
   now: () => number,
+  hasRoom: () => boolean,
   serve: (connection: Connection) => void,
   closed: () => void,
 ): Http2Session {
   const session: Session = new Session({
-    requested: (stream) => new ServerStream(stream, session, io, serve),
+    requested: (stream) => new ServerStream(stream, session, io, hasRoom, serve),
   });
   const io: Http2Io = new Http2Io(session, connection, now, closed);
   const startMs = now();
@@ -179,6 +187,7 @@ class ServerStream implements Connection, StreamUser {
     private readonly stream: Stream,
     private readonly session: Session,
     private readonly io: Http2Io,
+    private readonly hasRoom: () => boolean,
     private readonly serve: (connection: Connection) => void,
   ) {
     this.incoming = new Incoming((bytes) => {
@@ -193,6 +202,7 @@ class ServerStream implements Connection, StreamUser {
       return this.incoming.end(this.incoming.framed ? chunkedTail(fields) : null);
     }
     this.headed = true;
+    if (!this.hasRoom()) return this.session.reset(this.stream, REFUSED_STREAM);
     if (fields.at(-1) === TOO_LARGE) {
       this.session.head(this.stream, [[":status", "431"], ["content-length", "0"]], true);
       return this.session.reset(this.stream, NO_ERROR);

@@ -1,7 +1,7 @@
 // The daemon as a process with exactly its permissions.
 
 import { assertEquals, assertMatch } from "@std/assert";
-import { answering, exchange, ok } from "./testing.ts";
+import { answering, endpoint, eventually, exchange, FakeTower, ok, route } from "./testing.ts";
 
 const main = new URL("../main.ts", import.meta.url).pathname;
 
@@ -113,6 +113,45 @@ Deno.test("two workers serve one port and add up their figures", async () => {
   const metrics = await (await fetch(`http://127.0.0.1:${admin}/metrics`)).text();
   assertMatch(metrics, /skr8tr_ingress_requests_total\{[^}]*status="2xx"\} 60\n/);
   assertMatch(metrics, /skr8tr_ingress_request_seconds_count\{[^}]*\} 60\n/);
+  process.kill("SIGTERM");
+  assertEquals((await process.status).code, 0);
+  await logLater.cancel();
+  await process.stdout.cancel();
+});
+
+Deno.test("each worker tells the tower its own figures, under a name and a start of its own", async () => {
+  await using backend = answering(() => ok("hello"));
+  await using tower = FakeTower.complete([endpoint("shop", backend.port)], [route("/", "shop")]);
+  const folder = new URL("../", import.meta.url).pathname;
+  const core = new URL("../../core/", import.meta.url).pathname;
+  const process = startWith([`--allow-read=${folder},${core}`], ...[
+    ...["--workers", "2", "--http", "0", "--admin", "0", "--tower", tower.address],
+    ...["--name", "edge"],
+  ]);
+  const [log, logLater] = process.stderr.tee();
+  const [, http] = await readUntil(log, /http:\/\/127\.0\.0\.1:(\d+), admin on port (\d+)/);
+  await eventually("both watch", () => tower.watchers === 2, 10_000);
+  const request = "GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n";
+  await Promise.all(Array.from({ length: 60 }, () => exchange(Number(http), request)));
+  const told = () => tower.messages.filter((each) => each.k === "figures");
+  const latest = () =>
+    ["edge", "edge-2"].map((name) =>
+      told().filter((each) => each.name === name).flatMap((each) => each.apps)
+        .findLast((each) => each.app === "shop")?.requests ?? 0
+    );
+  await eventually("all are counted", () => latest().reduce((sum, each) => sum + each) === 60);
+  assertEquals(new Set(told().map((each) => `${each.name} ${each.boot}`)).size, 2);
+  process.kill("SIGTERM");
+  assertEquals((await process.status).code, 0);
+  await logLater.cancel();
+  await process.stdout.cancel();
+});
+
+Deno.test("a public address for HTTP asks for no open mesh", async () => {
+  const process = start("--http", "0.0.0.0:0", "--admin", "0", "--tower", "none");
+  const [log, logLater] = process.stderr.tee();
+  const [, http] = await readUntil(log, /http:\/\/0\.0\.0\.0:(\d+), admin on port (\d+)/);
+  assertMatch(await exchange(Number(http), "GET / HTTP/1.0\r\n\r\n"), /^HTTP\/1\.1 404 /);
   process.kill("SIGTERM");
   assertEquals((await process.status).code, 0);
   await logLater.cancel();

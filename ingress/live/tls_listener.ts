@@ -75,6 +75,7 @@ export async function openTlsListener(
       new NodeConnection(socket),
       { headMs, idleMs, writeMs: bodyMs },
       () => proxy.now(),
+      () => clients.size < options.maxConnections,
       (stream) => serve(stream, address),
       () => sessions.delete(session),
     );

@@ -397,3 +397,34 @@ tlsTest("frames that break HTTP/2 end their own connection at most", async () =>
     assertMatch(plain, /^HTTP\/1\.1 308 /, name);
   }
 });
+
+tlsTest("at the bound of connections further streams are refused, and may come again", async () => {
+  let release = () => {};
+  const held = new Promise<void>((resolve) => release = resolve);
+  await using backend = answering(async () => {
+    await held;
+    return ok("late");
+  });
+  const files = [await certify("h2-bound", "127.0.0.1")];
+  await using ingress = await secureIngress(backend, files, { maxConnections: 3 });
+  await withSession(ingress.httpsPort!, async (session) => {
+    const codes: number[] = [];
+    const streams = Array.from({ length: 5 }, () => session.request({ ":path": "/" }));
+    const ends = streams.map((stream) => {
+      stream.on("error", () => {});
+      stream.resume();
+      return new Promise<void>((resolve) =>
+        stream.on("close", () => {
+          codes.push(stream.rstCode);
+          resolve();
+        })
+      );
+    });
+    await eventually("two are refused", () => codes.length === 2);
+    assertEquals(codes, [http2.constants.NGHTTP2_REFUSED_STREAM, 7]);
+    release();
+    await Promise.all(ends);
+    assertEquals(codes.slice(2), [0, 0, 0]);
+    assertEquals((await ask(session, { ":path": "/" })).body, "late");
+  });
+});

@@ -9,6 +9,7 @@ import type { Processes } from "./process.ts";
 /** What an earlier daemon left in the state folder, and which of it runs. */
 export async function adopt(files: NodeFiles, processes: Processes): Promise<Adopted[]> {
   const { replicas, damaged } = files.load();
+  await processes.endUnknown(new Set([...replicas.map((each) => each.replica), ...damaged]));
   for (const replica of damaged) {
     logger("node").error(
       "the state of {replica} in {folder} is damaged: what it ran is ended, and the conductor will say what is to run",

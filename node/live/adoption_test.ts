@@ -164,6 +164,66 @@ Deno.test("damaged state is reported, never silently empty, and its program does
   assert(status.pid !== pid);
 });
 
+Deno.test("files of a launcher that are lost or damaged cost no replica and hang no start", async () => {
+  await using bench = new DaemonBench();
+  const { cluster } = bench;
+  bench.start();
+  cluster.run("web-1", "web", cluster.apply("web", `app web\n${SLEEP}\n`));
+  const { pid } = await cluster.state("web-1", "ready");
+  const folder = `${bench.state}/replicas/web-1`;
+  const whole = Deno.readTextFileSync(`${folder}/pid`);
+  const damages: [string, string | null][] = [
+    ["pid", null],
+    ["pid", ""],
+    ["pid", whole.slice(0, 3)],
+    ["pid", "\0\0\0\0"],
+    ["pid", whole.replace(/^1 /, "9 ")],
+    ["fence", "\0"],
+    ["exit", "1 0\n"],
+    ["exit", "garbage"],
+    ["log", null],
+  ];
+  for (const [file, text] of damages) {
+    const { boot } = cluster.beat!;
+    await bench.kill();
+    if (text === null) Deno.removeSync(`${folder}/${file}`);
+    else Deno.writeTextFileSync(`${folder}/${file}`, text);
+    bench.start();
+    const status = await adopted(bench, "web-1", boot);
+    assertEquals([status.state, status.pid], ["ready", pid], `${file} ${text}`);
+    assertEquals(bench.programs().get("web-1"), [pid], `${file} ${text}`);
+  }
+  // It is followed to its end all the same.
+  cluster.stop("web-1");
+  await cluster.state("web-1", "finished");
+  assertEquals(bench.programs().size, 0);
+});
+
+Deno.test("a replica whose folder or state was removed is found and ended, and runs once again", async () => {
+  await using bench = new DaemonBench();
+  const { cluster } = bench;
+  bench.start();
+  const sequence = cluster.apply("web", `app web\n${SLEEP}\n`);
+  for (const [number, gone] of ["", "/replica.json", "/lock"].entries()) {
+    const replica = `web-${number + 1}`;
+    cluster.run(replica, "web", sequence);
+    const { pid } = await cluster.state(replica, "ready");
+    await bench.kill();
+    Deno.removeSync(`${bench.state}/replicas/${replica}${gone}`, { recursive: true });
+    cluster.statuses.clear();
+    bench.start();
+    await until(`${replica} has ended without its ${gone}`, () => {
+      return !bench.programs().get(replica)?.includes(pid!);
+    });
+    cluster.run(replica, "web", sequence);
+    const status = await cluster.state(replica, "ready");
+    assertEquals(bench.programs().get(replica), [status.pid], gone);
+    cluster.stop(replica);
+    await cluster.state(replica, "finished");
+    assertEquals(bench.programs().size, 0);
+  }
+});
+
 Deno.test("a second daemon on the same state folder refuses to start", async () => {
   await using bench = new DaemonBench();
   bench.start();

@@ -51,6 +51,16 @@ export class Cgroups {
   }
 
   /**
+   * Removes what an earlier daemon left and nobody is in. What it counted of starts that ended
+   * meanwhile is still to be read: these stay.
+   */
+  async tidy(starts: readonly { readonly replica: string; readonly instance: number }[]) {
+    if (this.folder === null) return;
+    const names = starts.map(({ replica, instance }) => `${replica}.${instance}`);
+    await this.helper.tidyLimits(this.folder, names);
+  }
+
+  /**
    * Ends what is left of a start and removes its cgroup.
    *
    * @returns whether the kernel ended any of it because its memory was used up

@@ -79,6 +79,20 @@ Deno.test("Cgroups writes limits, finds a start's cgroup again, and tells out of
   Deno.removeSync(root, { recursive: true });
 });
 
+Deno.test("Cgroups of an earlier daemon are removed, but for what is still to be read", async () => {
+  const root = tree("memory cpu");
+  await using helper = new Helper(PATH);
+  const before = await Cgroups.open(helper, NAME, root);
+  for (const start of [1, 2, 3]) await before.make(`web-${start}`, start, {});
+  const after = await Cgroups.open(helper, NAME, root);
+  await after.tidy([{ replica: "web-2", instance: 2 }, { replica: "web-3", instance: 1 }]);
+  const left = [...Deno.readDirSync(`${root}/skr8tr/${NAME}`)].filter((each) => each.isDirectory);
+  assertEquals(left.map((each) => each.name), ["web-2.2"]);
+  await after.tidy([]);
+  assertEquals(await after.find("web-2", 2), null);
+  Deno.removeSync(root, { recursive: true });
+});
+
 Deno.test("Cgroups that cannot be made leave the memory watched", async () => {
   const root = tree("memory cpu");
   await using helper = new Helper(PATH);

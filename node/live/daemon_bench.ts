@@ -26,21 +26,28 @@ export class DaemonBench implements AsyncDisposable {
    *
    * @param more further flags of the daemon
    * @param program the daemon's program, relative to the project, and Deno's own flags
+   * @param tracer what it is started by; it must leave the daemon its own pid
    */
   start(
     more: readonly string[] = [],
-    { program = "node/main.ts", flags = [] as readonly string[] } = {},
+    {
+      program = "node/main.ts",
+      flags = [] as readonly string[],
+      tracer = [] as readonly string[],
+    } = {},
   ): void {
     const at = (address: Deno.NetAddr | { hostname: string; port: number }) =>
       `${address.hostname}:${address.port}`;
     const { conductor, follow, tower } = this.cluster;
-    const child = new Deno.Command(Deno.execPath(), {
+    const [first, ...rest] = [...tracer, Deno.execPath()];
+    const child = new Deno.Command(first!, {
       args: [
+        ...rest,
         "run",
         "--no-prompt",
         "--no-check",
         "--allow-net=127.0.0.0/8,0.0.0.0",
-        `--allow-read=${this.folder},${ROOT}node/live`,
+        `--allow-read=${this.folder},${ROOT}node/live,${ROOT}node/autoscale.ts`,
         `--allow-write=${this.state}`,
         "--allow-run",
         "--allow-env=DENO_DIR,HOME,XDG_CACHE_HOME",

@@ -223,6 +223,34 @@ export class Helper implements AsyncDisposable {
     return (answer ?? "").split(" ").filter((each) => each !== "").map(Number);
   }
 
+  /** Launchers of replicas whose folders are in this one: their process groups. */
+  async launchers(
+    folder: string,
+  ): Promise<{ readonly replica: string; readonly group: number }[]> {
+    return (await this.ask("launchers", folder) ?? "").split(" ").flatMap((each) => {
+      const cut = each.indexOf(":");
+      return cut < 0 ? [] : [{ group: Number(each.slice(0, cut)), replica: each.slice(cut + 1) }];
+    });
+  }
+
+  /**
+   * The launcher of this replica, which leads its group, and the program that it started; `null`
+   * where no process is known to be that.
+   */
+  async launcher(
+    replica: string,
+  ): Promise<{ readonly group: number; readonly pid: number } | null> {
+    const family = (await this.ask("family", replica) ?? "").split(" ").filter((each) =>
+      each !== ""
+    )
+      .map((each) => each.split(":").map(Number));
+    for (const [pid = 0, , group] of family) {
+      const program = family.find(([, parent]) => parent === pid);
+      if (pid === group && program?.[0] !== undefined) return { group, pid: program[0] };
+    }
+    return null;
+  }
+
   /** What each process group of the machine uses. */
   async groups(): Promise<Map<number, GroupUse>> {
     const { ticksPerS, pageBytes } = await (this.#clock ??= this.#askClock());
@@ -281,10 +309,24 @@ export class Helper implements AsyncDisposable {
     return await this.ask("limited", folder) === "ok";
   }
 
+  /** Removes the empty cgroups in a folder, but for these. */
+  async tidyLimits(folder: string, keep: readonly string[]): Promise<void> {
+    await this.ask("tidy", folder, keep.length === 0 ? "-" : keep.join(" "));
+  }
+
   /** Ends what is left in a cgroup and removes it. */
   async unlimit(folder: string): Promise<{ readonly oomKills: number; readonly gone: boolean }> {
     const [kills, state] = (await this.ask("unlimit", folder))?.split("\t") ?? [];
     return { oomKills: Number(kills) || 0, gone: state === "ok" };
+  }
+
+  /**
+   * Gives the beginning of a file back to the disk, without changing its length or what follows.
+   *
+   * @returns false where its file system cannot do that
+   */
+  async punch(path: string, bytes: number): Promise<boolean> {
+    return await this.ask("punch", path, String(bytes)) === "ok";
   }
 
   /** Makes a folder, outside the state folder, too. */

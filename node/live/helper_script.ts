@@ -11,6 +11,8 @@
  *   user NAME HOME    uid, gid; HOME is given to it
  *   owner PID GROUP PORT ADDRESS   own | other PID NAME | none | unknown
  *   strays REPLICA    pids of processes whose environment names this replica
+ *   launchers FOLDER  process groups of launchers of replicas in this folder, each with the replica
+ *   family REPLICA    of each of these processes: pid, parent, group
  *   groups            of each process: its group, cpu ticks (with ended children), resident pages
  *   clock             cpu ticks a second, bytes a page
  *   shared GROUP      resident kB of a process group, shared pages by share; 0 where unknown
@@ -21,12 +23,17 @@
  *   limited DIR       ok if there is such a cgroup
  *   unlimit DIR       ends what is left in a cgroup and removes it: how many were out of memory, and
  *                     ok, or busy while there is still something in it
+ *   tidy DIR NAMES    removes the cgroups in DIR that nobody is in, but for NAMES
+ *   punch PATH BYTES  gives the blocks of a file's beginning back to the disk; ok, or failed where its
+ *                     file system cannot
  *   folder PATH       makes it; ok or an error
  *   own UID PATH      gives it to an account; ok
  *   space PATH        kB free for this account on its file system
  */
 export const HELPER = String.raw`
 tab=$(printf '\t')
+newline='
+'
 blanks=$IFS
 linux=; [ -r /proc/net/tcp ] && linux=1
 LC_ALL=C; export LC_ALL
@@ -188,8 +195,6 @@ cgroup() {
     [ -d "$base" ] && [ -w "$base" ] && give "$base" $kind || continue
     mkdir -p "$base/skr8tr" 2>/dev/null && give "$base/skr8tr" &&
       mkdir -p "$base/skr8tr/$1" 2>/dev/null && give "$base/skr8tr/$1" || continue
-    # What an earlier daemon left and nobody is in.
-    rmdir "$base/skr8tr/$1"/* 2>/dev/null
     echo "ok$tab$base/skr8tr/$1"
     return
   done
@@ -204,6 +209,14 @@ limit() {
     echo 1 >"$1/memory.oom.group"
   fi 2>/dev/null
   if [ "$3" != - ]; then echo "$3 100000" 2>/dev/null >"$1/cpu.max" || { echo failed; return; }; fi
+  echo ok
+}
+
+tidy() {
+  for folder in "$1"/*/; do
+    folder=${"${folder%/}"}
+    case " $2 " in *" ${"${folder##*/}"} "*) ;; *) rmdir "$folder" 2>/dev/null ;; esac
+  done
   echo ok
 }
 
@@ -263,6 +276,34 @@ strays() {
   echo "$pids"
 }
 
+launchers() {
+  mark=$newline'skr8tr-launcher'$newline$1/
+  for file in $(grep -a -l -F -e "$1/" /proc/[0-9]*/cmdline 2>/dev/null); do
+    words=$newline$(tr '\0' '\n' <"$file" 2>/dev/null)$newline
+    case $words in
+    *"$mark"*)
+      pid=${"${file#/proc/}"}
+      replica=${'${words##*"$mark"}'}
+      printf '%s:%s ' "${"${pid%/cmdline}"}" "${'${replica%%"$newline"*}'}" ;;
+    esac
+  done
+  echo
+}
+
+family() {
+  for pid in $(strays "$1"); do
+    if [ $linux ]; then
+      { read -r stat <"/proc/$pid/stat"; } 2>/dev/null || continue
+      set -- ${"${stat##*) }"}
+      printf '%s:%s:%s ' "$pid" "$2" "$3"
+    else
+      set -- $(ps -o ppid= -o pgid= -p "$pid")
+      printf '%s:%s:%s ' "$pid" "$1" "$2"
+    fi
+  done
+  echo
+}
+
 groups() {
   if [ $linux ]; then processes | awk '{printf "%s:%s:%s ", $1, $3, $4} END {print ""}'
   else ps -A -o pgid=,rss= | awk '{printf "%s:0:%d ", $1, $2 / 4} END {print ""}'; fi
@@ -279,6 +320,8 @@ while IFS=$tab read -r number verb a b c d; do
   user) user "$a" "$b" ;;
   owner) owner "$a" "$b" "$c" "$d" ;;
   strays) strays "$a" ;;
+  launchers) launchers "$a" ;;
+  family) family "$a" ;;
   groups) groups ;;
   own) chown "$a:$a" "$b" 2>/dev/null; echo ok ;;
   space) df -Pk "$a" 2>/dev/null | awk 'NR == 2 {print $4}' ;;
@@ -288,6 +331,8 @@ while IFS=$tab read -r number verb a b c d; do
   limit) limit "$a" "$b" "$c" ;;
   limited) if [ -d "$a" ]; then echo ok; else echo none; fi ;;
   unlimit) unlimit "$a" ;;
+  tidy) tidy "$a" "$b" ;;
+  punch) if fallocate -p -o 0 -l "$b" "$a" 2>/dev/null; then echo ok; else echo failed; fi ;;
   folder) if mkdir -p "$a" 2>/dev/null; then echo ok; else echo failed; fi ;;
   *) echo unknown ;;
   esac

@@ -1,8 +1,9 @@
-// Replicas' log files: read as they grow, kept as rings, rotated by copy and truncate.
+// Replicas' log files: read as they grow, kept as rings, rotated without losing a line.
 
 import { LOG_FILE_BYTES, LOG_FILES, LOG_READ_BYTES, LOG_READ_MS } from "../../core/limits.ts";
 import { logger } from "../../core/live/log.ts";
 import { type LogLine, LogRing } from "../logs.ts";
+import { readText, writeAtomic } from "./files.ts";
 
 type Timer = ReturnType<typeof setTimeout>;
 
@@ -12,6 +13,9 @@ interface Tail {
   readonly ring: LogRing;
   readonly decoder: TextDecoder;
   offset: number;
+  /** What is before this is in older files; the file has a hole there. */
+  base: number;
+  rotating: boolean;
   timer: Timer | undefined;
   readonly followers: Set<(lines: readonly LogLine[]) => void>;
 }
@@ -19,6 +23,8 @@ interface Tail {
 export interface LogsOptions {
   /** A log file is rotated at this size. */
   readonly fileBytes?: number;
+  /** Gives a file's beginning back to the disk; false where that cannot be done. */
+  punch?(path: string, bytes: number): Promise<boolean>;
 }
 
 export class Logs implements Disposable {
@@ -26,10 +32,12 @@ export class Logs implements Disposable {
   readonly #watcher: Deno.FsWatcher | null;
   readonly #poll: Timer | undefined;
   readonly #fileBytes: number;
+  readonly #punch: (path: string, bytes: number) => Promise<boolean>;
 
   /** @param folder the folder of the replicas' folders */
   constructor(private readonly folder: string, options: LogsOptions = {}) {
     this.#fileBytes = options.fileBytes ?? LOG_FILE_BYTES;
+    this.#punch = options.punch ?? (() => Promise.resolve(false));
     this.#watcher = this.#watch();
     if (this.#watcher) return;
     this.#poll = setInterval(() => {
@@ -77,10 +85,13 @@ export class Logs implements Disposable {
     let tail = this.#tails.get(replica);
     if (!tail) {
       const size = sizeOf(this.#path(replica));
+      const base = readBase(this.#path(replica), size);
       tail = {
         ring: new LogRing(),
         decoder: new TextDecoder(),
-        offset: Math.max(0, size - LOG_READ_BYTES),
+        offset: Math.max(base, size - LOG_READ_BYTES),
+        base,
+        rotating: false,
         timer: undefined,
         followers: new Set(),
       };
@@ -97,7 +108,7 @@ export class Logs implements Disposable {
     try {
       const more = this.#readSome(replica, tail);
       if (more) this.touch(replica);
-      else if (tail.offset >= this.#fileBytes) this.#rotate(replica, tail);
+      else if (tail.offset - tail.base >= this.#fileBytes) this.#rotate(replica, tail);
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return;
       log().error("cannot read the log of {replica}: {error}", { replica, error });
@@ -108,7 +119,7 @@ export class Logs implements Disposable {
   #readSome(replica: string, tail: Tail): boolean {
     using file = Deno.openSync(this.#path(replica));
     const { size } = file.statSync();
-    if (size < tail.offset) tail.offset = 0;
+    if (size < tail.offset) tail.offset = tail.base = 0;
     const length = Math.min(size - tail.offset, LOG_READ_BYTES);
     if (length === 0) return false;
     file.seekSync(tail.offset, Deno.SeekMode.Start);
@@ -121,23 +132,50 @@ export class Logs implements Disposable {
     return tail.offset < size;
   }
 
-  /** The program keeps its descriptor (which appends), so the file is copied and then emptied. */
-  #rotate(replica: string, tail: Tail): void {
+  /**
+   * The program keeps its descriptor, which appends. What was read so far is copied into an older file
+   * and its blocks are given back, while the program writes on behind it: the file grows in length, but
+   * not on the disk, and no line can fall between.
+   */
+  async #rotate(replica: string, tail: Tail): Promise<void> {
+    if (tail.rotating) return;
+    tail.rotating = true;
     const path = this.#path(replica);
-    for (let age = LOG_FILES - 1; age >= 1; age--) rename(`${path}.${age}`, `${path}.${age + 1}`);
-    Deno.copyFileSync(path, `${path}.1`);
-    // What was written during the copy is copied, too; between this and the truncation only a line
-    // or two can fall, within microseconds.
+    try {
+      const end = tail.offset;
+      for (let age = LOG_FILES - 1; age >= 1; age--) rename(`${path}.${age}`, `${path}.${age + 1}`);
+      copyRange(path, tail.base, end, `${path}.1`);
+      // Written down before the hole is there: a later daemon reads no hole as lines.
+      writeAtomic(`${path}.base`, `${end}\n`);
+      if (await this.#punch(path, end)) tail.base = end;
+      else this.#truncate(path, end, tail);
+    } catch (error) {
+      log().error("cannot rotate the log of {replica}: {error}", { replica, error });
+    } finally {
+      tail.rotating = false;
+    }
+  }
+
+  /**
+   * Where a file cannot have holes: what was written since the copy is copied, too, and the file is
+   * emptied. A line that is written within the microseconds between these two is lost.
+   */
+  #truncate(path: string, end: number, tail: Tail): void {
     using file = Deno.openSync(path, { read: true, write: true });
     using old = Deno.openSync(`${path}.1`, { append: true });
-    file.seekSync(old.statSync().size, Deno.SeekMode.Start);
+    file.seekSync(end, Deno.SeekMode.Start);
     const buffer = new Uint8Array(65_536);
-    for (let read; (read = file.readSync(buffer)) !== null;) {
-      old.writeSync(buffer.subarray(0, read));
-      tail.ring.feed(tail.decoder.decode(buffer.subarray(0, read), { stream: true }), Date.now());
+    let at = end;
+    for (let read; (read = file.readSync(buffer)) !== null; at += read) {
+      const part = buffer.subarray(0, read);
+      old.writeSync(part);
+      // What was read before is known already.
+      const fresh = part.subarray(Math.max(0, Math.min(read, tail.offset - at)));
+      tail.ring.feed(tail.decoder.decode(fresh, { stream: true }), Date.now());
     }
     file.truncateSync(0);
-    tail.offset = 0;
+    tail.offset = tail.base = 0;
+    Deno.removeSync(`${path}.base`);
   }
 
   /** The last lines of a replica, read up to this moment. */
@@ -167,6 +205,26 @@ export class Logs implements Disposable {
     clearInterval(this.#poll);
     for (const { timer } of this.#tails.values()) clearTimeout(timer);
   }
+}
+
+/** Copies a part of a file into a new one. */
+function copyRange(from: string, start: number, end: number, to: string): void {
+  using source = Deno.openSync(from);
+  using target = Deno.openSync(to, { write: true, create: true, truncate: true });
+  source.seekSync(start, Deno.SeekMode.Start);
+  const buffer = new Uint8Array(65_536);
+  for (let left = end - start; left > 0;) {
+    const read = source.readSync(buffer.subarray(0, Math.min(left, buffer.length)));
+    if (read === null) return;
+    for (let at = 0; at < read;) at += target.writeSync(buffer.subarray(at, read));
+    left -= read;
+  }
+}
+
+/** Where an earlier daemon's rotation ended; 0 where there was none. */
+function readBase(path: string, size: number): number {
+  const base = Number.parseInt(readText(`${path}.base`) ?? "");
+  return base >= 0 && base <= size ? base : 0;
 }
 
 function sizeOf(path: string): number {

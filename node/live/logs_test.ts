@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { LOG_FILES } from "../../core/limits.ts";
 import { until } from "./fake_cluster.ts";
+import { Helper } from "./helper.ts";
 import { Logs } from "./logs.ts";
 
 function bench(fileBytes?: number) {
@@ -84,6 +85,62 @@ Deno.test("a log file is rotated under the program that appends to it, and nothi
       name === `log.${LOG_FILES + 1}`
     ),
   );
+});
+
+Deno.test("a program that writes without a pause loses no line to rotation, and fills no disk", async () => {
+  await using helper = new Helper("/usr/bin:/bin");
+  const folder = Deno.makeTempDirSync({ prefix: "skr8tr-logs-" });
+  Deno.mkdirSync(`${folder}/web-1`);
+  const path = `${folder}/web-1/log`;
+  Deno.writeTextFileSync(path, "x".repeat(8_191) + "\n");
+  if (!await helper.punch(path, 4_096)) {
+    return console.log("not run: files cannot have holes here");
+  }
+  Deno.removeSync(path);
+  const fileBytes = 200_000;
+  const punch = (path: string, bytes: number) => helper.punch(path, bytes);
+  let logs = new Logs(folder, { fileBytes, punch });
+  const LINES = 60_000;
+  const heard: string[] = [];
+  const follow = () =>
+    logs.follow("web-1", (lines) => heard.push(...lines.map((each) => each.line)));
+  follow();
+  const writer = new Deno.Command("/bin/sh", {
+    args: [
+      "-c",
+      `exec >>"$0"; i=0; while [ $i -lt ${LINES} ]; do i=$((i+1)); echo "$i of a line of some length"; done`,
+      path,
+    ],
+  }).spawn();
+  await until("a third was heard", () => heard.length > LINES / 3, 60_000);
+  // The daemon starts again in the middle: it reads on after the hole, which is no line.
+  logs[Symbol.dispose]();
+  const before = heard.splice(0);
+  logs = new Logs(folder, { fileBytes, punch });
+  logs.lines("web-1", 1);
+  const again = logs.lines("web-1", 1_000);
+  assert(!again.some(({ line }) => line.includes("\0")), "no hole was read as a line");
+  heard.push(...again.map((each) => each.line));
+  follow();
+  assertEquals((await writer.status).code, 0);
+  await until("the last line was heard", () => {
+    logs.lines("web-1", 1);
+    return heard.at(-1)?.startsWith(`${LINES} `);
+  }, 60_000);
+  // The ring of the new start begins somewhere; from there on none is missing and none comes twice.
+  for (const lines of [before, heard]) {
+    const numbers = lines.map((line) => Number.parseInt(line));
+    const first = numbers[0]!;
+    assertEquals(numbers, numbers.map((_, at) => first + at));
+  }
+  assertEquals(Number.parseInt(before[0]!), 1);
+  assert(Number.parseInt(heard[0]!) <= Number.parseInt(before.at(-1)!) + 1);
+  const { blocks, size } = Deno.statSync(path);
+  assert(size > 5 * fileBytes, `${size} bytes long`);
+  await until("its beginning is given back", () => Deno.statSync(path).blocks! * 512 < size / 2);
+  assert(blocks !== null);
+  logs[Symbol.dispose]();
+  Deno.removeSync(folder, { recursive: true });
 });
 
 Deno.test("a large old log is read from near its end", () => {

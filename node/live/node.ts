@@ -19,6 +19,7 @@ import type { FenceTools } from "../sandbox.ts";
 import type { SavedReplica } from "../saved.ts";
 import { Artifacts } from "./artifacts.ts";
 import { adopt, hadProcess } from "./adopt.ts";
+import { Autoscaler } from "./autoscaler.ts";
 import { Cgroups } from "./cgroups.ts";
 import { isFree, refusalOf } from "./checks.ts";
 import { SignedExec } from "./exec.ts";
@@ -112,9 +113,11 @@ export class NodeDaemon implements Running {
   readonly processes: Processes;
   readonly helper: Helper;
   readonly prober: Prober;
+  readonly autoscaler: Autoscaler;
   readonly artifacts: Artifacts;
 
   readonly #files: NodeFiles;
+  readonly #cgroups: Cgroups;
   readonly #verifier: Verifier;
   readonly #keys: ReadonlyMap<string, Uint8Array>;
   readonly #plain: PlainLive;
@@ -137,6 +140,7 @@ export class NodeDaemon implements Running {
     const dispatch = (event: NodeEvent) => this.dispatch(event);
     this.ended = this.#end.promise;
     this.#files = files;
+    this.#cgroups = cgroups;
     this.#verifier = verifier;
     this.#keys = new Map(options.keys.map((key) => [fingerprint(key), key]));
     this.helper = helper;
@@ -165,7 +169,9 @@ export class NodeDaemon implements Running {
       conductor: options.follow === null ? null : authority(options.follow),
       inUse: () => this.machine.artifactFolders(),
     });
-    this.logs = new Logs(`${options.state}/replicas`);
+    this.logs = new Logs(`${options.state}/replicas`, {
+      punch: (path, bytes) => helper.punch(path, bytes),
+    });
     this.processes = new Processes({
       files,
       helper,
@@ -180,6 +186,11 @@ export class NodeDaemon implements Running {
       host: options.host,
       workerUrl: options.healthWorkerUrl ?? new URL("./health.worker.ts", import.meta.url),
       environmentOf: (replica, plan) => this.processes.environmentOf(replica, plan),
+      dispatch,
+      hung: () => this.#again(),
+    });
+    this.autoscaler = new Autoscaler({
+      workerUrl: options.autoscaleWorkerUrl ?? new URL("./autoscale.worker.ts", import.meta.url),
       dispatch,
       hung: () => this.#again(),
     });
@@ -207,6 +218,9 @@ export class NodeDaemon implements Running {
       adopt(this.#files, this.processes),
       this.helper.sample(cores),
     ]);
+    await this.#cgroups.tidy(
+      adopted.map(({ saved: { replica, instance } }) => ({ replica, instance })),
+    );
     // Known before the first beat: a node that announced no memory would be given no replica.
     if (sample) this.dispatch({ on: "sample", ...sample });
     const { wallMs } = now();
@@ -221,6 +235,7 @@ export class NodeDaemon implements Running {
     this.#usage = new Usage({
       helper: this.helper,
       processes: this.processes,
+      autoscaler: this.autoscaler,
       replicas: () => this.machine.replicas.values(),
       dispatch: (event) => this.dispatch(event),
     });
@@ -371,7 +386,7 @@ export class NodeDaemon implements Running {
 
   // ---- The end ------------------------------------------------------------------------------------
 
-  /** The health worker hangs. */
+  /** A worker hangs. */
   #again(): void {
     this.#log.error("ends to be started again; its replicas run on and will be adopted");
     // A worker that hangs blocks every gentler way out.
@@ -390,6 +405,7 @@ export class NodeDaemon implements Running {
     this.#follower?.[Symbol.dispose]();
     this.#seal?.[Symbol.dispose]();
     this.prober[Symbol.dispose]();
+    this.autoscaler[Symbol.dispose]();
     this.logs[Symbol.dispose]();
     await Promise.all(this.#servers.map((server) => server[Symbol.asyncDispose]()));
     await this.udp[Symbol.asyncDispose]();

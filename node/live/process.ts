@@ -246,7 +246,8 @@ export class Processes {
       lock.close();
       return { running: false };
     }
-    const known = await launcherOf(folder, instance);
+    const known = await launcherOf(folder, instance) ??
+      await this.#launcherWithoutWord(replica, instance, lock);
     if (!known) {
       // The launcher ended before it started the program.
       await lock.lock(true);
@@ -263,6 +264,33 @@ export class Processes {
     return { running: true, pid: known.pid };
   }
 
+  /**
+   * The launcher lives, and what it wrote down about itself is lost or damaged: the processes
+   * themselves tell. Where they do not, they are ended, so that nothing runs that nobody watches.
+   */
+  async #launcherWithoutWord(
+    replica: string,
+    instance: number,
+    lock: Deno.FsFile,
+  ): Promise<{ readonly group: number; readonly pid: number } | null> {
+    if (lock.tryLockSync(true)) {
+      lock.unlockSync();
+      return null;
+    }
+    const { helper } = this.options;
+    const found = await helper.launcher(replica);
+    if (found) {
+      log().warn("{replica} runs in group {group}, though its pid file does not say so", {
+        replica,
+        group: found.group,
+      });
+      writeAtomic(`${this.#folder(replica)}/pid`, `${instance} ${found.group} ${found.pid}\n`);
+      return found;
+    }
+    for (const pid of await helper.strays(replica)) await killAll(pid);
+    return null;
+  }
+
   /** How the process of an adopted replica ended that did not run any more. */
   async past(replica: string, instance: number): Promise<void> {
     const status = readExit(this.#folder(replica), instance);
@@ -276,6 +304,19 @@ export class Processes {
     const oom = cgroup !== null && await this.options.cgroups.end(cgroup);
     const ended = { ...this.#ended(replica, status, 0), oom };
     this.options.dispatch({ on: "exited", replica, instance, ended });
+  }
+
+  /** Ends whatever runs below the state folder of which it holds nothing: its folders were removed. */
+  async endUnknown(known: ReadonlySet<string>): Promise<void> {
+    const launchers = await this.options.helper.launchers(`${this.options.files.folder}/replicas`);
+    for (const { replica, group } of launchers) {
+      if (known.has(replica)) continue;
+      log().error("{replica} runs in group {group} and its folder is gone: it is ended", {
+        replica,
+        group,
+      });
+      await killAll(-group);
+    }
   }
 
   /** Ends whatever a replica runs whose state cannot be read, and sets that state aside. */
@@ -389,7 +430,8 @@ export function lastLines(path: string, start: number): string {
       if (read === null) break;
       length += read;
     }
-    return new TextDecoder().decode(buffer.subarray(0, length)).trimEnd();
+    // Rotation leaves a hole at the beginning, which reads as zeros.
+    return new TextDecoder().decode(buffer.subarray(0, length)).replace(/^\0+/, "").trimEnd();
   } catch {
     return "";
   }

@@ -56,6 +56,7 @@ export interface StartOptions {
   readonly cgroupTree?: string;
   /** For tests: another program in place of the health worker's. */
   readonly healthWorkerUrl?: URL;
+  readonly autoscaleWorkerUrl?: URL;
 }
 
 /** What the machine is told. */

@@ -1,9 +1,12 @@
-// What the replicas use, measured at intervals: their memory is held against their `ram`.
+// What the replicas use, measured at intervals: their memory is held against their `ram`, their CPU
+// goes to the autoscaler.
 
 import { MEMORY_NEAR_MS, SAMPLE_MS } from "../../core/limits.ts";
+import { scalesByCpu } from "../../core/scale.ts";
 import type { NodeEvent, Use } from "../effects.ts";
 import { isNearLimit } from "../memory.ts";
 import type { Replica } from "../replica.ts";
+import type { Autoscaler, CpuUse } from "./autoscaler.ts";
 import type { GroupUse, Helper } from "./helper.ts";
 import type { Processes } from "./process.ts";
 
@@ -12,6 +15,7 @@ type Timer = ReturnType<typeof setTimeout>;
 export interface UsageOptions {
   readonly helper: Helper;
   readonly processes: Processes;
+  readonly autoscaler: Autoscaler;
   /** The replicas as the machine holds them. */
   readonly replicas: () => Iterable<Replica>;
   dispatch(event: NodeEvent): void;
@@ -20,6 +24,7 @@ export interface UsageOptions {
 /** Asks the helper for what each process group uses, as long as some replica has to be looked at. */
 export class Usage implements Disposable {
   #timer: Timer | undefined;
+  #cpuAtMs = -Infinity;
   #closed = false;
 
   constructor(private readonly options: UsageOptions) {
@@ -35,27 +40,61 @@ export class Usage implements Disposable {
   async #look(): Promise<void> {
     let near = false;
     try {
-      const watched = [...this.options.replicas()].filter(({ spec }) => spec?.ramBytes);
-      if (watched.length === 0) return;
-      const groups = await this.options.helper.groups();
-      const uses: Use[] = [];
-      for (const replica of watched) {
-        const use = await this.#useOf(replica, groups);
-        if (!use) continue;
-        uses.push(use);
-        near ||= !use.limited && isNearLimit(use.residentBytes, replica.spec?.ramBytes ?? Infinity);
-      }
-      if (uses.length > 0 && !this.#closed) this.options.dispatch({ on: "uses", uses });
+      const all = [...this.options.replicas()];
+      const watched = all.filter(({ spec }) => spec?.ramBytes);
+      const scaling = all.filter((each) =>
+        each.spec && each.state.at === "ready" && scalesByCpu(each.spec)
+      );
+      const isNeeded = watched.length + scaling.length > 0;
+      const groups = isNeeded ? await this.options.helper.groups() : new Map();
+      if (this.#closed) return;
+      this.#sampleCpu(scaling, groups);
+      near = await this.#watchMemory(watched, groups);
     } finally {
       this.#again(near ? MEMORY_NEAR_MS : SAMPLE_MS);
     }
   }
 
+  #sampleCpu(scaling: readonly Replica[], groups: ReadonlyMap<number, GroupUse>): void {
+    const nowMs = performance.now();
+    // Memory near its limit is looked at more often; CPU over so short a time says little.
+    if (nowMs - this.#cpuAtMs < SAMPLE_MS * 0.9) return;
+    this.#cpuAtMs = nowMs;
+    const uses = scaling.flatMap((replica): CpuUse[] => {
+      const use = this.#groupUse(replica, groups);
+      const { spec, id, instance } = replica;
+      return use && spec ? [{ spec, replica: id, instance, cpuS: use.cpuS }] : [];
+    });
+    this.options.autoscaler.sample(uses);
+  }
+
+  /** Says whether some replica is close to its limit. */
+  async #watchMemory(
+    watched: readonly Replica[],
+    groups: ReadonlyMap<number, GroupUse>,
+  ): Promise<boolean> {
+    let near = false;
+    const uses: Use[] = [];
+    for (const replica of watched) {
+      const use = await this.#useOf(replica, groups);
+      if (!use) continue;
+      uses.push(use);
+      near ||= !use.limited && isNearLimit(use.residentBytes, replica.spec?.ramBytes ?? Infinity);
+    }
+    if (uses.length > 0 && !this.#closed) this.options.dispatch({ on: "uses", uses });
+    return near;
+  }
+
+  #groupUse({ id, instance }: Replica, groups: ReadonlyMap<number, GroupUse>): GroupUse | null {
+    const running = this.options.processes.groupOf(id);
+    return running?.instance === instance ? groups.get(running.group) ?? null : null;
+  }
+
   async #useOf(replica: Replica, groups: ReadonlyMap<number, GroupUse>): Promise<Use | null> {
     const { helper, processes } = this.options;
     const running = processes.groupOf(replica.id);
-    const use = running && groups.get(running.group);
-    if (!running || !use || running.instance !== replica.instance) return null;
+    const use = this.#groupUse(replica, groups);
+    if (!running || !use) return null;
     const limited = running.cgroup !== null;
     let { residentBytes } = use;
     // Shared pages are counted by each process that maps them: a program that many run is not over its

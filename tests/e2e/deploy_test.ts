@@ -59,7 +59,7 @@ Deno.test("up --wait says which replica failed where, why, and what it wrote", a
       "app brief\n  exec /bin/sh\n  args -c 'echo no database; exit 3'\n  replicas 2\n",
     );
     assertEquals(code, 1);
-    assertMatch(out, /^brief generation 1 failed: brief\.[12] on node-[123]: exited with code 3/);
+    assertMatch(out, /^brief generation 1 failed: brief\.[12] on node-[123]: exit code 3/);
     assertStringIncludes(out, "\n  | no database\n");
   });
 

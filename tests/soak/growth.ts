@@ -3,7 +3,10 @@
 /** What one process held at one time. */
 export interface Held {
   readonly atMs: number;
+  /** What the kernel counts; it grows for a while without anything being kept. */
   readonly residentBytes: number;
+  /** What is kept: the heap after a collection. */
+  readonly heapBytes: number;
   readonly descriptors: number;
   readonly timers: number;
 }
@@ -17,7 +20,8 @@ export interface Life {
 
 /** What may come on top between the beginning (warmed up) and the end. */
 const BOUNDS = {
-  residentBytes: (before: number) => Math.max(before * 0.15, 24 * 1024 * 1024),
+  residentBytes: (before: number) => Math.max(before * 0.5, 64 * 1024 * 1024),
+  heapBytes: (before: number) => Math.max(before * 0.2, 6 * 1024 * 1024),
   descriptors: (before: number) => Math.max(before * 0.25, 16),
   timers: (before: number) => Math.max(before * 0.25, 16),
 } as const;
@@ -35,7 +39,7 @@ export function growthOf({ name, pid, samples }: Life): string[] {
   // The first quarter is warming up.
   const early = samples.slice(quarter, 2 * quarter);
   const late = samples.slice(-quarter);
-  for (const key of ["residentBytes", "descriptors", "timers"] as const) {
+  for (const key of ["residentBytes", "heapBytes", "descriptors", "timers"] as const) {
     const before = median(early.map((each) => each[key]));
     const after = median(late.map((each) => each[key]));
     if (after - before <= BOUNDS[key](before)) continue;
@@ -51,11 +55,14 @@ export async function look(pid: number, log: string, atMs: number): Promise<Held
     let descriptors = 0;
     for await (const _ of Deno.readDir(`/proc/${pid}/fd`)) descriptors++;
     const text = await Deno.readTextFile(log);
+    const said = [...text.matchAll(/^held: (\d+) timers, (\d+) bytes$/gm)].at(-1);
+    if (said === undefined) return null;
     return {
       atMs,
       residentBytes: Number(/VmRSS:\s+(\d+)/.exec(status)![1]) * 1024,
       descriptors,
-      timers: Number([...text.matchAll(/^timers: (\d+)$/gm)].at(-1)?.[1] ?? 0),
+      heapBytes: Number(said[2]),
+      timers: Number(said[1]),
     };
   } catch {
     return null;

@@ -18,6 +18,8 @@ for (const { name, pid, samples } of lives) {
   console.log(
     `${name} (${pid}): ${samples.length} looks, resident ${megabytes(first.residentBytes)} -> ${
       megabytes(last.residentBytes)
+    } MB, heap ${megabytes(first.heapBytes)} -> ${
+      megabytes(last.heapBytes)
     } MB, descriptors ${first.descriptors} -> ${last.descriptors}, ` +
       `timers ${first.timers} -> ${last.timers}`,
   );

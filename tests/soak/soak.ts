@@ -27,7 +27,7 @@ export interface Found {
 export async function soak(minutes: number, say: (line: string) => void): Promise<Found> {
   const server = await findServer({ note: say } as never, "load");
   await using world = await World.make();
-  world.flags = [`--preload=${ROOT}/tests/soak/timers.ts`];
+  world.flags = ["--v8-flags=--expose-gc", `--preload=${ROOT}/tests/soak/timers.ts`];
   await world.startControl();
   for (const name of ["ingress", "node-1", "node-2", "node-3"]) world.daemon(name);
   await world.nodesReady(3);

@@ -1,5 +1,5 @@
-// Loaded into each daemon of a soak before its own program: counts the timers that are set, and says
-// so on standard error every few seconds.
+// Loaded into each daemon of a soak before its own program: says on standard error every few seconds
+// how many timers are set, and how much is on the heap when all that is garbage has been collected.
 
 const alive = new Set<unknown>();
 const { setTimeout: setOnce, setInterval: setAgain, clearTimeout: clear } = globalThis;
@@ -22,5 +22,10 @@ globalThis.clearTimeout = globalThis.clearInterval = (timer?: unknown) => {
   clear(timer as number);
 };
 
-const saying = setAgain(() => console.error(`timers: ${alive.size}`), 2_000);
+// By --v8-flags=--expose-gc.
+const { gc } = globalThis as unknown as { gc: () => void };
+const saying = setAgain(() => {
+  gc();
+  console.error(`held: ${alive.size} timers, ${Deno.memoryUsage().heapUsed} bytes`);
+}, 4_000);
 Deno.unrefTimer(saying);

@@ -1,0 +1,58 @@
+import { Failure } from "../../core/errors.ts";
+import type { AppView } from "../../core/view.ts";
+import { type Context, DONE } from "../command.ts";
+import { conductorAt } from "../conductor.ts";
+import { keyPathOf, openSigner } from "../keys.ts";
+import { rolloutLines } from "../render/rollout.ts";
+import { targetOf } from "../target.ts";
+
+const VERBS = ["status", "pause", "resume", "undo"] as const;
+type Verb = typeof VERBS[number];
+
+export async function run(context: Context): Promise<number> {
+  const { arguments: args } = context;
+  const [first, ...apps] = args.positional;
+  if (!isVerb(first)) {
+    const signer = openSigner(keyPathOf(args));
+    signer.catch(() => {}); // told when it is needed: what is wrong with a manifest comes first
+    const { up } = await import("../up.ts");
+    return await up(context, signer, true);
+  }
+  if (apps.length === 0) throw new Failure("usage", `skr8tr rollout ${first} needs an app`);
+  switch (first) {
+    case "status":
+      return await status(context, apps);
+    case "pause":
+    case "resume": {
+      const { appNames, tell } = await import("../verbs.ts");
+      const verb = first === "pause" ? "PAUSE" : "RESUME";
+      const tellings = appNames(apps).map((app) => ({ verb, app }) as const);
+      return await tell(context, tellings, first === "pause" ? "paused" : "goes on");
+    }
+    case "undo": {
+      const [app, ...more] = apps;
+      if (more.length > 0) throw new Failure("usage", "skr8tr rollout undo takes one app");
+      const { redeploy } = await import("../redeploy.ts");
+      return await redeploy(context, app!);
+    }
+    default:
+      return first satisfies never;
+  }
+}
+
+function isVerb(word: string | undefined): word is Verb {
+  return (VERBS as readonly (string | undefined)[]).includes(word);
+}
+
+async function status({ arguments: args, output }: Context, apps: readonly string[]) {
+  const target = targetOf(args);
+  const conductor = conductorAt(target.conductor, target.timeoutMs);
+  for (const app of apps) {
+    const view = await conductor.get<AppView>(`/api/apps/${encodeURIComponent(app)}`);
+    if (args.has("json")) {
+      const { rollout = null, newest = null } = view;
+      output.print(JSON.stringify({ app, rollout, newest }));
+    } else rolloutLines(view, output, Date.now()).forEach((line) => output.print(line));
+  }
+  return DONE;
+}

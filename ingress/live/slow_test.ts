@@ -1,0 +1,122 @@
+// Clients that are slow on purpose: each costs little, is closed in time, and is nobody else's trouble.
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import {
+  answering,
+  connect,
+  endpoint,
+  eventually,
+  exchange,
+  ok,
+  openBackend,
+  route,
+  testIngress,
+  type Wire,
+} from "./testing.ts";
+
+const GOOD = "GET /good HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n";
+const HEAD_MS = 1_500;
+
+/** Sends byte after byte until the other side has had enough; resolves to what it said. */
+async function dribble(wire: Wire, text: string, everyMs: number): Promise<string> {
+  let ended = false;
+  const said = wire.readAll().then((text) => {
+    ended = true;
+    return text;
+  });
+  for (let at = 0; !ended; at = (at + 1) % text.length) {
+    try {
+      await wire.write(text[at]!);
+    } catch {
+      break;
+    }
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
+  }
+  return await said;
+}
+
+Deno.test("1,000 heads that never end are closed in time, others are served all the while", async () => {
+  await using backend = answering(() => ok("fine"));
+  await using ingress = await testIngress({
+    routes: [route("/", "app")],
+    endpoints: [endpoint("app", backend.port)],
+    timeouts: { headMs: HEAD_MS, idleMs: HEAD_MS },
+  });
+  const slow = await Promise.all(Array.from({ length: 1_000 }, () => connect(ingress.httpPort)));
+  const ends = slow.map(async (wire, at) => {
+    await wire.write("GET / HTTP/1.1\r\nHost: a.test\r\n");
+    return await dribble(wire, `X-${at}: aaaaaaaaaa\r\n`, 100);
+  });
+  let open = true;
+  const all = Promise.all(ends).finally(() => open = false);
+  let served = 0;
+  while (open) {
+    assertMatch(await exchange(ingress.httpPort, GOOD), /fine$/);
+    served++;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  for (const text of await all) assertMatch(text, /^(HTTP\/1\.1 408 [^]*)?$/);
+  assert(served > 1, `only ${served} were served meanwhile`);
+  await eventually("nobody is left", () => ingress.metrics.connections === 0);
+  assertEquals(backend.requests, served);
+});
+
+Deno.test("a body that dribbles holds no replica, whether it is gathered or passed on", async () => {
+  await using backend = answering(() => ok("fine"));
+  await using ingress = await testIngress({
+    routes: [route("/", "app")],
+    endpoints: [endpoint("app", backend.port)],
+    timeouts: { bodyMs: 800 },
+  });
+  const heads = [
+    "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 1000\r\n\r\n",
+    "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 1000000\r\n\r\n",
+  ];
+  const answers = await Promise.all(heads.map(async (head) => {
+    using wire = await connect(ingress.httpPort);
+    await wire.write(head);
+    return await dribble(wire, "z", 50);
+  }));
+  const chunks = await (async () => {
+    using wire = await connect(ingress.httpPort);
+    await wire.write("POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n");
+    return await dribble(wire, "1\r\nz\r\n", 20);
+  })();
+  for (const text of [...answers, chunks]) assertMatch(text, /^(HTTP\/1\.1 408 [^]*)?$/);
+  await eventually(
+    "nothing is under way",
+    () => [...ingress.machine.allReplicas()].every((each) => each.outstanding === 0),
+  );
+  assertEquals(backend.requests, 0);
+  // What comes steadily is not slow, however long it takes.
+  using steady = await connect(ingress.httpPort);
+  await steady.write("POST / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n");
+  await steady.write("Content-Length: 100000\r\n\r\n");
+  for (let at = 0; at < 20; at++) {
+    await steady.write("z".repeat(5_000));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  assertMatch(await steady.readAll(), /fine$/);
+});
+
+Deno.test("clients that do not read are closed, and cost no more than what is on its way", async () => {
+  const piece = "y".repeat(1_000_000);
+  await using backend = openBackend(async (wire) => {
+    await wire.readUntil("\r\n\r\n");
+    await wire.write("HTTP/1.1 200 OK\r\nContent-Length: 50000000\r\n\r\n");
+    for (let at = 0; at < 50; at++) await wire.write(piece);
+  });
+  await using ingress = await testIngress({
+    routes: [route("/", "app")],
+    endpoints: [endpoint("app", backend.port)],
+    timeouts: { bodyMs: 500 },
+  });
+  const before = Deno.memoryUsage().rss;
+  const wires = await Promise.all(Array.from({ length: 50 }, () => connect(ingress.httpPort)));
+  for (const wire of wires) await wire.write("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
+  await eventually("all are closed", () => ingress.metrics.connections === 0, 10_000);
+  const grown = Deno.memoryUsage().rss - before;
+  // 50 times 50 MB were asked for.
+  assert(grown < 300_000_000, `${grown} bytes`);
+  for (const wire of wires) wire.close();
+});

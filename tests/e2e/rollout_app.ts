@@ -1,0 +1,23 @@
+// A service whose versions behave as rollouts must cope with:
+//
+//   good   answers          crash  ends at once with code 3     mute  is never ready
+//   bad    answers 500      slow   answers after 150 ms
+//
+// Second argument: a folder in which each start leaves a file, named by the mode.
+
+import { serve } from "../../mod.ts";
+
+const [mode = "good", folder] = Deno.args;
+if (folder !== undefined) await Deno.writeTextFile(`${folder}/${mode}-${Deno.pid}`, "");
+if (mode === "crash") {
+  console.log("no database");
+  Deno.exit(3);
+}
+if (mode === "once") Deno.exit(0);
+
+serve(async (request) => {
+  const isProbe = new URL(request.url).pathname === "/ready";
+  if (isProbe) return new Response("", { status: mode === "mute" ? 503 : 200 });
+  if (mode === "slow") await new Promise((resolve) => setTimeout(resolve, 150));
+  return new Response(`${mode}\n`, { status: mode === "bad" ? 500 : 200 });
+});
