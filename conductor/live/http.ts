@@ -61,7 +61,9 @@ export function httpHandler(
     }
     const mayRead = isNear || members?.mayRead(request) ||
       parts.deck.operatorOf(request) !== null;
-    if (!mayRead && !(url.pathname === "/follow" && members?.mayFollow(request))) {
+    const forNodes = url.pathname === "/follow" ||
+      (request.method === "GET" && url.pathname.startsWith("/artifacts/"));
+    if (!mayRead && !(forNodes && members?.isNode(request))) {
       return fail(403, "reads are answered to loopback and to the networks given by --plain");
     }
     if (url.pathname === "/follow") return follow(parts, request, url);

@@ -108,8 +108,8 @@ export class MemberDesk implements SealedServer {
       whyNoReader(this.#parts.machine.state, peer.identity, now().wallMs) === null;
   }
 
-  /** Says whether whoever sealed this request may follow the log. */
-  mayFollow(request: Request): boolean {
+  /** Says whether a node sealed this request. */
+  isNode(request: Request): boolean {
     return peerOf(request)?.role === "node";
   }
 
@@ -173,8 +173,13 @@ export class MemberDesk implements SealedServer {
   /** One member, for a daemon that does not follow them all. */
   #member(request: Request, { searchParams }: URL): Response {
     const peer = peerOf(request);
-    const { members } = this.#parts.machine.state;
-    const member = members.ofNode(searchParams.get("node") ?? "") ??
+    const { state: { members }, fleet } = this.#parts.machine;
+    const at = searchParams.get("at");
+    // A node by where it says that it is reached.
+    const there = at === null
+      ? undefined
+      : [...fleet.values()].find(({ beat }) => beat && authority(beat.host, beat.port) === at);
+    const member = members.ofNode(there?.id ?? searchParams.get("node") ?? "") ??
       members.ofKey(searchParams.get("key") ?? "");
     if (!peer || peer.role === "operator" || !member) {
       return Response.json({ error: "no such member" }, { status: 404 });
@@ -220,6 +225,10 @@ export class MemberDesk implements SealedServer {
       this.#parts.changed(member.identity);
     }
   }
+}
+
+function authority(host: string, port: number): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 /** Whom a daemon of this role has to do with. */

@@ -65,8 +65,11 @@ export interface Seal extends SealedServer {
   socket(at: Address, who: MemberWanted, path: string): MessageSocket;
 }
 
-/** How a member is looked for: by its node id, or by the hash of its static key. */
-export type Lookup = { readonly node: string } | { readonly key: string };
+/**
+ * How a member is looked for: by its node id, by the hash of its static key, or by the `HOST:PORT`
+ * at which a node says that it is reached.
+ */
+export type Lookup = { readonly node: string } | { readonly key: string } | { readonly at: string };
 
 /** Who must be at the other end: a role, or one identity. */
 export type MemberWanted = { readonly role: Role } | { readonly identity: string };
@@ -207,6 +210,14 @@ export class MemberSeal extends RosterSeal implements Disposable {
     return member ? peerOfMember(member) : null;
   }
 
+  /** For streams there is time to ask about one who is not in the roster that we follow. */
+  override async admit(staticKey: Uint8Array, _payload: Uint8Array): Promise<Peer | null> {
+    const known = this.admitMember(staticKey);
+    if (known || this.role !== "node") return known;
+    const member = await this.lookUp({ key: sha256Hex(staticKey) });
+    return member && peerOfMember(member);
+  }
+
   onChange(listener: (forgotten: string | null) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -220,7 +231,7 @@ export class MemberSeal extends RosterSeal implements Disposable {
     const second = Math.floor(performance.now() / 1_000);
     if (second !== this.#lookedUpAt) [this.#lookedUpAt, this.#lookedUp] = [second, 0];
     if (++this.#lookedUp > LOOKUPS_PER_SECOND) return null;
-    const query = "node" in wanted ? `node=${wanted.node}` : `key=${wanted.key}`;
+    const query = new URLSearchParams(wanted as Record<string, string>);
     const { identity } = this.#membership.conductor;
     try {
       const signal = AbortSignal.timeout(LOOKUP_MS);

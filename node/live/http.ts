@@ -60,8 +60,9 @@ export async function handleHttp(
     const { status, text } = await node.exec(decoded(second), await shortBody(request));
     return new Response(text, { status });
   }
-  const isConductor = peerOf(request)?.role === "conductor";
-  if (!node.open && !isConductor && !isLoopback(from) && !inNetworks(from, node.plain)) {
+  const role = peerOf(request)?.role;
+  const isPeer = role === "conductor" || (role === "node" && first === "artifacts");
+  if (!node.open && !isPeer && !isLoopback(from) && !inNetworks(from, node.plain)) {
     return Response.json({ error: "only loopback and --plain networks may read" }, { status: 403 });
   }
   if (request.method !== "GET" && request.method !== "HEAD") {

@@ -1,6 +1,6 @@
 // The node daemon: the pure machine with everything it needs of the world around it.
 
-import type { Address } from "../../core/address.ts";
+import { type Address, readAddress } from "../../core/address.ts";
 import { Failure } from "../../core/errors.ts";
 import { ARTIFACT_CACHE_BYTES } from "../../core/limits.ts";
 import { now } from "../../core/live/clock.ts";
@@ -17,7 +17,7 @@ import { NodeMachine } from "../machine.ts";
 import type { LogRecord } from "../records.ts";
 import type { FenceTools } from "../sandbox.ts";
 import type { SavedReplica } from "../saved.ts";
-import { Artifacts } from "./artifacts.ts";
+import { Artifacts, type ArtifactsOptions } from "./artifacts.ts";
 import { adopt, hadProcess } from "./adopt.ts";
 import { Autoscaler } from "./autoscaler.ts";
 import { Cgroups } from "./cgroups.ts";
@@ -91,6 +91,23 @@ async function openSeal(
     ...(seal.join === undefined ? {} : { join: seal.join }),
     ...(follow === null ? {} : { conductor: follow }),
   });
+}
+
+/** How artifacts are asked for in the sealed mesh: of the conductor, or of another node. */
+function askSealed(seal: MemberSeal, conductor: Address | null): ArtifactsOptions["ask"] {
+  return async (source, path, init) => {
+    if (conductor && source === authority(conductor)) {
+      return await seal.fetch(conductor, { role: "conductor" }, path, init);
+    }
+    const member = await seal.lookUp({ at: source });
+    if (!member) throw new Error(`no member is known to be at ${source}`);
+    return await seal.fetch(
+      readAddress(source, "source"),
+      { identity: member.identity },
+      path,
+      init,
+    );
+  };
 }
 
 /** What a daemon needs before it can begin. */
@@ -167,6 +184,7 @@ export class NodeDaemon implements Running {
       maxBytes: options.artifactBytes ?? ARTIFACT_CACHE_BYTES,
       helper,
       conductor: options.follow === null ? null : authority(options.follow),
+      ...(parts.seal ? { ask: askSealed(parts.seal, options.follow) } : {}),
       inUse: () => this.machine.artifactFolders(),
     });
     this.logs = new Logs(`${options.state}/replicas`, {
