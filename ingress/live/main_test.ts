@@ -74,7 +74,7 @@ Deno.test("the ingress refuses wrong usage with exit code 2 and says why", async
       [["--route", "nonsense"], /--route needs/],
       [["--upstream", "x"], /--upstream needs/],
       [["--access-log", "xml"], /--access-log knows/],
-      [["--bind", "0.0.0.0", "--tower", "none"], /not sealed|--mesh open/],
+      [["--mesh", "ajar"], /--mesh knows only/],
     ] as const
   ) {
     const process = start("--http", "0", "--admin", "0", ...args);
