@@ -125,7 +125,18 @@ Deno.test("each worker tells the tower its own figures, under a name and a start
   const folder = new URL("../", import.meta.url).pathname;
   const core = new URL("../../core/", import.meta.url).pathname;
   const process = startWith([`--allow-read=${folder},${core}`], ...[
-    ...["--workers", "2", "--http", "0", "--admin", "0", "--tower", tower.address],
+    ...[
+      "--workers",
+      "2",
+      "--http",
+      "0",
+      "--admin",
+      "0",
+      "--mesh",
+      "open",
+      "--tower",
+      tower.address,
+    ],
     ...["--name", "edge"],
   ]);
   const [log, logLater] = process.stderr.tee();
