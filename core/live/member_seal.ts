@@ -3,9 +3,11 @@
 import type { Address } from "../address.ts";
 import { sha256Hex } from "../bytes.ts";
 import { Failure } from "../errors.ts";
+import type { Head } from "../log.ts";
 import { RETRY_MAX_MS, RETRY_MIN_MS } from "../limits.ts";
 import {
   certificateText,
+  headOf,
   isToken,
   type JoinRequest,
   type JoinRole,
@@ -192,9 +194,9 @@ export class MemberSeal extends RosterSeal implements Disposable {
     return new MemberSeal(options, keys, membership, conductor);
   }
 
-  /** Another thread's view of the same daemon: nothing is followed, nothing written. */
-  get membership(): Membership {
-    return this.#membership;
+  /** Where the log ended when the token was made: nobody may show this daemon a shorter one. */
+  get head(): Head {
+    return headOf(this.#membership);
   }
 
   membersOf(role: Role): readonly Member[] {

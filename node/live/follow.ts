@@ -3,7 +3,7 @@
 import type { Address } from "../../core/address.ts";
 import { RETRY_MAX_MS, RETRY_MIN_MS } from "../../core/limits.ts";
 import { logger } from "../../core/live/log.ts";
-import type { Seal } from "../../core/live/member_seal.ts";
+import type { MemberSeal } from "../../core/live/member_seal.ts";
 import { followShape } from "../../core/mesh.ts";
 import { parseShaped } from "../../core/shape.ts";
 import type { NodeEvent } from "../effects.ts";
@@ -15,6 +15,8 @@ export class Follower implements Disposable {
   #timer: Timer | undefined;
   #waitMs = RETRY_MIN_MS;
   #closed = false;
+  /** Records up to where the log was when this node's token was made. */
+  #held: Extract<NodeEvent, { on: "record" }>["record"][] = [];
 
   /**
    * @param from the last sequence known, asked for at each dial
@@ -23,7 +25,7 @@ export class Follower implements Disposable {
     private readonly conductor: Address,
     private readonly from: () => number,
     private readonly dispatch: (event: NodeEvent) => void,
-    private readonly seal?: Seal,
+    private readonly seal?: MemberSeal,
   ) {
     this.#dial();
   }
@@ -35,6 +37,7 @@ export class Follower implements Disposable {
     const socket = this.seal?.socket(this.conductor, { role: "conductor" }, path) ??
       new WebSocket(`ws://${authority}${path}`);
     this.#socket = socket;
+    this.#held = [];
     socket.onopen = () => this.#waitMs = RETRY_MIN_MS;
     socket.onmessage = (event) => this.#hear(event.data);
     socket.onerror = (event) => event.preventDefault();
@@ -47,9 +50,27 @@ export class Follower implements Disposable {
       logger("follow").warn("the conductor sent a record that cannot be read; it is passed over");
       return;
     }
-    if (message.k === "head") return this.dispatch({ on: "head", sequence: message.sequence });
+    // Nothing of a log is believed before it has shown itself to be as long as it was.
+    const least = this.seal?.head.sequence ?? 0;
+    if (message.k === "head") {
+      if (message.sequence >= least) {
+        for (const record of this.#held.splice(0)) this.dispatch({ on: "record", record });
+        return this.dispatch({ on: "head", sequence: message.sequence });
+      }
+      logger("follow").error(
+        "the conductor's log ends at {sequence}, and when this node's token was made it had {least} " +
+          "entries: it is cut short, and not followed",
+        { sequence: message.sequence, least },
+      );
+      this.#socket?.close();
+      return;
+    }
     const { k: _, ...record } = message;
-    this.dispatch({ on: "record", record });
+    if (record.sequence <= least) this.#held.push(record);
+    else {
+      for (const each of this.#held.splice(0)) this.dispatch({ on: "record", record: each });
+      this.dispatch({ on: "record", record });
+    }
   }
 
   #again(socket: WebSocket): void {
