@@ -6,11 +6,16 @@ import { Follower } from "./follow.ts";
 
 /** A seal whose streams are hand-made, and a token that knew a log of this length. */
 function sealOf(sequence: number) {
-  const sockets: { onmessage?: (event: { data: string }) => void; closed?: boolean }[] = [];
+  interface Socket {
+    onmessage?: (event: { data: string }) => void;
+    closed: boolean;
+    close(): void;
+  }
+  const sockets: Socket[] = [];
   const seal = {
     head: { sequence, hash: "" },
     socket: () => {
-      const socket = { close: () => void Object.assign(socket, { closed: true }) };
+      const socket: Socket = { closed: false, close: () => void (socket.closed = true) };
       sockets.push(socket);
       return socket;
     },
