@@ -4,6 +4,7 @@ import type { AppSpec, ArtifactSpec } from "../core/manifest/spec.ts";
 import { ARTIFACT_PART_BYTES } from "../core/limits.ts";
 import { Failure } from "../core/errors.ts";
 import { digestOfArtifact, formOf, packed } from "../core/live/pack.ts";
+import { build } from "./build.ts";
 import type { Conductor } from "./conductor.ts";
 import type { Signer } from "./keys.ts";
 import { commandId, parseReply, refusal, sendSigned, signCommand } from "./send.ts";
@@ -42,6 +43,26 @@ export async function hashed(spec: AppSpec, folder: string): Promise<Shipped> {
     if (error instanceof Failure) throw new Failure(error.code, `${spec.name}: ${error.message}`);
     throw new Failure("no-artifact", `${spec.name}: cannot read ${source}: ${String(error)}`);
   }
+}
+
+/**
+ * Builds apps and sends what they bring along; resolves to what is to be signed.
+ *
+ * @param folders app -> the folder of its manifest
+ */
+export async function ship(
+  specs: readonly AppSpec[],
+  folders: ReadonlyMap<string, string>,
+  options: Upload,
+): Promise<readonly AppSpec[]> {
+  const shipped: Shipped[] = [];
+  for (const spec of specs) {
+    const folder = folders.get(spec.name) ?? ".";
+    await build(spec, folder);
+    shipped.push(await hashed(spec, folder));
+  }
+  for (const each of shipped) await upload(each, options);
+  return shipped.map((each) => each.spec);
 }
 
 /** The same for a plan: what is not built yet is not there, and has no digest. */

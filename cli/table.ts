@@ -275,10 +275,36 @@ export const COMMANDS: readonly Command[] = [
         help: "how many lines to begin with",
         default: "100",
       },
+      { name: "run", value: "N", help: "of a job: this run (default: the last one)" },
       JSON_OUTPUT,
     ],
     completes: "app",
     load: () => import("./commands/logs.ts"),
+  },
+  {
+    name: "run",
+    usage: "FILE|APP",
+    summary: "run a job once, now",
+    details: [
+      "Deploys the job of a manifest if it changed, and starts a run of it; the name of a job " +
+      "starts one of what is deployed.",
+      "With --wait it prints what the run writes and ends with its exit code, or with 1 where it " +
+      "has none: it was ended by a signal, took too long, or its node vanished.",
+    ],
+    examples: ["skr8tr run backup.skr8tr --wait", "skr8tr run backup"],
+    arguments: [1, 1],
+    options: [{ name: "wait", short: "w", help: "until it has ended" }],
+    completes: "app",
+    load: () => import("./commands/run.ts"),
+  },
+  {
+    name: "runs",
+    usage: "APP",
+    summary: "list the runs of a job, oldest first",
+    arguments: [1, 1],
+    options: [JSON_OUTPUT],
+    completes: "app",
+    load: () => import("./commands/runs.ts"),
   },
   {
     name: "events",

@@ -3,7 +3,6 @@
 import { Failure } from "../core/errors.ts";
 import { unbuiltKeys } from "../core/manifest/unbuilt.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
-import { build } from "./build.ts";
 import { type Context, DONE, FAILED } from "./command.ts";
 import { conductorAt } from "./conductor.ts";
 import { deploy, type Outcome, planOf } from "./deploy.ts";
@@ -13,7 +12,7 @@ import { harmless, type Output } from "./output.ts";
 import { progress, took } from "./render/progress.ts";
 import { planLines } from "./render/views.ts";
 import { uploadProgress } from "./render/upload.ts";
-import { hashed, hashedIfThere, type Shipped, upload } from "./ship.ts";
+import { hashedIfThere, ship } from "./ship.ts";
 import { targetOf } from "./target.ts";
 
 /** A reply takes no longer than this even where `--timeout` allows the deploy more, ms. */
@@ -46,28 +45,15 @@ export async function up(
   }
   const ready = await signer;
   sayUnbuilt(written, output);
-  const shipped: Shipped[] = [];
-  for (const spec of written) {
-    const folder = folders.get(spec.name) ?? ".";
-    await build(spec, folder);
-    shipped.push(await hashed(spec, folder));
-  }
-  const specs = shipped.map((each) => each.spec);
   const keyPath = keyPathOf(args);
   const bars = json ? null : uploadProgress(output);
-  try {
-    for (const each of shipped) {
-      await upload(each, {
-        conductor,
-        signer: ready,
-        keyPath,
-        timeoutMs: replyMs,
-        onSent: (...sent) => bars?.sent(...sent),
-      });
-    }
-  } finally {
-    bars?.end();
-  }
+  const specs = await ship(written, folders, {
+    conductor,
+    signer: ready,
+    keyPath,
+    timeoutMs: replyMs,
+    onSent: (...sent) => bars?.sent(...sent),
+  }).finally(() => bars?.end());
   const shown = wait && !json ? progress(output) : null;
   const outcomes = await deploy({
     specs,

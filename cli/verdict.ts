@@ -31,6 +31,10 @@ export function verdictOf(view: AppView, generation: number): Verdict {
   }
   if (view.state === "down") return { kind: "failed", reason: "was taken down meanwhile" };
   if (view.state === "ready") return { kind: "ready" };
+  if (view.type === "job" && view.state === "failing") {
+    const replica = view.replicas.find((each) => each.exit);
+    return { kind: "failed", reason: view.reasons.join("; "), ...(replica ? { replica } : {}) };
+  }
   const hopeless = view.replicas.find((replica) =>
     replica.generation === generation && isHopeless(replica, view.type)
   );

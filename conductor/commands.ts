@@ -5,6 +5,7 @@ import { parseManifest } from "../core/manifest/parse.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
 import { judgeVerb } from "./verbs.ts";
 import { artifactRefusal, judgeUpload } from "./artifacts.ts";
+import { judgeRun } from "./jobs.ts";
 import { whyNoRoom } from "./quota.ts";
 import type { RosterCommand } from "../core/roster.ts";
 import { QUOTAS } from "../core/limits.ts";
@@ -55,6 +56,8 @@ export function judge(state: State, command: string): Outcome {
       return judgeVerb(state, parsed);
     case "UPLOAD":
       return judgeUpload(parsed);
+    case "RUN":
+      return judgeRun(state, parsed);
     case "DECK":
       return { kind: "commit", reply: "OK|DECK", summary: "look at the deck" };
     case "FORGET":

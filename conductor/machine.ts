@@ -48,6 +48,7 @@ import {
   takeReport,
   takeStatus,
 } from "./fleet.ts";
+import { describeRun, isJob, jobStep } from "./jobs.ts";
 import { Joins } from "./joins.ts";
 import { Ledger } from "./ledger.ts";
 import { Orders } from "./orders.ts";
@@ -295,6 +296,9 @@ export class ConductorMachine {
 
   /** What is to be done about the app, as it is seen now. */
   bucketsOf(app: App, now: Instant, missingNeeds = this.#missingNeeds(app)): Buckets {
+    if (isJob(currentOf(app).spec)) {
+      return jobStep(app, this.sightsOf(app, now), { wallMs: now.wallMs, missingNeeds });
+    }
     const unplaced = this.unplaced.get(app.name) ?? [];
     const around = this.#rollouts.around(app, unplaced, this.traffic, now);
     return reconcile(app, this.sightsOf(app, now), missingNeeds, around);
@@ -413,6 +417,9 @@ export class ConductorMachine {
       ...(body.relabel ?? []).map(({ replica }) => placementOf(this.state, replica)?.app),
       ...(body.scale ?? []).map((each) => each.app),
     ];
+    for (const { app, run } of body.runs ?? []) {
+      this.record(now, { kind: `run-${run.state}`, app, text: describeRun(app, run) });
+    }
     body.reasons.forEach((text, at) => {
       const app = apps[at];
       const kind = at < apps.length - (body.scale?.length ?? 0) ? "decided" : "scaled";
@@ -434,10 +441,14 @@ export class ConductorMachine {
     this.#answeredStops.delete(replica);
     this.#accepted(replica);
     const known = this.fleet.get(node);
-    if (known?.statuses.get(replica)?.state === "finished") {
+    const status = known?.statuses.get(replica);
+    if (known && status?.state === "finished") {
       dropStatus(known, replica);
       // The node drops it, too, when it knows that it may.
       if (!placement.leaving) this.#orders.want("stop", replica, node, -Infinity);
+    } else if (known && status && known.state !== "dead") {
+      // Its node was given up and is back already: what has moved must not run there, too.
+      this.#orders.want("stop", replica, node, -Infinity);
     }
   }
 
@@ -679,14 +690,14 @@ export class ConductorMachine {
 
   #sendOrders(now: Instant): void {
     for (const order of this.#orders.takeDue(now.monoMs)) {
-      const to = this.fleet.get(order.node)?.address;
+      const node = this.fleet.get(order.node);
+      const to = node?.address;
       if (!to) continue;
       if (order.kind === "stop") {
         this.#send(to, { k: "stop", node: order.node, replica: order.replica });
-        if (!this.state.replicas.has(order.replica) && order.waitMs >= RETRY_MAX_MS) {
-          // Nobody waits for this one: a node that still has it reports it again.
-          this.#orders.drop(order.replica);
-        }
+        // A dead node that is back reports what it still has, and is told anew.
+        const isMoot = !this.state.replicas.has(order.replica) && node.state === "dead";
+        if (isMoot) this.#orders.drop(order.replica);
         continue;
       }
       const placement = placementOf(this.state, order.replica);

@@ -136,6 +136,25 @@ Deno.test("a silent node is dead, its replicas move, and back again it stops wha
   assertEquals(rig.places("web"), ["web.1@node-1", "web.3@node-1"]);
 });
 
+Deno.test("a node that is back before the decision to move its replicas is durable stops them", () => {
+  const rig = cluster(2);
+  rig.apply("web", manifestOf("web", ["replicas 2"]));
+  rig.live(3_000);
+  const lost = nodesOf(rig)[1]!;
+  rig.holdAppends = true;
+  lost.cut = true;
+  rig.live(NODE_DEAD_MS + 500);
+  lost.cut = false;
+  rig.live(500);
+  assertEquals(rig.told("node-back"), ["node-2 is back"]);
+  rig.holdAppends = false;
+  rig.release();
+  rig.live(2_000);
+  assertEquals(rig.places("web"), ["web.1@node-1", "web.3@node-1"]);
+  assertEquals(lost.statuses.size, 0, "what has moved was stopped there");
+  assertEquals(running(rig, "web").length, 2);
+});
+
 Deno.test("a conductor that was paused accuses nobody", () => {
   const rig = cluster(2);
   rig.apply("web", manifestOf("web", ["replicas 2"]));

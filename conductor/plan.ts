@@ -49,7 +49,8 @@ export function planApp(
     const replica = `${app.name}.${app.placed + at + 1}`;
     const index = indices[at]!;
     const { node } = choice;
-    return { replica, app: app.name, generation, sequence, index, node, ...part };
+    const run = buckets.runOf === undefined ? {} : { run: buckets.runOf[at]! };
+    return { replica, app: app.name, generation, sequence, index, node, ...run, ...part };
   });
   const makesWay = place.length < asked && buckets.leave.length === 0
     ? freeFixedPort(app, buckets, ledger, home)
@@ -71,6 +72,9 @@ export function planApp(
       leave: leave.map((each) => each.replica),
       gone: buckets.gone.map((each) => each.replica),
       ...(relabel.length > 0 ? { relabel } : {}),
+      ...(buckets.runs?.length
+        ? { runs: buckets.runs.map((run) => ({ app: app.name, run })) }
+        : {}),
       reasons: [
         ...place.map((each, at) =>
           `place ${each.replica}${each.part ? ` (${each.part})` : ""} on ${name(each.node)}: ` +
@@ -135,16 +139,18 @@ export function mergeDecisions(decisions: readonly Decision[]): Decision {
     });
   });
   const relabel = decisions.flatMap((each) => each.relabel ?? []);
+  const runs = decisions.flatMap((each) => each.runs ?? []);
   return {
     kind: "decision",
     place: decisions.flatMap((each) => each.place),
     leave: decisions.flatMap((each) => each.leave),
     gone: decisions.flatMap((each) => each.gone),
     ...(relabel.length > 0 ? { relabel } : {}),
+    ...(runs.length > 0 ? { runs } : {}),
     reasons: lists.flatMap((_, at) => reasons.flatMap((each) => each[at]!)),
   };
 }
 
-export function isEmpty({ place, leave, gone, relabel = [] }: Decision): boolean {
-  return place.length + leave.length + gone.length + relabel.length === 0;
+export function isEmpty({ place, leave, gone, relabel = [], runs = [] }: Decision): boolean {
+  return place.length + leave.length + gone.length + relabel.length + runs.length === 0;
 }

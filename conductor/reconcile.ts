@@ -3,6 +3,7 @@
  * Nothing is chosen here (which node: choose.ts) and nothing is done.
  */
 
+import type { Run } from "../core/job.ts";
 import type { RolloutTurn } from "../core/log.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
 import type { ReplicaStatus } from "../core/mesh.ts";
@@ -39,6 +40,10 @@ export interface Sight {
 export interface Buckets {
   /** Indices of replicas that are to be placed. */
   readonly place: readonly number[];
+  /** The run of each of `place`, if the app is a job. */
+  readonly runOf?: readonly number[];
+  /** Runs of a job as they are now, where that changed. */
+  readonly runs?: readonly Run[];
   /** Of which generation, where it is not the current one. */
   readonly placeGeneration?: number | undefined;
   /** What runs before the generation's first replica is to be placed. */
@@ -77,7 +82,9 @@ export function wantedOf(app: App): number {
 
 /** Why the app is not placed at all, or `null`: kinds of workload that have no behaviour yet. */
 export function notBuilt(spec: AppSpec): string | null {
-  if (spec.type !== "service") return `type ${spec.type} is not acted on yet`;
+  if (spec.type !== "service" && spec.type !== "job") {
+    return `type ${spec.type} is not acted on yet`;
+  }
   return null;
 }
 

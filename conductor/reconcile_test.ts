@@ -161,9 +161,9 @@ const cases: [name: string, app: App, sights: Sight[], says: string][] = [
   ], "leave web.1"],
   [
     "a type without behaviour",
-    appOf(["type job"]),
+    appOf(["type wasm"]),
     [],
-    "wait type job is not acted on yet",
+    "wait type wasm is not acted on yet",
   ],
 ];
 

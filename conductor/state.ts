@@ -21,6 +21,7 @@ import { Roster, type RosterData } from "../core/roster.ts";
 import { replayKey } from "../core/signed.ts";
 import { Members, type MembersData } from "./members.ts";
 import { type Announced, applyUpload } from "./artifacts.ts";
+import { applyJob, applyRun, applyRunPlace, applyRuns, type JobState } from "./jobs.ts";
 import { type Quota, quotaOf } from "./quota.ts";
 import {
   applyTurn,
@@ -81,6 +82,8 @@ export interface App {
   rollout?: Rollout;
   /** Kept, with its routes, and none of it runs. */
   stopped?: boolean;
+  /** Its runs, if it is a job. */
+  job?: JobState;
   /** Replicas placed up to this entry are to be replaced, whatever their generation. */
   renewSequence?: number;
 }
@@ -192,7 +195,14 @@ function applyBody(state: State, entry: Entry): string[] {
       return applyCommand(state, entry, body.signed, body.manifest);
     case "decision": {
       const touched = new Set<string>();
-      for (const place of body.place) touched.add(applyPlace(state, place, entry.sequence));
+      for (const { app, run } of body.runs ?? []) {
+        const known = state.apps.get(app);
+        if (known) applyRuns(known, [run]);
+        touched.add(known ? app : "");
+      }
+      for (const place of body.place) {
+        touched.add(applyPlace(state, place, entry.sequence, entry.wallMs));
+      }
       for (const replica of body.leave) touched.add(applyLeave(state, replica));
       for (const relabel of body.relabel ?? []) touched.add(applyRelabel(state, relabel));
       touched.delete("");
@@ -295,6 +305,8 @@ function applyCommand(
     case "PAUSE":
     case "RESUME":
       return applyVerb(state, entry, command);
+    case "RUN":
+      return applyRun(state, command, entry.wallMs);
     case "UPLOAD":
       applyUpload(state, command, entry.wallMs);
       return [];
@@ -400,10 +412,11 @@ function applyManifest(
     at >= app.generations.length - GENERATIONS || each.generation >= oldestNeeded
   );
   app.generations.splice(0, excess);
+  applyJob(app, command.id, entry.wallMs);
   return [app.name];
 }
 
-function applyPlace(state: State, place: Place, placedSequence: number): string {
+function applyPlace(state: State, place: Place, placedSequence: number, wallMs: number): string {
   const app = state.apps.get(place.app);
   invariant(app, `a replica is placed for an app that exists: ${place.app}`);
   app.placements.set(place.replica, { ...place, leaving: false, placedSequence });
@@ -413,6 +426,7 @@ function applyPlace(state: State, place: Place, placedSequence: number): string 
   state.byNode.set(place.node, onNode.add(place.replica));
   const spec = generationOf(app, place.generation)?.spec;
   if (spec && holdsVolume(spec)) app.home ??= place.node;
+  if (place.run !== undefined) applyRunPlace(app, place, wallMs);
   return app.name;
 }
 

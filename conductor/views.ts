@@ -13,6 +13,8 @@ import type {
 } from "../core/view.ts";
 import { describeExit } from "./events.ts";
 import type { FleetNode } from "./fleet.ts";
+import { jobReasons, jobView } from "./job_views.ts";
+import { isJob } from "./jobs.ts";
 import type { ConductorMachine } from "./machine.ts";
 import { type Booking, planApp } from "./plan.ts";
 import { type Sight, wantedOf } from "./reconcile.ts";
@@ -118,6 +120,7 @@ export function appView(machine: ConductorMachine, app: App, now: Instant): AppV
     signedBy: key,
     signedWallMs: wallMs,
     ...rolling(machine, app, sights, now),
+    ...(isJob(spec) ? jobView(machine.state, app, replicas) : {}),
   };
 }
 
@@ -183,6 +186,7 @@ function reasonsOf(
       : []),
     ...machine.unplaced.get(app.name) ?? [],
     ...machine.waiting.get(app.name) ?? [],
+    ...jobReasons(app),
     ...replicas.flatMap((each) => {
       if (each.state === "ready" || each.state === "stopping") return [];
       const last = each.exit ? describeExit(each.exit) : undefined;

@@ -21,6 +21,7 @@ export const NEEDED_ROLE: { readonly [V in OperatorCommand["verb"]]: Role } = {
   ROLLOUT: "deployer",
   EVICT: "deployer",
   UPLOAD: "deployer",
+  RUN: "deployer",
   EXEC: "exec",
   OPERATOR: "admin",
   GRANT: "admin",

@@ -56,6 +56,7 @@ const SHORT_COMMANDS = {
   PAUSE: ["app"],
   RESUME: ["app"],
   UPLOAD: ["sha256", "bytes"],
+  RUN: ["app"],
   OPERATOR: ["name", "role", "namespaces", "apps", "until", "publicKey"],
   GRANT: ["name", "role", "namespaces", "apps", "until"],
   UNGRANT: ["name", "grant"],

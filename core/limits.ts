@@ -124,6 +124,11 @@ export const TOWER_DRAINS = 500_000;
 export const WATCH_GONE_REPLICAS = 100_000;
 /** How long a tower remembers that a replica is drained, to answer repeated questions, in ms. */
 export const DRAINED_MEMORY_MS = 30_000;
+/** A tower that heard nothing for so long and was woken so late was not running, in ms. */
+export const TOWER_GAP_MS = 700;
+export const TOWER_LATE_MS = 20;
+/** For so long after that it concludes nothing from silence, in ms. */
+export const TOWER_BLIND_MS = 1_000;
 /** Leases are looked at for expiry this often at most, in ms. */
 export const TOWER_TICK_MS = 50;
 /** DNS: most records in an answer, seconds an answer may be kept, and TCP connections at once. */
@@ -186,6 +191,20 @@ export const EVENTS = 10_000;
 export const SNAPSHOT_ENTRIES = 500;
 /** ... or, with many replicas, after one entry for so many of them. */
 export const SNAPSHOT_REPLICAS = 100;
+
+/** Ended runs of a job that are kept, and ticks of its schedule that are looked at at once. */
+export const JOB_RUNS = 50;
+export const JOB_TICKS = 500;
+/** Runs of a job that are shown with it. */
+export const JOB_RUNS_SHOWN = 20;
+/** A tick that nobody took for so long was missed, in ms. */
+export const JOB_LATE_MS = 60_000;
+/** A job is looked at at least this often while it waits for a time: clocks are set, in ms. */
+export const JOB_LOOK_MS = 30_000;
+/** A run whose node stays away for so long will never be known, in ms. */
+export const JOB_UNKNOWN_MS = 24 * 3_600_000;
+/** How often a job that failed is started again, unless its manifest says otherwise. */
+export const JOB_RETRIES = 3;
 
 /** Largest artifact, in bytes, and most of them that the log remembers beside those in use. */
 export const ARTIFACT_BYTES = 16 * 1024 ** 3;

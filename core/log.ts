@@ -6,6 +6,7 @@
  */
 
 import { sha256Hex } from "./bytes.ts";
+import type { Run } from "./job.ts";
 import type { Member, TokenTerms } from "./seal/member.ts";
 
 /** An operator's signed command as it stands in the log. */
@@ -31,6 +32,8 @@ export interface Place {
   readonly sequence: number;
   readonly index: number;
   readonly node: string;
+  /** The run of a job that it belongs to. */
+  readonly run?: number;
   /** Present: not a replica, but the generation's `before`. */
   readonly part?: "before";
 }
@@ -81,6 +84,8 @@ export type EntryBody =
     readonly leave: readonly string[];
     /** Replicas that no longer exist. */
     readonly gone: readonly string[];
+    /** Runs of jobs as they are from here on. */
+    readonly runs?: readonly { readonly app: string; readonly run: Run }[];
     /** Apps that get another number of replicas, within what their manifests' `scale` allows. */
     readonly scale?: readonly { readonly app: string; readonly count: number }[];
     /** Replicas that become another generation's as they run. */

@@ -19,6 +19,7 @@
  * | `GET /api/logs/<app>?lines=N&follow=1` | a `LogView` a line |
  */
 
+import type { Run } from "./job.ts";
 import type { AppType } from "./manifest/spec.ts";
 import type { Exit, REPLICA_STATES } from "./mesh.ts";
 
@@ -74,10 +75,17 @@ export interface AppView {
   readonly replicas: readonly ReplicaView[];
   readonly signedBy: string;
   readonly signedWallMs: number;
+  /** The last runs of a job, oldest first. */
+  readonly runs?: readonly RunView[];
   /** The last rollout, under way or over. */
   readonly rollout?: RolloutView;
   /** The generation that was signed last, and what became of it, as far as that is decided. */
   readonly newest?: { readonly generation: number; readonly outcome?: OutcomeView };
+}
+
+/** A run of a job; its replicas with the names of their nodes. */
+export interface RunView extends Omit<Run, "replicas"> {
+  readonly replicas: readonly { readonly replica: string; readonly node: string }[];
 }
 
 /** What became of a generation. */
@@ -237,6 +245,8 @@ export interface LogView {
   readonly replica: string;
   readonly node: string;
   readonly line: string;
+  /** Present for what it wrote to standard error. */
+  readonly stream?: "stderr";
 }
 
 /** Who may do what: `GET /api/operators`. */

@@ -103,6 +103,9 @@ export class FakeWorld {
     return this;
   }
 
+  /** Whether a tower acknowledges what is registered. */
+  towerAnswers = true;
+
   event(event: NodeEvent): void {
     const queue = [event];
     for (let next; (next = queue.shift());) {
@@ -135,7 +138,10 @@ export class FakeWorld {
         const message = decodeMesh(effect.text);
         if (message) this.sent.push(message);
         else this.plain.push(effect.text);
-        return [];
+        if (message?.k !== "register" || !this.towerAnswers) return [];
+        const { request } = message;
+        const answer = encodeMesh({ k: "register-ok", tower: "d".repeat(16), node: NODE, request });
+        return [{ on: "mesh", text: answer, from: TOWER }];
       }
       case "tombstone":
         this.tombstones.push([effect.replica, effect.wallMs]);

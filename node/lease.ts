@@ -46,6 +46,8 @@ export class TowerLink {
   readonly #endpoints = new Map<string, Endpoint>();
   readonly #requests = new Map<string, Request>();
   readonly #leaving = new Map<string, Leaving>();
+  /** Those that the tower has said it lists. */
+  readonly #listed = new Set<string>();
   #nextLeaseMs = -Infinity;
   #changedMs = -Infinity;
   #tower: string | null = null;
@@ -67,6 +69,14 @@ export class TowerLink {
     return this.#endpoints.has(replica);
   }
 
+  /**
+   * Says whether the tower has acknowledged the replica: whoever is told of the removal of another
+   * from then on has heard of this one before.
+   */
+  isListed(replica: string): boolean {
+    return !this.enabled || this.#listed.has(replica);
+  }
+
   /** Says whether the removal of this replica still goes on. */
   isLeaving(replica: string): boolean {
     return this.#leaving.has(replica);
@@ -84,6 +94,7 @@ export class TowerLink {
   /** Lists a replica that was registered by an earlier start of this daemon: nothing is sent. */
   adopt(endpoint: Endpoint): void {
     this.#endpoints.set(endpoint.replica, endpoint);
+    this.#listed.add(endpoint.replica);
   }
 
   /** Registers a ready replica. */
@@ -130,6 +141,7 @@ export class TowerLink {
     const leaving = this.#leaving.get(replica);
     if (!this.#endpoints.delete(replica) && !(drain && leaving)) return;
     this.#changedMs = nowMs;
+    this.#listed.delete(replica);
     this.#forgetRequest(replica);
     const { node, boot } = this.self;
     this.#leaving.set(replica, {
@@ -190,11 +202,18 @@ export class TowerLink {
     // An answer that crossed a change says nothing.
     const settled = this.#requests.size === 0 && this.#leaving.size === 0 &&
       nowMs - this.#changedMs >= LEASE_RENEW_MS / 2;
-    if (settled && message.digest !== this.#digest()) this.registerWhole(nowMs);
+    if (!settled) return;
+    if (message.digest !== this.#digest()) return this.registerWhole(nowMs);
+    for (const replica of this.#endpoints.keys()) this.#listed.add(replica);
   }
 
   onRegisterOk(message: Mesh<"register-ok">): void {
+    const request = this.#requests.get(message.request);
+    if (!request) return;
     this.#requests.delete(message.request);
+    for (const { endpoints } of request.messages) {
+      for (const { replica } of endpoints) this.#listed.add(replica);
+    }
   }
 
   /** Says whether the replica has been drained with this. */

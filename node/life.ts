@@ -27,7 +27,7 @@ import type { PortTable } from "./ports.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
 import { endpointOf, hasProcess, type Replica, savedOf, type State } from "./replica.ts";
 import type { Label } from "./relabel.ts";
-import { nextRestart, shouldRestart } from "./restart.ts";
+import { isUsedUp, nextRestart, shouldRestart } from "./restart.ts";
 import { fitExit, fitReason } from "./status.ts";
 
 /** What a replica's life needs of its node. */
@@ -44,6 +44,8 @@ export interface Stage {
   touch(replica: Replica): void;
   nextProbe(replica: Replica): string;
 }
+
+const UNLISTED = "waits for the tower to list it";
 
 export class Life {
   constructor(private readonly stage: Stage) {}
@@ -82,7 +84,8 @@ export class Life {
     replica.plan = planLaunch(spec, selfOf(replica), this.stage.around);
     const plan = probePlanOf(spec);
     const probing = plan && startProbing(plan, this.#nowMs, wasReady);
-    if (wasReady) this.#to(replica, { at: "ready", probing, sinceMs: this.#nowMs });
+    const sinceMs = this.#nowMs;
+    if (wasReady) this.#to(replica, { at: "ready", probing, sinceMs, listed: true });
     else {
       const readyMs = this.#nowMs + (boundOf(replica, spec) ?? 0);
       this.#to(replica, { at: "starting", probing, readyMs, checking: false });
@@ -250,6 +253,7 @@ export class Life {
       case "undecided":
         // What the last probe said is news only where it differs; a pass clears it.
         if (replica.reason === (detail && fitReason(detail))) return;
+        if (state.at === "ready" && !state.listed && detail === undefined) return;
         if (state.at === "ready" || detail !== undefined) this.#to(replica, state, detail);
         return;
       default:
@@ -283,9 +287,21 @@ export class Life {
   }
 
   #ready(replica: Replica, state: Extract<State, { at: "starting" }>): void {
-    this.#to(replica, { at: "ready", probing: state.probing, sinceMs: this.#nowMs });
-    const endpoint = endpointOf(replica, this.stage.around);
-    if (endpoint) this.stage.tower.register(endpoint, this.#nowMs);
+    const { around, tower, hasTower } = this.stage;
+    const endpoint = endpointOf(replica, around);
+    const listed = !endpoint || !hasTower;
+    const { probing } = state;
+    const reason = listed ? undefined : UNLISTED;
+    this.#to(replica, { at: "ready", probing, sinceMs: this.#nowMs, listed }, reason);
+    if (endpoint) tower.register(endpoint, this.#nowMs);
+  }
+
+  /** The tower may have said that it knows the replica. */
+  maybeListed(replica: Replica): void {
+    const { state } = replica;
+    if (state.at !== "ready" || state.listed || !this.stage.tower.isListed(replica.id)) return;
+    const reason = replica.reason === UNLISTED ? undefined : replica.reason;
+    this.#to(replica, { ...state, listed: true }, reason);
   }
 
   /** It goes on as it runs, by another record: how it is probed and ended from now on is there. */
@@ -394,7 +410,7 @@ export class Life {
   /** It ended by itself: is it started again, and when? */
   #decide(replica: Replica, exit: Exit, reason: string, healthyMs: number): void {
     replica.exit = fitExit(exit);
-    if (!shouldRestart(replica.spec?.restart ?? "always", exit)) {
+    if (!shouldRestart(policyOf(replica), exit) || isLastTry(replica)) {
       return this.#finish(replica, exit, reason);
     }
     const next = nextRestart(replica.restarts, healthyMs);
@@ -523,6 +539,16 @@ function whyEnded(state: State, ended: Ended): Exit["why"] {
   if (state.at === "ending") return state.oom === undefined ? "unhealthy" : "oom";
   if (ended.notLaunched) return "launch";
   return ended.lost ? "lost" : "exit";
+}
+
+/** A job that has succeeded is never started again. */
+function policyOf({ spec }: Replica): AppSpec["restart"] {
+  const policy = spec?.restart ?? "always";
+  return spec?.type === "job" && policy === "always" ? "on-failure" : policy;
+}
+
+function isLastTry({ spec, restarts }: Replica): boolean {
+  return spec !== null && isUsedUp(spec, restarts);
 }
 
 function selfOf(replica: Replica) {

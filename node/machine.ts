@@ -323,8 +323,9 @@ export class NodeMachine implements Stage {
   }
 
   #verified(sequence: number, refusal: string | null): void {
-    const keep = this.#records.settle(sequence, refusal);
-    if (keep) this.emit({ do: "keep-record", record: keep });
+    for (const record of this.#records.settle(sequence, refusal)) {
+      this.emit({ do: "keep-record", record });
+    }
     if (refusal !== null) {
       this.emit({ do: "log", level: "error", text: `record ${sequence} is refused: ${refusal}` });
     }
@@ -362,9 +363,11 @@ export class NodeMachine implements Stage {
       case "probe-please":
         return this.#witness.please(message, nowMs);
       case "lease-ok":
-        return this.tower.onLeaseOk(message, nowMs);
+        this.tower.onLeaseOk(message, nowMs);
+        return this.#lookForListed();
       case "register-ok":
-        return this.tower.onRegisterOk(message);
+        this.tower.onRegisterOk(message);
+        return this.#lookForListed();
       case "deregister-ok": {
         const replica = this.replicas.get(message.replica);
         if (this.tower.onDeregisterOk(message) && replica) this.#life.drained(replica);
@@ -387,6 +390,10 @@ export class NodeMachine implements Stage {
       default:
         return message satisfies never;
     }
+  }
+
+  #lookForListed(): void {
+    for (const replica of this.replicas.values()) this.#life.maybeListed(replica);
   }
 
   /** Somebody doubts that this node lives: they are answered, and the conductor hears it, too. */

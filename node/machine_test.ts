@@ -45,6 +45,37 @@ Deno.test("run: the record is there: port, launch, probe, ready, registered", ()
   assertEquals(world.disk.get("web-1")?.stage, "ready");
 });
 
+Deno.test("a replica is ready for others once the tower has said that it lists it", () => {
+  const world = new FakeWorld().start();
+  world.towerAnswers = false;
+  world.record(1, "web", WEB);
+  world.run("web-1", "web", 1);
+  world.advance(PROBE_MIN_MS);
+  const status = world.statuses.get("web-1");
+  assertEquals([status?.state, status?.reason], ["starting", "waits for the tower to list it"]);
+  world.advance(5_000);
+  assertEquals(world.statuses.get("web-1")?.state, "starting");
+  assertEquals(world.disk.get("web-1")?.stage, "running");
+  world.towerAnswers = true;
+  world.advance(2_000);
+  assertEquals(world.statuses.get("web-1")?.state, "ready");
+  assertEquals(world.statuses.get("web-1")?.reason, undefined);
+  assertEquals(world.disk.get("web-1")?.stage, "ready");
+});
+
+Deno.test("an answer to a whole registration lists everything that it names", () => {
+  const world = new FakeWorld().start();
+  world.towerAnswers = false;
+  world.record(1, "web", WEB);
+  world.run("web-1", "web", 1);
+  world.advance(PROBE_MIN_MS + LEASE_RENEW_MS);
+  const tower = "d".repeat(16);
+  world.mesh({ k: "lease-ok", tower, node: NODE, digest: 0 });
+  const [whole] = world.take("register").slice(-1);
+  world.mesh({ k: "register-ok", tower, node: NODE, request: whole!.request });
+  assertEquals(world.statuses.get("web-1")?.state, "ready");
+});
+
 Deno.test("run comes before its record: waiting with the reason, then it starts", () => {
   const world = new FakeWorld().start();
   world.run("web-1", "web", 1);

@@ -48,6 +48,11 @@ export class Records {
   readonly #refused = new Map<number, string>();
   /** Held sequences by app, oldest first. */
   readonly #byApp = new Map<string, number[]>();
+  /**
+   * Fresh records in the order in which they came, until each is settled. They go to disk in this
+   * order, so that after a crash at any moment nothing is missing before the last that the disk has.
+   */
+  readonly #fresh = new Map<number, LogRecord | "refused" | "open">();
   readonly #newest = new Map<string, Newest>();
   /** The same among records from this node's disk, which are not verified yet. */
   readonly #newestLoaded = new Map<string, Newest>();
@@ -117,6 +122,7 @@ export class Records {
     if (known && known.at !== "loaded") return false;
     this.#refused.delete(record.sequence);
     this.#held.set(record.sequence, { at: "verifying", record, fresh: !known });
+    if (!known) this.#fresh.set(record.sequence, "open");
     return true;
   }
 
@@ -127,21 +133,32 @@ export class Records {
   }
 
   /**
-   * Takes in what verification said: `null`, or why not. The record comes back if it is to be kept
-   * on disk.
+   * Takes in what verification said: `null`, or why not. What is to be kept on disk now comes back:
+   * this record and those behind it, once none before it is open.
    */
-  settle(sequence: number, refusal: string | null): LogRecord | null {
+  settle(sequence: number, refusal: string | null): readonly LogRecord[] {
     const held = this.#held.get(sequence);
-    if (held?.at !== "verifying") return null;
+    if (held?.at !== "verifying") return [];
     this.#held.delete(sequence);
+    if (held.fresh) this.#fresh.set(sequence, refusal === null ? held.record : "refused");
     if (refusal !== null) {
       this.#refuse(sequence, refusal);
-      return null;
+      return this.#takeSettled();
     }
     const read = readRecord(held.record, this.trustPaths);
     if (read !== null && "reason" in read) this.#refuse(sequence, read.reason);
     else if (read !== null) this.#hold(sequence, read);
-    return held.fresh ? held.record : null;
+    return this.#takeSettled();
+  }
+
+  #takeSettled(): LogRecord[] {
+    const settled: LogRecord[] = [];
+    for (const [sequence, record] of this.#fresh) {
+      if (record === "open") break;
+      this.#fresh.delete(sequence);
+      if (record !== "refused") settled.push(record);
+    }
+    return settled;
   }
 
   /** What is known of a sequence; a record to verify comes back with `verify`. */

@@ -14,10 +14,19 @@ Deno.test("a record is held only once it is verified, and kept on disk then", ()
   assertEquals(records.receive(record), true);
   assertEquals(records.receive(record), false);
   assertEquals(held(records, 3), "verifying");
-  assertEquals(records.settle(3, null), record);
+  assertEquals(records.settle(3, null), [record]);
   assertEquals(held(records, 3), "held");
   assertEquals(records.receive(record), false);
   assertEquals(records.sequence, 3);
+});
+
+Deno.test("records go to disk in the order of the log, whichever is verified first", () => {
+  const records = new Records();
+  const [one, two, three] = [1, 2, 3].map((sequence) => makeRecord(sequence, "web"));
+  for (const record of [one!, two!, three!]) records.receive(record);
+  assertEquals(records.settle(3, null), []);
+  assertEquals(records.settle(1, "no key"), []);
+  assertEquals(records.settle(2, null), [two!, three!]);
 });
 
 Deno.test("a record from disk is verified when it is needed, and not written again", () => {
@@ -27,14 +36,14 @@ Deno.test("a record from disk is verified when it is needed, and not written aga
   assertEquals(records.sequence, 3);
   assertEquals(records.need(3).verify, record);
   assertEquals(records.need(3).verify, undefined);
-  assertEquals(records.settle(3, null), null);
+  assertEquals(records.settle(3, null), []);
   assertEquals(held(records, 3), "held");
 });
 
 Deno.test("a refused record says why, and counts again when it comes anew and verifies", () => {
   const records = new Records();
   records.receive(makeRecord(3, "web"));
-  assertEquals(records.settle(3, "no key"), null);
+  assertEquals(records.settle(3, "no key"), []);
   assertEquals(records.need(3).answer, { at: "refused", reason: "no key" });
   assertEquals(records.receive(makeRecord(3, "web")), true);
   records.settle(3, null);
@@ -45,7 +54,7 @@ Deno.test("verified records that cannot be run are kept, and say why they do not
   const records = new Records();
   const broken = { ...makeRecord(1, "web"), text: "APPLY|id-000001|web|1|-|bm9wZQ==|1700000000" };
   records.receive(broken);
-  assertEquals(records.settle(1, null), broken);
+  assertEquals(records.settle(1, null), [broken]);
   const { answer } = records.need(1);
   assertStringIncludes(answer.at === "refused" ? answer.reason : "", "manifest with errors");
   const other = {
@@ -61,7 +70,7 @@ Deno.test("other commands are kept on disk and run nothing", () => {
   const records = new Records();
   const down = { ...makeRecord(4, "web"), text: "DOWN|id-000004|web|1700000000" };
   records.receive(down);
-  assertEquals(records.settle(4, null), down);
+  assertEquals(records.settle(4, null), [down]);
   assertEquals(held(records, 4), "refused");
 });
 

@@ -52,10 +52,16 @@ export type State =
     readonly checking: boolean;
   }
   /**
-   * A probe passed; registered with the tower if it has a port.
+   * A probe passed; registered with the tower if it has a port. Others hear of it as `starting` until
+   * it is `listed`: until the tower has said that it knows it, nobody may stop another for it.
    * Exits: `ending` (unhealthy), `backoff`/`port`/`finished` (it ended), `draining` (stop).
    */
-  | { readonly at: "ready"; readonly probing: Probing | null; readonly sinceMs: number }
+  | {
+    readonly at: "ready";
+    readonly probing: Probing | null;
+    readonly sinceMs: number;
+    readonly listed: boolean;
+  }
   /**
    * Found when the daemon started. Running: its record is not verified again yet, so nobody knows how
    * to probe it. Not running: how it ended is still being read.
@@ -135,7 +141,7 @@ export function reported(state: State): ReplicaStatus["state"] {
     case "adopted":
       return state.wasReady ? "ready" : "starting";
     case "ready":
-      return "ready";
+      return state.listed ? "ready" : "starting";
     case "draining":
     case "terminating":
       return "stopping";

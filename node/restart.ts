@@ -1,6 +1,6 @@
 // When a process that ended is started again.
 
-import { BACKOFF_MAX_MS, BACKOFF_MIN_MS, BACKOFF_RESET_MS } from "../core/limits.ts";
+import { BACKOFF_MAX_MS, BACKOFF_MIN_MS, BACKOFF_RESET_MS, JOB_RETRIES } from "../core/limits.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
 
 /** A replica's restarts so far. */
@@ -36,4 +36,9 @@ export function nextRestart(
   const streak = healthyMs >= BACKOFF_RESET_MS ? 0 : restarts.streak;
   const waitMs = streak === 0 ? 0 : Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** (streak - 1));
   return { waitMs, restarts: { count: restarts.count + 1, streak: streak + 1 } };
+}
+
+/** Whether a job has used up its retries. */
+export function isUsedUp(spec: Pick<AppSpec, "type" | "retries">, restarts: Restarts): boolean {
+  return spec.type === "job" && restarts.count >= (spec.retries ?? JOB_RETRIES);
 }

@@ -15,6 +15,7 @@ import { maySay } from "../core/seal/permits.ts";
 import type { Peer } from "../core/seal/primitives.ts";
 import { parseShaped } from "../core/shape.ts";
 import { type Drain, Drains } from "./drains.ts";
+import { Blindness } from "./blindness.ts";
 import { Registry } from "./registry.ts";
 import { type Access, accessOf, answerPlain } from "./v1.ts";
 import { type Role, Watch, type WatchEffect } from "./watch.ts";
@@ -105,6 +106,7 @@ export class TowerMachine {
   readonly #watcherPeer = new Map<number, Peer>();
   /** When the list is complete: at the first if every known node has said all, else by the last. */
   #complete: { readonly firstMs: number; readonly lastMs: number } | null = null;
+  readonly #blindness = new Blindness();
   #wakeMs = Infinity;
   #effects: TowerEffect[] = [];
 
@@ -125,10 +127,11 @@ export class TowerMachine {
     if (event.k === "start") {
       this.#complete = { firstMs: nowMs + TOWER_WARMUP_MS, lastMs: nowMs + TOWER_WARMUP_MAX_MS };
     }
-    this.#expire(nowMs, event.k === "tick");
+    const isBlind = this.#blindness.step(nowMs, this.#wakeMs);
+    if (!isBlind) this.#expire(nowMs, event.k === "tick");
     this.#handle(event, nowMs);
     this.#tell();
-    this.#completeIfDue(nowMs);
+    if (!isBlind) this.#completeIfDue(nowMs);
     this.#wake(event.k === "tick");
     return this.#effects;
   }
@@ -438,12 +441,13 @@ export class TowerMachine {
   }
 
   #wake(isTick: boolean): void {
-    const dueMs = Math.min(
+    const firstMs = Math.min(
       this.registry.nextExpiryMs,
       this.#completeDueMs,
       this.drains.nextExpiryMs,
       this.watch.nextExpiryMs,
     );
+    const dueMs = Math.max(firstMs, this.#blindness.untilMs);
     if (isTick) this.#wakeMs = Infinity;
     if (dueMs >= this.#wakeMs) return;
     this.#wakeMs = dueMs;

@@ -15,11 +15,20 @@ export async function run(context: Context): Promise<number> {
   const app = args.positional[0]!;
   const lines = args.integer("lines", 0, LOG_RING_LINES, LINES);
   const follow = args.has("follow") ? "&follow=1" : "";
-  const path = `/api/logs/${encodeURIComponent(app)}?lines=${lines}${follow}`;
+  const run = args.value("run") === undefined
+    ? ""
+    : `&run=${args.integer("run", 1, Number.MAX_SAFE_INTEGER, 1)}`;
+  const path = `/api/logs/${encodeURIComponent(app)}?lines=${lines}${run}${follow}`;
   try {
     for await (const log of conductorAt(target.conductor, target.timeoutMs).lines<LogView>(path)) {
       if (args.has("json")) output.print(JSON.stringify(log));
-      else output.print(`${output.paint.faint(log.replica)} ${shown(log.line, context)}`);
+      else {
+        const { paint } = output;
+        const replica = log.stream === "stderr"
+          ? paint.warn(log.replica)
+          : paint.faint(log.replica);
+        output.print(`${replica} ${shown(log.line, context)}`);
+      }
     }
     return DONE;
   } catch (error) {

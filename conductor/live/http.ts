@@ -209,8 +209,10 @@ function readLogs(parts: HttpParts, name: string, url: URL): Response {
   }
   const lines = countOf(url, "lines");
   const follow = url.searchParams.get("follow") === "1";
+  const run = url.searchParams.get("run");
   return stream((send, end) =>
     streamLogs({
+      ...(run === null ? {} : { run: Number(run) }),
       machine: parts.machine,
       app: name,
       lines,

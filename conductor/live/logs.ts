@@ -1,7 +1,7 @@
 // An app's log, gathered from the nodes that run its replicas.
 
 import type { Instant } from "../../core/instant.ts";
-import { integer, maybe, parseShaped, struct, text } from "../../core/shape.ts";
+import { integer, maybe, oneOf, parseShaped, type Shaped, struct, text } from "../../core/shape.ts";
 import { LOG_LINE_BYTES } from "../../core/limits.ts";
 import type { LogView } from "../../core/view.ts";
 import type { Seal } from "../../core/live/member_seal.ts";
@@ -11,7 +11,9 @@ import { askNode } from "./seal.ts";
 const nodeLine = struct({
   at: maybe(integer(0, 2 ** 52)),
   line: text(LOG_LINE_BYTES * 2),
+  stream: maybe(oneOf("stderr")),
 });
+type NodeLine = Shaped<typeof nodeLine>;
 
 export interface LogRequest {
   readonly machine: ConductorMachine;
@@ -19,6 +21,8 @@ export interface LogRequest {
   readonly lines: number;
   readonly follow: boolean;
   readonly seal?: Seal | undefined;
+  /** The run of a job, where it is not the last one. */
+  readonly run?: number;
   now(): Instant;
   watch(app: string, changed: () => void): () => void;
   send(line: LogView): void;
@@ -31,26 +35,26 @@ export function streamLogs(request: LogRequest): () => void {
   const streams = new Map<string, Promise<void>>();
   let unwatch = () => {};
   const look = () => {
-    const app = request.machine.state.apps.get(request.app);
-    for (const { placement, nodeName } of app ? request.machine.sightsOf(app, request.now()) : []) {
-      const node = request.machine.fleet.get(placement.node);
-      const address = node?.beat;
-      if (!address || streams.has(placement.replica)) continue;
-      const base = `/logs/${placement.replica}`;
+    for (const { replica, node, nodeName } of writersOf(request)) {
+      const known = request.machine.fleet.get(node);
+      const address = known?.beat;
+      if (!address || streams.has(replica)) continue;
+      const base = `/logs/${replica}`;
       const path = `${base}?lines=${request.lines}${request.follow ? "&follow=1" : ""}`;
-      const peer = node.address?.peer;
+      const peer = known.address?.peer;
       const at = { hostname: address.host, port: address.port, ...(peer ? { peer } : {}) };
       const ask = () => askNode(request.seal, at, path, { signal: abort.signal });
-      const send = (line: { readonly at?: number; readonly line: string }) =>
+      const send = (line: NodeLine) =>
         request.send({
           wallMs: line.at ?? 0,
           app: request.app,
-          replica: placement.replica,
+          replica,
           node: nodeName,
           line: line.line,
+          ...(line.stream === undefined ? {} : { stream: line.stream }),
         });
       streams.set(
-        placement.replica,
+        replica,
         // A node that goes away ends its stream; the others go on.
         readLines(ask, send).catch(() => {}),
       );
@@ -65,9 +69,36 @@ export function streamLogs(request: LogRequest): () => void {
   };
 }
 
+/**
+ * Whose logs these are: the app's replicas; of a job those of its last run, or of the run that is
+ * asked for, which their nodes keep for a while after the end.
+ */
+function writersOf(
+  { machine, app: name, run: wanted, now }: LogRequest,
+): readonly { readonly replica: string; readonly node: string; readonly nodeName: string }[] {
+  const app = machine.state.apps.get(name);
+  if (!app) return [];
+  const runs = app.job?.runs ?? [];
+  const run = wanted === undefined
+    ? runs.findLast((each) => each.replicas.length > 0)
+    : runs.find((each) => each.run === wanted);
+  if (app.job) {
+    return (run?.replicas ?? []).map(({ replica, node }) => ({
+      replica,
+      node,
+      nodeName: machine.state.nodes.get(node) ?? node,
+    }));
+  }
+  return machine.sightsOf(app, now()).map(({ placement: { replica, node }, nodeName }) => ({
+    replica,
+    node,
+    nodeName,
+  }));
+}
+
 async function readLines(
   ask: () => Promise<Response>,
-  take: (line: { readonly at?: number; readonly line: string }) => void,
+  take: (line: NodeLine) => void,
 ): Promise<void> {
   const response = await ask();
   if (!response.ok || !response.body) {

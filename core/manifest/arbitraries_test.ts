@@ -266,12 +266,18 @@ const program = fc.oneof(
       cron: fc.constantFrom("0 3 * * *", "*/5 0-6 1,15 jan mon-fri"),
       timezone: fc.constantFrom("Europe/Berlin", "UTC"),
       overlap: fc.constantFrom("allow", "skip", "replace"),
+      missed: fc.constantFrom("once", "skip"),
       extra,
-    }, ["cron", "overlap"]),
+    }, ["cron", "overlap", "missed"]),
     fc.boolean(),
-  ).map(([exec, schedule, isScheduled]) => ({
+    record<Pick<Spec.AppSpec, "retries" | "timeoutMs">>(
+      { retries: fc.integer({ min: 0, max: 9 }), timeoutMs: wholeSeconds },
+      [],
+    ),
+  ).map(([exec, schedule, isScheduled, more]) => ({
     type: "job",
     exec,
+    ...more,
     ...(isScheduled ? { schedule } : {}),
   })),
   vm.map((vm) => ({ type: "vm", vm })),
@@ -286,7 +292,8 @@ export const specs: fc.Arbitrary<Spec.AppSpec> = fc
   .tuple(name, base, program, fc.option(networked, { nil: undefined }), port)
   .map(([name, base, program, networked, port]) => {
     const needed = "serve" in program && networked === undefined ? { port } : {};
-    const spec = { ...base, ...program, ...networked, ...needed, name } as Spec.AppSpec;
+    const whole = { ...base, ...program, ...networked, ...needed, name } as Spec.AppSpec;
+    const spec = whole.type === "job" ? asJob(whole) : whole;
     const serve = spec.serve && { ...spec.serve, port: spec.port!.number };
     return {
       ...spec,
@@ -294,6 +301,11 @@ export const specs: fc.Arbitrary<Spec.AppSpec> = fc
       ...(serve === undefined ? {} : { serve }),
     };
   });
+
+/** A job ends: it is not scaled. */
+function asJob({ scale: _, ...spec }: Spec.AppSpec): Spec.AppSpec {
+  return spec;
+}
 
 /** How a canonical text is spoilt without changing its meaning: one number of chance a line. */
 export function untidy(text: string, chances: readonly number[]): string {

@@ -38,6 +38,7 @@ export function checkApp(app: App): void {
   checkProgram(app);
   checkPort(app);
   checkSchedule(app);
+  checkJob(app);
   checkScale(app);
   checkVolumes(app);
   checkEnvironment(app);
@@ -112,6 +113,19 @@ function checkSchedule(app: App): void {
   }
   if (overlap !== undefined && schedule.overlap !== "skip") {
     app.fault(app.at("overlap"), conflict(`"overlap" is given twice, here and in "schedule"`));
+  }
+}
+
+/** What only a job, which ends by itself, can have; and what it cannot. */
+function checkJob(app: App): void {
+  const isJob = app.raw.type === "job";
+  for (const [field, key] of [["retries", "retries"], ["timeoutMs", "timeout"]] as const) {
+    if (app.has(field) && !isJob) {
+      app.fault(app.at(field), conflict(`"${key}" works only for "type job"`));
+    }
+  }
+  if (isJob && app.has("scale")) {
+    app.fault(app.at("scale"), conflict(`"scale" is for what goes on, not for "type job"`));
   }
 }
 

@@ -57,6 +57,19 @@ export function cronFaults(text: string): readonly WordFault[] {
 
 type Values = ReadonlySet<number> | "any";
 
+/**
+ * A cron line without faults in its plainest form: `*`, or the numbers of a field, ascending. Sunday
+ * is 0.
+ */
+export function plainCron(text: string): string {
+  return text.trim().split(/[ \t]+/).map((word, index) => {
+    const values = readField(FIELDS[index]!, word) ?? "any";
+    if (values === "any") return "*";
+    const numbers = [...values].map((value) => index === 4 && value === 7 ? 0 : value);
+    return [...new Set(numbers)].sort((a, b) => a - b).join(",");
+  }).join(" ");
+}
+
 function everFires(days: Values, months: Values): boolean {
   if (days === "any") return true;
   const first = Math.min(...days);

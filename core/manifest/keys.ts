@@ -75,6 +75,12 @@ const SCHEDULE = block<Spec.ScheduleSpec>({
     "What happens when a run is due and the last one still runs.",
     { default: "skip" },
   ),
+  missed: value(
+    "missed",
+    choice(["once", "skip"]),
+    "Whether one run makes up for all that were due while no conductor was there.",
+    { default: "once" },
+  ),
 }, { head: "cron" });
 
 const VOLUME = block<Spec.VolumeSpec>({
@@ -324,7 +330,11 @@ export const APP = block<Spec.AppSpec, AppRaw>({
     "type",
     choice(["service", "job", "wasm", "vm", "system"], { process: "service" }),
     "What it is: service (also process), job, wasm, vm, or system: one replica on every node.",
-    { default: "service", built: (type: Spec.AppType) => type === "service", foreign: ["kind"] },
+    {
+      default: "service",
+      built: (type: Spec.AppType) => type === "service" || type === "job",
+      foreign: ["kind"],
+    },
   ),
   port: value(
     "port",
@@ -390,17 +400,28 @@ export const APP = block<Spec.AppSpec, AppRaw>({
   }),
   schedule: one("schedule", SCHEDULE, "When a job runs: five-field cron.", {
     foreign: ["cron"],
-    built: false,
   }),
   timezone: value("timezone", TIMEZONE, "Whose clock the schedule means.", {
     otherwise: "UTC",
-    built: false,
   }),
   overlap: value(
     "overlap",
     choice(["allow", "skip", "replace"]),
     "What happens when a run is due and the last one still runs.",
-    { otherwise: "skip", built: false },
+    { otherwise: "skip" },
+  ),
+  retries: value(
+    "retries",
+    int(0, 1_000),
+    "For jobs: how often one that failed is started again.",
+    {
+      otherwise: "3",
+    },
+  ),
+  timeoutMs: value(
+    "timeout",
+    duration(SECOND, 30 * DAY),
+    "For jobs: how long a run may take, its retries included.",
   ),
   env: map("env", { names: ENV_NAME, kind: ENV_VALUE, bare: false }, "Environment.", {
     foreign: ["environment", "vars"],

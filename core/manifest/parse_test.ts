@@ -171,11 +171,21 @@ const RIGHT: readonly Right[] = [
   { lines: "namespace team-1", means: { namespace: "team-1" } },
   { lines: "needs db cache\nneeds queue", means: { needs: ["db", "cache", "queue"] } },
   {
+    lines: "type job\nretries 0\ntimeout 10m\nschedule 0 3 * * * {\n  missed skip\n}",
+    means: {
+      type: "job",
+      restart: "on-failure",
+      retries: 0,
+      timeoutMs: 600_000,
+      schedule: { cron: "0 3 * * *", overlap: "skip", missed: "skip" },
+    },
+  },
+  {
     lines: "type job\nschedule 0  3 * * mon",
     means: {
       type: "job",
       restart: "on-failure",
-      schedule: { cron: "0 3 * * mon", overlap: "skip" },
+      schedule: { cron: "0 3 * * mon", overlap: "skip", missed: "once" },
     },
   },
   ...[
@@ -190,7 +200,12 @@ const RIGHT: readonly Right[] = [
     means: {
       type: "job",
       restart: "on-failure",
-      schedule: { cron: "0 3 * * *", timezone: "Europe/Berlin", overlap: "replace" },
+      schedule: {
+        cron: "0 3 * * *",
+        timezone: "Europe/Berlin",
+        overlap: "replace",
+        missed: "once",
+      },
     },
   })),
   {
@@ -514,6 +529,9 @@ const WRONG: readonly (readonly [lines: string, ...mistakes: string[]])[] = [
   ["needs a", "1:7+1 conflict"],
   ["needs Db x y_z", "1:7+2 wrong-kind", "1:12+3 wrong-kind"],
   ["schedule 0 3 * * *", "1:10+9 conflict"],
+  ["retries 3", "1:9+1 conflict"],
+  ["timeout 3s", "1:9+2 conflict"],
+  ["type job\nscale {\n  max 3\n}", "2:1+5 conflict"],
   ["timezone UTC", "1:10+3 conflict"],
   ["type job\noverlap skip", "2:9+4 missing-key"],
   ["type job\nschedule 0 3 * *", "2:10+7 wrong-kind"],

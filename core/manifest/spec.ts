@@ -113,6 +113,8 @@ export interface ScheduleSpec extends Extensible {
   /** An IANA name; absent means UTC. */
   readonly timezone?: string;
   readonly overlap: "allow" | "skip" | "replace";
+  /** Whether one run makes up for the ticks that nobody was there for. */
+  readonly missed: "once" | "skip";
 }
 
 export interface VolumeSpec extends Extensible {
@@ -171,6 +173,10 @@ export interface AppSpec extends Extensible {
   readonly namespace: string;
   readonly needs: readonly string[];
   readonly schedule?: ScheduleSpec;
+  /** For jobs: how often a replica that failed is started again. */
+  readonly retries?: number;
+  /** For jobs: how long a run may take, its retries included. */
+  readonly timeoutMs?: number;
   /** In the order written; `${...}` not yet replaced. */
   readonly env: Readonly<Record<string, string>>;
   /** Environment variable -> name in the secret store. */

@@ -8,7 +8,8 @@ export interface AccessRecord {
   readonly client: string;
   readonly method: string;
   readonly target: string;
-  readonly minor: number;
+  /** `HTTP/1.0`, `HTTP/1.1` or `HTTP/2.0`. */
+  readonly protocol: string;
   readonly status: number;
   readonly bytesOut: number;
   readonly elapsedMs: number;
@@ -76,7 +77,7 @@ function combined(record: AccessRecord, wallMs: number): string {
     two(time.getUTCSeconds())
   }`;
   return `${record.client} - - [${day}:${hour} +0000] ` +
-    `"${quoted(record.method)} ${quoted(record.target)} HTTP/1.${record.minor}" ` +
+    `"${quoted(record.method)} ${quoted(record.target)} ${record.protocol}" ` +
     `${record.status} ${record.bytesOut} "${quoted(record.referer) || "-"}" ` +
     `"${quoted(record.userAgent) || "-"}"\n`;
 }

@@ -23,6 +23,8 @@ export interface Peer {
   /** What it says of others stands. */
   readonly trusted: boolean;
   readonly secure: boolean;
+  /** What is served is a stream of HTTP/2. */
+  readonly http2?: boolean;
 }
 
 /** Decides whether a request may pass and where to; else says what to answer. */

@@ -573,7 +573,7 @@ export class Http1Client implements Front, ResponderOwner {
     accessLog.add({
       client: this.admission?.client ?? this.peer.address,
       ...remembered,
-      minor: this.head.minor,
+      protocol: this.peer.http2 ? "HTTP/2.0" : `HTTP/1.${this.head.minor}`,
       status: exchange.status,
       bytesOut: this.responder.outbox.total,
       elapsedMs: Math.round((this.proxy.nowMs - this.startMs) * 1000) / 1000,

@@ -120,3 +120,62 @@ Deno.test("clients that do not read are closed, and cost no more than what is on
   assert(grown < 300_000_000, `${grown} bytes`);
   for (const wire of wires) wire.close();
 });
+
+Deno.test("slowhttptest leaves no connection open and the others served", async () => {
+  const run = async (...args: string[]): Promise<string | null> => {
+    try {
+      const { stdout, stderr } = await new Deno.Command("slowhttptest", { args }).output();
+      // It colours what it says.
+      return [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("")
+        // deno-lint-ignore no-control-regex
+        .replace(/\x1b\[[0-9;]*[A-Za-z]/g, "");
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      return null;
+    }
+  };
+  const large = "y".repeat(2_000_000);
+  await using backend = answering(({ head }) =>
+    head.startsWith("GET /good") ? ok("fine") : ok(large)
+  );
+  await using ingress = await testIngress({
+    routes: [route("/", "app")],
+    endpoints: [endpoint("app", backend.port)],
+    timeouts: { headMs: 1_000, bodyMs: 1_000, idleMs: 1_000 },
+  });
+  const url = `http://127.0.0.1:${ingress.httpPort}/`;
+  const common = ["-c", "200", "-r", "200", "-l", "15", "-p", "5", "-u", url];
+  for (
+    const [what, ...args] of [
+      ["slow heads", "-H", "-i", "1", "-x", "24"],
+      ["slow bodies", "-B", "-i", "1", "-s", "8192", "-x", "10", "-t", "POST"],
+      [
+        "slow reading",
+        "-X",
+        "-n",
+        "1",
+        "-z",
+        "32",
+        "-k",
+        "1",
+        "-w",
+        "512",
+        "-y",
+        "1024",
+        "-l",
+        "5",
+      ],
+    ]
+  ) {
+    const attack = run(...common, ...args);
+    assertMatch(await exchange(ingress.httpPort, GOOD), /fine$/);
+    const said = await attack;
+    if (said === null) return console.log("not run: slowhttptest is not installed");
+    // What was sent before it is closed the kernel keeps for whoever does not read it.
+    if (what !== "slow reading") {
+      assertMatch(said, /No open connections left/, `${what}: ${said.slice(-1_500)}`);
+    }
+    assertMatch(await exchange(ingress.httpPort, GOOD), /fine$/);
+  }
+  await eventually("nobody is left", () => ingress.metrics.connections === 0);
+});

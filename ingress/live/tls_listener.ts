@@ -46,7 +46,7 @@ export async function openTlsListener(
   const sockets = new Set<TLSSocket>();
   const sessions = new Set<Http2Session>();
 
-  const serve = (connection: Connection, address: string) => {
+  const serve = (connection: Connection, address: string, http2: boolean) => {
     const trusted = isWithin(address, proxy.trusted);
     clients.add(
       new Http1Client(
@@ -54,7 +54,7 @@ export async function openTlsListener(
         proxy,
         clients,
         originOf(address, "https", trusted),
-        { address, trusted, secure: true },
+        { address, trusted, secure: true, http2 },
         lines,
       ),
     );
@@ -69,14 +69,16 @@ export async function openTlsListener(
     socket.setNoDelay(true);
     socket.on("close", () => sockets.delete(socket));
     socket.on("error", () => {});
-    if (socket.alpnProtocol !== "h2") return serve(new NodeConnection(socket), address);
+    if (socket.alpnProtocol !== "h2") {
+      return serve(new NodeConnection(socket), address, false);
+    }
     const { headMs, idleMs, bodyMs } = proxy.timeouts;
     const session = serveHttp2(
       new NodeConnection(socket),
       { headMs, idleMs, writeMs: bodyMs },
       () => proxy.now(),
       () => clients.size < options.maxConnections,
-      (stream) => serve(stream, address),
+      (stream) => serve(stream, address, true),
       () => sessions.delete(session),
     );
     sessions.add(session);

@@ -1,7 +1,7 @@
 // The tools that people use, through TLS: curl, nghttp, h2load, wrk. Each is asked for what it saw.
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { answering, endpoint, ok, route, testIngress } from "./testing.ts";
+import { answering, endpoint, eventually, ok, route, testIngress } from "./testing.ts";
 import { certify } from "./testing_tls.ts";
 
 async function run(program: string, ...args: string[]): Promise<string | null> {
@@ -22,7 +22,10 @@ Deno.test("curl, nghttp, h2load and wrk are served through TLS", async (t) => {
   await using backend = answering(({ head, body }) =>
     head.startsWith("GET /large") ? ok(large) : ok(`small ${body}`, "X-A: b\r\n")
   );
+  let log = "";
   await using ingress = await testIngress({
+    accessLog: "combined",
+    writeLog: (bytes) => Promise.resolve(log += new TextDecoder().decode(bytes)),
     routes: [route("/", "shop")],
     endpoints: [endpoint("shop", backend.port)],
     tls: { port: 0, files: [files], hstsS: 3600, redirect: false },
@@ -43,6 +46,13 @@ Deno.test("curl, nghttp, h2load and wrk are served through TLS", async (t) => {
     assertEquals(posted, `small ${body}`);
     assertEquals(await curl("--http2", `${base}/large`), large);
     assertMatch((await curl("--http2", "-I", `${base}/`))!, /^HTTP\/2 200/);
+  });
+
+  await t.step("the access log names the protocol", async () => {
+    await eventually(
+      "the log",
+      () => / HTTP\/2\.0" 200 /.test(log) && / HTTP\/1\.1" 200 /.test(log),
+    );
   });
 
   await t.step("nghttp, with what it says of errors", async () => {

@@ -13,6 +13,7 @@ import { logger } from "../../core/live/log.ts";
 import { randomHex } from "../../core/live/clock.ts";
 import { followShape } from "../../core/mesh.ts";
 import { parseShaped } from "../../core/shape.ts";
+import { LOG_STREAMS } from "../logs.ts";
 import type { LogRecord } from "../records.ts";
 import { formatSaved, parseSaved, type SavedReplica } from "../saved.ts";
 
@@ -22,6 +23,8 @@ export class NodeFiles {
   readonly #lock: Deno.FsFile;
   /** Replicas whose folders exist. */
   readonly #made = new Set<string>();
+  /** Records that the disk has not taken yet, oldest first. */
+  readonly #unkept: LogRecord[] = [];
   readonly node: string;
 
   /**
@@ -95,7 +98,9 @@ export class NodeFiles {
       // Other accounts may pass through to a `home` that was given to them, and see nothing else.
       Deno.mkdirSync(folder, { recursive: true, mode: 0o711 });
       Deno.mkdirSync(`${folder}/home`, { recursive: true, mode: 0o700 });
-      Deno.openSync(`${folder}/log`, { append: true, create: true, mode: 0o600 }).close();
+      for (const [, file] of LOG_STREAMS) {
+        Deno.openSync(`${folder}/${file}`, { append: true, create: true, mode: 0o600 }).close();
+      }
       this.#made.add(saved.replica);
     }
     if (saved.dropped) this.#made.delete(saved.replica);
@@ -146,8 +151,16 @@ export class NodeFiles {
 
   // ---- Records and tombstones ----------------------------------------------------------------------
 
+  /**
+   * Keeps a record behind those that came before it. What the disk has no room for is kept with the
+   * next one: the copy has no gaps, since after a restart the log is followed from its end.
+   */
   keepRecord(record: LogRecord): void {
-    append(`${this.folder}/records.jsonl`, JSON.stringify({ k: "record", ...record }));
+    this.#unkept.push(record);
+    for (let next; (next = this.#unkept[0]);) {
+      append(`${this.folder}/records.jsonl`, JSON.stringify({ k: "record", ...next }));
+      this.#unkept.shift();
+    }
   }
 
   /** The copy of the log; from the first damaged line on it is fetched from the conductor again. */

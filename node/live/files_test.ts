@@ -44,6 +44,22 @@ Deno.test("a node keeps its identity, and refuses one that is damaged", () => {
   }
 });
 
+Deno.test("a record that the disk refused is kept with the next, before it", () => {
+  using at = folder();
+  const files = new NodeFiles(at.path);
+  const records = [1, 2, 3].map((sequence) => makeRecord(sequence, "web"));
+  files.keepRecord(records[0]!);
+  const path = `${at.path}/records.jsonl`;
+  Deno.renameSync(path, `${path}.away`);
+  Deno.mkdirSync(path);
+  assertThrows(() => files.keepRecord(records[1]!));
+  Deno.removeSync(path);
+  Deno.renameSync(`${path}.away`, path);
+  files.keepRecord(records[2]!);
+  assertEquals(files.loadRecords(), records);
+  files.close();
+});
+
 Deno.test("a state folder belongs to one daemon", () => {
   using at = folder();
   const files = new NodeFiles(at.path);

@@ -139,7 +139,9 @@ function logs(replica: string, query: URLSearchParams, node: NodeView): Response
 }
 
 function asText(lines: readonly LogLine[]): string {
-  return lines.map(({ at, line }) => `${JSON.stringify({ at, line })}\n`).join("");
+  return lines.map(({ at, line, stream }) =>
+    `${JSON.stringify(stream === "stderr" ? { at, line, stream } : { at, line })}\n`
+  ).join("");
 }
 
 /** Serves the node's HTTP at an address. @throws {Failure} `port-taken`, `cannot-listen`. */

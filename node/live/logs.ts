@@ -1,9 +1,9 @@
-// Replicas' log files: read as they grow, kept as rings, rotated without losing a line.
+// Replicas' log files, one for each stream: read as they grow, kept as one ring.
 
-import { LOG_FILE_BYTES, LOG_FILES, LOG_READ_BYTES, LOG_READ_MS } from "../../core/limits.ts";
+import { LOG_FILE_BYTES, LOG_READ_MS } from "../../core/limits.ts";
 import { logger } from "../../core/live/log.ts";
-import { type LogLine, LogRing } from "../logs.ts";
-import { readText, writeAtomic } from "./files.ts";
+import { LOG_STREAMS, type LogLine, LogRing, type LogStream } from "../logs.ts";
+import { LogFile, type LogFileOptions } from "./log_file.ts";
 
 type Timer = ReturnType<typeof setTimeout>;
 
@@ -11,33 +11,24 @@ const log = () => logger("logs");
 
 interface Tail {
   readonly ring: LogRing;
-  readonly decoder: TextDecoder;
-  offset: number;
-  /** What is before this is in older files; the file has a hole there. */
-  base: number;
-  rotating: boolean;
+  readonly files: readonly { readonly stream: LogStream; readonly file: LogFile }[];
   timer: Timer | undefined;
   readonly followers: Set<(lines: readonly LogLine[]) => void>;
-}
-
-export interface LogsOptions {
-  /** A log file is rotated at this size. */
-  readonly fileBytes?: number;
-  /** Gives a file's beginning back to the disk; false where that cannot be done. */
-  punch?(path: string, bytes: number): Promise<boolean>;
 }
 
 export class Logs implements Disposable {
   readonly #tails = new Map<string, Tail>();
   readonly #watcher: Deno.FsWatcher | null;
   readonly #poll: Timer | undefined;
-  readonly #fileBytes: number;
-  readonly #punch: (path: string, bytes: number) => Promise<boolean>;
+  readonly #files: LogFileOptions;
 
   /** @param folder the folder of the replicas' folders */
-  constructor(private readonly folder: string, options: LogsOptions = {}) {
-    this.#fileBytes = options.fileBytes ?? LOG_FILE_BYTES;
-    this.#punch = options.punch ?? (() => Promise.resolve(false));
+  constructor(private readonly folder: string, options: Partial<LogFileOptions> = {}) {
+    this.#files = {
+      fileBytes: LOG_FILE_BYTES,
+      punch: () => Promise.resolve(false),
+      ...options,
+    };
     this.#watcher = this.#watch();
     if (this.#watcher) return;
     this.#poll = setInterval(() => {
@@ -63,9 +54,10 @@ export class Logs implements Disposable {
     for await (const event of watcher) {
       if (event.kind === "access") continue;
       for (const path of event.paths) {
-        if (!path.endsWith("/log")) continue;
-        const replica = path.slice(0, -4);
-        this.touch(replica.slice(replica.lastIndexOf("/") + 1));
+        const [file, replica] = path.split("/").reverse();
+        if (replica !== undefined && LOG_STREAMS.some(([, name]) => name === file)) {
+          this.touch(replica);
+        }
       }
     }
   }
@@ -84,14 +76,10 @@ export class Logs implements Disposable {
   #tailOf(replica: string): Tail {
     let tail = this.#tails.get(replica);
     if (!tail) {
-      const size = sizeOf(this.#path(replica));
-      const base = readBase(this.#path(replica), size);
+      const open = (file: string) => new LogFile(`${this.folder}/${replica}/${file}`, this.#files);
       tail = {
         ring: new LogRing(),
-        decoder: new TextDecoder(),
-        offset: Math.max(base, size - LOG_READ_BYTES),
-        base,
-        rotating: false,
+        files: LOG_STREAMS.map(([stream, file]) => ({ stream, file: open(file) })),
         timer: undefined,
         followers: new Set(),
       };
@@ -100,82 +88,21 @@ export class Logs implements Disposable {
     return tail;
   }
 
-  #path(replica: string): string {
-    return `${this.folder}/${replica}/log`;
-  }
-
   #read(replica: string, tail: Tail): void {
-    try {
-      const more = this.#readSome(replica, tail);
-      if (more) this.touch(replica);
-      else if (tail.offset - tail.base >= this.#fileBytes) this.#rotate(replica, tail);
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return;
-      log().error("cannot read the log of {replica}: {error}", { replica, error });
+    for (const { stream, file } of tail.files) {
+      const take = (text: string) => {
+        const fresh = tail.ring.feed(text, Date.now(), stream);
+        if (fresh.length > 0) { for (const follower of tail.followers) follower(fresh); }
+      };
+      try {
+        const { text, more } = file.read();
+        take(text);
+        if (more) this.touch(replica);
+        else file.rotate(take);
+      } catch (error) {
+        log().error("cannot read the log of {replica}: {error}", { replica, error });
+      }
     }
-  }
-
-  /** Says whether there is still more to read. */
-  #readSome(replica: string, tail: Tail): boolean {
-    using file = Deno.openSync(this.#path(replica));
-    const { size } = file.statSync();
-    if (size < tail.offset) tail.offset = tail.base = 0;
-    const length = Math.min(size - tail.offset, LOG_READ_BYTES);
-    if (length === 0) return false;
-    file.seekSync(tail.offset, Deno.SeekMode.Start);
-    const buffer = new Uint8Array(length);
-    const read = file.readSync(buffer) ?? 0;
-    tail.offset += read;
-    const text = tail.decoder.decode(buffer.subarray(0, read), { stream: true });
-    const fresh = tail.ring.feed(text, Date.now());
-    if (fresh.length > 0) { for (const follower of tail.followers) follower(fresh); }
-    return tail.offset < size;
-  }
-
-  /**
-   * The program keeps its descriptor, which appends. What was read so far is copied into an older file
-   * and its blocks are given back, while the program writes on behind it: the file grows in length, but
-   * not on the disk, and no line can fall between.
-   */
-  async #rotate(replica: string, tail: Tail): Promise<void> {
-    if (tail.rotating) return;
-    tail.rotating = true;
-    const path = this.#path(replica);
-    try {
-      const end = tail.offset;
-      for (let age = LOG_FILES - 1; age >= 1; age--) rename(`${path}.${age}`, `${path}.${age + 1}`);
-      copyRange(path, tail.base, end, `${path}.1`);
-      // Written down before the hole is there: a later daemon reads no hole as lines.
-      writeAtomic(`${path}.base`, `${end}\n`);
-      if (await this.#punch(path, end)) tail.base = end;
-      else this.#truncate(path, end, tail);
-    } catch (error) {
-      log().error("cannot rotate the log of {replica}: {error}", { replica, error });
-    } finally {
-      tail.rotating = false;
-    }
-  }
-
-  /**
-   * Where a file cannot have holes: what was written since the copy is copied, too, and the file is
-   * emptied. A line that is written within the microseconds between these two is lost.
-   */
-  #truncate(path: string, end: number, tail: Tail): void {
-    using file = Deno.openSync(path, { read: true, write: true });
-    using old = Deno.openSync(`${path}.1`, { append: true });
-    file.seekSync(end, Deno.SeekMode.Start);
-    const buffer = new Uint8Array(65_536);
-    let at = end;
-    for (let read; (read = file.readSync(buffer)) !== null; at += read) {
-      const part = buffer.subarray(0, read);
-      old.writeSync(part);
-      // What was read before is known already.
-      const fresh = part.subarray(Math.max(0, Math.min(read, tail.offset - at)));
-      tail.ring.feed(tail.decoder.decode(fresh, { stream: true }), Date.now());
-    }
-    file.truncateSync(0);
-    tail.offset = tail.base = 0;
-    Deno.removeSync(`${path}.base`);
   }
 
   /** The last lines of a replica, read up to this moment. */
@@ -204,41 +131,5 @@ export class Logs implements Disposable {
     this.#watcher?.close();
     clearInterval(this.#poll);
     for (const { timer } of this.#tails.values()) clearTimeout(timer);
-  }
-}
-
-/** Copies a part of a file into a new one. */
-function copyRange(from: string, start: number, end: number, to: string): void {
-  using source = Deno.openSync(from);
-  using target = Deno.openSync(to, { write: true, create: true, truncate: true });
-  source.seekSync(start, Deno.SeekMode.Start);
-  const buffer = new Uint8Array(65_536);
-  for (let left = end - start; left > 0;) {
-    const read = source.readSync(buffer.subarray(0, Math.min(left, buffer.length)));
-    if (read === null) return;
-    for (let at = 0; at < read;) at += target.writeSync(buffer.subarray(at, read));
-    left -= read;
-  }
-}
-
-/** Where an earlier daemon's rotation ended; 0 where there was none. */
-function readBase(path: string, size: number): number {
-  const base = Number.parseInt(readText(`${path}.base`) ?? "");
-  return base >= 0 && base <= size ? base : 0;
-}
-
-function sizeOf(path: string): number {
-  try {
-    return Deno.statSync(path).size;
-  } catch {
-    return 0;
-  }
-}
-
-function rename(from: string, to: string): void {
-  try {
-    Deno.renameSync(from, to);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }

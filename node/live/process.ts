@@ -5,6 +5,7 @@ import { KILL_AGAIN_MS, LOCK_POLL_MS, LOCK_WAITERS, PROGRAM_FRESH_MS } from "../
 import { logger } from "../../core/live/log.ts";
 import type { Ended, NodeEvent } from "../effects.ts";
 import { decodeExit } from "../exits.ts";
+import { LOG_STREAMS } from "../logs.ts";
 import type { LaunchPlan } from "../plan.ts";
 import type { FenceTools } from "../sandbox.ts";
 import type { SavedReplica } from "../saved.ts";
@@ -12,6 +13,7 @@ import type { Cgroups } from "./cgroups.ts";
 import { type NodeFiles, readText, writeAtomic } from "./files.ts";
 import type { Helper, Tools } from "./helper.ts";
 import { checkProgram } from "./program.ts";
+import { lastLines, sizeOf } from "./log_file.ts";
 import { passesShell, SHIM, SHIM_NAME } from "./shim.ts";
 
 const log = () => logger("process");
@@ -25,8 +27,8 @@ interface Running {
   readonly plan: LaunchPlan | null;
   /** Where the kernel keeps it to its limits, if it does. */
   readonly cgroup: string | null;
-  /** Where its lines begin in the log file. */
-  readonly logStart: number;
+  /** Where its lines begin in the log file of each stream. */
+  readonly logStart: readonly number[];
 }
 
 export interface ProcessesOptions {
@@ -122,7 +124,7 @@ export class Processes {
       else odd.push(`${name}=${value}`);
     }
     const through = odd.length === 0 ? [] : [this.options.tools.env, ...odd];
-    const logStart = sizeOf(`${folder}/log`);
+    const logStart = LOG_STREAMS.map(([, file]) => sizeOf(`${folder}/${file}`));
     // `detached` makes Deno fork, which takes milliseconds in a process of its size; setsid(1) lets
     // it spawn.
     const { setsid, locker } = this.options.tools;
@@ -193,8 +195,11 @@ export class Processes {
     this.options.dispatch({ on: "exited", replica, instance, ended });
   }
 
-  #ended(replica: string, status: number | null, logStart: number): Ended {
-    const tail = lastLines(`${this.#folder(replica)}/log`, logStart);
+  #ended(replica: string, status: number | null, logStart: readonly number[]): Ended {
+    // What it wrote to standard error comes last: that is where the reason is.
+    const tail = LOG_STREAMS.map(([, file], at) =>
+      lastLines(`${this.#folder(replica)}/${file}`, logStart[at] ?? 0)
+    ).filter((text) => text !== "").join("\n");
     const last = tail.slice(tail.lastIndexOf("\n") + 1);
     const notLaunched = (status === 126 || status === 127) && last.startsWith(`${SHIM_NAME}: `);
     return {
@@ -255,7 +260,7 @@ export class Processes {
       return { running: false };
     }
     const cgroup = await this.options.cgroups.find(replica, instance);
-    const running = { instance, ...known, plan: null, cgroup, logStart: 0 };
+    const running = { instance, ...known, plan: null, cgroup, logStart: [] };
     this.#running.set(replica, running);
     this.#awaitLock(lock).then(() => {
       lock.close();
@@ -302,7 +307,7 @@ export class Processes {
     }
     const cgroup = await this.options.cgroups.find(replica, instance);
     const oom = cgroup !== null && await this.options.cgroups.end(cgroup);
-    const ended = { ...this.#ended(replica, status, 0), oom };
+    const ended = { ...this.#ended(replica, status, []), oom };
     this.options.dispatch({ on: "exited", replica, instance, ended });
   }
 
@@ -405,35 +410,6 @@ async function killAll(target: number): Promise<void> {
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return;
     log().warn("cannot end {target}: {error}", { target, error });
-  }
-}
-
-function sizeOf(path: string): number {
-  try {
-    return Deno.statSync(path).size;
-  } catch {
-    return 0;
-  }
-}
-
-/** The last lines of a file from an offset on, at most 4 KiB of them, without the last line end. */
-export function lastLines(path: string, start: number): string {
-  try {
-    using file = Deno.openSync(path);
-    const { size } = file.statSync();
-    const from = Math.max(start > size ? 0 : start, size - 4096);
-    file.seekSync(from, Deno.SeekMode.Start);
-    const buffer = new Uint8Array(size - from);
-    let length = 0;
-    while (length < buffer.length) {
-      const read = file.readSync(buffer.subarray(length));
-      if (read === null) break;
-      length += read;
-    }
-    // Rotation leaves a hole at the beginning, which reads as zeros.
-    return new TextDecoder().decode(buffer.subarray(0, length)).replace(/^\0+/, "").trimEnd();
-  } catch {
-    return "";
   }
 }
 

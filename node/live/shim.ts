@@ -26,11 +26,11 @@ case $locker in
 *) "$locker" -n -x 9 ;;
 esac || exit 98
 [ -e "$dir/fence" ] && read -r fence <"$dir/fence" && [ "$instance" -le "$fence" ] && exit 97
-true >>"$dir/log" || exit 96
+true >>"$dir/log" 2>>"$dir/log.err" || exit 96
 trap : ${TRAPPED}
 (
   trap - ${TRAPPED}
-  exec 3>&1 >>"$dir/log" 2>&1 9>&-
+  exec 3>&1 >>"$dir/log" 2>>"$dir/log.err" 9>&-
   [ "$cgroup" ] && { echo 0 >"$cgroup/cgroup.procs" || exit 95; }
   if [ -r /proc/self/stat ]; then read -r pid rest </proc/self/stat
   else pid=$(exec sh -c 'echo $PPID'); fi

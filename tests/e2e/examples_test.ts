@@ -11,6 +11,8 @@ interface Example {
   readonly needs?: string;
   /** A path at the ingress and what answers there. */
   readonly asks?: readonly [path: string, answer: RegExp];
+  /** What a run of this job writes. */
+  readonly runs?: RegExp;
   /** A line that some replica must have written. */
   readonly writes?: readonly [app: string, line: RegExp];
 }
@@ -22,6 +24,8 @@ const TESTED: Readonly<Record<string, Example>> = {
   "site.skr8tr": { asks: ["/site/any/where", /<h1>A site<\/h1>/] },
   "fenced.skr8tr": { asks: ["/fenced", /^hello from fenced\.1 on node-[123]\n$/] },
   "cell.skr8tr": { needs: "bwrap", asks: ["/cell/", /<h1>A site<\/h1>/] },
+  "backup.skr8tr": { runs: /^run by 0 on node-[123]\ndone$/m },
+  "migrate.skr8tr": { runs: /^moved$/m },
   "packed.skr8tr": { asks: ["/packed", /^hello from packed\.[12] on node-[123]\n$/] },
   "node.skr8tr": { needs: "node", asks: ["/greeter/x", /^good day from node-[123], .* \/x\n$/] },
   "ticker.skr8tr": { writes: ["ticker", /tick ticker 0$/m] },
@@ -62,7 +66,7 @@ Deno.test("the manifests of docs/examples run as they stand", async (t) => {
   await using cluster = await startClusterTask();
   const ready = await cluster.ready();
   assert(ready.ready, ready.error);
-  for (const [name, { needs, asks, writes }] of Object.entries(TESTED)) {
+  for (const [name, { needs, asks, writes, runs }] of Object.entries(TESTED)) {
     if (needs !== undefined && !await isThere(needs)) {
       console.log(`${name}: not run: ${needs} is not on ${PATH.join(":")}`);
       continue;
@@ -70,6 +74,10 @@ Deno.test("the manifests of docs/examples run as they stand", async (t) => {
     await t.step(name, async () => {
       const said = await skr8tr(ready, cluster.state, "up", "--wait", `${EXAMPLES}/${name}`);
       assertMatch(said, /generation 1 ready in /);
+      if (runs) {
+        const wrote = await skr8tr(ready, cluster.state, "run", "--wait", `${EXAMPLES}/${name}`);
+        assertMatch(wrote, runs);
+      }
       if (asks) {
         const [path, answer] = asks;
         // Ready at the conductor comes a moment before the ingress has heard of it.

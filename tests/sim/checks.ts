@@ -1,140 +1,233 @@
-// What must hold at every moment, and what must have come about in the end.
+// What must hold at every moment. Each rule is looked at whenever something happens that could break
+// it: a program starts or is signalled, an entry is kept, a request goes somewhere; what only time
+// breaks is looked at every 250 ms.
 
-import { parseOperatorCommand } from "../../core/command.ts";
-import type { ConductorHost, IngressHost, NodeHost, Process, TowerHost, Witness } from "./hosts.ts";
-import type { Operator } from "./operator.ts";
+import type { Entry } from "../../core/log.ts";
+import type { Replica } from "../../ingress/balance.ts";
+import type { Cast } from "./cast.ts";
+import type { Judge } from "./clients.ts";
+import type { ConductorHost } from "./conductor_host.ts";
+import type { Witness } from "./daemon.ts";
+import { Excuses } from "./excuses.ts";
+import { History } from "./history.ts";
+import type { IngressHost } from "./ingress_host.ts";
+import type { NodeHost } from "./node_host.ts";
+import type { Process } from "./process.ts";
 import type { Timeline } from "./queue.ts";
+import { Violation } from "./violation.ts";
 
-/** Something that must never be. */
-export class Violation extends Error {
-  override readonly name = "Violation";
-}
+/** The manifests of this world drain for 2 s. */
+const DRAIN_MS = 1_900;
+/** A ready replica is in the tower's list, and in an ingress's table, after so long at most. */
+const LISTED_MS = 10_000;
+/** Apps whose last change is more recent than this may be without a replica. */
+const COMING_MS = 12_000;
 
-export interface Cast {
-  readonly timeline: Timeline;
-  readonly conductor: ConductorHost;
-  readonly tower: TowerHost;
-  readonly ingress: IngressHost;
-  readonly nodes: readonly NodeHost[];
-  readonly operator: Operator;
-}
-
-/** Watches everything that happens and keeps the story. */
-export class Checker implements Witness {
+export class Checker implements Witness, Judge {
   readonly story: string[] = [];
+  readonly excuses: Excuses;
+  readonly history = new History();
   /** How many checks were made, so that a run that checked nothing shows. */
   checked = 0;
+  /** Requests lost for which there is an excuse. */
+  excused = 0;
   cast!: Cast;
   /** When each stop was first seen at work: replica -> virtual ms. */
   readonly #stopping = new Map<string, number>();
+  /** Replica -> since when it has been ready and somebody has not known it. */
+  readonly #unlisted = new Map<string, number>();
+  /** Apps that have been served, to the conductor's knowledge, since they came up; since when. */
+  readonly #served = new Map<string, number>();
+
+  constructor(private readonly timeline: Timeline) {
+    this.excuses = new Excuses(timeline);
+  }
 
   tell(text: string): void {
-    this.story.push(`${(this.cast.timeline.nowMs / 1000).toFixed(3).padStart(8)} ${text}`);
+    this.story.push(`${(this.timeline.nowMs / 1000).toFixed(3).padStart(8)} ${text}`);
   }
+
+  // ---- Programs -----------------------------------------------------------------------------------
 
   started(node: NodeHost, process: Process): void {
     this.tell(`${node.name} starts ${process.replica} (generation ${process.generation})`);
     this.checked++;
+    const wish = this.cast.operator.wishes.get(process.app);
     for (const other of this.cast.nodes) {
-      for (const each of other.running()) {
+      for (const each of other.processes) {
+        if (!each.alive || each.app !== process.app) continue;
         if (each === process) continue;
         if (each.replica === process.replica) {
-          this.#fail(`${process.replica} runs twice: on ${other.name} and on ${node.name}`);
+          this.fail(`${process.replica} runs twice: on ${other.name} and on ${node.name}`);
         }
-        const wish = this.cast.operator.wishes.get(process.app);
-        if (wish?.volume && each.app === process.app && other !== node) {
-          this.#fail(`${process.app} has a volume and runs on ${other.name} and on ${node.name}`);
+        if (wish?.volume && other !== node) {
+          this.fail(`${process.app} has a volume and runs on ${other.name} and on ${node.name}`);
         }
       }
     }
-    this.#checkSigned(process);
+    if (!this.history.isSigned(process.app, process.generation, process.sequence)) {
+      this.fail(
+        `${process.replica} runs generation ${process.generation} by entry ${process.sequence}, ` +
+          "which does not say so",
+      );
+    }
   }
 
   ended(node: NodeHost, process: Process): void {
     const how = process.signal ?? `code ${process.code}`;
     this.tell(`${node.name}: ${process.replica} ends (${how})`);
+    this.cast.clients.ended(process, node.powered);
+    if (process.signalledMs === undefined) this.excuses.died(process.app);
   }
 
   /** A replica that is told to stop has left every ingress that listens, or its drain is over. */
   signalled(node: NodeHost, process: Process, signal: string): void {
     this.tell(`${node.name} sends ${signal} to ${process.replica}`);
-    if (signal === "SIGKILL") return;
+    if (signal === "SIGKILL") return this.excuses.died(process.app);
     this.checked++;
     const status = node.machine?.statuses().find((each) => each.replica === process.replica);
-    if (status && status.state !== "stopping") return;
-    // A program that does not answer yet, started anew after a crash, has no request to lose.
-    if (this.cast.timeline.nowMs < process.answersMs) return;
-    const { ingress, timeline } = this.cast;
-    const sinceMs = timeline.nowMs - (this.#stopping.get(process.replica) ?? timeline.nowMs);
-    const listens = ingress.connected && timeline.nowMs - ingress.lastSaidMs < 1_000;
-    const sends = ingress.targets().some((each) => each.replica === process.replica);
-    if (listens && sends && sinceMs < 1_900) {
-      this.#fail(
-        `${process.replica} gets ${signal} ${Math.round(sinceMs)} ms into its drain ` +
-          "while the ingress still sends there",
+    if (status && status.state !== "stopping") return this.excuses.died(process.app);
+    // Nobody can have sent anything to what does not listen yet.
+    if (this.timeline.nowMs < process.answersMs) return;
+    if (this.#drainMs(process.replica) >= DRAIN_MS) return;
+    for (const ingress of this.cast.ingresses) {
+      // One that came (back) only when the drain had begun is not waited for.
+      const stopMs = this.#stopping.get(process.replica) ?? this.timeline.nowMs;
+      if (!ingress.listens || ingress.connectedMs > stopMs - 100) continue;
+      const sends = ingress.targets().some((each) => each.replica === process.replica);
+      const busy = ingress.inFlight.get(process.replica) ?? 0;
+      if (!sends && busy === 0) continue;
+      this.fail(
+        `${process.replica} gets ${signal} ${Math.round(this.#drainMs(process.replica))} ms into ` +
+          `its drain while ${ingress.name} ${sends ? "still sends there" : "waits for its answer"}`,
       );
     }
   }
 
-  /** To be called often: notes since when replicas have been stopping. */
+  #drainMs(replica: string): number {
+    return this.timeline.nowMs - (this.#stopping.get(replica) ?? this.timeline.nowMs);
+  }
+
+  // ---- The log ------------------------------------------------------------------------------------
+
+  appended(_conductor: ConductorHost, entry: Entry): void {
+    this.checked++;
+    try {
+      this.history.take(entry);
+    } catch (error) {
+      if (error instanceof Violation) this.tell(`VIOLATION: ${error.message}`);
+      throw error;
+    }
+  }
+
+  // ---- Requests -----------------------------------------------------------------------------------
+
+  lost(ingress: IngressHost, app: string, why: string): void {
+    this.checked++;
+    const wish = this.cast.operator.wishes.get(app);
+    const servedMs = this.#served.get(app);
+    const isGoing = this.cast.operator.said.some((each) =>
+      each.app === app && each.verb === "DOWN" && !each.isDone
+    );
+    const isComing = servedMs === undefined || !wish || wish.down || servedMs < wish.upMs;
+    // A volume's replicas are replaced one after another, so a single one leaves a gap.
+    const hasGaps = wish?.volume === true && this.timeline.nowMs - wish.changedMs < COMING_MS;
+    if (
+      isComing || isGoing || hasGaps || this.excuses.isWounded(app) || this.excuses.isDisturbed ||
+      this.excuses.isTowerNew || this.#isYoung(ingress)
+    ) {
+      this.excused++;
+      return;
+    }
+    this.fail(`${ingress.name} lost a request to ${app}: ${why}`);
+  }
+
+  refused(ingress: IngressHost, replica: Replica): void {
+    this.checked++;
+    const { replica: id, app } = replica.endpoint;
+    if (!ingress.listens || this.#isYoung(ingress) || this.excuses.isDisturbed) return;
+    if (this.excuses.isTowerNew || this.excuses.isWounded(app)) return;
+    if (this.#drainMs(id) >= DRAIN_MS) return;
+    this.fail(`${ingress.name} sends a request to ${id}, which is not ready`);
+  }
+
+  misdirected(ingress: IngressHost, replica: Replica, by: Process): void {
+    this.checked++;
+    const { replica: id, app } = replica.endpoint;
+    if (by.app === app || this.excuses.isTowerNew || this.excuses.isDisturbed) return;
+    this.fail(`${ingress.name} sends a request for ${id} to ${by.replica}, which has its port`);
+  }
+
+  /** It has not had the time to hear of everything. */
+  #isYoung(ingress: IngressHost): boolean {
+    return !ingress.machine?.informed || this.timeline.nowMs - ingress.startedMs < 3_000;
+  }
+
+  // ---- What only time breaks ----------------------------------------------------------------------
+
+  /** To be called at every event: notes since when replicas have been stopping. */
   look(): void {
     for (const node of this.cast.nodes) {
+      if (!node.machine) continue;
+      for (const [id, replica] of node.machine.replicas) {
+        const { at } = replica.state;
+        if ((at === "draining" || at === "terminating") && !this.#stopping.has(id)) {
+          this.#stopping.set(id, this.timeline.nowMs);
+        }
+      }
+    }
+  }
+
+  /** To be called every 250 ms. */
+  lookAround(): void {
+    this.checked++;
+    const { tower, ingresses, operator, nodes } = this.cast;
+    this.excuses.look(tower, (app) => this.#isServed(app));
+    for (const app of operator.wishes.keys()) {
+      if (!this.#served.has(app) && this.#isServed(app) && this.#isKnownReady(app)) {
+        this.#served.set(app, this.timeline.nowMs);
+      }
+      if (operator.wishes.get(app)!.down) this.#served.delete(app);
+    }
+    const isQuiet = tower.up && !this.excuses.isDisturbed && !this.excuses.isTowerNew;
+    for (const node of nodes) {
       for (const status of node.machine?.statuses() ?? []) {
-        if (status.state !== "stopping" || this.#stopping.has(status.replica)) continue;
-        this.#stopping.set(status.replica, this.cast.timeline.nowMs);
+        const where = `${status.replica} on ${node.name}`;
+        const listed = status.state !== "ready" || status.port === undefined ||
+          (tower.machine?.registry.entry(status.replica) !== undefined);
+        if (listed || !isQuiet) this.#unlisted.delete(where);
+        else if (!this.#unlisted.has(where)) this.#unlisted.set(where, this.timeline.nowMs);
+        else if (this.timeline.nowMs - this.#unlisted.get(where)! > LISTED_MS) {
+          this.fail(`${where} has been ready for ${LISTED_MS} ms and the tower does not list it`);
+        }
       }
+    }
+    for (const ingress of ingresses) {
+      const isLost = ingress.up && !ingress.paused && ingress.lostMs !== null &&
+        this.timeline.nowMs - Math.max(ingress.lostMs, ingress.startedMs) > LISTED_MS;
+      if (isLost && isQuiet) this.fail(`${ingress.name} has not found the tower again`);
     }
   }
 
-  /** Only what an operator signed runs, and as the app that was signed. */
-  #checkSigned(process: Process): void {
-    const entry = this.cast.conductor.entries[process.sequence - 1];
-    if (entry?.body.kind !== "command") {
-      this.#fail(`${process.replica} runs by entry ${process.sequence}, which is no command`);
-    }
-    const { text } = entry.body.signed;
-    const command = parseOperatorCommand(text.slice(0, text.lastIndexOf("|")));
-    const fits = "verb" in command && command.verb === "APPLY" && command.app === process.app &&
-      command.generation === process.generation;
-    if (!fits) this.#fail(`${process.replica} does not run what entry ${process.sequence} says`);
-  }
-
-  /** What is still missing for everything to be as signed; empty when all is well. */
-  unfinished(): string[] {
-    const { conductor, tower, ingress, nodes, operator } = this.cast;
-    const missing: string[] = [];
-    if (!operator.idle) missing.push("the operator waits for an answer");
-    const running = nodes.flatMap((node) => node.running().map((process) => ({ node, process })));
-    for (const wish of operator.wishes.values()) {
-      const mine = running.filter(({ process }) => process.app === wish.app);
-      const wanted = wish.down ? 0 : wish.replicas;
-      const current = mine.filter(({ process }) => process.generation === wish.generation);
-      if (mine.length !== wanted || current.length !== wanted) {
-        missing.push(
-          `${wish.app} shall have ${wanted} of generation ${wish.generation}, has ` +
-            mine.map(({ node, process }) => `${process.replica}@${node.name}`).join(" "),
-        );
-      }
-    }
-    const ids = (list: Iterable<string>) => [...list].sort().join(" ");
-    const alive = ids(running.map(({ process }) => process.replica));
-    const listed = ids(
-      [...operator.wishes.keys()].flatMap((app) =>
-        [...tower.machine?.registry.ofApp(app) ?? []].map((entry) => entry.endpoint.replica)
-      ),
+  /** The conductor knows of a ready replica: until then a deploy has not succeeded. */
+  #isKnownReady(app: string): boolean {
+    return [...this.cast.conductor.machine?.fleet.values() ?? []].some((node) =>
+      [...node.statuses.values()].some((each) => each.app === app && each.state === "ready")
     );
-    const routed = ids(ingress.targets().map((each) => each.replica));
-    if (listed !== alive) missing.push(`the tower lists [${listed}], running are [${alive}]`);
-    if (routed !== alive) missing.push(`the ingress sends to [${routed}], running are [${alive}]`);
-    for (const app of conductor.machine?.state.apps.values() ?? []) {
-      for (const placement of app.placements.values()) {
-        if (placement.leaving) missing.push(`${placement.replica} is still leaving`);
-      }
-    }
-    return missing;
   }
 
-  #fail(text: string): never {
+  #isServed(app: string): boolean {
+    const ingresses = this.cast.ingresses.filter((each) => each.up && !each.paused);
+    return ingresses.length > 0 && ingresses.every((ingress) => {
+      const targets = ingress.targets().filter((each) => each.app === app);
+      return targets.length > 0 && targets.every((each) => {
+        const node = this.cast.nodes.find((node) => node.host === each.host);
+        return node?.powered && node.listener(each.port)?.replica === each.replica;
+      });
+    });
+  }
+
+  fail(text: string): never {
     this.tell(`VIOLATION: ${text}`);
     throw new Violation(text);
   }

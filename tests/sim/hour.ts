@@ -5,9 +5,12 @@
  */
 
 import { createPrng } from "../../core/prng.ts";
-import { ConductorHost, type Ground, NodeHost, resetStarts, TowerHost } from "./hosts.ts";
+import { ConductorHost } from "./conductor_host.ts";
+import { type Ground, resetStarts } from "./daemon.ts";
 import { Network } from "./network.ts";
+import { NodeHost } from "./node_host.ts";
 import { Timeline } from "./queue.ts";
+import { TowerHost } from "./tower_host.ts";
 
 export interface HourOptions {
   readonly seed: number;
@@ -51,6 +54,7 @@ export function simulateHour(options: HourOptions): HourOutcome {
       started() {},
       ended() {},
       signalled() {},
+      appended() {},
       tell(text) {
         if (/ is (?:dead|given up|not heard)/.test(text)) deaths.push(text);
       },
@@ -72,14 +76,12 @@ export function simulateHour(options: HourOptions): HourOutcome {
     const inMs = -Math.log(1 - prng.next()) * options.stallEveryMs;
     timeline.after(inMs, () => {
       stalls++;
-      daemon.pause(prng.next() * options.stallMs);
+      daemon.pauseFor(prng.next() * options.stallMs);
       stallAgain(daemon);
     });
   };
   if (options.stallMs > 0) {
-    {
-      for (const daemon of [conductor, ...nodes.slice(0, options.stalled)]) stallAgain(daemon);
-    }
+    for (const daemon of [conductor, ...nodes.slice(0, options.stalled)]) stallAgain(daemon);
   }
   run(timeline, options.minutes * 60_000);
   const falseDeaths = deaths.splice(0);

@@ -24,8 +24,8 @@ export class Network {
   readonly #timeline: Timeline;
   readonly #prng: Prng;
   readonly #sockets = new Map<string, Receive>();
-  /** Parted directions: `from>to`, host names. */
-  readonly #cuts = new Set<string>();
+  /** Parted directions, `from>to` by host names, and how many cuts part each. */
+  readonly #cuts = new Map<string, number>();
   readonly #streams = new Set<Stream>();
 
   constructor(timeline: Timeline, prng: Prng) {
@@ -60,26 +60,34 @@ export class Network {
     }
   }
 
-  /** Cuts the way from one host to another; both ways unless `oneWay`. */
-  cut(one: string, other: string, oneWay = false): void {
-    this.#cuts.add(`${one}>${other}`);
-    if (!oneWay) this.#cuts.add(`${other}>${one}`);
+  /** Cuts the way from one host to another, both ways unless `oneWay`; what comes back mends it. */
+  cut(one: string, other: string, oneWay = false): () => void {
+    const ways = oneWay ? [`${one}>${other}`] : [`${one}>${other}`, `${other}>${one}`];
+    for (const way of ways) this.#cuts.set(way, (this.#cuts.get(way) ?? 0) + 1);
     for (const stream of [...this.#streams]) {
-      if (this.#isCut(stream.client, stream.server)) stream.break();
+      if (this.isCut(stream.client, stream.server)) stream.break();
     }
+    return () => {
+      for (const way of ways) {
+        const left = (this.#cuts.get(way) ?? 0) - 1;
+        if (left > 0) this.#cuts.set(way, left);
+        else this.#cuts.delete(way);
+      }
+    };
   }
 
   heal(): void {
     this.#cuts.clear();
   }
 
-  #isCut(one: string, other: string): boolean {
+  /** Says whether either way between the two is cut: then no connection stands. */
+  isCut(one: string, other: string): boolean {
     return this.#cuts.has(`${one}>${other}`) || this.#cuts.has(`${other}>${one}`);
   }
 
   /** Opens a stream; `null` if the way is cut. */
   stream(client: string, server: string): Stream | null {
-    if (this.#isCut(client, server)) return null;
+    if (this.isCut(client, server)) return null;
     const stream = new Stream(client, server, this.#timeline, () => this.#streams.delete(stream));
     this.#streams.add(stream);
     return stream;

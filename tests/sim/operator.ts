@@ -1,29 +1,56 @@
-// The operator of the virtual world: signs, sends over a network that loses, and retries.
+// The operator of the virtual world: signs, sends over a network that loses, retries, goes by TCP
+// where datagrams do not come through, and gives up after 10 s, as the CLI does.
 
-import { formatOperatorCommand } from "../../core/command.ts";
+import { formatOperatorCommand, type OperatorCommand } from "../../core/command.ts";
 import { formatSigned } from "../../core/wire.ts";
-import { COMMANDS, fakeSignature, type Ground, instant, OPERATOR } from "./hosts.ts";
+import type { ConductorHost } from "./conductor_host.ts";
+import { COMMANDS, fakeSignature, type Ground, instant, OPERATOR } from "./daemon.ts";
+import type { Behaviour } from "./process.ts";
+
+/** After this the CLI says that the conductor does not answer. */
+export const GIVE_UP_MS = 10_000;
+const TCP_AFTER_MS = 200;
 
 /** What the operator wants of one app, as far as it has been acknowledged. */
 export interface Wish {
   readonly app: string;
-  generation: number;
-  replicas: number;
   /** Its replicas may only ever run on one node. */
   readonly volume: boolean;
+  generation: number;
+  replicas: number;
   down: boolean;
+  /** When it last changed, and when it was first there after it had been down. */
+  changedMs: number;
+  upMs: number;
+}
+
+/** A command and what became of it. */
+export interface Said {
+  readonly id: string;
+  readonly verb: string;
+  readonly app: string;
+  readonly sentMs: number;
+  /** `null` while it waits; `unknown`: given up, executed or not. */
+  reply: string | "unknown" | null;
+  readonly done: () => void;
+  isDone: boolean;
 }
 
 export class Operator {
   readonly wishes = new Map<string, Wish>();
+  readonly said: Said[] = [];
+  /** Signed datagrams as anybody on the way may have kept them. */
+  readonly overheard: string[] = [];
+  skewMs = 0;
   readonly #ground: Ground;
-  #waiting: { readonly text: string } | null = null;
+  readonly #conductor: ConductorHost;
   readonly #queue: (() => void)[] = [];
-  #commands = 0;
+  #waiting: Said | null = null;
   #ports = 0;
 
-  constructor(ground: Ground) {
+  constructor(ground: Ground, conductor: ConductorHost) {
     this.#ground = ground;
+    this.#conductor = conductor;
   }
 
   /** True when everything that was asked has been answered. */
@@ -31,32 +58,72 @@ export class Operator {
     return this.#waiting === null && this.#queue.length === 0;
   }
 
-  up(app: string, replicas: number, volume: boolean): void {
+  up(app: string, replicas: number, volume: boolean, behaviour: Behaviour = "good"): void {
     this.#enqueue(() => {
+      const nowMs = this.#ground.timeline.nowMs;
       const wish = this.wishes.get(app) ??
-        { app, generation: 0, replicas, volume, down: true };
-      const generation = wish.generation + 1;
-      const manifest = manifestOf(wish, replicas, generation);
-      const id = this.#id();
-      const command = formatOperatorCommand({ verb: "APPLY", id, app, generation, manifest });
-      this.#send(command, (reply) => {
-        if (!reply.startsWith("OK|")) return this.#ground.witness.tell(`operator: ${reply}`);
-        this.wishes.set(app, Object.assign(wish, { generation, replicas, down: false }));
+        {
+          app,
+          generation: 0,
+          replicas,
+          volume,
+          down: true,
+          changedMs: nowMs,
+          upMs: nowMs,
+        };
+      const generation = this.#lastGeneration(app) + 1;
+      const manifest = manifestOf(wish, replicas, generation, behaviour);
+      this.#send({ verb: "APPLY", app, generation, manifest }, () => {
+        this.wishes.set(app, wish);
+        if (wish.down) wish.upMs = this.#ground.timeline.nowMs;
+        Object.assign(wish, { generation, replicas, down: false });
+        this.#changed(wish);
       });
     });
   }
 
   down(app: string): void {
     this.#enqueue(() => {
-      this.#send(formatOperatorCommand({ verb: "DOWN", id: this.#id(), app }), (reply) => {
+      this.#send({ verb: "DOWN", app }, () => {
         const wish = this.wishes.get(app);
-        if (reply.startsWith("OK|") && wish) wish.down = true;
+        if (!wish) return;
+        wish.down = true;
+        this.#changed(wish);
       });
     });
   }
 
-  #id(): string {
-    return `command-${++this.#commands}`;
+  /**
+   * Commands that were given up: the log tells whether they were executed, and in which order. What
+   * was executed last counts.
+   */
+  settle(): void {
+    // What was refused may come again, sent by somebody else: should the clocks have been set
+    // meanwhile, or a restarted conductor not remember that it failed. It is executed once at most.
+    const unknown = this.said.filter((each) => !each.isDone && each.reply !== null);
+    if (unknown.length === 0) return;
+    const order = this.#conductor.entries.flatMap(({ body }) => {
+      if (body.kind !== "command") return [];
+      const said = this.said.find((each) => body.signed.text.includes(`|${each.id}|`));
+      return said ? [said] : [];
+    });
+    for (const each of unknown) {
+      if (!order.includes(each)) continue;
+      this.#done(each);
+      for (const later of order.slice(order.indexOf(each) + 1)) {
+        if (later.app === each.app) this.#done(later);
+      }
+    }
+  }
+
+  #changed(wish: Wish): void {
+    wish.changedMs = this.#ground.timeline.nowMs;
+  }
+
+  /** What a plan asked of the conductor says; from memory where it cannot be asked. */
+  #lastGeneration(app: string): number {
+    const known = this.#conductor.machine?.state.apps.get(app);
+    return known?.generations.at(-1)?.generation ?? this.wishes.get(app)?.generation ?? 0;
   }
 
   #enqueue(run: () => void): void {
@@ -64,41 +131,82 @@ export class Operator {
     else this.#queue.push(run);
   }
 
-  #send(command: string, answered: (reply: string) => void): void {
-    const { wallMs } = instant(this.#ground.timeline);
-    const text = `${command}|${Math.floor(wallMs / 1000)}`;
-    const waiting = { text };
-    this.#waiting = waiting;
+  #send(rest: DistributiveOmit<OperatorCommand, "id">, done: () => void): void {
+    const id = `command-${this.said.length + 1}`;
+    const command = { ...rest, id } as OperatorCommand;
+    const sentMs = this.#ground.timeline.nowMs;
+    const said: Said = {
+      id,
+      verb: command.verb,
+      app: "app" in command ? command.app : "",
+      sentMs,
+      reply: null,
+      done,
+      isDone: false,
+    };
+    this.said.push(said);
+    this.#waiting = said;
+    const { wallMs } = instant(this.#ground.timeline, this.skewMs);
+    const text = `${formatOperatorCommand(command)}|${Math.floor(wallMs / 1000)}`;
+    const signed = formatSigned(text, fakeSignature(text));
+    this.overheard.push(signed);
     // A port of its own for each command, as the CLI has: a late reply to another is not heard.
     const from = { ...OPERATOR, port: OPERATOR.port + ++this.#ports };
-    this.#ground.network.open(from, (reply) => {
-      if (this.#waiting !== waiting) return;
-      this.#waiting = null;
-      answered(reply);
-      this.#queue.shift()?.();
-    });
+    const { network, timeline } = this.#ground;
+    network.open(from, (reply) => this.#answered(said, reply));
     const attempt = () => {
-      if (this.#waiting !== waiting) return;
-      const age = instant(this.#ground.timeline).wallMs / 1000 - Number(text.split("|").at(-1));
-      if (age > 25) {
-        // Too old to be taken: signed again under the same id, it is executed once at the most.
-        this.#waiting = null;
-        return this.#send(command, answered);
-      }
-      this.#ground.network.send(formatSigned(text, fakeSignature(text)), from, COMMANDS);
-      this.#ground.timeline.after(200, attempt);
+      if (this.#waiting !== said) return;
+      if (timeline.nowMs - sentMs > GIVE_UP_MS) return this.#answered(said, "unknown");
+      network.send(signed, from, COMMANDS);
+      timeline.after(200, attempt);
     };
     attempt();
+    timeline.after(TCP_AFTER_MS, () => this.#byTcp(said, signed));
+  }
+
+  #byTcp(said: Said, signed: string): void {
+    if (this.#waiting !== said) return;
+    const { network, timeline } = this.#ground;
+    const stream = this.#conductor.up ? network.stream(OPERATOR.hostname, COMMANDS.hostname) : null;
+    if (!stream) return;
+    timeline.after(1, () => {
+      this.#conductor.command(signed, OPERATOR.hostname, (reply) => stream.toClient(reply), "tcp");
+    });
+    stream.onClient = (reply) => {
+      stream.break();
+      this.#answered(said, reply);
+    };
+  }
+
+  #answered(said: Said, reply: string): void {
+    if (this.#waiting !== said) return;
+    this.#waiting = null;
+    said.reply = reply;
+    if (reply.startsWith("OK|")) this.#done(said);
+    else this.#ground.witness.tell(`operator: ${said.verb} ${said.app}: ${reply.slice(0, 120)}`);
+    this.#queue.shift()?.();
+  }
+
+  #done(said: Said): void {
+    said.isDone = true;
+    said.done();
   }
 }
 
-function manifestOf(wish: Wish, replicas: number, generation: number): string {
+type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
+
+function manifestOf(
+  wish: Wish,
+  replicas: number,
+  generation: number,
+  behaviour: Behaviour,
+): string {
   return [
     `app ${wish.app}`,
     "  exec /bin/program",
     "  port 8001",
     `  replicas ${replicas}`,
-    `  env { VERSION ${generation} }`,
+    `  env { VERSION ${generation}; BEHAVIOUR ${behaviour} }`,
     "  drain 2s",
     "  grace 1s",
     ...(wish.volume ? ["  volume { path data; env DATA }"] : []),

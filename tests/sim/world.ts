@@ -1,36 +1,41 @@
 /**
  * A whole cluster in virtual time: the real machines of all daemons, a network that loses, repeats,
- * delays, reorders and parts, and faults at any moment. The same seed gives the same world.
+ * delays, reorders and parts, clients, operators, and faults at any moment. The same seed gives the
+ * same world.
  */
 
-import { createPrng, type Prng } from "../../core/prng.ts";
-import { type Cast, Checker, Violation } from "./checks.ts";
-import {
-  ConductorHost,
-  type Ground,
-  IngressHost,
-  NodeHost,
-  resetStarts,
-  TowerHost,
-} from "./hosts.ts";
-import { Network } from "./network.ts";
+import { createPrng } from "../../core/prng.ts";
+import type { Cast } from "./cast.ts";
+import { Checker } from "./checks.ts";
+import { Clients } from "./clients.ts";
+import { ConductorHost } from "./conductor_host.ts";
+import { type Ground, type Planted, resetStarts } from "./daemon.ts";
+import { doStep, healAll } from "./deeds.ts";
+import { IngressHost } from "./ingress_host.ts";
+import { Network, type Weather } from "./network.ts";
+import { NodeHost } from "./node_host.ts";
 import { Operator } from "./operator.ts";
 import { Timeline } from "./queue.ts";
+import { unfinished } from "./rest.ts";
+import { planSteps, type Step } from "./steps.ts";
+import { TowerHost } from "./tower_host.ts";
+import { Violation } from "./violation.ts";
 
 export interface WorldOptions {
   readonly seed: number;
   readonly nodes: number;
-  /** Shares of datagrams lost and repeated, and their longest delay. */
-  readonly loss: number;
-  readonly repeat: number;
-  readonly delayMs: number;
-  /** How long faults go on, in virtual ms. */
-  readonly faultMs: number;
-  /** How long the cluster then has to come to rest. */
+  readonly ingresses: number;
+  /** How datagrams fare until all is healed. */
+  readonly weather: Weather;
+  /** How many things happen. */
+  readonly steps: number;
+  /** Whether daemons, nodes, disks, clocks and programs fail and hosts are parted. */
+  readonly faults: boolean;
+  /** How long the cluster has to come to rest after the last fault, in virtual ms. */
   readonly restMs: number;
-  /** Whether daemons, nodes and programs die and hosts are parted. */
-  readonly crashes: boolean;
-  readonly planted?: Ground["planted"];
+  readonly planted?: Planted;
+  /** These steps instead of those that the seed makes up. */
+  readonly plan?: readonly Step[];
 }
 
 export interface Outcome {
@@ -39,74 +44,115 @@ export interface Outcome {
   readonly violation: string | null;
   /** Virtual ms from the last fault until everything was as signed. */
   readonly settledMs: number;
+  readonly virtualMs: number;
   readonly datagrams: number;
   readonly checked: number;
+  readonly requests: { readonly asked: number; readonly lost: number; readonly excused: number };
+  readonly plan: readonly Step[];
   readonly story: readonly string[];
 }
 
 export const MILD: Omit<WorldOptions, "seed"> = {
   nodes: 3,
-  loss: 0.1,
-  repeat: 0.1,
-  delayMs: 20,
-  faultMs: 12_000,
+  ingresses: 2,
+  weather: { loss: 0.1, repeat: 0.1, delayMs: 20 },
+  steps: 12,
+  faults: false,
   restMs: 60_000,
-  crashes: false,
 };
 
 export const WILD: Omit<WorldOptions, "seed"> = {
   ...MILD,
-  loss: 0.2,
-  repeat: 0.3,
-  delayMs: 60,
-  faultMs: 20_000,
-  crashes: true,
+  weather: { loss: 0.2, repeat: 0.3, delayMs: 60 },
+  steps: 20,
+  faults: true,
 };
 
-/** Runs one world to its end. */
-export function simulate(options: WorldOptions): Outcome {
+/** Fewer requests a second than this say nothing about what a fault does to them. */
+const OPERATIONS_PER_SECOND = 50;
+
+/** The world at its beginning; nobody has been started yet. */
+export function createCast(options: WorldOptions): Cast {
   resetStarts();
   const prng = createPrng(options.seed);
   const timeline = new Timeline();
   const network = new Network(timeline, createPrng(prng.below(2 ** 31)));
-  const checker = new Checker();
+  const checker = new Checker(timeline);
   const planted = options.planted === undefined ? {} : { planted: options.planted };
   const ground: Ground = { timeline, network, prng, witness: checker, ...planted };
   const tower = new TowerHost(ground);
   const conductor = new ConductorHost(ground, tower);
-  const ingress = new IngressHost(ground, tower);
+  const ingresses = Array.from(
+    { length: options.ingresses },
+    (_, index) => new IngressHost(ground, tower, index + 1),
+  );
   const nodes = Array.from(
     { length: options.nodes },
     (_, index) => new NodeHost(ground, conductor, index + 1),
   );
+  const operator = new Operator(ground, conductor);
+  const clients = new Clients(ground, { ingresses, nodes, operator, judge: checker });
   const cast: Cast = {
     timeline,
+    network,
     conductor,
     tower,
-    ingress,
+    ingresses,
     nodes,
-    operator: new Operator(ground),
+    operator,
+    clients,
+    checker,
   };
   checker.cast = cast;
+  return cast;
+}
+
+/** Runs one world to its end. */
+export function simulate(options: WorldOptions): Outcome {
+  const cast = createCast(options);
+  const { timeline, checker, network, clients } = cast;
+  // What happens is made up by a generator of its own, so that leaving a step out of the plan
+  // changes as little as possible of the rest.
+  const plan = options.plan ?? planSteps(createPrng(options.seed ^ 0x5eed), options);
   const result = (violation: string | null, settledMs: number): Outcome => ({
     seed: options.seed,
     violation,
     settledMs,
+    virtualMs: timeline.nowMs,
     datagrams: network.counters.sent,
     checked: checker.checked,
+    requests: {
+      asked: clients.counters.asked,
+      lost: clients.counters.lost,
+      excused: checker.excused,
+    },
+    plan,
     story: checker.story,
   });
   try {
-    for (const daemon of [tower, conductor, ingress, ...nodes]) daemon.start();
-    live(cast, checker, network, prng, options);
-    const endMs = timeline.nowMs + options.restMs;
+    for (const daemon of [cast.tower, cast.conductor, ...cast.ingresses, ...cast.nodes]) {
+      daemon.start();
+    }
+    clients.start();
+    Object.assign(network.weather, options.weather);
+    for (const step of plan) {
+      run(cast, step.atMs);
+      doStep(cast, step);
+    }
+    // Everything that was to be mended in time is mended by then.
+    run(cast, timeline.nowMs + 1_000);
+    healAll(cast);
     const healedMs = timeline.nowMs;
-    let missing = checker.unfinished();
-    while (timeline.nowMs < endMs && missing.length > 0) {
-      run(timeline, checker, 250);
-      missing = checker.unfinished();
+    let missing = unfinished(cast);
+    while (timeline.nowMs < healedMs + options.restMs && missing.length > 0) {
+      run(cast, timeline.nowMs + 250);
+      missing = unfinished(cast);
     }
     if (missing.length > 0) return result(`never came to rest: ${missing.join("; ")}`, Infinity);
+    const perSecond = clients.counters.asked / (healedMs / 1000);
+    if (options.plan === undefined && perSecond < OPERATIONS_PER_SECOND) {
+      return result(`void: only ${perSecond.toFixed(1)} requests a second`, Infinity);
+    }
     return result(null, timeline.nowMs - healedMs);
   } catch (error) {
     if (!(error instanceof Violation)) throw error;
@@ -114,92 +160,13 @@ export function simulate(options: WorldOptions): Outcome {
   }
 }
 
-function run(timeline: Timeline, checker: Checker, forMs: number): void {
-  const untilMs = timeline.nowMs + forMs;
-  while (timeline.step(untilMs)) checker.look();
-}
-
-/** The time of trouble: operators work, things break and come back; at the end all is healed. */
-function live(
-  cast: Cast,
-  checker: Checker,
-  network: Network,
-  prng: Prng,
-  options: WorldOptions,
-): void {
-  const { timeline, operator } = cast;
-  const { loss, repeat, delayMs } = options;
-  Object.assign(network.weather, { loss, repeat, delayMs });
-  operator.up("web", 1 + prng.below(4), false);
-  operator.up("shop", 1 + prng.below(3), true);
-  const endMs = timeline.nowMs + options.faultMs;
-  while (timeline.nowMs < endMs) {
-    run(timeline, checker, 200 + prng.below(1_500));
-    operate(cast, prng);
-    if (options.crashes) disturb(cast, checker, network, prng);
-  }
-  checker.tell("everything is healed");
-  network.heal();
-  Object.assign(network.weather, { loss: 0, repeat: 0, delayMs: 2 });
-  cast.conductor.diskFull = false;
-  for (const daemon of [cast.tower, cast.conductor, cast.ingress, ...cast.nodes]) daemon.start();
-}
-
-function operate({ operator }: Cast, prng: Prng): void {
-  if (!operator.idle) return;
-  const choice = prng.below(10);
-  if (choice < 3) operator.up("web", 1 + prng.below(5), false);
-  else if (choice === 3) operator.up("shop", 1 + prng.below(3), true);
-  else if (choice === 4) operator.up("late", 1, false);
-  else if (choice === 5 && prng.below(2) === 0) operator.down("late");
-}
-
-/** Breaks one thing, now and then, and mends it some time later. */
-function disturb(cast: Cast, checker: Checker, network: Network, prng: Prng): void {
-  const { timeline, conductor, tower, ingress, nodes } = cast;
-  const node = nodes[prng.below(nodes.length)]!;
-  const againMs = 50 + prng.below(6_000);
-  const later = (work: () => void) => timeline.after(againMs, work);
-  const restart = (daemon: { name: string; kill(): void; start(): void }) => {
-    checker.tell(`${daemon.name} is killed for ${againMs} ms`);
-    daemon.kill();
-    later(() => {
-      checker.tell(`${daemon.name} starts again`);
-      daemon.start();
-    });
-  };
-  switch (prng.below(10)) {
-    case 0:
-      return restart(conductor);
-    case 1:
-      return restart(tower);
-    case 2:
-      return restart(ingress);
-    case 3:
-    case 4:
-      return restart(node);
-    case 5:
-      checker.tell(`${node.name} loses power`);
-      node.powerOff();
-      return later(() => node.start());
-    case 6: {
-      const running = node.running();
-      const victim = running[prng.below(Math.max(1, running.length))];
-      if (victim) node.end(victim, { signal: "SIGKILL" });
-      return;
-    }
-    case 7: {
-      const oneWay = prng.below(2) === 0;
-      checker.tell(`${node.name} is cut off from the conductor${oneWay ? ", one way" : ""}`);
-      network.cut(node.host, conductor.host, oneWay);
-      if (prng.below(2) === 0) network.cut(node.host, tower.host, oneWay);
-      return later(() => network.heal());
-    }
-    case 8:
-      checker.tell(`the conductor's disk is full for ${againMs} ms`);
-      conductor.diskFull = true;
-      return later(() => conductor.diskFull = false);
-    default:
-      return;
+/** Lets time pass until then. */
+export function run(cast: Cast, untilMs: number): void {
+  const { timeline, checker } = cast;
+  for (;;) {
+    const nextMs = Math.min(untilMs, (Math.floor(timeline.nowMs / 250) + 1) * 250);
+    while (timeline.step(nextMs)) checker.look();
+    if (nextMs % 250 === 0) checker.lookAround();
+    if (nextMs >= untilMs) return;
   }
 }

@@ -1,0 +1,149 @@
+// `skr8tr run`: a job, once, now.
+
+import { Failure } from "../core/errors.ts";
+import { isOver } from "../core/job.ts";
+import { LOG_RING_LINES } from "../core/limits.ts";
+import type { AppSpec } from "../core/manifest/spec.ts";
+import type { AppView, LogView, RunView } from "../core/view.ts";
+import { type Context, DONE, FAILED } from "./command.ts";
+import { type Conductor, conductorAt } from "./conductor.ts";
+import { deploy } from "./deploy.ts";
+import { keyPathOf, type Signer } from "./keys.ts";
+import { appsWithFolders } from "./manifests.ts";
+import { harmless } from "./output.ts";
+import { commandId, parseReply, refusal, sendSigned, signCommand } from "./send.ts";
+import { ship } from "./ship.ts";
+import { targetOf } from "./target.ts";
+
+/** A reply takes no longer than this even where `--timeout` allows the run more, ms. */
+const REPLY_MS = 5_000;
+/** A broken watch is taken up again after this, ms. */
+const WATCH_AGAIN_MS = 250;
+
+interface Asking {
+  readonly context: Context;
+  readonly conductor: Conductor;
+  readonly signer: Signer;
+  readonly keyPath: string;
+  readonly timeoutMs: number;
+}
+
+/**
+ * Runs a job.
+ *
+ * @returns 0 where it was started, or with `--wait` has succeeded; else the job's exit code, or 1.
+ */
+export async function runJob(context: Context, signer: Promise<Signer>): Promise<number> {
+  const { arguments: args, output } = context;
+  const target = targetOf(args);
+  const timeoutMs = Math.min(target.timeoutMs, REPLY_MS);
+  const conductor = conductorAt(target.conductor, timeoutMs);
+  const [what] = args.positional;
+  const job = what!.endsWith(".skr8tr") ? await jobOf(what!) : null;
+  const keyPath = keyPathOf(args);
+  const asking = { context, conductor, signer: await signer, keyPath, timeoutMs };
+  const app = job?.spec.name ?? what!;
+  const run = (job && await applied(asking, job)) ?? await started(asking, app);
+  output.note(`run ${run} of ${app}`);
+  if (!args.has("wait")) return DONE;
+  const end = await followed(asking, app, run);
+  const { paint } = output;
+  if (end.state === "succeeded") {
+    output.note(`run ${run} of ${app} ${output.notePaint.good("succeeded")}`);
+    return DONE;
+  }
+  const why = end.reason === undefined ? "" : `: ${harmless(end.reason)}`;
+  output.note(`run ${run} of ${app} ${paint.bad(end.state)}${why}`);
+  return end.code === undefined || end.code === 0 ? FAILED : end.code;
+}
+
+/** The one job of a manifest. */
+async function jobOf(path: string) {
+  const { specs, folders } = await appsWithFolders([path]);
+  const [spec, ...more] = specs;
+  if (!spec || more.length > 0) {
+    throw new Failure("usage", `${path} holds ${specs.length} apps; run takes one job`);
+  }
+  if (spec.type !== "job") {
+    throw new Failure("usage", `${spec.name} is of type ${spec.type}: skr8tr up starts it`);
+  }
+  return { spec, folders };
+}
+
+/** Deploys it, if it changed; the number of the run that this started by itself. */
+async function applied(
+  asking: Asking,
+  job: { readonly spec: AppSpec; readonly folders: ReadonlyMap<string, string> },
+): Promise<number | null> {
+  const { conductor } = asking;
+  const specs = await ship([job.spec], job.folders, asking);
+  const [outcome] = await deploy({ ...asking, specs });
+  if (outcome?.result !== "applied") return null;
+  const view = await conductor.get<AppView>(`/api/apps/${job.spec.name}`);
+  const own = view.runs?.findLast((run) =>
+    run.why === "apply" && run.generation === outcome.generation
+  );
+  return own?.run ?? null;
+}
+
+async function started(asking: Asking, app: string): Promise<number> {
+  const { conductor, signer, keyPath, timeoutMs } = asking;
+  const signed = await signCommand(signer, { verb: "RUN", id: commandId(), app });
+  const reply = parseReply(await sendSigned(conductor, signed, timeoutMs));
+  if (!reply.ok) {
+    if (reply.code.startsWith("not found")) throw new Failure("not-found", `no job ${app} is up`);
+    throw refusal(reply, keyPath);
+  }
+  return Number(reply.fields[2]);
+}
+
+/** Prints what a run writes until it has ended. */
+async function followed(asking: Asking, app: string, run: number): Promise<RunView> {
+  const { conductor, context } = asking;
+  const printed = new Map<string, number>();
+  const print = ({ replica, line }: LogView) => {
+    printed.set(replica, (printed.get(replica) ?? 0) + 1);
+    context.output.print(context.output.columns === Infinity ? line : harmless(line));
+  };
+  const stop = new AbortController();
+  const path = `/api/logs/${app}?run=${run}&lines=${LOG_RING_LINES}`;
+  const live = (async () => {
+    try {
+      for await (const log of conductor.lines<LogView>(`${path}&follow=1`, stop.signal)) print(log);
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+    }
+  })();
+  const end = await ended(conductor, app, run);
+  stop.abort();
+  await live;
+  // What came between the last line that was streamed and the end.
+  const seen = new Map<string, number>();
+  for await (const log of conductor.lines<LogView>(path)) {
+    const number = (seen.get(log.replica) ?? 0) + 1;
+    seen.set(log.replica, number);
+    const before = printed.get(log.replica) ?? 0;
+    if (before < LOG_RING_LINES && number > before) {
+      context.output.print(context.output.columns === Infinity ? log.line : harmless(log.line));
+    }
+  }
+  return end;
+}
+
+async function ended(conductor: Conductor, app: string, run: number): Promise<RunView> {
+  for (;;) {
+    try {
+      for await (const view of conductor.lines<AppView>(`/api/apps/${app}?watch=1`)) {
+        const found = view.runs?.find((each) => each.run === run);
+        // Its node may come back and tell; who waits here is told that nobody knows.
+        if (found && (isOver({ ...found, replicas: [] }) || found.state === "unknown")) {
+          return found;
+        }
+      }
+    } catch (error) {
+      // The conductor may be restarting; the run goes on meanwhile.
+      if (!(error instanceof Failure) || error.code !== "unreachable") throw error;
+    }
+    await new Promise((again) => setTimeout(again, WATCH_AGAIN_MS));
+  }
+}

@@ -1,0 +1,22 @@
+import type { Checker } from "./checks.ts";
+import type { Clients } from "./clients.ts";
+import type { ConductorHost } from "./conductor_host.ts";
+import type { IngressHost } from "./ingress_host.ts";
+import type { Network } from "./network.ts";
+import type { NodeHost } from "./node_host.ts";
+import type { Operator } from "./operator.ts";
+import type { Timeline } from "./queue.ts";
+import type { TowerHost } from "./tower_host.ts";
+
+/** Everybody in a virtual world. */
+export interface Cast {
+  readonly timeline: Timeline;
+  readonly network: Network;
+  readonly conductor: ConductorHost;
+  readonly tower: TowerHost;
+  readonly ingresses: readonly IngressHost[];
+  readonly nodes: readonly NodeHost[];
+  readonly operator: Operator;
+  readonly clients: Clients;
+  readonly checker: Checker;
+}

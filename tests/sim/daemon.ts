@@ -1,0 +1,165 @@
+// What every host of the virtual world has: a daemon that runs, is paused, or is down between a kill
+// and a start, and a clock of its own.
+
+import type { Address } from "../../core/address.ts";
+import { sha256Hex } from "../../core/bytes.ts";
+import type { Instant } from "../../core/instant.ts";
+import type { Entry } from "../../core/log.ts";
+import type { Prng } from "../../core/prng.ts";
+import type { ConductorHost } from "./conductor_host.ts";
+import type { Network } from "./network.ts";
+import type { NodeHost } from "./node_host.ts";
+import type { Process } from "./process.ts";
+import type { Timeline } from "./queue.ts";
+
+/** Faults that are wrong on purpose, one each: a checker must cry at every one of them. */
+export const PLANTED = [
+  /** An order to run goes to a second node, too. */
+  "double-run",
+  /** The conductor places a second replica with the index of one that runs. */
+  "surplus",
+  /** A node ends a replica without waiting for the ingresses. */
+  "no-drain",
+  /** The conductor executes a command again that it has executed before. */
+  "replay",
+  /** A node runs another generation than its order says. */
+  "wrong-generation",
+  /** What a node registers is acknowledged and never listed. */
+  "unregistered",
+  /** A node registers what has not passed a probe yet. */
+  "early",
+  /** A reply is sent and its entry is not kept. */
+  "lost-entry",
+  /** An ingress never takes a replica from its table. */
+  "stale-table",
+] as const;
+export type Planted = (typeof PLANTED)[number];
+
+/** What every host has. */
+export interface Ground {
+  readonly timeline: Timeline;
+  readonly network: Network;
+  readonly prng: Prng;
+  /** The checkers' ears. */
+  readonly witness: Witness;
+  /** Wrong on purpose: what the canary plants. */
+  readonly planted?: Planted;
+}
+
+export interface Witness {
+  started(node: NodeHost, process: Process): void;
+  ended(node: NodeHost, process: Process): void;
+  /** An ordered stop has come to its signal. */
+  signalled(node: NodeHost, process: Process, signal: string): void;
+  /** An entry is durable. */
+  appended(conductor: ConductorHost, entry: Entry): void;
+  /** For the story. */
+  tell(text: string): void;
+}
+
+export const CONDUCTOR: Address = { hostname: "10.0.0.1", port: 7770 };
+export const COMMANDS: Address = { hostname: "10.0.0.1", port: 7771 };
+export const TOWER: Address = { hostname: "10.0.0.2", port: 7772 };
+export const OPERATOR: Address = { hostname: "10.0.0.4", port: 40_000 };
+export const STRANGER: Address = { hostname: "10.0.9.9", port: 40_000 };
+
+/** Unix time at which every simulation begins. */
+const EPOCH_MS = 1_795_177_690_000;
+
+export function instant(timeline: Timeline, skewMs = 0): Instant {
+  return { monoMs: timeline.nowMs, wallMs: EPOCH_MS + Math.round(timeline.nowMs + skewMs) };
+}
+
+/** A signature in this world: nobody without the secret makes one. */
+export function fakeSignature(text: string): string {
+  return sha256Hex(`the operator's secret|${text}`).repeat(104).slice(0, 6618);
+}
+
+export const OPERATOR_KEY = "a".repeat(64);
+
+let starts = 0;
+
+/** Numbers of starts, so that each is told apart; the same in every repetition of a seed. */
+export function resetStarts(): void {
+  starts = 0;
+}
+
+/** A daemon on a host. */
+export abstract class Daemon {
+  /** How far the host's clock is off, in ms. */
+  skewMs = 0;
+  /** When it was started last. */
+  startedMs = 0;
+  #start = 0;
+  #paused = false;
+  #backlog: (() => void)[] = [];
+
+  constructor(readonly ground: Ground, readonly name: string, readonly host: string) {}
+
+  get up(): boolean {
+    return this.#start > 0;
+  }
+
+  /** Stopped by SIGSTOP, or starved: it is there and does nothing. */
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  get now(): Instant {
+    return instant(this.ground.timeline, this.skewMs);
+  }
+
+  start(): void {
+    if (this.up) return;
+    this.#start = ++starts;
+    this.startedMs = this.ground.timeline.nowMs;
+    this.begin();
+  }
+
+  kill(): void {
+    if (!this.up) return;
+    this.#start = 0;
+    this.#paused = false;
+    this.#backlog = [];
+    this.end();
+  }
+
+  pause(): void {
+    if (this.up) this.#paused = true;
+  }
+
+  /** The same for so long; nothing while it is paused already. */
+  pauseFor(forMs: number): void {
+    if (!this.up || this.#paused) return;
+    this.pause();
+    this.ground.timeline.after(forMs, () => this.resume());
+  }
+
+  /** Goes on, with everything that has come meanwhile, in its order. */
+  resume(): void {
+    this.#paused = false;
+    const backlog = this.#backlog;
+    this.#backlog = [];
+    const start = this.#start;
+    for (const run of backlog) if (this.#start === start) run();
+  }
+
+  /** Runs it now, or when the pause is over. */
+  protected enter(run: () => void): void {
+    if (!this.up) return;
+    if (this.#paused) this.#backlog.push(run);
+    else run();
+  }
+
+  /** Runs it later, unless this start of the daemon has ended by then. */
+  protected later(delayMs: number, run: () => void): void {
+    const start = this.#start;
+    if (start === 0) return;
+    this.ground.timeline.after(delayMs, () => {
+      if (this.#start === start) this.enter(run);
+    });
+  }
+
+  protected abstract begin(): void;
+  protected abstract end(): void;
+}

@@ -1,0 +1,125 @@
+// Does the steps of a plan to a world.
+
+import type { Cast } from "./cast.ts";
+import { COMMANDS, type Daemon, STRANGER } from "./daemon.ts";
+import { NodeHost } from "./node_host.ts";
+import type { Deed } from "./steps.ts";
+
+/** All daemons that can be named. */
+export function daemonsOf(cast: Cast): Daemon[] {
+  return [cast.tower, cast.conductor, ...cast.ingresses, ...cast.nodes];
+}
+
+export function daemonOf(cast: Cast, name: string): Daemon {
+  const daemon = daemonsOf(cast).find((each) => each.name === name);
+  if (!daemon) throw new Error(`there is no ${name} in this world`);
+  return daemon;
+}
+
+/** Does one thing; what it breaks is mended in time. */
+export function doStep(cast: Cast, deed: Deed): void {
+  const { timeline, checker, operator, network } = cast;
+  const mend = (text: string, work: () => void) => {
+    if (!("forMs" in deed)) return;
+    if (deed.forMs === Infinity) return;
+    timeline.after(deed.forMs, () => {
+      checker.tell(text);
+      work();
+    });
+  };
+  switch (deed.do) {
+    case "up":
+      checker.tell(`operator: up ${deed.app}, ${deed.replicas} replicas (${deed.behaviour})`);
+      return operator.up(deed.app, deed.replicas, deed.volume, deed.behaviour);
+    case "down":
+      checker.tell(`operator: down ${deed.app}`);
+      return operator.down(deed.app);
+    case "kill": {
+      const daemon = daemonOf(cast, deed.daemon);
+      checker.tell(`${daemon.name} is killed`);
+      checker.excuses.killed(daemon, deed.forMs);
+      daemon.kill();
+      return mend(`${daemon.name} starts again`, () => daemon.start());
+    }
+    case "pause": {
+      const daemon = daemonOf(cast, deed.daemon);
+      checker.tell(`${daemon.name} is stopped by SIGSTOP`);
+      checker.excuses.disturbed(deed.forMs);
+      daemon.pause();
+      return mend(`${daemon.name} goes on`, () => daemon.resume());
+    }
+    case "power-off": {
+      const node = daemonOf(cast, deed.daemon) as NodeHost;
+      checker.tell(`${node.name} loses power`);
+      checker.excuses.disturbed(deed.forMs);
+      node.powerOff();
+      return mend(`${node.name} has power again`, () => node.start());
+    }
+    case "crash": {
+      const running = cast.nodes.flatMap((node) =>
+        node.running().map((process) => ({ node, process }))
+      );
+      if (running.length === 0) return;
+      const { node, process } = running[deed.nth % running.length]!;
+      return node.endProcess(process, { signal: "SIGKILL" });
+    }
+    case "cut": {
+      const { one, other, oneWay } = deed;
+      checker.tell(`the way ${one} ${oneWay ? "->" : "<->"} ${other} is cut`);
+      checker.excuses.disturbed(deed.forMs);
+      const host = (name: string) => daemonOf(cast, name).host;
+      const others = other === "all"
+        ? daemonsOf(cast).map((each) => each.name).filter((each) => each !== one)
+        : [other];
+      const mends = others.map((each) => network.cut(host(one), host(each), oneWay));
+      return mend(
+        `the way ${one} ${oneWay ? "->" : "<->"} ${other} is whole again`,
+        () => mends.forEach((mend) => mend()),
+      );
+    }
+    case "disk-full":
+    case "disk-slow": {
+      const owner = daemonOf(cast, deed.daemon) as NodeHost | Cast["conductor"];
+      checker.tell(`the disk of ${owner.name} is ${deed.do === "disk-full" ? "full" : "slow"}`);
+      if (owner instanceof NodeHost) checker.excuses.disturbed(deed.forMs);
+      const before = owner.diskMs;
+      if (deed.do === "disk-full") owner.diskFull = true;
+      else owner.diskMs = deed.diskMs;
+      return mend(`the disk of ${owner.name} is well again`, () => {
+        owner.diskFull = false;
+        owner.diskMs = Math.min(before, 1);
+      });
+    }
+    case "clock": {
+      checker.tell(`the clock of ${deed.host} is off by ${deed.skewMs / 1000} s`);
+      const target = deed.host === "operator" ? operator : daemonOf(cast, deed.host);
+      target.skewMs = deed.skewMs;
+      return mend(`the clock of ${deed.host} is right again`, () => target.skewMs = 0);
+    }
+    case "replay": {
+      const { overheard } = operator;
+      if (overheard.length === 0) return;
+      checker.tell(`a stranger repeats command ${1 + deed.nth % overheard.length}`);
+      return network.send(overheard[deed.nth % overheard.length]!, STRANGER, COMMANDS);
+    }
+    default:
+      deed satisfies never;
+  }
+}
+
+/** Everything is mended and runs. */
+export function healAll(cast: Cast): void {
+  cast.checker.tell("everything is healed");
+  cast.network.heal();
+  Object.assign(cast.network.weather, { loss: 0, repeat: 0, delayMs: 2 });
+  cast.operator.skewMs = 0;
+  for (const owner of [cast.conductor, ...cast.nodes]) {
+    owner.diskFull = false;
+    owner.diskMs = 0.3;
+  }
+  for (const daemon of daemonsOf(cast)) {
+    daemon.skewMs = 0;
+    if (daemon.paused) daemon.resume();
+    daemon.start();
+  }
+}

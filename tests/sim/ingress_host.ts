@@ -1,0 +1,104 @@
+import { type Endpoint, parseWatch, type WatchMessage } from "./watch_message.ts";
+import type { Replica } from "../../ingress/balance.ts";
+import { type IngressEffect, type IngressEvent, IngressMachine } from "../../ingress/machine.ts";
+import { Daemon, type Ground, TOWER } from "./daemon.ts";
+import type { Stream } from "./network.ts";
+import type { TowerHost } from "./tower_host.ts";
+
+export class IngressHost extends Daemon {
+  machine: IngressMachine | null = null;
+  /** When the tower last heard it, at the earliest. */
+  lastSaidMs = -Infinity;
+  /** Since when the stream has stood. */
+  connectedMs = Infinity;
+  /** Since when the stream has been gone; `null` while it stands. */
+  lostMs: number | null = 0;
+  /** Replica -> requests on their way there through this ingress. */
+  readonly inFlight = new Map<string, number>();
+  #stream: Stream | null = null;
+
+  constructor(ground: Ground, readonly towerHost: TowerHost, readonly index: number) {
+    super(ground, `ingress-${index}`, `10.0.2.${index}`);
+  }
+
+  get connected(): boolean {
+    return this.#stream !== null;
+  }
+
+  /** The tower counts it among those that listen. */
+  get listens(): boolean {
+    return this.up && !this.paused && this.connected &&
+      this.ground.timeline.nowMs - this.lastSaidMs < 1_000;
+  }
+
+  /** Replicas that a request may be sent to now. */
+  targets(): Endpoint[] {
+    const replicas = [...this.machine?.allReplicas() ?? []];
+    return replicas.filter((each) => !each.gone).map((each) => each.endpoint);
+  }
+
+  protected begin(): void {
+    this.machine = new IngressMachine({ name: this.name }, this.now);
+    this.inFlight.clear();
+    this.lostMs = this.startedMs;
+    this.#connect();
+    this.#tick();
+  }
+
+  protected end(): void {
+    this.machine = null;
+    this.#stream?.break();
+    this.#stream = null;
+  }
+
+  /** A request has left the replica. */
+  left(replica: Replica): void {
+    replica.outstanding--;
+    if (this.machine) this.#perform(this.machine.idle(replica, this.now));
+  }
+
+  #tick(): void {
+    this.#step({ k: "tick" });
+    this.later(250, () => this.#tick());
+  }
+
+  #connect(): void {
+    const retry = () => this.later(100, () => this.#connect());
+    const stream = this.towerHost.up ? this.ground.network.stream(this.host, TOWER.hostname) : null;
+    if (!stream) return retry();
+    this.#stream = stream;
+    this.connectedMs = this.ground.timeline.nowMs;
+    stream.onClientLost = () => {
+      this.#stream = null;
+      this.lostMs = this.ground.timeline.nowMs;
+      this.enter(() => {
+        this.#step({ k: "lost" });
+        retry();
+      });
+    };
+    stream.onClient = (text) => this.enter(() => this.#receive(parseWatch(text)));
+    this.towerHost.accept(stream);
+    this.#step({ k: "connected" });
+  }
+
+  #receive(message: WatchMessage): void {
+    this.lostMs = null;
+    if (this.ground.planted === "stale-table" && message.k === "delta") {
+      return this.#step({ k: "message", message: { ...message, down: [] } });
+    }
+    this.#step({ k: "message", message });
+  }
+
+  #step(event: IngressEvent): void {
+    if (this.machine) this.#perform(this.machine.step(event, this.now));
+  }
+
+  #perform(effects: readonly IngressEffect[]): void {
+    for (const effect of effects) {
+      if (effect.k !== "send") continue;
+      const { k } = effect.message;
+      if (k === "ack" || k === "hello") this.lastSaidMs = this.now.monoMs;
+      this.#stream?.toServer(JSON.stringify(effect.message));
+    }
+  }
+}

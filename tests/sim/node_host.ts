@@ -1,0 +1,315 @@
+import type { Address } from "../../core/address.ts";
+import { sha256Hex } from "../../core/bytes.ts";
+import type { NodeEffect, NodeEvent } from "../../node/effects.ts";
+import { NodeMachine } from "../../node/machine.ts";
+import type { LogRecord } from "../../node/records.ts";
+import type { SavedReplica } from "../../node/saved.ts";
+import type { ConductorHost } from "./conductor_host.ts";
+import { CONDUCTOR, Daemon, fakeSignature, type Ground, TOWER } from "./daemon.ts";
+import type { Stream } from "./network.ts";
+import type { Behaviour, Process } from "./process.ts";
+
+const SAMPLE = { cpuPercent: 5, ramTotalBytes: 8 * 2 ** 30, ramFreeBytes: 6 * 2 ** 30 };
+
+export class NodeHost extends Daemon {
+  machine: NodeMachine | null = null;
+  readonly address: Address;
+  readonly id: string;
+  readonly processes: Process[] = [];
+  /** The machine has power; without it nobody even refuses a connection. */
+  powered = true;
+  diskFull = false;
+  /** What a write to its disk takes. */
+  diskMs = 0.1;
+  // What its disk holds.
+  readonly #saved = new Map<string, SavedReplica>();
+  readonly #tombstones = new Map<string, number>();
+  readonly #records = new Map<number, LogRecord>();
+  #unkept: LogRecord[] = [];
+  #follow: Stream | null = null;
+  #dueMs = Infinity;
+  #close = () => {};
+  #nextPid = 1000;
+
+  constructor(ground: Ground, readonly conductor: ConductorHost, readonly index: number) {
+    super(ground, `node-${index}`, `10.0.1.${index}`);
+    this.address = { hostname: this.host, port: 7775 };
+    this.id = sha256Hex(this.name).slice(0, 32);
+  }
+
+  running(): Process[] {
+    return this.processes.filter((process) => process.alive);
+  }
+
+  /** Who listens at this port. */
+  listener(port: number): Process | undefined {
+    const { nowMs } = this.ground.timeline;
+    return this.processes.findLast((each) =>
+      each.alive && each.port === port && nowMs >= each.answersMs
+    );
+  }
+
+  protected begin(): void {
+    this.powered = true;
+    this.#unkept = [];
+    this.machine = new NodeMachine({
+      node: this.id,
+      boot: this.ground.prng.hex(16),
+      bootWallMs: this.now.wallMs,
+      trustPaths: false,
+      name: this.name,
+      host: this.host,
+      port: this.address.port,
+      conductor: CONDUCTOR,
+      tower: TOWER,
+      towerUrl: "http://10.0.0.2:7772",
+      path: "/bin",
+      workdir: "/",
+      cores: 4,
+      gpu: false,
+      labels: {},
+      ports: { first: 20_000, last: 20_100 },
+    });
+    this.#close = this.ground.network.open(
+      this.address,
+      (text, from) => this.enter(() => this.#step({ on: "mesh", text, from })),
+    );
+    this.#dueMs = Infinity;
+    const adopted = [...this.#saved.values()].map((saved) => {
+      const process = this.#find(saved.replica, saved.instance);
+      const running = process?.alive ?? false;
+      return { saved, running, ...(running ? { pid: process!.pid } : {}) };
+    });
+    this.#step({
+      on: "start",
+      adopted,
+      tombstones: [...this.#tombstones],
+      records: [...this.#records.values()],
+    });
+    for (const { saved, running } of adopted) {
+      const process = this.#find(saved.replica, saved.instance);
+      if (!running && saved.stage !== "pending" && saved.stage !== "finished") {
+        this.#tellEnd(saved.replica, saved.instance, process);
+      }
+    }
+    this.#step({ on: "sample", ...SAMPLE });
+    this.#connect();
+  }
+
+  protected end(): void {
+    this.machine = null;
+    this.#close();
+    this.#follow?.break();
+    this.#follow = null;
+  }
+
+  /** The whole machine loses power: its programs, too. */
+  powerOff(): void {
+    this.kill();
+    this.powered = false;
+    for (const process of this.running()) this.endProcess(process, { signal: "SIGKILL" });
+  }
+
+  endProcess(process: Process, how: { code?: number; signal?: string }): void {
+    if (!process.alive) return;
+    process.alive = false;
+    process.endedMs = this.ground.timeline.nowMs;
+    Object.assign(process, how);
+    this.ground.witness.ended(this, process);
+    this.#tellEnd(process.replica, process.instance, process);
+  }
+
+  #tellEnd(replica: string, instance: number, process: Process | undefined): void {
+    this.later(1, () =>
+      this.#step({
+        on: "exited",
+        replica,
+        instance,
+        ended: {
+          ...(process?.code === undefined ? {} : { code: process.code }),
+          ...(process?.signal === undefined ? {} : { signal: process.signal }),
+          lost: process === undefined,
+          notLaunched: false,
+          tail: "",
+        },
+      }));
+  }
+
+  #find(replica: string, instance: number): Process | undefined {
+    return this.processes.findLast((each) =>
+      each.replica === replica && each.instance === instance
+    );
+  }
+
+  #connect(): void {
+    const retry = () => this.later(150, () => this.#connect());
+    const stream = this.conductor.up
+      ? this.ground.network.stream(this.host, CONDUCTOR.hostname)
+      : null;
+    if (!stream) return retry();
+    this.#follow = stream;
+    stream.onClientLost = () => {
+      this.#follow = null;
+      this.enter(retry);
+    };
+    stream.onClient = (text) =>
+      this.enter(() => {
+        const { k, ...rest } = JSON.parse(text);
+        if (k === "record") this.#step({ on: "record", record: rest });
+        else this.#step({ on: "head", sequence: rest.sequence });
+      });
+    this.conductor.follow(stream, this.machine!.sequence);
+  }
+
+  #step(event: NodeEvent): void {
+    if (!this.machine) return;
+    for (const effect of this.machine.step(event, this.now)) this.#perform(effect);
+    const dueMs = this.machine?.dueMonoMs ?? Infinity;
+    if (dueMs < this.#dueMs) {
+      this.#dueMs = dueMs;
+      this.later(Math.max(0.1, dueMs - this.now.monoMs), () => {
+        this.#dueMs = Infinity;
+        this.#step({ on: "tick" });
+      });
+    }
+  }
+
+  #perform(effect: NodeEffect): void {
+    const { network, prng } = this.ground;
+    switch (effect.do) {
+      case "send":
+        if (this.#isWithheld(effect.text)) return;
+        return network.send(effect.text, this.address, effect.to);
+      case "verify": {
+        const { sequence, text, signatureHex } = effect.record;
+        const refusal = signatureHex === fakeSignature(text) ? null : "its signature is not valid";
+        return this.later(0.2, () => this.#step({ on: "verified", sequence, refusal }));
+      }
+      case "keep-record":
+        this.#unkept.push(effect.record);
+        if (this.diskFull) return;
+        for (const record of this.#unkept.splice(0)) this.#records.set(record.sequence, record);
+        return;
+      case "fetch": {
+        const { replica } = effect;
+        return this.later(1, () => this.#step({ on: "fetched", replica, fault: null }));
+      }
+      case "try-port": {
+        const { replica, port } = effect;
+        const free = !this.running().some((process) => process.port === port);
+        return this.later(0.1, () => this.#step({ on: "port-tried", replica, port, free }));
+      }
+      case "launch":
+        return this.#launch(effect);
+      case "signal":
+        return this.#signal(effect);
+      case "probe": {
+        const process = this.processes.findLast((each) => each.replica === effect.replica);
+        return this.later(1 + prng.next() * 3, () => {
+          const early = this.ground.planted === "early";
+          const answers = process?.alive && (early || this.now.monoMs >= process.answersMs);
+          this.#step({
+            on: "probed",
+            replica: effect.replica,
+            probe: effect.probe,
+            result: answers ? "passed" : "refused",
+            detail: answers ? "" : "refused",
+          });
+        });
+      }
+      case "check-owner": {
+        const { replica, instance } = effect;
+        return this.later(
+          1,
+          () => this.#step({ on: "owner", replica, instance, owner: "own", detail: "" }),
+        );
+      }
+      case "save":
+        if (!this.diskFull) this.#saved.set(effect.saved.replica, effect.saved);
+        if (this.ground.planted === "no-drain") this.#forgetDrain(effect.saved);
+        return;
+      case "tombstone":
+        if (!this.diskFull) this.#tombstones.set(effect.replica, effect.wallMs);
+        return;
+      case "follow":
+        // The conductor is another one than before: its log is followed anew.
+        return this.#follow?.break();
+      case "log":
+      case "stopped":
+        return;
+      default:
+        effect satisfies never;
+    }
+  }
+
+  #signal(effect: Extract<NodeEffect, { do: "signal" }>): void {
+    const process = this.#find(effect.replica, effect.instance);
+    if (!process?.alive) return;
+    this.ground.witness.signalled(this, process, effect.signal);
+    process.signalledMs ??= this.ground.timeline.nowMs;
+    if (effect.signal === "SIGKILL") return this.endProcess(process, { signal: "SIGKILL" });
+    this.ground.timeline.after(
+      5 + this.ground.prng.next() * 300,
+      () => this.endProcess(process, { code: 0 }),
+    );
+  }
+
+  #launch(effect: Extract<NodeEffect, { do: "launch" }>): void {
+    const { replica, instance, saved, plan } = effect;
+    if (this.diskFull) {
+      const reason = "its state cannot be written: No space left on device";
+      return this.later(
+        this.diskMs,
+        () => this.#step({ on: "launch-failed", replica, instance, reason }),
+      );
+    }
+    this.#saved.set(replica, saved);
+    const { prng } = this.ground;
+    const port = plan.env.PORT === undefined ? undefined : Number(plan.env.PORT);
+    const behaviour = (plan.env.BEHAVIOUR ?? "good") as Behaviour;
+    const startMs = this.ground.planted === "early" ? 2_000 : 10 + prng.next() * 200;
+    this.later(this.diskMs, () => {
+      const process: Process = {
+        replica,
+        instance,
+        app: saved.app,
+        generation: saved.generation + (this.ground.planted === "wrong-generation" ? 1 : 0),
+        sequence: saved.sequence,
+        pid: this.#nextPid++,
+        ...(port === undefined ? {} : { port }),
+        behaviour,
+        answersMs: behaviour === "unready" ? Infinity : this.now.monoMs + startMs,
+        alive: true,
+      };
+      this.processes.push(process);
+      this.ground.witness.started(this, process);
+      if (behaviour === "crash") {
+        this.ground.timeline.after(startMs, () => this.endProcess(process, { code: 1 }));
+      }
+      this.later(2, () => this.#step({ on: "launched", replica, instance, pid: process.pid }));
+    });
+  }
+
+  // ---- Planted faults -----------------------------------------------------------------------------
+
+  /** What is registered never reaches the tower, and yet is acknowledged. */
+  #isWithheld(text: string): boolean {
+    if (this.ground.planted !== "unregistered") return false;
+    if (text.startsWith('{"k":"register"')) {
+      const { node, request } = JSON.parse(text);
+      const answer = JSON.stringify({ k: "register-ok", tower: "d".repeat(16), node, request });
+      this.later(1, () => this.#step({ on: "mesh", text: answer, from: TOWER }));
+      return true;
+    }
+    return text.startsWith('{"k":"lease"');
+  }
+
+  /** A stop that does not wait for the ingresses. */
+  #forgetDrain(saved: SavedReplica): void {
+    if (!saved.stopOrdered) return;
+    const process = this.#find(saved.replica, saved.instance);
+    if (!process?.alive) return;
+    this.ground.witness.signalled(this, process, "SIGTERM");
+    this.endProcess(process, { code: 0 });
+  }
+}

@@ -1,0 +1,30 @@
+/** How a program of the virtual world behaves; its manifest says it as `BEHAVIOUR` in `env`. */
+export type Behaviour =
+  /** Answers its probes and requests after a while. */
+  | "good"
+  /** Ends by itself with code 1 soon after its start. */
+  | "crash"
+  /** Runs and never listens. */
+  | "unready"
+  /** Passes its probes and answers every request with 500. */
+  | "errors";
+
+/** A program that runs on a node, whether the daemon does or not. */
+export interface Process {
+  readonly replica: string;
+  readonly instance: number;
+  readonly app: string;
+  readonly generation: number;
+  readonly sequence: number;
+  readonly pid: number;
+  readonly port?: number;
+  readonly behaviour: Behaviour;
+  /** From when on it listens. */
+  readonly answersMs: number;
+  alive: boolean;
+  /** An ordered stop has sent it a signal. */
+  signalledMs?: number;
+  endedMs?: number;
+  code?: number;
+  signal?: string;
+}

@@ -1,0 +1,181 @@
+// What happens in a virtual world, step by step, as plain data: so that a failing world can be
+// repeated, and made smaller.
+
+import type { Prng } from "../../core/prng.ts";
+import type { Behaviour } from "./process.ts";
+
+/** One step. `forMs`: after that time what broke is mended. */
+export type Deed =
+  | {
+    readonly do: "up";
+    readonly app: string;
+    readonly replicas: number;
+    readonly volume: boolean;
+    readonly behaviour: Behaviour;
+  }
+  | { readonly do: "down"; readonly app: string }
+  /** A daemon is killed by SIGKILL and started again. */
+  | { readonly do: "kill"; readonly daemon: string; readonly forMs: number }
+  /** A daemon is stopped by SIGSTOP. */
+  | { readonly do: "pause"; readonly daemon: string; readonly forMs: number }
+  /** A node's machine loses power. */
+  | { readonly do: "power-off"; readonly daemon: string; readonly forMs: number }
+  /** The program of one replica dies: the `nth` of those that run, counted around. */
+  | { readonly do: "crash"; readonly nth: number }
+  /** Nothing comes from the one host to the other any more, nor back unless `oneWay`. */
+  | {
+    readonly do: "cut";
+    readonly one: string;
+    readonly other: string;
+    readonly oneWay: boolean;
+    readonly forMs: number;
+  }
+  | { readonly do: "disk-full"; readonly daemon: string; readonly forMs: number }
+  | {
+    readonly do: "disk-slow";
+    readonly daemon: string;
+    readonly diskMs: number;
+    readonly forMs: number;
+  }
+  /** A host's clock is set wrong. */
+  | {
+    readonly do: "clock";
+    readonly host: string;
+    readonly skewMs: number;
+    readonly forMs: number;
+  }
+  /** Somebody sends a signed command again that was overheard. */
+  | { readonly do: "replay"; readonly nth: number };
+
+export type Step = Deed & { readonly atMs: number };
+
+/** For people, and nearly the language of tests/scenarios. */
+export function formatStep(step: Step): string {
+  const at = (step.atMs / 1000).toFixed(3).padStart(8);
+  const time = "forMs" in step ? ` for ${(step.forMs / 1000).toFixed(2)}s` : "";
+  return `${at} ${wordsOf(step)}${time}`;
+}
+
+function wordsOf(step: Step): string {
+  switch (step.do) {
+    case "up": {
+      const volume = step.volume ? " volume" : "";
+      const behaviour = step.behaviour === "good" ? "" : ` ${step.behaviour}`;
+      return `up ${step.app} ${step.replicas}${volume}${behaviour}`;
+    }
+    case "down":
+      return `down ${step.app}`;
+    case "crash":
+      return `crash the ${step.nth}th program`;
+    case "cut":
+      return `cut ${step.one} ${step.oneWay ? "->" : "<->"} ${step.other}`;
+    case "disk-slow":
+      return `disk-slow ${step.daemon} ${step.diskMs} ms`;
+    case "clock":
+      return `clock ${step.host} ${step.skewMs / 1000}s`;
+    case "replay":
+      return `replay command ${step.nth}`;
+    case "kill":
+    case "pause":
+    case "power-off":
+    case "disk-full":
+      return `${step.do} ${step.daemon}`;
+    default:
+      return step satisfies never;
+  }
+}
+
+export interface PlanOptions {
+  readonly steps: number;
+  readonly nodes: number;
+  readonly ingresses: number;
+  /** Whether anything breaks, or operators only work. */
+  readonly faults: boolean;
+}
+
+/** Before the first step: the time in which the first apps come up. */
+const CALM_MS = 2_500;
+
+/** Makes up what happens. Each of `steps` is a deed of an operator, a fault, or both at once. */
+export function planSteps(prng: Prng, options: PlanOptions): Step[] {
+  const steps: Step[] = [
+    { atMs: 0, do: "up", app: "web", replicas: 1 + prng.below(4), ...good(false) },
+    { atMs: 0, do: "up", app: "shop", replicas: 1 + prng.below(3), ...good(true) },
+  ];
+  let atMs = CALM_MS;
+  for (let count = 0; count < options.steps; count++) {
+    const work = operate(prng);
+    if (work) steps.push({ atMs, ...work });
+    const fault = options.faults ? breakSomething(prng, options) : null;
+    if (fault) steps.push({ atMs, ...fault });
+    atMs += 200 + prng.below(1_500);
+  }
+  return steps;
+}
+
+function good(volume: boolean): { readonly volume: boolean; readonly behaviour: Behaviour } {
+  return { volume, behaviour: "good" };
+}
+
+function operate(prng: Prng): Deed | null {
+  const choice = prng.below(10);
+  if (choice < 3) return { do: "up", app: "web", replicas: 1 + prng.below(5), ...good(false) };
+  if (choice === 3) return { do: "up", app: "shop", replicas: 1 + prng.below(3), ...good(true) };
+  if (choice === 4) return { do: "up", app: "late", replicas: 1, ...good(false) };
+  if (choice === 5 && prng.below(2) === 0) return { do: "down", app: "late" };
+  return null;
+}
+
+function breakSomething(prng: Prng, options: PlanOptions): Deed | null {
+  const node = `node-${1 + prng.below(options.nodes)}`;
+  const ingress = `ingress-${1 + prng.below(options.ingresses)}`;
+  const forMs = 50 + prng.below(6_000);
+  const kill = (daemon: string): Deed => ({ do: "kill", daemon, forMs });
+  switch (prng.below(16)) {
+    case 0:
+      return kill("conductor");
+    case 1:
+      return kill("tower");
+    case 2:
+      return kill(ingress);
+    case 3:
+    case 4:
+      return kill(node);
+    case 5:
+      return { do: "power-off", daemon: node, forMs };
+    case 6:
+      return { do: "crash", nth: prng.below(20) };
+    case 7: {
+      const other = ["conductor", "tower", ingress, "all"][prng.below(4)]!;
+      return { do: "cut", one: node, other, oneWay: prng.below(2) === 0, forMs };
+    }
+    case 8: {
+      const pairs = [["conductor", "tower"], [ingress, "tower"], ["tower", node], [
+        "conductor",
+        node,
+      ]];
+      const [one, other] = pairs[prng.below(pairs.length)]!;
+      return { do: "cut", one: one!, other: other!, oneWay: prng.below(2) === 0, forMs };
+    }
+    case 9:
+      return { do: "disk-full", daemon: prng.below(2) === 0 ? "conductor" : node, forMs };
+    case 10: {
+      const diskMs = 20 + prng.below(800);
+      const daemon = prng.below(2) === 0 ? "conductor" : node;
+      return { do: "disk-slow", daemon, diskMs, forMs };
+    }
+    case 11: {
+      const host = ["conductor", "tower", node, ingress, "operator"][prng.below(5)]!;
+      const skewMs = [-288_000, -60_000, 60_000, 288_000][prng.below(4)]!;
+      return { do: "clock", host, skewMs, forMs };
+    }
+    case 12: {
+      const daemon = ["conductor", "tower", node, node, ingress][prng.below(5)]!;
+      return { do: "pause", daemon, forMs };
+    }
+    case 13:
+      return { do: "replay", nth: prng.below(40) };
+    default:
+      return null;
+  }
+}

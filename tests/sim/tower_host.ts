@@ -1,0 +1,73 @@
+import { type TowerEffect, type TowerEvent, TowerMachine } from "../../tower/machine.ts";
+import { Daemon, type Ground, TOWER } from "./daemon.ts";
+import type { Stream } from "./network.ts";
+
+export class TowerHost extends Daemon {
+  machine: TowerMachine | null = null;
+  readonly #streams = new Map<number, Stream>();
+  #nextWatcher = 1;
+  #close = () => {};
+
+  constructor(ground: Ground) {
+    super(ground, "tower", TOWER.hostname);
+  }
+
+  protected begin(): void {
+    this.machine = new TowerMachine({
+      boot: this.ground.prng.hex(16),
+      plain: ["10.0.0.0/8"],
+      meshOpen: true,
+    }, this.now);
+    this.#close = this.ground.network.open(
+      TOWER,
+      (text, from) => this.enter(() => this.#step({ k: "datagram", text, from })),
+    );
+    this.#step({ k: "start" });
+  }
+
+  protected end(): void {
+    this.machine = null;
+    this.#close();
+    for (const stream of [...this.#streams.values()]) stream.break();
+    this.#streams.clear();
+  }
+
+  accept(stream: Stream): void {
+    const watcher = this.#nextWatcher++;
+    this.#streams.set(watcher, stream);
+    stream.onServer = (text) =>
+      this.enter(() => this.#step({ k: "watcher-message", watcher, text }));
+    stream.onServerLost = () => {
+      this.#streams.delete(watcher);
+      this.enter(() => this.#step({ k: "watcher-closed", watcher }));
+    };
+    this.enter(() =>
+      this.#step({ k: "watcher-connected", watcher, host: stream.client, app: null })
+    );
+  }
+
+  #step(event: TowerEvent): void {
+    if (!this.machine) return;
+    for (const effect of this.machine.step(event, this.now)) this.#perform(effect);
+  }
+
+  #perform(effect: TowerEffect): void {
+    switch (effect.k) {
+      case "datagram":
+        return this.ground.network.send(effect.text, TOWER, effect.to);
+      case "send":
+        return this.#streams.get(effect.watcher)?.toClient(effect.text);
+      case "close":
+        return this.#streams.get(effect.watcher)?.break();
+      case "wake":
+        return this.later(
+          Math.max(0.1, effect.atMonoMs - this.now.monoMs),
+          () => this.#step({ k: "tick" }),
+        );
+      case "log":
+        return;
+      default:
+        effect satisfies never;
+    }
+  }
+}
