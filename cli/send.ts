@@ -6,6 +6,7 @@ import { Failure } from "../core/errors.ts";
 import { DATAGRAM_BYTES } from "../core/limits.ts";
 import type { Conductor } from "./conductor.ts";
 import type { Signer } from "./keys.ts";
+import { mayBePlain } from "./target.ts";
 import { askUdp } from "./udp.ts";
 
 /** A datagram of 6.7 KB is five packets: without a reply by then it also goes by TCP, ms. */
@@ -58,8 +59,11 @@ async function sealedOrUnknown(conductor: Conductor): Promise<boolean> {
   try {
     return await conductor.sealed();
   } catch (error) {
-    const near = isLoopback(conductor.address.hostname);
-    if (near && error instanceof Failure && error.code === "unreachable") return false;
+    const { address } = conductor;
+    if (
+      isLoopback(address.hostname) && mayBePlain(address) && error instanceof Failure &&
+      error.code === "unreachable"
+    ) return false;
     throw error;
   }
 }

@@ -66,6 +66,16 @@ export function targetOf(args: Arguments): Target {
   };
 }
 
+/**
+ * Says whether a conductor may be asked plainly where no sealed session is to be had: not one whose
+ * key is known, since whoever keeps us from it could answer in its place.
+ */
+export function mayBePlain(conductor: ConductorAddress): boolean {
+  const { seal } = conductor;
+  if (!seal) return true;
+  return seal.context === undefined && readContexts().known[showAddress(conductor)] === undefined;
+}
+
 /** The address as people write it. */
 export function showAddress({ hostname, port }: Address): string {
   return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
