@@ -1,10 +1,10 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { makeKeys } from "./keys.ts";
-import { type RunningConductor, startConductor } from "../conductor/live/conductor.ts";
-import { readOperators } from "../conductor/live/open.ts";
-import { openSealKeys } from "../core/live/seal_keys.ts";
+import { makeKeys } from "../../cli/keys.ts";
+import { type RunningConductor, startConductor } from "../../conductor/live/conductor.ts";
+import { readOperators } from "../../conductor/live/open.ts";
+import { openSealKeys } from "../../core/live/seal_keys.ts";
 
-const ROOT = decodeURIComponent(new URL("../", import.meta.url).pathname);
+const ROOT = decodeURIComponent(new URL("../../", import.meta.url).pathname);
 const HOST = "127.0.26.3";
 
 interface Said {
