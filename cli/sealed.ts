@@ -6,6 +6,7 @@ import { Failure } from "../core/errors.ts";
 import { createVerifier } from "../core/live/crypto.ts";
 import { sealUrl } from "../core/live/seal_url.ts";
 import { type Channel, dialSealed } from "../core/live/sealed_channel.ts";
+import { dialWebSocket } from "../core/live/websocket_client.ts";
 import { type Dial, sealedFetch } from "../core/live/sealed_http.ts";
 import { createKem } from "../core/live/seal_primitives.ts";
 import { certificateText, parseIntroduction, staticKeyBytes } from "../core/seal/member.ts";
@@ -110,7 +111,12 @@ async function open(to: ConductorAddress, signal: AbortSignal): Promise<Session 
     if (channel) return channel;
     try {
       const payload = certificate?.payload;
-      return await dialSealed(url, { keys, responder, ...(payload ? { payload } : {}) });
+      return await dialSealed(url, {
+        keys,
+        responder,
+        open: dialWebSocket,
+        ...(payload ? { payload } : {}),
+      });
     } catch (error) {
       if (!(error instanceof Failure) || !known) throw error;
       // Somebody is there and is not who was there before?

@@ -9,6 +9,9 @@ import { SEAL_HANDSHAKE_MS, SEAL_PAYLOAD_BYTES } from "../limits.ts";
 import type { SealKeys } from "./seal_keys.ts";
 import { nodeAead } from "./seal_primitives.ts";
 
+/** `WebSocket.OPEN`, without loading it. */
+const OPEN = 1;
+
 /** Both sides of one connection, once it is sealed. */
 export interface Channel {
   send(kind: number, content: Uint8Array): void;
@@ -25,7 +28,7 @@ function channelOver(socket: WebSocket, cipher: StreamCipher): Channel {
   let hear: Channel["onRecord"] | null = null;
   const channel: Channel = {
     send(kind, content) {
-      if (socket.readyState !== WebSocket.OPEN) return;
+      if (socket.readyState !== OPEN) return;
       socket.send(cipher.seal(kind, content) as Uint8Array<ArrayBuffer>);
     },
     get onRecord() {
@@ -60,7 +63,7 @@ function channelOver(socket: WebSocket, cipher: StreamCipher): Channel {
 
 /** The next message of a socket that is still in its handshake. */
 function firstMessage(socket: WebSocket): Promise<Uint8Array> {
-  let open = socket.readyState === WebSocket.OPEN;
+  let open = socket.readyState === OPEN;
   socket.addEventListener("open", () => open = true);
   return new Promise((resolve, reject) => {
     const fail = (why: string) => {
@@ -92,10 +95,12 @@ export async function dialSealed(
     readonly keys: Pick<SealKeys, "kem" | "staticKey" | "secret">;
     readonly responder: Uint8Array;
     readonly payload?: Uint8Array;
+    /** In place of `new WebSocket`. */
+    readonly open?: (url: string) => WebSocket;
   },
 ): Promise<Channel> {
   const { keys, responder, payload = new Uint8Array() } = options;
-  const socket = new WebSocket(url);
+  const socket = options.open?.(url) ?? new WebSocket(url);
   socket.binaryType = "arraybuffer";
   const answer = firstMessage(socket);
   answer.catch(() => {});
@@ -115,7 +120,7 @@ export async function dialSealed(
     payload,
   });
   await Promise.race([opened, answer]);
-  if (socket.readyState === WebSocket.OPEN) socket.send(message as Uint8Array<ArrayBuffer>);
+  if (socket.readyState === OPEN) socket.send(message as Uint8Array<ArrayBuffer>);
   const second = await answer;
   const forged = () => {
     socket.close();
@@ -179,7 +184,7 @@ export async function answerSealed(
   const [toEphemeral, toStatic] = answers as [Encapsulated, Encapsulated];
   const written = responder.write({ toEphemeral, toStatic, payload: new Uint8Array() });
   const channel = channelOver(socket, new StreamCipher(nodeAead, written.keys));
-  if (socket.readyState !== WebSocket.OPEN) return null;
+  if (socket.readyState !== OPEN) return null;
   socket.send(written.message as Uint8Array<ArrayBuffer>);
   return { channel, peer, staticKey: responder.staticKey };
 }

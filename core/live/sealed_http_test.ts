@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { Failure } from "../errors.ts";
 import type { Peer } from "../seal/primitives.ts";
 import { dialSealed } from "./sealed_channel.ts";
+import { dialWebSocket } from "./websocket_client.ts";
 import {
   acceptSealed,
   isSealRequest,
@@ -137,6 +138,41 @@ Deno.test("sealedFetch(): a caller that goes away ends the answer", async () => 
 Deno.test("sealedFetch() fails where the handler does", async () => {
   await using test = await rig();
   await assertRejects(() => sealedFetch(test.dial, "/throws"), Failure, "broke off");
+});
+
+Deno.test("dialWebSocket() serves in place of the runtime's WebSocket", async () => {
+  await using test = await rig();
+  const { client: keys, server } = test;
+  const dial = () =>
+    dialSealed(test.url, { keys, responder: server.staticKey, open: dialWebSocket });
+  const body = new Uint8Array(5_000_000).map((_, at) => at * 7);
+  const echo = await sealedFetch(dial, "/echo", { method: "POST", body });
+  assertEquals(new Uint8Array(await echo.arrayBuffer()), body);
+  for (const size of [0, 1, 100, 108, 109, 125, 126, 65_500, 65_535, 65_536]) {
+    const short = body.subarray(0, size);
+    const answer = await sealedFetch(dial, "/echo", { method: "POST", body: short });
+    assertEquals(new Uint8Array(await answer.arrayBuffer()), short, `${size} bytes`);
+  }
+  const endless = await sealedFetch(dial, "/endless");
+  await endless.body!.cancel();
+  await until(() => test.closed.includes("endless"));
+  const heard: string[] = [];
+  const socket = sealedSocket(dial, "/stream");
+  socket.onmessage = ({ data }) => {
+    heard.push(data);
+    if (data === "open") socket.send("you");
+    else socket.close(3001, "enough");
+  };
+  const { code } = await new Promise<CloseEvent>((resolve) => socket.onclose = resolve);
+  assertEquals([heard, code], [["open", "heard you"], 3001]);
+  const nobody = () =>
+    dialSealed("ws://127.0.26.1:9/seal", { keys, responder: keys.staticKey, open: dialWebSocket });
+  await assertRejects(nobody, Failure, "no answer");
+  const plain = `ws://${HOST}:${test.port}/who`;
+  await assertRejects(
+    () => dialSealed(plain, { keys, responder: server.staticKey, open: dialWebSocket }),
+    Failure,
+  );
 });
 
 Deno.test("sealedSocket() carries messages as a WebSocket does", async () => {
