@@ -41,7 +41,10 @@ export async function request(
   options: HttpRequest,
 ): Promise<HttpResponse> {
   // Loaded where it is wanted: the seal takes its part of the CLI's start.
-  if (to.seal) return await (await import("./sealed.ts")).sealedRequest(to, options);
+  if (to.seal) {
+    warmUp();
+    return await (await import("./sealed.ts")).sealedRequest(to, options);
+  }
   const connection = await connect(to, options.signal);
   const abort = () => closeQuietly(connection);
   options.signal.addEventListener("abort", abort);
@@ -68,6 +71,25 @@ export async function request(
     done();
     throw error;
   }
+}
+
+let warm = false;
+
+/**
+ * The first encapsulation of a process includes the library's self-test, 30 ms on another thread:
+ * it runs while the seal is being loaded.
+ */
+function warmUp(): void {
+  if (warm) return;
+  warm = true;
+  const subtle = crypto.subtle as unknown as {
+    generateKey(name: string, extractable: boolean, usages: string[]): Promise<CryptoKeyPair>;
+    encapsulateBits?(name: string, key: CryptoKey): Promise<unknown>;
+  };
+  const name = "ML-KEM-768";
+  subtle.generateKey(name, false, ["encapsulateBits", "decapsulateBits"])
+    .then(({ publicKey }) => subtle.encapsulateBits?.(name, publicKey))
+    .catch(() => {}); // Where the runtime has no ML-KEM another one is loaded.
 }
 
 async function connect(to: Address, signal: AbortSignal): Promise<Deno.TcpConn> {
