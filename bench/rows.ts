@@ -12,6 +12,7 @@ export const ROWS = [
   { name: "deploy", about: "skr8tr up to the first answer through the ingress" },
   { name: "join", about: "start of a node to its first replica" },
   { name: "crash", about: "SIGKILL of a replica to its replacement" },
+  { name: "drain", about: "replicas come and go under 100,000 requests; grace" },
   { name: "rollout", about: "three replicas replaced under 500 requests/s" },
   { name: "node-loss", about: "a node gone at once, to its replicas elsewhere" },
   { name: "market", about: "nine manifests to 18 replicas ready and routed" },
@@ -41,6 +42,8 @@ export async function loadRow(name: typeof ROWS[number]["name"]): Promise<Row> {
       return (await import("./rows/join.ts")).row;
     case "crash":
       return (await import("./rows/crash.ts")).row;
+    case "drain":
+      return (await import("./rows/drain.ts")).row;
     case "rollout":
       return (await import("./rows/rollout.ts")).row;
     case "node-loss":

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import type { AppView, ReplicaView } from "../core/view.ts";
 import { appView, replicaView } from "./testing/conductor.ts";
-import { verdictOf, whyLate } from "./verdict.ts";
+import { restartVerdict, verdictOf, whyLate } from "./verdict.ts";
 
 const exit = (why: "exit" | "launch" | "unhealthy" | "stopped", code?: number) =>
   ({ why, code, wallMs: 1 }) as ReplicaView["exit"];
@@ -61,4 +61,59 @@ Deno.test("whyLate() names the replica that is not ready", () => {
   const replica = replicaView("api.2", { generation: 2, reason: "GET /health answered 500" });
   assertEquals(whyLate(view("deploying", replica), 2).reason, "GET /health answered 500");
   assertEquals(whyLate(undefined, 2).replica, undefined);
+});
+
+const decided = (
+  outcome: NonNullable<AppView["newest"]>["outcome"],
+  rest: Partial<AppView> = {},
+): AppView =>
+  appView("api", {
+    generation: 2,
+    state: "ready",
+    newest: { generation: 2, ...(outcome ? { outcome } : {}) },
+    ...rest,
+  });
+
+Deno.test("verdictOf() waits for the conductor's verdict where it gives one", () => {
+  assertEquals(verdictOf(decided(undefined), 2), { kind: "waiting" });
+  const done = { result: "done", reason: "1 of 1 are ready", wallMs: 1 } as const;
+  assertEquals(verdictOf(decided(done), 2), { kind: "ready" });
+  assertEquals(verdictOf(decided(done, { state: "deploying" }), 2).kind, "waiting");
+});
+
+Deno.test("verdictOf() says what was gone back to, and which replica shows why", () => {
+  const outcome = {
+    result: "rolled-back",
+    reason: "api.4 on node-2: exit code 3",
+    wallMs: 1,
+    replica: "api.4",
+    node: "node-2",
+  } as const;
+  const rollout = {
+    kind: "back",
+    generation: 1,
+    phase: "rolling",
+    begunWallMs: 1,
+    ready: 2,
+    old: 1,
+  } as const;
+  assertEquals(verdictOf(decided(outcome, { generation: 1, rollout }), 2), {
+    kind: "failed",
+    reason: "api.4 on node-2: exit code 3; back to generation 1",
+    replica: { replica: "api.4", node: "node-2" },
+  });
+});
+
+Deno.test("restartVerdict() is ready when all are replaced, and failed when it stands still", () => {
+  const rollout = { kind: "restart", generation: 2, begunWallMs: 1, ready: 1, old: 1 } as const;
+  const at = (phase: "rolling" | "done" | "failed", reason?: string) =>
+    restartVerdict(decided(undefined, {
+      rollout: { ...rollout, phase, ...(reason ? { reason } : {}) },
+    }));
+  assertEquals(at("rolling"), { kind: "waiting" });
+  assertEquals(at("done"), { kind: "ready" });
+  assertEquals(at("failed", "api.4 on node-2: exit code 3"), {
+    kind: "failed",
+    reason: "api.4 on node-2: exit code 3",
+  });
 });

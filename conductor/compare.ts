@@ -40,19 +40,34 @@ export interface Figures {
 export interface Comparison {
   readonly fresh: Figures;
   readonly old: Figures;
+  /**
+   * Both over the very same time, and after the new one has warmed up: only then their latencies can
+   * be compared, which depend on what else the machines do. Absent where there is no such time.
+   */
+  readonly warm?: { readonly fresh: Figures; readonly old: Figures };
 }
 
 /**
  * Why the new generation is worse than the old one, for people; `null` where it is not, or where
  * fewer than `minRequests` have been answered by it, or none by the old one.
  */
-export function whyWorse({ fresh, old }: Comparison, minRequests: number): string | null {
-  if (fresh.requests < minRequests || old.requests === 0) return null;
+export function whyWorse(comparison: Comparison, minRequests: number): string | null {
+  const { fresh, old, warm } = comparison;
+  const isJudged = fresh.requests >= minRequests && old.requests > 0;
+  return (isJudged ? whyMoreErrors(fresh, old) : null) ??
+    (warm && warm.fresh.requests >= minRequests && warm.old.requests > 0
+      ? whySlower(warm.fresh, warm.old)
+      : null);
+}
+
+function whyMoreErrors(fresh: Figures, old: Figures): string | null {
   const errors = excess(fresh.errors, fresh.requests, old.errors, old.requests);
-  if (errors > COMPARE_ERRORS) {
-    return `${share(fresh.errors, fresh.requests)} of its ${fresh.requests} answers are errors ` +
-      `(5xx), of the old one's ${share(old.errors, old.requests)}`;
-  }
+  if (errors <= COMPARE_ERRORS) return null;
+  return `${share(fresh.errors, fresh.requests)} of its ${fresh.requests} answers are errors ` +
+    `(5xx), of the old one's ${share(old.errors, old.requests)}`;
+}
+
+function whySlower(fresh: Figures, old: Figures): string | null {
   const thresholdMs = Math.max(old.p95Ms * COMPARE_LATENCY, old.p95Ms + COMPARE_LATENCY_MS);
   const slowFresh = fresh.slower(thresholdMs);
   if (excess(slowFresh, fresh.requests, old.slower(thresholdMs), old.requests) <= 0) return null;

@@ -15,7 +15,6 @@ import {
   currentOf,
   generationOf,
   holdsVolume,
-  isOutdated,
   newestOf,
   type Placement,
 } from "./state.ts";
@@ -118,17 +117,12 @@ export function reconcile(
   const blocked = notBuilt(current.spec);
   if (blocked !== null) return { ...NOTHING, gone, wait: [blocked] };
   const wanted = wantedOf(app);
-  const parts = here.filter((sight) => sight.placement.part !== undefined);
-  const replicas = here.filter((sight) => sight.placement.part === undefined);
-  const relabel = relabels(app, replicas);
+  const { parts, replicas, outdated, fresh } = sorted(app, here);
+  const relabel = relabels(app, outdated);
   const renamed = new Set(relabel.map((each) => each.replica));
-  const isOld = ({ placement }: Sight) =>
-    isOutdated(app, placement) && !renamed.has(placement.replica);
-  const { surplus, kept } = split(
-    replicas.filter((sight) => !sight.placement.leaving && !isOld(sight)),
-    wanted,
-  );
-  const old = replicas.filter((sight) => !sight.placement.leaving && isOld(sight));
+  const old = outdated.filter((sight) => !renamed.has(sight.placement.replica));
+  for (const sight of outdated) if (renamed.has(sight.placement.replica)) fresh.push(sight);
+  const { surplus, kept } = split(fresh, wanted);
   const scene = sceneOf(app, kept, old, replicas.length, parts, { missingNeeds, ...around });
   const next = isRolling(app, scene) ? rollout(scene) : null;
   const moves = next?.kind === "moves" ? next : null;
@@ -195,6 +189,25 @@ function impliedRollout(generation: number): Rollout {
   const never = { sequence: 0, wallMs: 0 };
   const phase = "rolling";
   return { kind: "deploy", generation, phase, begun: never, step: never, forgivenSequence: 0 };
+}
+
+/** What is there, by its part in a rollout; one walk, for there may be many. */
+function sorted(app: App, here: readonly Sight[]) {
+  const { generation } = currentOf(app);
+  const renew = app.renewSequence ?? -1;
+  const parts: Sight[] = [];
+  const outdated: Sight[] = [];
+  const fresh: Sight[] = [];
+  for (const sight of here) {
+    const { placement } = sight;
+    if (placement.part !== undefined) parts.push(sight);
+    else if (placement.leaving) continue;
+    else if (placement.generation !== generation || (placement.placedSequence ?? 0) <= renew) {
+      outdated.push(sight);
+    } else fresh.push(sight);
+  }
+  const replicas = parts.length === 0 ? here : here.filter((sight) => !parts.includes(sight));
+  return { parts, replicas, outdated, fresh };
 }
 
 /** Replicas of other generations that may go on as they run, and are called by the current one. */

@@ -104,7 +104,8 @@ export function rollout(scene: Scene): Turn | Moves {
 /** All of the new are there and proven, none of the old is, and no figures are waited for. */
 function isOver(scene: Scene): boolean {
   const { fresh, old, wanted } = scene;
-  if (old.length > 0 || scene.before || fresh.filter(isProven(scene)).length < wanted) return false;
+  if (old.length > 0 || scene.before || fresh.length < wanted) return false;
+  if (fresh.filter(isProven(scene)).length < wanted) return false;
   return !isWatched(scene) || whyWorseNow(scene) === null && watchLeftMs(scene) <= 0;
 }
 
@@ -406,7 +407,10 @@ function isProven(scene: Scene): (sight: Sight) => boolean {
 function againOf(scene: Scene): { readonly againMs?: number } {
   const { rollout, spec, fresh } = scene;
   const times: number[] = [];
-  const standing = fresh.filter((each) => isStanding(each) && !isProven(scene)(each));
+  const proven = isProven(scene);
+  const standing = standMsOf(scene) === 0
+    ? []
+    : fresh.filter((each) => isStanding(each) && !proven(each));
   if (standing.length > 0) {
     times.push(standMsOf(scene) - Math.max(...standing.map((sight) => sight.readyForMs)));
   }

@@ -404,6 +404,53 @@ Deno.test("scale holds until the manifest says another number", () => {
   assertEquals(rig.scale("web", "100001"), "ERR|STATE|web can have at most 100000 replicas");
 });
 
+Deno.test("a new generation waits for what it needs, the old one serving", () => {
+  const rig = deployed(["replicas 2", ...HEALTH]);
+  rig.apply("web", manifestOf("web", ["replicas 2", "needs base", ...HEALTH]), 2, 1);
+  rig.live(300_000);
+  assertEquals([phaseOf(rig), generations(rig)], ["rolling 2", [1, 1]], "waiting is no failure");
+  assertEquals(rig.machine.waiting.get("web"), ["needs base first"]);
+  rig.apply("base", manifestOf("base", HEALTH));
+  rig.live(5_000);
+  assertEquals(phaseOf(rig), "done 2");
+});
+
+Deno.test("an app that exists once and has a volume never runs twice, whatever its order", () => {
+  const volume = ["volume {", "  path data", "}"];
+  const rig = deployed(["replicas 1", ...HEALTH, ...volume]);
+  quick(rig, false);
+  rig.apply("web", manifestOf("web", ["replicas 1", ...HEALTH, ...volume]), 2, 1);
+  for (let round = 0; round < 20; round++) {
+    settle(rig, 1);
+    assert(running(rig).length <= 1);
+  }
+  assertEquals([phaseOf(rig), generations(rig)], ["done 2", [2]]);
+  rig.apply("web", manifestOf("web", ["replicas 1", ...HEALTH, ...volume]), 3, 2);
+  rig.live(500);
+  settle(rig, 1);
+  rig.live(250);
+  crash(rig, 3);
+  for (let round = 0; round < 20; round++) {
+    settle(rig, 1);
+    assert(running(rig).length <= 1);
+  }
+  assertEquals([phaseOf(rig), generations(rig)], ["back done 2", [2]]);
+});
+
+Deno.test("every generation keeps its outcome, 50 of them, through a snapshot", () => {
+  const rig = deployed(["replicas 1", ...HEALTH]);
+  for (let generation = 2; generation <= 60; generation++) {
+    rig.apply("web", manifestOf("web", ["replicas 1", ...HEALTH]), generation, generation - 1);
+    rig.live(750);
+  }
+  rig.live(2_000);
+  const kept = appOf(rig).generations;
+  assertEquals([kept.length, kept[0]!.generation, kept.at(-1)!.generation], [50, 11, 60]);
+  assert(kept.every((each) => each.outcome?.result === "done"), JSON.stringify(kept.at(-1)));
+  const again = loadState(rig.machine.state.head, saveState(rig.machine.state))!;
+  assertEquals(again.apps.get("web")!.generations, kept);
+});
+
 // ---- before ---------------------------------------------------------------------------------------
 
 const BEFORE = ["before {", "  exec /bin/migrate", "}"];

@@ -2,11 +2,11 @@
 // durable: a conductor that starts again begins anew with it.
 
 import type { Instant } from "../core/instant.ts";
-import { LATENCY_BOUNDS_MS, ROLLOUT_BASELINE_MS } from "../core/limits.ts";
+import { COMPARE_WARM_MS, LATENCY_BOUNDS_MS, ROLLOUT_BASELINE_MS } from "../core/limits.ts";
 import type { Comparison, Figures } from "./compare.ts";
 import type { Around } from "./rollout.ts";
 import type { Moment } from "./rollout_state.ts";
-import type { App } from "./state.ts";
+import { type App, generationOf } from "./state.ts";
 import type { Between } from "./traffic.ts";
 
 /** What the ingresses count, as far as rollouts ask for it. */
@@ -68,17 +68,28 @@ export class RolloutWatch {
 
 /** Both generations in the same time; without a canary, the old one also for a while before. */
 function compare(
-  { name, rollout }: App,
+  app: App,
   traffic: RolloutTraffic,
   sinceMs: (moment: Moment) => number,
   now: Instant,
 ): Comparison | null {
+  const { name, rollout } = app;
   if (rollout?.from === undefined) return null;
-  const since = now.monoMs - sinceMs(rollout.canarySince ?? rollout.begun);
-  const oldSince = rollout.canarySince ? since : since - ROLLOUT_BASELINE_MS;
+  const { generation, from, canarySince } = rollout;
+  const figures = (which: number, since: number) =>
+    figuresOf(traffic.between(name, which, since, now.monoMs));
+  const since = now.monoMs - sinceMs(canarySince ?? rollout.begun);
+  if (!canarySince) {
+    return { fresh: figures(generation, since), old: figures(from, since - ROLLOUT_BASELINE_MS) };
+  }
+  const durationMs = generationOf(app, generation)?.spec.rollout.canary?.durationMs ?? 0;
+  const warm = since + Math.min(COMPARE_WARM_MS, durationMs / 2);
   return {
-    fresh: figuresOf(traffic.between(name, rollout.generation, since, now.monoMs)),
-    old: figuresOf(traffic.between(name, rollout.from, oldSince, now.monoMs)),
+    fresh: figures(generation, since),
+    old: figures(from, since),
+    ...(now.monoMs > warm
+      ? { warm: { fresh: figures(generation, warm), old: figures(from, warm) } }
+      : {}),
   };
 }
 

@@ -173,6 +173,8 @@ export const ROLLOUT_WATCH_MS = 3_000;
 export const ROLLOUT_BASELINE_MS = 60_000;
 /** A new generation with figures is looked at this often, in ms. */
 export const ROLLOUT_LOOK_MS = 250;
+/** A canary's latencies count from so long after its begin (or from half its time), in ms. */
+export const COMPARE_WARM_MS = 5_000;
 /** What `why` tells at the most: ends of replicas, and events since the last signed change. */
 export const WHY_EXITS = 5;
 export const WHY_EVENTS = 40;
@@ -364,6 +366,12 @@ export const HELD_REQUESTS = 2_000;
 export const HELD_APP_REQUESTS = 500;
 export const HELD_BYTES = 32 * 1024 * 1024;
 export const HELD_MS = 30_000;
+/**
+ * An app that answered within the last `RECENT_ANSWER_MS` and has no replica left that takes a
+ * connection is likely being started again: what may be sent again is held for it this long, in ms.
+ */
+export const RECOVER_MS = 2_000;
+export const RECENT_ANSWER_MS = 5_000;
 /** How often an ingress that holds requests asks again for their app, in ms. */
 export const WAKE_AGAIN_MS = 1_000;
 /** First wait before the ingress dials a tower again, doubling to the max. */

@@ -147,6 +147,8 @@ export class AppPool {
   private others = new Ring();
   /** Percents saved up for the canary; a whole hundred is a request. */
   private due = 0;
+  /** When one of its replicas answered last, monotonic ms. */
+  answeredMs = -Infinity;
 
   constructor(readonly app: string) {}
 

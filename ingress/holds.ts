@@ -22,6 +22,11 @@ export class Holds<T> {
     return this.total;
   }
 
+  /** Whether any request waits for the app. */
+  has(app: string): boolean {
+    return this.byApp.has(app);
+  }
+
   /** Holds a request of so many bytes; `false` if there is no room. */
   add(app: string, request: T, bytes: number): boolean {
     const { bounds } = this;

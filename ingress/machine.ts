@@ -55,6 +55,8 @@ export class IngressMachine {
   readonly figures = new FigureBook();
   /** Requests that wait until their app has a replica; what they are only the live side knows. */
   readonly holds = new Holds<unknown>();
+  /** The same for apps whose last replica has just died and is being started again. */
+  readonly recovering = new Holds<unknown>();
   private readonly pools = new Map<string, AppPool>();
   private readonly replicas = new Map<string, Replica>();
   /** Removed, with requests still on them. */
@@ -71,6 +73,8 @@ export class IngressMachine {
   private figuresAtMs = -Infinity;
   private readonly wokenAtMs = new Map<string, number>();
   private judged = false;
+  /** Apps that are waited for and have got a replica by the message at hand. */
+  private readonly came = new Set<string>();
   private told = false;
   private everTold = false;
 
@@ -180,7 +184,10 @@ export class IngressMachine {
 
   private tellFigures(now: Instant, whole: boolean): IngressEffect[] {
     this.figuresAtMs = now.monoMs;
-    this.figures.inFlight(this.allReplicas(), this.holds.apps());
+    this.figures.inFlight(this.allReplicas(), [
+      ...this.holds.apps(),
+      ...this.recovering.apps(),
+    ]);
     const { boot, name } = this.options;
     return this.figures.tell(boot ?? NO_BOOT, name, whole)
       .map((message) => ({ k: "send", message }));
@@ -223,9 +230,8 @@ export class IngressMachine {
     this.told = true;
     this.everTold = true;
     this.revision = message.revision;
-    for (const [app] of this.holds.apps()) {
-      if (this.poolOf(app).replicas.length > 0) effects.push({ k: "awake", app });
-    }
+    for (const app of this.came) effects.push({ k: "awake", app });
+    this.came.clear();
     effects.push(...this.ack(now));
     return effects;
   }
@@ -260,6 +266,9 @@ export class IngressMachine {
   }
 
   private up(endpoint: Endpoint, now: Instant, warm: boolean): void {
+    if (this.holds.has(endpoint.app) || this.recovering.has(endpoint.app)) {
+      this.came.add(endpoint.app);
+    }
     const known = this.replicas.get(endpoint.replica);
     if (known !== undefined) {
       if (sameEndpoint(known.endpoint, endpoint)) return this.rename(known, endpoint);

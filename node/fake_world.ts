@@ -254,7 +254,7 @@ export class FakeWorld {
     this.event({ on: "record", record: makeRecord(sequence, app, lines, key) });
   }
 
-  run(replica: string, app: string, sequence: number, index = 0): void {
+  run(replica: string, app: string, sequence: number, index = 0, part?: "before"): void {
     this.mesh({
       k: "run",
       node: NODE,
@@ -263,6 +263,7 @@ export class FakeWorld {
       generation: sequence,
       sequence,
       index,
+      ...(part === undefined ? {} : { part }),
     });
   }
 
@@ -294,12 +295,14 @@ export function makeRecord(
   app: string,
   lines = "",
   key = "0".repeat(64),
+  fallback?: number,
 ): LogRecord {
   const command = formatOperatorCommand({
     verb: "APPLY",
     id: `id-${sequence}-${app}-x`,
     app,
     generation: sequence,
+    ...(fallback === undefined ? {} : { fallback }),
     manifest: `app ${app}\n${OWN_PROGRAM.test(lines) ? "" : `  exec /bin/${app}\n`}${lines}\n`,
   });
   return { sequence, text: `${command}|1700000000`, signatureHex: "0".repeat(6618), key };

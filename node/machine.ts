@@ -290,8 +290,7 @@ export class NodeMachine implements Stage {
     if (!spec) return this.#refuseLater(replica, `record ${replica.sequence} has no before`);
     // What ran here once may go on; only what has never been started is held against newer records.
     if (replica.state.at === "record" && replica.instance === 0) {
-      const permit = this.#records.permit(replica.app, replica.generation);
-      if (permit.verify) this.#verify(permit.verify);
+      const permit = this.#permit(replica.app, replica.generation);
       if (permit.at === "verifying") return;
       if (permit.at === "refused") return this.#refuseLater(replica, permit.reason);
     }
@@ -299,11 +298,19 @@ export class NodeMachine implements Stage {
     if (replica.next) this.#seekLabel(replica, replica.next);
   }
 
+  /** Whether this generation may be started, as far as the records tell that are verified. */
+  #permit(app: string, generation: number) {
+    const permit = this.#records.permit(app, generation);
+    if (permit.verify) this.#verify(permit.verify);
+    return permit;
+  }
+
   /** A running replica is to go on by another record. */
   #seekLabel(replica: Replica, label: Label): void {
     const { verify } = this.#records.need(label.sequence);
     if (verify) this.#verify(verify);
-    const answer = takeLabel(this.#records, replica, label);
+    const permit = this.#permit(replica.app, label.generation);
+    const answer = takeLabel(this.#records, permit, replica, label);
     if (answer.at === "taken") return this.#life.relabel(replica, label, answer.spec);
     if (answer.at === "wait") return;
     replica.next = undefined;
@@ -456,7 +463,7 @@ export class NodeMachine implements Stage {
     if (answer.at !== "held") return null;
     const mismatch = Records.mismatch(answer, order);
     if (mismatch !== null) return mismatch;
-    const permit = this.#records.permit(order.app, order.generation);
+    const permit = this.#permit(order.app, order.generation);
     if (permit.at === "refused") return permit.reason;
     const spec = specOfPart(answer.spec, order.part);
     return spec ? unsupported(spec, this.options) : `record ${order.sequence} has no before`;

@@ -17,14 +17,22 @@ export type LabelAnswer =
   | { readonly at: "refused"; readonly reason: string }
   | { readonly at: "taken"; readonly spec: AppSpec };
 
-/** Says whether a running replica may go on as another record of its app says. */
-export function takeLabel(records: Records, replica: Replica, label: Label): LabelAnswer {
+/**
+ * Says whether a running replica may go on as another record of its app says.
+ *
+ * @param permit what `records.permit` says of that generation
+ */
+export function takeLabel(
+  records: Records,
+  permit: ReturnType<Records["permit"]>,
+  replica: Replica,
+  label: Label,
+): LabelAnswer {
   const { answer } = records.need(label.sequence);
   if (answer.at === "refused") return answer;
   if (answer.at !== "held" || !replica.spec) return { at: "wait" };
   const mismatch = Records.mismatch(answer, { app: replica.app, ...label });
   if (mismatch !== null) return { at: "refused", reason: mismatch };
-  const permit = records.permit(replica.app, label.generation);
   if (permit.at === "refused") return { at: "refused", reason: permit.reason };
   if (permit.at === "verifying") return { at: "wait" };
   const spec = specOfPart(answer.spec, replica.part);

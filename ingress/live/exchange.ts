@@ -1,4 +1,11 @@
-import { ATTEMPTS, HELD_MS, LOST_GRACE_MS, SLOW_BODY_BYTES } from "../../core/limits.ts";
+import {
+  ATTEMPTS,
+  HELD_MS,
+  LOST_GRACE_MS,
+  RECENT_ANSWER_MS,
+  RECOVER_MS,
+  SLOW_BODY_BYTES,
+} from "../../core/limits.ts";
 import type { Replica } from "../balance.ts";
 import { isIdempotent } from "../http1.ts";
 import type { Destination } from "../route.ts";
@@ -118,7 +125,8 @@ export class Exchange implements UpstreamOwner {
     const { pool } = asked.destination;
     const replica = preferred ?? pool.pick(nowMs, this.tried);
     if (replica === null) {
-      if (asked.destination.route.wake && this.hold(nowMs)) return;
+      const { wake } = asked.destination.route;
+      if (wake ? this.hold(nowMs, HELD_MS) : this.recover(nowMs)) return;
       return this.refuse(503, `no replica of ${pool.app} is ready`, 1);
     }
     this.attempts++;
@@ -145,15 +153,31 @@ export class Exchange implements UpstreamOwner {
     );
   }
 
-  /** Waits for the app to be woken, if there is room for that. */
-  private hold(nowMs: number): boolean {
-    const { app } = this.asked.destination.pool;
-    if (!this.proxy.machine.holds.add(app, this, this.request!.length)) return false;
+  /** Waits for the app to get a replica, if there is room for that. */
+  private hold(nowMs: number, forMs: number): boolean {
+    const { pool, route } = this.asked.destination;
+    const { machine } = this.proxy;
+    if (this.heldUntilMs === 0) this.heldUntilMs = nowMs + forMs;
+    if (nowMs >= this.heldUntilMs) return false;
+    const holds = route.wake ? machine.holds : machine.recovering;
+    if (!holds.add(pool.app, this, this.request!.length)) return false;
     this.state = HELD;
-    if (this.heldUntilMs === 0) this.heldUntilMs = nowMs + HELD_MS;
     this.deadlineMs = this.heldUntilMs;
-    this.proxy.wake(app);
+    if (route.wake) this.proxy.wake(pool.app);
     return true;
+  }
+
+  /** An app that has just answered and has nobody left is likely being started again. */
+  private recover(nowMs: number): boolean {
+    const { pool } = this.asked.destination;
+    return nowMs - pool.answeredMs < RECENT_ANSWER_MS && this.hold(nowMs, RECOVER_MS);
+  }
+
+  /** It waits no more. */
+  private release(): void {
+    const { app } = this.asked.destination.pool;
+    this.proxy.machine.holds.remove(app, this);
+    this.proxy.machine.recovering.remove(app, this);
   }
 
   /** The app it was held for has a replica. It has been taken out of the held ones. */
@@ -241,6 +265,7 @@ export class Exchange implements UpstreamOwner {
   upstreamEnd(upstream: Upstream, tail: Uint8Array): void {
     const nowMs = this.proxy.now();
     const replica = this.replica!;
+    this.asked.destination.pool.answeredMs = nowMs;
     this.front.responseEnd(tail);
     if (replica.circuit.succeeded(nowMs)) this.warm(replica);
     const reusable = this.complete && upstream.reusable;
@@ -336,7 +361,9 @@ export class Exchange implements UpstreamOwner {
     const nowMs = this.proxy.now();
     this.dialId++;
     this.replica!.circuit.failed(nowMs, true);
-    if (this.untriedLeft() && this.mayRetry()) return this.retry(nowMs);
+    const left = this.untriedLeft();
+    if (left && this.mayRetry()) return this.retry(nowMs);
+    if (!left && this.recover(nowMs)) return this.leave();
     this.refuse(status, `a replica of ${this.asked.destination.pool.app} ${what}`, 1);
   }
 
@@ -365,7 +392,7 @@ export class Exchange implements UpstreamOwner {
     const { state } = this;
     if (state === DIALING) return this.unreachable("did not take a connection in time", 504);
     if (state === HELD) {
-      this.proxy.machine.holds.remove(app, this);
+      this.release();
       return this.refuse(503, `${app} was not ready in time`, 1);
     }
     this.upstream?.close();
@@ -384,9 +411,7 @@ export class Exchange implements UpstreamOwner {
   /** The client has gone. */
   abandon(): void {
     if (this.state === RESTING) return;
-    if (this.state === HELD) {
-      this.proxy.machine.holds.remove(this.asked.destination.pool.app, this);
-    }
+    if (this.state === HELD) this.release();
     this.dialId++;
     this.replica?.circuit.abandoned();
     this.upstream?.close();

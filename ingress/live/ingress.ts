@@ -135,7 +135,9 @@ export async function startIngress(settings: IngressSettings): Promise<Ingress> 
           if (effect.replica.attached instanceof UpstreamPool) effect.replica.attached.lose();
           break;
         case "awake":
-          for (const held of machine.holds.take(effect.app)) (held as Exchange).awake();
+          for (const holds of [machine.holds, machine.recovering]) {
+            for (const held of holds.take(effect.app)) (held as Exchange).awake();
+          }
           break;
         case "routes":
           logger("ingress").info("{count} routes", { count: machine.routes.destinations.length });

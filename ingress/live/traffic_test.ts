@@ -77,6 +77,29 @@ Deno.test("a request is not held for an app that is not to be woken, nor beyond 
   ingress.machine.holds.take("sleepy");
 });
 
+Deno.test("an app whose only replica is started again costs no request that may be sent again", async () => {
+  let backend = answering(() => ok("first"));
+  const one = endpoint("shop", backend.port);
+  await using tower = FakeTower.complete([one], [route("/", "shop")]);
+  await using ingress = await testIngress({ tower: tower.address });
+  await tower.acked(1);
+  for (let round = 0; round < 3; round++) {
+    assertMatch(await exchange(ingress.httpPort, GET), /first$|again$/);
+    backend.die();
+    const answers = [GET, POST, GET, POST].map((each) => exchange(ingress.httpPort, each));
+    await eventually("all wait", () => ingress.machine.recovering.size === 4);
+    backend = answering(() => ok("again"));
+    // It says itself anew under its name, at another port.
+    tower.delta([{ ...one, port: backend.port }], []);
+    for (const answer of await Promise.all(answers)) assertMatch(answer, /again$/);
+    assertEquals(ingress.machine.recovering.size, 0);
+  }
+  // What does not come back is not waited for without end, and not at all after a while.
+  backend.die();
+  assertMatch(await exchange(ingress.httpPort, GET), /^HTTP\/1\.1 503 [^]*\r\nRetry-After: 1\r\n/);
+  assertEquals(wakes(tower), 0, "nobody is asked to wake what is not asleep");
+});
+
 Deno.test("what waits for a replica on a lost node is tried elsewhere at once", async () => {
   // It takes connections and requests, and answers nothing: as a machine that has vanished.
   await using silent = openBackend(async (wire) => {

@@ -15,9 +15,29 @@ if (mode === "crash") {
 }
 if (mode === "once") Deno.exit(0);
 
+/** A download of so many parts, one every 100 ms; the last one says so. */
+function stream(parts: number): Response {
+  const encoder = new TextEncoder();
+  let part = 0;
+  return new Response(
+    new ReadableStream({
+      async pull(controller) {
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        controller.enqueue(encoder.encode(`${Deno.pid} part ${++part}\n`));
+        if (part < parts) return;
+        controller.enqueue(encoder.encode("the end\n"));
+        controller.close();
+      },
+    }),
+  );
+}
+
 serve(async (request) => {
   const isProbe = new URL(request.url).pathname === "/ready";
   if (isProbe) return new Response("", { status: mode === "mute" ? 503 : 200 });
+  const { pathname } = new URL(request.url);
+  if (pathname.endsWith("/long")) return stream(20);
+  if (pathname.endsWith("/endless")) return stream(Infinity);
   if (mode === "slow") await new Promise((resolve) => setTimeout(resolve, 150));
   return new Response(`${mode}\n`, { status: mode === "bad" ? 500 : 200 });
 });

@@ -220,6 +220,19 @@ for (const nodes of [["node-1"], ["node-1", "node-2", "node-3"]]) {
       await world.served("/rolling");
     });
 
+    await t.step("what is under way ends; what does not end is bounded by drain", async () => {
+      const { hostname, port } = world.layout.ingress;
+      const ask = (path: string) => fetch(`http://${hostname}:${port}/rolling${path}`);
+      // One on each replica, and one that never ends.
+      const long = await Promise.all([1, 2, 3, 4].map(() => ask("/long")));
+      const endless = await ask("/endless");
+      const cut = endless.text().then(() => "ended", () => "cut");
+      const restarted = await stage.skr8tr("restart", "rolling", "--wait");
+      assertEquals(restarted.code, 0, restarted.err);
+      for (const each of long) assertMatch(await each.text(), /part 20\nthe end\n$/);
+      assertEquals(await cut, "cut");
+    });
+
     await t.step("before runs once; a failed one replaces nothing", async () => {
       const before = (mode: string) =>
         `before { exec deno; args run --no-prompt --no-config --allow-read --allow-net ` +
