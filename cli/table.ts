@@ -262,10 +262,21 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: "logs",
-    usage: "APP",
-    summary: "print what an app's replicas wrote",
-    examples: ["skr8tr logs product-svc --lines 20", "skr8tr logs -f product-svc"],
-    arguments: [1, 1],
+    usage: "[APP]",
+    summary: "print what an app's replicas wrote, or search what the whole cluster wrote",
+    details: [
+      "Without --all or --previous the lines come from the nodes that run the app now, and with -f " +
+      "they go on to come: from every replica, through restarts and rollouts. --previous adds what " +
+      "replicas wrote that are gone. --all searches what all apps wrote. Both read what the " +
+      "conductor gathers (its flag --telemetry says how much it keeps).",
+    ],
+    examples: [
+      "skr8tr logs product-svc --lines 20",
+      "skr8tr logs -f product-svc --grep error",
+      "skr8tr logs product-svc --previous --since 1h",
+      "skr8tr logs --all --grep 'connection refused' --since 10m",
+    ],
+    arguments: [0, 1],
     options: [
       FOLLOW,
       {
@@ -275,6 +286,10 @@ export const COMMANDS: readonly Command[] = [
         help: "how many lines to begin with",
         default: "100",
       },
+      { name: "since", value: "TIME", help: "only what is not older, such as 10m" },
+      { name: "grep", value: "TEXT", help: "only lines that contain this text, as it stands" },
+      { name: "previous", help: "also what replicas wrote that are gone" },
+      { name: "all", help: "of all apps" },
       { name: "run", value: "N", help: "of a job: this run (default: the last one)" },
       JSON_OUTPUT,
     ],

@@ -55,7 +55,8 @@ function outcomeOf(view: AppView, generation: number): Verdict | null {
       reason: `generation ${newest.generation} was deployed meanwhile`,
     };
   }
-  if (newest.generation < generation || !newest.outcome) return { kind: "waiting" };
+  if (newest.generation < generation) return { kind: "waiting" };
+  if (!newest.outcome) return view.type === "job" ? null : { kind: "waiting" };
   const { result, reason, replica, node } = newest.outcome;
   if (result === "done") return null;
   const back = result === "rolled-back" && rollout?.kind === "back"

@@ -39,7 +39,10 @@ export function isJob(spec: AppSpec): boolean {
 export function applyJob(app: App, by: string | undefined, wallMs: number): void {
   const { spec, generation } = currentOf(app);
   if (!isJob(spec)) return;
+  // A job is not rolled out: what is applied is what runs next.
   delete app.rollout;
+  const outcome = { result: "done", reason: "a job has no rollout", wallMs } as const;
+  app.generations[app.generations.length - 1] = { ...app.generations.at(-1)!, outcome };
   const before = app.generations.at(-2)?.spec.schedule;
   app.job ??= { runs: [], count: 0, tickWallMs: wallMs };
   // Ticks of another schedule, or of a time when the app was down, were nobody's.

@@ -13,6 +13,12 @@ const FLAGS: readonly Flag[] = [
   { name: "pubkey", value: "FILE", repeat: true, help: "an operator's public key" },
   { name: "insecure", help: "obey anybody; only on loopback" },
   { name: "plain", value: "CIDR", repeat: true, help: "networks that may read unsealed" },
+  {
+    name: "telemetry",
+    value: "SIZE",
+    default: "256mb",
+    help: "keep so much of the cluster's logs here, searchable; 0 for nothing",
+  },
   { name: "trace", help: "tell of deploys by OpenTelemetry (with OTEL_DENO=true)" },
   { name: "manifests", value: "DIR", help: "allow v1 SUBMIT and ROLLOUT of files below this" },
 ];
@@ -37,6 +43,7 @@ await runDaemon({
       tower: { hostname, port: Number(port) },
       plain,
       trace: flags.has("trace"),
+      telemetryBytes: sizeOf(flags.text("telemetry")),
       meshOpen: flags.optional("mesh") === "open",
       keys: await openSealKeys(flags.text("state"), "conductor"),
       operators: flags.has("insecure") ? insecure(bind) : await someOperators(flags.all("pubkey")),
@@ -44,6 +51,16 @@ await runDaemon({
     });
   },
 });
+
+/** A size such as `256mb`, in bytes; `0` for nothing. */
+function sizeOf(text: string): number {
+  const [, number, unit = ""] = /^([0-9]+)(kb|mb|gb)?$/.exec(text) ?? [];
+  const power = ["", "kb", "mb", "gb"].indexOf(unit);
+  if (number === undefined) {
+    throw new Failure("usage", `--telemetry needs a size like 256mb, not ${text}`);
+  }
+  return Number(number) * 1024 ** power;
+}
 
 function insecure(bind: string): null {
   if (!bind.startsWith("127.") && bind !== "::1") {

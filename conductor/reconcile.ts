@@ -81,7 +81,7 @@ export function wantedOf(app: App): number {
 
 /** Why the app is not placed at all, or `null`: kinds of workload that have no behaviour yet. */
 export function notBuilt(spec: AppSpec): string | null {
-  if (spec.type !== "service" && spec.type !== "job") {
+  if (spec.type === "system") {
     return `type ${spec.type} is not acted on yet`;
   }
   return null;

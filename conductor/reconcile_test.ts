@@ -161,9 +161,9 @@ const cases: [name: string, app: App, sights: Sight[], says: string][] = [
   ], "leave web.1"],
   [
     "a type without behaviour",
-    appOf(["type wasm"]),
+    appOf(["type system"]),
     [],
-    "wait type wasm is not acted on yet",
+    "wait type system is not acted on yet",
   ],
 ];
 

@@ -494,3 +494,17 @@ export const DECK_LINK_MS = 60_000;
 export const DECK_SESSION_MS = 12 * 3_600_000;
 /** Most sessions and unused links kept. */
 export const DECK_SESSIONS = 1_000;
+
+/** The telemetry sink: how often nodes that are not followed are looked for, and what came is written, ms. */
+export const TELEMETRY_AGAIN_MS = 1_000;
+export const TELEMETRY_WRITE_MS = 250;
+/** How often load and traffic are noted, ms, and how many of these notes are kept (a day of them). */
+export const TELEMETRY_SAMPLE_MS = 10_000;
+export const TELEMETRY_SAMPLES = 8_640;
+/** Most lines that wait to be written; and most nodes whose logs are followed. */
+export const TELEMETRY_PENDING = 50_000;
+export const TELEMETRY_NODES = 500;
+/** Replicas of which it is known up to where their lines were gathered: the last to have written. */
+export const TELEMETRY_CURSORS = 20_000;
+/** Lines of each replica that a node tells to whoever begins to follow all of its logs. */
+export const TELEMETRY_PAST_LINES = 500;

@@ -29,12 +29,16 @@ export interface PermissionParameters {
      * workers are embedded in the program (`deno task compile`).
      */
     readonly root?: string;
+    /** The workers' files where they are not in the project's folder, but bundled. */
+    readonly workers?: readonly string[];
   };
   readonly ingress: Daemon & {
     /** Folders or files of `--tls-cert`, `--tls-key` and `--acme-ca`. */
     readonly certificates?: readonly string[];
     /** Folder of `--state`, where it keeps its identity and the certificates that it fetches. */
     readonly state?: string;
+    /** The file of its workers, where it is bundled. */
+    readonly worker?: string;
   };
   /** Without a home it may write anywhere that its account may. */
   readonly skr8tr: { readonly home?: string };
@@ -96,6 +100,7 @@ const BUILDERS: { readonly [P in Program]: (parameters: PermissionParameters[P])
     flag("read", [
       of.state,
       ...of.pubkeys,
+      ...(of.workers ?? []),
       ...(of.root === undefined ? [] : NODE_WORKERS.map((file) => `${of.root}${file}`)),
     ]),
     flag("write", [of.state]),
@@ -104,7 +109,8 @@ const BUILDERS: { readonly [P in Program]: (parameters: PermissionParameters[P])
   ],
   ingress: (of) => {
     const state = of.state === undefined ? [] : [of.state];
-    const read = [...state, ...of.certificates ?? []];
+    const worker = of.worker === undefined ? [] : [of.worker];
+    const read = [...state, ...of.certificates ?? [], ...worker];
     return [
       net(of),
       ...(read.length > 0 ? [flag("read", read)] : []),

@@ -264,7 +264,11 @@ export class Life {
   #firstPass(replica: Replica, state: Extract<State, { at: "starting" | "ready" }>): void {
     if (state.at === "ready") return;
     const kind = state.probing?.plan.check.kind;
-    if (replica.port === undefined || kind === "exec") return this.#ready(replica, state);
+    // A machine's port is its hypervisor's, which is in a group of its own.
+    const isMachine = replica.spec?.type === "vm";
+    if (replica.port === undefined || kind === "exec" || isMachine) {
+      return this.#ready(replica, state);
+    }
     this.#to(replica, { ...state, checking: true }, replica.reason);
     const { id, instance, port } = replica;
     this.stage.emit({ do: "check-owner", replica: id, instance, port });

@@ -98,6 +98,11 @@ export class NodeMachine implements Stage {
     return this.options.node;
   }
 
+  /** Names this start of the daemon. */
+  get boot(): string {
+    return this.options.boot;
+  }
+
   /** The machine's load as last heard. */
   get load(): Load {
     return this.#conductor.load;

@@ -87,8 +87,8 @@ export function planLaunch(spec: AppSpec, self: Self, around: Surroundings): Lau
     const literal = key === "PORT" && text === String(spec.port?.number);
     env[key] = literal && port !== undefined ? port : substitute(text, values);
   }
-  const command = commandOf(spec, values, around);
   const home = `${around.state ?? ""}/replicas/${self.replica}/home`;
+  const command = commandOf(spec, values, home, around);
   const { args, fence, uid, paths: named } = sandboxed(spec, command, values, home, around);
   const paths = [...command.paths, ...named];
   const user = spec.sandbox?.user ?? spec.user;
@@ -116,8 +116,7 @@ export function planLaunch(spec: AppSpec, self: Self, around: Surroundings): Lau
 export function unsupported(spec: AppSpec, around: Surroundings): string | null {
   const lacking = lacksRunner(spec, around);
   if (lacking !== null) return lacking;
-  if (spec.type === "wasm" || spec.type === "vm") return `type ${spec.type} is not built yet`;
-  if (!spec.serve && !spec.exec) return "the manifest has no exec";
+  if (!spec.serve && !spec.vm && !spec.exec) return "the manifest has no exec";
   const secrets = Object.keys(spec.secrets);
   if (secrets.length > 0) return `secret ${secrets[0]} cannot be given: secrets are not built yet`;
   const fault = artifactFault(spec);

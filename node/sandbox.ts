@@ -60,7 +60,8 @@ const OWN_FLAGS = /^(-A|-P|-[RWNESI](=.*)?|--(allow|deny|ignore|permission)-.*)$
 /** Why this node cannot hold an app to its sandbox; `null` where it can. */
 export function sandboxFault(spec: AppSpec, around: SandboxAround): string | null {
   const { sandbox } = spec;
-  if (!sandbox) return null;
+  // What a module may is its sandbox's business alone, and a machine is one already.
+  if (!sandbox || spec.type === "wasm" || spec.type === "vm") return null;
   const tools = around.fence;
   if (wantsOwnUser(spec) && !(tools?.root && tools.setpriv)) {
     return "this node cannot give it a user of its own: that needs root and setpriv";
@@ -110,7 +111,7 @@ export function sandboxed(
 ): Sandboxed {
   const { sandbox } = spec;
   const { args } = command;
-  if (!sandbox) return { args, paths: [] };
+  if (!sandbox || spec.type === "wasm" || spec.type === "vm") return { args, paths: [] };
   const native = !isDeno(command.exec);
   const unfenced = sandboxFault(spec, around) !== null;
   // Only reached with `optional yes`: what cannot be enforced is left out.

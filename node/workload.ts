@@ -2,6 +2,7 @@
 
 import type { AppSpec } from "../core/manifest/spec.ts";
 import { substitute } from "../core/manifest/variables.ts";
+import { checksOf, planVm, vmFault } from "./vm.ts";
 
 /** The node's own programs for what is no program by itself. Paths are absolute. */
 export interface Runners {
@@ -11,9 +12,11 @@ export interface Runners {
   readonly folder: string;
   /** The ending of their names: `ts` in the source tree, `js` where they are bundled. */
   readonly ending: "ts" | "js";
+  /** Of the machine, as Deno names it. */
+  readonly arch: string;
 }
 
-export type RunnerName = "static";
+export type RunnerName = "static" | "wasm" | "vm";
 
 /** What stands for `${...}`. */
 export type Values = Readonly<Record<string, string>>;
@@ -28,7 +31,7 @@ export interface Command {
 
 export interface PathCheck {
   readonly path: string;
-  readonly kind: "folder" | "file" | "any";
+  readonly kind: "folder" | "file" | "any" | "program";
   /** `its folder`, `its kernel`. */
   readonly what: string;
 }
@@ -45,16 +48,34 @@ export function resolvePath(path: string, base: string): string {
   return path.startsWith("/") ? path : path === "." ? base : `${base}/${path}`;
 }
 
-/** The command of a replica. */
-export function commandOf(spec: AppSpec, values: Values, around: CommandAround): Command {
+/** The command of a replica. @param home the replica's own folder */
+export function commandOf(
+  spec: AppSpec,
+  values: Values,
+  home: string,
+  around: CommandAround,
+): Command {
   const args = spec.args.map((each) => substitute(each, values));
   if (spec.serve) return serveCommand(spec.serve, values, around);
+  if (spec.type === "wasm") return wasmCommand(spec, args, values, around);
+  if (spec.vm) return vmCommand(spec, spec.vm, values, home, around);
   return { exec: substitute(spec.exec ?? "", values), args, paths: [] };
 }
 
 /** Why this node cannot run such a command at all; `null` where it can. */
 export function lacksRunner(spec: AppSpec, around: CommandAround): string | null {
-  if (spec.serve && !around.runners?.deno) return `serve needs ${NO_DENO}`;
+  const what = spec.serve ? "serve" : spec.type === "wasm" || spec.vm ? `type ${spec.type}` : null;
+  if (what !== null && !around.runners?.deno) return `${what} needs ${NO_DENO}`;
+  if (spec.type === "wasm") return wasmFault(spec);
+  return spec.vm ? vmFault(spec) : null;
+}
+
+/** What a module of WASI preview 1 cannot do on any node. */
+function wasmFault({ port, sandbox }: AppSpec): string | null {
+  if (port) return "a module of WASI preview 1 cannot listen: it can have no port";
+  if (sandbox && sandbox.net.length > 0) {
+    return "a module of WASI preview 1 has no network: its sandbox can have no net";
+  }
   return null;
 }
 
@@ -90,5 +111,74 @@ function serveCommand(
       [folder, around.host, values.PORT ?? "0", ...(serve.spa ? ["spa"] : [])],
     ),
     paths: [{ path: folder, kind: "folder", what: "its folder" }],
+  };
+}
+
+/**
+ * The module's folders are those of its sandbox; without one it has none. The runner may read these
+ * and the module, and write what is granted for reading only where Deno's own WASI insists on it:
+ * it then refuses itself (node/live/wasm.ts).
+ */
+function wasmCommand(
+  spec: AppSpec,
+  words: readonly string[],
+  values: Values,
+  around: CommandAround,
+): Command {
+  const at = (path: string) => resolvePath(substitute(path, values), around.workdir);
+  const module = at(spec.exec ?? "");
+  const read = spec.sandbox?.read.map(at) ?? [];
+  const write = spec.sandbox?.write.map(at) ?? [];
+  const folders = [...read, ...write];
+  const grants = [...read.map((path) => `r:${path}`), ...write.map((path) => `w:${path}`)];
+  return {
+    ...runner(
+      "wasm",
+      around,
+      [
+        `--allow-read=${[module, ...folders].join(",")}`,
+        ...(folders.length === 0 ? [] : [`--allow-write=${folders.join(",")}`]),
+        "--allow-env",
+      ],
+      [module, ...grants, "--", ...words],
+    ),
+    paths: [
+      { path: module, kind: "file", what: "its module" },
+      ...folders.map((path) => ({ path, kind: "folder", what: "its sandbox's folder" } as const)),
+    ],
+  };
+}
+
+/** The runner starts the hypervisor, and sees the replica's own folder. */
+function vmCommand(
+  spec: AppSpec,
+  vm: NonNullable<AppSpec["vm"]>,
+  values: Values,
+  home: string,
+  around: CommandAround,
+): Command {
+  const { host, workdir } = around;
+  const arch = around.runners?.arch ?? "x86_64";
+  const { plan, files } = planVm(spec, vm, values, { host, workdir, arch });
+  return {
+    ...runner(
+      "vm",
+      around,
+      [
+        `--allow-read=${home},/dev/kvm`,
+        `--allow-write=${home},/dev/kvm`,
+        "--allow-run=setpriv",
+      ],
+      [home, JSON.stringify(plan)],
+    ),
+    paths: [
+      { path: plan.program, kind: "program", what: "its hypervisor" },
+      {
+        path: "setpriv",
+        kind: "program",
+        what: "what keeps a machine from outliving its replica,",
+      },
+      ...checksOf(files),
+    ],
   };
 }

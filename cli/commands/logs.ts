@@ -1,6 +1,7 @@
 import { Failure } from "../../core/errors.ts";
 import { LOG_RING_LINES } from "../../core/limits.ts";
 import type { LogView } from "../../core/view.ts";
+import type { Arguments } from "../arguments.ts";
 import { type Context, DONE } from "../command.ts";
 import { conductorAt } from "../conductor.ts";
 import { harmless } from "../output.ts";
@@ -10,36 +11,97 @@ import { askUdp } from "../udp.ts";
 const LINES = 100;
 
 export async function run(context: Context): Promise<number> {
-  const { arguments: args, output } = context;
+  const { arguments: args } = context;
   const target = targetOf(args);
-  const app = args.positional[0]!;
+  const app = args.positional[0];
+  if (app === undefined && !args.has("all")) {
+    throw new Failure("usage", "skr8tr logs needs an app, or --all");
+  }
+  if (app === undefined || args.has("all") || args.has("previous")) return await gathered(context);
   const lines = args.integer("lines", 0, LOG_RING_LINES, LINES);
+  const sought = new Sought(args);
   const follow = args.has("follow") ? "&follow=1" : "";
   const run = args.value("run") === undefined
     ? ""
     : `&run=${args.integer("run", 1, Number.MAX_SAFE_INTEGER, 1)}`;
-  const path = `/api/logs/${encodeURIComponent(app)}?lines=${lines}${run}${follow}`;
+  const count = sought.isAny ? lines : LOG_RING_LINES;
+  const path = `/api/logs/${encodeURIComponent(app)}?lines=${count}${run}${follow}`;
+  const print = (log: LogView) => printLine(log, context);
   try {
-    for await (const log of conductorAt(target.conductor, target.timeoutMs).lines<LogView>(path)) {
-      if (args.has("json")) output.print(JSON.stringify(log));
-      else {
-        const { paint } = output;
-        const replica = log.stream === "stderr"
-          ? paint.warn(log.replica)
-          : paint.faint(log.replica);
-        output.print(`${replica} ${shown(log.line, context)}`);
-      }
+    // Of what is there already the last that match are wanted; what comes is shown as it comes.
+    const past: LogView[] = [];
+    const conductor = conductorAt(target.conductor, target.timeoutMs);
+    for await (const log of conductor.lines<LogView>(path)) {
+      if (!sought.has(log)) continue;
+      if (follow !== "" || sought.isAny) print(log);
+      else if (past.push(log) > lines) past.shift();
     }
+    past.forEach(print);
     return DONE;
   } catch (error) {
     if (!(error instanceof Failure) || error.code !== "unreachable" || follow) throw error;
     if (!mayBePlain(target.conductor)) throw error;
+    if (!sought.isAny) throw error;
     const reply = await askUdp(target.conductor, `LOGS|${app}`, {
       timeoutMs: target.timeoutMs,
       repeat: true,
     });
     if (reply === null) throw error;
     return printV1Logs(reply, context);
+  }
+}
+
+/** What `--since` and `--grep` ask for. */
+class Sought {
+  readonly #sinceWallMs: number;
+  readonly #text: string;
+
+  constructor(args: Arguments) {
+    const sinceMs = args.durationMs("since", Infinity);
+    this.#sinceWallMs = Date.now() - sinceMs;
+    this.#text = args.value("grep") ?? "";
+  }
+
+  /** Nothing in particular is asked for. */
+  get isAny(): boolean {
+    return this.#text === "" && this.#sinceWallMs === -Infinity;
+  }
+
+  has({ wallMs, line }: LogView): boolean {
+    return wallMs >= this.#sinceWallMs && line.includes(this.#text);
+  }
+}
+
+/** Searches what the conductor gathers. */
+async function gathered(context: Context): Promise<number> {
+  const { arguments: args } = context;
+  if (args.has("follow")) {
+    throw new Failure("usage", "--follow goes with an app alone, not with --all or --previous");
+  }
+  const [app] = args.positional;
+  const target = targetOf(args);
+  const sinceMs = args.durationMs("since", Infinity);
+  const grep = args.value("grep");
+  const query = new URLSearchParams({
+    lines: String(args.integer("lines", 1, 10_000, LINES)),
+    ...(app === undefined ? {} : { app }),
+    ...(grep === undefined ? {} : { grep }),
+    ...(sinceMs === Infinity ? {} : { since: String(sinceMs) }),
+  });
+  const conductor = conductorAt(target.conductor, target.timeoutMs);
+  for await (const log of conductor.lines<LogView>(`/api/telemetry?${query}`)) {
+    printLine(log, context);
+  }
+  return DONE;
+}
+
+function printLine(log: LogView, context: Context): void {
+  const { arguments: args, output } = context;
+  if (args.has("json")) output.print(JSON.stringify(log));
+  else {
+    const { paint } = output;
+    const replica = log.stream === "stderr" ? paint.warn(log.replica) : paint.faint(log.replica);
+    output.print(`${replica} ${shown(log.line, context)}`);
   }
 }
 

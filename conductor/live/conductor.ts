@@ -29,6 +29,7 @@ import { MemberDesk } from "./members.ts";
 import { checkPast, KeyRing, openState, type Operators, PAST_AT_START, signerOf } from "./open.ts";
 import { askNode, ConductorSeal } from "./seal.ts";
 import { SqliteStore } from "./store_sqlite.ts";
+import { Telemetry } from "./telemetry.ts";
 import type { DeployTraces } from "./trace.ts";
 import { TowerLink } from "./tower.ts";
 
@@ -46,6 +47,8 @@ export interface ConductorSettings {
   readonly meshOpen?: boolean;
   /** Its own keys: with them sealed sessions are answered, and the mesh is sealed unless open. */
   readonly keys?: SealKeys;
+  /** How much of the cluster's logs is kept here, in bytes; 0 or absent: nothing. */
+  readonly telemetryBytes?: number;
   /** Whether deploys are told of by OpenTelemetry. */
   readonly trace?: boolean;
 }
@@ -117,6 +120,7 @@ class Conductor {
   readonly #followers: Followers;
   readonly #deck: Deck;
   readonly #traces: DeployTraces | null;
+  readonly #telemetry: Telemetry | null;
   readonly #replies = new Map<ReplyTo, (text: string | null) => void>();
   readonly #watchers = new Map<string, Set<() => void>>();
   readonly #ended = Promise.withResolvers<number>();
@@ -150,6 +154,18 @@ class Conductor {
     this.#events = new EventHistory(`${settings.state}/events.db`);
     this.#followers = new Followers(store);
     this.#deck = new Deck({ machine, events: this.#events, now });
+    const { telemetryBytes = 0, state } = settings;
+    this.#telemetry = telemetryBytes === 0 ? null : new Telemetry({
+      path: `${state}/telemetry.db`,
+      maxBytes: telemetryBytes,
+      nodes: () => machine.fleet.values(),
+      sample: () => this.#deck.look(),
+      ask: ({ beat, address }, path, signal) => {
+        const peer = address?.peer;
+        const at = { hostname: beat?.host ?? "", port: beat?.port ?? 0 };
+        return askNode(this.#seal, { ...at, ...(peer ? { peer } : {}) }, path, { signal });
+      },
+    });
   }
 
   start(): RunningConductor {
@@ -216,6 +232,7 @@ class Conductor {
     const handler = httpHandler({
       machine: this.#machine,
       events: this.#events,
+      telemetry: this.#telemetry,
       deck: this.#deck,
       followers: this.#followers,
       artifacts: new ArtifactStore(`${this.#settings.state}/artifacts`, {
@@ -425,6 +442,7 @@ class Conductor {
     this.#stopping = true;
     clearTimeout(this.#timer);
     this.#tower[Symbol.dispose]();
+    this.#telemetry?.[Symbol.dispose]();
     this.#traces?.[Symbol.dispose]();
     this.#deck[Symbol.dispose]();
     const quiet = this.#http.shutdown();

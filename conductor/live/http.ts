@@ -19,11 +19,14 @@ import type { EventHistory } from "./events.ts";
 import type { Followers } from "./follow.ts";
 import { streamLogs } from "./logs.ts";
 import type { MemberDesk } from "./members.ts";
+import type { Telemetry } from "./telemetry.ts";
 
 export interface HttpParts {
   readonly machine: ConductorMachine;
   readonly events: EventHistory;
   readonly deck: Deck;
+  /** `null` where nothing is gathered. */
+  readonly telemetry: Telemetry | null;
   readonly followers: Followers;
   readonly artifacts: ArtifactStore;
   readonly plain: readonly string[];
@@ -97,6 +100,8 @@ async function read(parts: HttpParts, url: URL): Promise<Response> {
   switch (kind) {
     case "status":
       return Response.json(statusView(machine, VERSION, now));
+    case "telemetry":
+      return searchLogs(parts, url, now);
     case "sample":
       return Response.json(parts.deck.look());
     case "nodes":
@@ -224,6 +229,26 @@ function readLogs(parts: HttpParts, name: string, url: URL): Response {
       end,
     })
   );
+}
+
+/** What was gathered of all logs. */
+function searchLogs({ telemetry }: HttpParts, url: URL, now: Instant): Response {
+  if (!telemetry) {
+    return fail(404, "this conductor gathers no logs; start it with --telemetry 256mb");
+  }
+  const query = (name: string) => url.searchParams.get(name) ?? undefined;
+  const [app, node, grep] = [query("app"), query("node"), query("grep")];
+  const sinceMs = Number(query("since") ?? NaN);
+  const lines = telemetry.search({
+    limit: countOf(url, "lines"),
+    ...(app === undefined ? {} : { app }),
+    ...(node === undefined ? {} : { node }),
+    ...(grep === undefined ? {} : { grep }),
+    ...(sinceMs >= 0 ? { sinceWallMs: now.wallMs - sinceMs } : {}),
+  });
+  return new Response(lines.map((line) => `${JSON.stringify(line)}\n`).join(""), {
+    headers: { "content-type": "application/x-ndjson" },
+  });
 }
 
 function follow(parts: HttpParts, request: Request, url: URL): Response {

@@ -304,14 +304,19 @@ const VM = block<Spec.VmSpec>({
   hypervisor: value("hypervisor", choice(["qemu", "firecracker"]), "What runs the machine.", {
     default: "qemu",
   }),
-  kernel: value("kernel", FOLDER, "The kernel to boot."),
-  initrd: value("initrd", FOLDER, "The initial RAM disk."),
-  rootfs: value("rootfs", FOLDER, "The root file system."),
+  kernel: value("kernel", NODE_FOLDER, "The kernel to boot."),
+  initrd: value("initrd", NODE_FOLDER, "The initial RAM disk."),
+  rootfs: value("rootfs", NODE_FOLDER, "The root file system."),
   vcpus: value("vcpus", int(1, 1_024), "Virtual processors.", { default: 1 }),
   memoryBytes: value("memory", size(MEGABYTE, 64 * TERABYTE), "Memory.", {
     default: 512 * MEGABYTE,
   }),
-  net: value("net", text({ form: "a network of the node", oneWord: true }), "Its network."),
+  net: value(
+    "net",
+    text({ form: "user, none, bridge:NAME or tap:NAME", oneWord: true }),
+    "Its network: user has the app's port forwarded to it, none, or a device of the node.",
+    { otherwise: "user; none for firecracker" },
+  ),
   args: value("args", words, "Further arguments of the kernel.", { default: [] }),
 });
 
@@ -332,7 +337,7 @@ export const APP = block<Spec.AppSpec, AppRaw>({
     "What it is: service (also process), job, wasm, vm, or system: one replica on every node.",
     {
       default: "service",
-      built: (type: Spec.AppType) => type === "service" || type === "job",
+      built: (type: Spec.AppType) => type !== "system",
       foreign: ["kind"],
     },
   ),
@@ -467,7 +472,7 @@ export const APP = block<Spec.AppSpec, AppRaw>({
   before: one("before", BEFORE, "Run before a generation's first replica, on one node.", {
     foreign: ["migrate", "init", "pre"],
   }),
-  vm: one("vm", VM, "The virtual machine of type vm.", { built: false }),
+  vm: one("vm", VM, "The virtual machine of type vm."),
 }, {
   head: "name",
   check: checkApp,

@@ -1,4 +1,5 @@
 import { GATHER_BYTES } from "../../core/limits.ts";
+import { LAST_CHUNK, writeSize } from "../chunked.ts";
 import {
   BAD,
   DONE,
@@ -12,19 +13,32 @@ import {
 } from "../field_block.ts";
 import { MAX_FORWARDS } from "../fields.ts";
 import {
+  chunkedToClient,
   type Origin,
   REQUEST_HEAD_ROOM,
   type RequestExtras,
+  RESPONSE_HEAD_ROOM,
+  type ResponseExtras,
   writeRequestHead,
+  writeResponseHead,
 } from "../headers.ts";
-import { BY_LENGTH, CHUNKED, HEAD, NO_BODY, OPTIONS, RequestHead, TRACE } from "../http1.ts";
-import type { Reply } from "../replies.ts";
+import {
+  BY_LENGTH,
+  CHUNKED,
+  HEAD,
+  NO_BODY,
+  OPTIONS,
+  RequestHead,
+  TRACE,
+  UNTIL_CLOSE,
+} from "../http1.ts";
+import { type Reply, replyBytes } from "../replies.ts";
 import { ascii } from "../field_block.ts";
 import { Exchange, type Front } from "./exchange.ts";
 import { remember, type Remembered } from "./access_log.ts";
 import { type Proxy, REQUEST_ID_BYTES } from "./proxy.ts";
 import { closeQuietly, type Connection } from "./connection.ts";
-import { Responder, type ResponderOwner } from "./responder.ts";
+import { Outbox, type OutboxOwner } from "./outbox.ts";
 import { RequestBuffer } from "./request_buffer.ts";
 import type { Upstream } from "./upstream.ts";
 import { tunnel } from "./tunnel.ts";
@@ -46,6 +60,7 @@ const CLOSED = 6;
 const FIRST_READ_BYTES = 2_048;
 const LINGER_MS = 1_000;
 const NOTHING: Uint8Array = new Uint8Array(0);
+const CRLF = ascii("\r\n");
 
 /** Who keeps the list of clients. */
 export interface ClientList {
@@ -53,7 +68,7 @@ export interface ClientList {
 }
 
 /** One HTTP/1 connection of a client, from its first byte to its last. */
-export class Http1Client implements Front, ResponderOwner {
+export class Http1Client implements Front, OutboxOwner {
   private state = HEAD_STATE;
   private readonly head = new RequestHead();
   private readonly exchange: Exchange;
@@ -71,11 +86,15 @@ export class Http1Client implements Front, ResponderOwner {
   private keepAlive = true;
   private startMs = 0;
 
-  private readonly responder: Responder;
+  private readonly outbox: Outbox;
+  private held = false;
+  private responseDone = false;
+  private frame = false;
   private remembered: Remembered | null = null;
 
   private readonly requestId = new Uint8Array(REQUEST_ID_BYTES);
   private readonly requestExtras: Mutable<RequestExtras>;
+  private readonly responseExtras: Mutable<ResponseExtras>;
 
   constructor(
     private readonly connection: Connection,
@@ -84,10 +103,10 @@ export class Http1Client implements Front, ResponderOwner {
     origin: Origin,
     private readonly peer: Peer,
     /** Fields for each response: Strict-Transport-Security. */
-    lines: Uint8Array,
+    private readonly lines: Uint8Array,
   ) {
     this.exchange = new Exchange(proxy, this);
-    this.responder = new Responder(connection, proxy, this, this.requestId, lines);
+    this.outbox = new Outbox(connection, proxy, this);
     this.request = new RequestBuffer(proxy.buffers, proxy.maxBodyBytes);
     this.deadlineMs = proxy.now() + proxy.timeouts.headMs;
     this.requestExtras = {
@@ -100,6 +119,13 @@ export class Http1Client implements Front, ResponderOwner {
       realIp: origin.peer,
       ownId: true,
     };
+    this.responseExtras = {
+      clientMinor: 1,
+      keepAlive: true,
+      dateLine: NOTHING,
+      requestId: this.requestId,
+      lines,
+    };
     this.head.restart(0);
   }
 
@@ -110,7 +136,7 @@ export class Http1Client implements Front, ResponderOwner {
 
   /** No request is under way. */
   get resting(): boolean {
-    return this.state === HEAD_STATE && this.head.untouched && !this.responder.outbox.busy;
+    return this.state === HEAD_STATE && this.head.untouched && !this.outbox.busy;
   }
 
   // ---- Reading ----------------------------------------------------------------------------------
@@ -172,7 +198,7 @@ export class Http1Client implements Front, ResponderOwner {
       return this.read();
     }
     this.startMs = proxy.now();
-    this.responder.restart();
+    this.outbox.total = 0;
     proxy.writeRequestId(this.requestId);
     if (proxy.accessLog !== null) this.remembered = remember(this.bytes, head, progress === DONE);
     if (progress === BAD) {
@@ -205,9 +231,10 @@ export class Http1Client implements Front, ResponderOwner {
 
   private accept(): void {
     const { head, proxy, bytes } = this;
+    this.responseDone = false;
     this.requestDone = head.framing === NO_BODY;
     this.keepAlive = head.keepAlive && !proxy.draining;
-    this.responder.clientMinor = head.minor;
+    this.responseExtras.clientMinor = head.minor;
     this.requestExtras.ownId = true;
     this.grpc = head.wantsTrailers && isGrpc(bytes, head);
     if (head.method === TRACE) {
@@ -399,55 +426,95 @@ export class Http1Client implements Front, ResponderOwner {
   // ---- The response -----------------------------------------------------------------------------
 
   private get responseBegun(): boolean {
-    return this.exchange.answering || this.responder.begun;
+    return this.exchange.answering || this.outbox.total > 0 || this.outbox.end > 0;
   }
 
   responseHead(upstream: Upstream): void {
     const { head } = upstream;
-    const { responder } = this;
+    const extras = this.responseExtras;
+    const minor = extras.clientMinor;
     if (head.interim) {
-      if (responder.clientMinor > 0) responder.head(upstream, this.keepAlive, false, "");
-      return;
+      if (minor === 0) return;
+    } else {
+      if (!this.requestDone) this.keepAlive = false;
+      const chunked = chunkedToClient(head, minor);
+      this.frame = chunked && head.framing === UNTIL_CLOSE;
+      if (!chunked && (head.framing === CHUNKED || head.framing === UNTIL_CLOSE)) {
+        upstream.bare = true;
+        this.keepAlive = false;
+      }
+      if (this.proxy.draining) this.keepAlive = false;
+      extras.requestId = this.requestExtras.ownId ? this.requestId : NOTHING;
+      extras.lines = this.stickyLines();
+      extras.dateLine = this.proxy.dateLine;
     }
-    if (!responder.frameAs(upstream) || !this.requestDone || this.proxy.draining) {
-      this.keepAlive = false;
-    }
-    responder.head(upstream, this.keepAlive, this.requestExtras.ownId, this.cookieLine());
+    extras.keepAlive = this.keepAlive;
+    // Room for what this read brings, so that head and content leave in one write.
+    const { outbox } = this;
+    const out = outbox.room(upstream.bytes.length + RESPONSE_HEAD_ROOM + extras.lines.length);
+    outbox.end = writeResponseHead(out, outbox.end, upstream.bytes, head, extras);
   }
 
-  /** The cookie that keeps a client at its replica, if it has to be told. */
-  private cookieLine(): string {
+  /** The fields of our own; with them the cookie that keeps a client at its replica. */
+  private stickyLines(): Uint8Array {
     const { replica } = this.exchange;
     const { match, preferred } = this.admission!;
     const { route } = match.destination;
-    if (!route.sticky || replica === null || replica === preferred) return "";
+    if (!route.sticky || replica === null || replica === preferred) return this.lines;
     const secure = this.peer.secure ? "; Secure" : "";
-    return `Set-Cookie: ${stickyCookie(route.app)}=${replica.key}; Path=${route.path}; ` +
+    const cookie = `Set-Cookie: ${stickyCookie(route.app)}=${replica.key}; Path=${route.path}; ` +
       `HttpOnly; SameSite=Lax${secure}\r\n`;
+    return ascii(latin1(this.lines, 0, this.lines.length) + cookie);
   }
 
   responseBody(bytes: Uint8Array, from: number, to: number): void {
-    this.responder.body(bytes, from, to);
+    const { outbox } = this;
+    const out = outbox.room(to - from + 24);
+    let at = outbox.end;
+    if (this.frame) at = writeSize(out, at, to - from);
+    out.set(bytes.subarray(from, to), at);
+    at += to - from;
+    if (this.frame) {
+      out.set(CRLF, at);
+      at += 2;
+    }
+    outbox.end = at;
   }
 
   responseEnd(tail: Uint8Array): void {
-    this.responder.end(tail);
+    const last = this.frame ? LAST_CHUNK : tail;
+    if (last.length > 0) this.outbox.add(last);
+    this.responseDone = true;
   }
 
   responseFlush(): boolean {
-    return this.responder.flush();
+    const { outbox } = this;
+    if (outbox.end === 0) {
+      if (this.responseDone) this.afterWrite();
+      return true;
+    }
+    if (outbox.busy) {
+      this.held = true;
+      return false;
+    }
+    outbox.flush();
+    return true;
   }
 
-  responderReady(): void {
-    this.exchange.resume();
+  outboxDrained(): void {
+    if (this.held) {
+      this.held = false;
+      this.exchange.resume();
+    }
+    if (!this.outbox.busy && this.responseDone) this.afterWrite();
   }
 
-  responderBroke(): void {
+  outboxBroke(): void {
     this.destroy();
   }
 
-  responded(): void {
-    if (this.responder.outbox.busy || this.state === CLOSED || this.state === LINGER) return;
+  private afterWrite(): void {
+    if (this.outbox.busy || this.state === CLOSED || this.state === LINGER) return;
     this.log();
     if (!this.requestDone || !this.keepAlive || this.ended) return this.linger();
     this.next();
@@ -456,7 +523,7 @@ export class Http1Client implements Front, ResponderOwner {
   private next(): void {
     const { proxy } = this;
     this.state = HEAD_STATE;
-    this.responder.done = false;
+    this.responseDone = false;
     this.admission = null;
     this.startMs = 0;
     if (proxy.draining) return this.linger();
@@ -481,18 +548,30 @@ export class Http1Client implements Front, ResponderOwner {
 
   refuse(status: number, reason: string, retryAfterS: number): void {
     if (this.state === CLOSED) return;
-    if (this.responder.outbox.total > 0 && this.exchange.answering) return this.destroy();
+    if (this.outbox.total > 0 && this.exchange.answering) return this.destroy();
     this.answer({ status, text: reason, retryAfterS });
   }
 
   private answer(reply: Reply): void {
-    this.proxy.metrics.answered(reply.status);
+    const { proxy } = this;
+    const { clientMinor } = this.responseExtras;
+    proxy.metrics.answered(reply.status);
     if (this.admission === null) this.exchange.attempts = 0;
     if (!this.requestDone || reply.status === 400) this.keepAlive = false;
+    const lines = latin1(proxy.dateLine, 0, proxy.dateLine.length) +
+      latin1(this.lines, 0, this.lines.length) +
+      `X-Request-Id: ${latin1(this.requestId, 0, REQUEST_ID_BYTES)}\r\n`;
+    const bytes = replyBytes(this.grpc ? { ...reply, grpc: true } : reply, {
+      toHead: this.head.method === HEAD,
+      keepAlive: this.keepAlive,
+      clientMinor,
+      lines,
+    });
     this.state = WAIT;
     this.exchange.status = reply.status;
-    const toHead = this.head.method === HEAD;
-    this.responder.answer(this.grpc ? { ...reply, grpc: true } : reply, toHead, this.keepAlive);
+    this.outbox.add(bytes);
+    this.responseDone = true;
+    if (!this.outbox.busy) this.outbox.flush();
     // Notice pipelined requests and the end, as after any whole request.
     if (this.requestDone && this.keepAlive) this.readAhead();
   }
@@ -505,8 +584,11 @@ export class Http1Client implements Front, ResponderOwner {
   switched(upstream: Upstream): void {
     // A replica that switches before it has the whole request has lost its way.
     if (!this.requestDone || this.reading) return this.destroy();
-    this.responder.head(upstream, true, false, "");
-    const { outbox } = this.responder;
+    const extras = this.responseExtras;
+    extras.keepAlive = true;
+    const { outbox } = this;
+    const out = outbox.room(upstream.bytes.length + RESPONSE_HEAD_ROOM);
+    outbox.end = writeResponseHead(out, outbox.end, upstream.bytes, upstream.head, extras);
     this.state = TUNNEL;
     this.deadlineMs = Infinity;
     const first = outbox.takeOut();
@@ -535,7 +617,7 @@ export class Http1Client implements Front, ResponderOwner {
   destroy(): void {
     if (this.state === CLOSED) return;
     this.state = CLOSED;
-    this.responder.outbox.close();
+    this.outbox.close();
     this.exchange.abandon();
     closeQuietly(this.connection);
     this.list.clientClosed(this);
@@ -543,11 +625,10 @@ export class Http1Client implements Front, ResponderOwner {
 
   /** Called several times a second: ends what takes too long. */
   check(nowMs: number): void {
-    const { outbox } = this.responder;
-    if (nowMs > outbox.writeByMs) return this.destroy();
+    if (nowMs > this.outbox.writeByMs) return this.destroy();
     if (nowMs > this.exchange.deadlineMs) {
       // While the client does not take what it was sent the replica waits for it, not we for it.
-      if (!outbox.busy) return this.exchange.timeOut();
+      if (!this.outbox.busy) return this.exchange.timeOut();
     }
     if (nowMs <= this.deadlineMs) return;
     this.deadlineMs = Infinity;
@@ -575,7 +656,7 @@ export class Http1Client implements Front, ResponderOwner {
       ...remembered,
       protocol: this.peer.http2 ? "HTTP/2.0" : `HTTP/1.${this.head.minor}`,
       status: exchange.status,
-      bytesOut: this.responder.outbox.total,
+      bytesOut: this.outbox.total,
       elapsedMs: Math.round((this.proxy.nowMs - this.startMs) * 1000) / 1000,
       requestId: latin1(this.requestId, 0, REQUEST_ID_BYTES),
       app: this.admission?.match.destination.route.app ?? "",

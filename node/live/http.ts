@@ -1,7 +1,7 @@
 // The node over HTTP: logs as they come, what runs here, whether it lives, figures for Prometheus.
 
 import { inNetworks, isLoopback } from "../../core/address.ts";
-import { DATAGRAM_BYTES, LOG_RING_LINES } from "../../core/limits.ts";
+import { DATAGRAM_BYTES, LOG_RING_LINES, TELEMETRY_PAST_LINES } from "../../core/limits.ts";
 import type { Seal } from "../../core/live/member_seal.ts";
 import { acceptSealed, isSealRequest, peerOf } from "../../core/live/sealed_http.ts";
 import { listenFailure } from "../../core/live/udp.ts";
@@ -37,6 +37,7 @@ const ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/;
  * | request | answer |
  * |---|---|
  * | `GET /logs/<replica>?lines=N&follow=1` | `{"at": wallMs, "line": "..."}` a line, oldest first |
+ * | `GET /logs?follow=1` | `{"replica", "number", "at", "line"}` a line: the last of each replica, an empty line, then what comes |
  * | `GET /replicas` | `{ "node": id, "name": name, "replicas": ReplicaStatus[] }` |
  * | `GET /artifacts/<sha256>` | its bytes, for another node |
  * | `GET /health` | `{ "ok": true }` |
@@ -68,6 +69,7 @@ export async function handleHttp(
   if (request.method !== "GET" && request.method !== "HEAD") {
     return Response.json({ error: "only GET" }, { status: 405, headers: { allow: "GET, HEAD" } });
   }
+  if (first === "logs" && !second && url.searchParams.get("follow") === "1") return allLogs(node);
   if (first === "logs" && second && more.length === 0) {
     return logs(decoded(second), url.searchParams, node);
   }
@@ -136,6 +138,31 @@ function logs(replica: string, query: URLSearchParams, node: NodeView): Response
     cancel: () => end(),
   });
   return new Response(stream.pipeThrough(new TextEncoderStream()), { headers });
+}
+
+/** The lines of all replicas, for whoever gathers them. */
+function allLogs({ logs, machine }: NodeView): Response {
+  const asText = (replica: string, lines: readonly LogLine[]) =>
+    lines.map((line) => `${JSON.stringify({ replica, ...line })}\n`).join("");
+  let end = () => {};
+  const stream = new ReadableStream<string>({
+    start(controller) {
+      // What an earlier daemon started may have written while there was none.
+      for (const replica of new Set([...machine.replicas.keys(), ...logs.replicas()])) {
+        controller.enqueue(asText(replica, logs.lines(replica, TELEMETRY_PAST_LINES)));
+      }
+      controller.enqueue("\n");
+      end = logs.followAll((replica, lines) => {
+        if ((controller.desiredSize ?? 0) > -LOG_RING_LINES) {
+          controller.enqueue(asText(replica, lines));
+        }
+      });
+    },
+    cancel: () => end(),
+  });
+  return new Response(stream.pipeThrough(new TextEncoderStream()), {
+    headers: { "content-type": "application/x-ndjson", "skr8tr-boot": machine.boot },
+  });
 }
 
 function asText(lines: readonly LogLine[]): string {

@@ -18,6 +18,7 @@ interface Tail {
 
 export class Logs implements Disposable {
   readonly #tails = new Map<string, Tail>();
+  readonly #allFollowers = new Set<(replica: string, lines: readonly LogLine[]) => void>();
   readonly #watcher: Deno.FsWatcher | null;
   readonly #poll: Timer | undefined;
   readonly #files: LogFileOptions;
@@ -92,7 +93,9 @@ export class Logs implements Disposable {
     for (const { stream, file } of tail.files) {
       const take = (text: string) => {
         const fresh = tail.ring.feed(text, Date.now(), stream);
-        if (fresh.length > 0) { for (const follower of tail.followers) follower(fresh); }
+        if (fresh.length === 0) return;
+        for (const follower of tail.followers) follower(fresh);
+        for (const follower of this.#allFollowers) follower(replica, fresh);
       };
       try {
         const { text, more } = file.read();
@@ -117,6 +120,17 @@ export class Logs implements Disposable {
     const { followers } = this.#tailOf(replica);
     followers.add(callback);
     return () => followers.delete(callback);
+  }
+
+  /** The same for the lines of all replicas. */
+  followAll(callback: (replica: string, lines: readonly LogLine[]) => void): () => void {
+    this.#allFollowers.add(callback);
+    return () => this.#allFollowers.delete(callback);
+  }
+
+  /** Every replica of which lines are known here. */
+  replicas(): string[] {
+    return [...this.#tails.keys()];
   }
 
   /** The replica is gone; its file stays for a while. */

@@ -70,8 +70,14 @@ export async function checkProgram(
 function pathReason({ path, kind, what }: PathCheck, found: Found | null): string | null {
   if (path.includes(",")) return `${what} ${path} has a comma, which no permission can carry`;
   if (!found) return null;
+  if (found.state === "missing" && kind === "program") {
+    return `${what} ${path} is not on this node's path`;
+  }
   if (found.state === "missing") return `${what} ${path} does not exist on this node`;
   if (kind === "any") return null;
+  if (kind === "program") {
+    return found.state === "ok" ? null : `${what} ${path} cannot be executed on this node`;
+  }
   const isFolder = found.state === "folder";
   if (kind === "folder" && !isFolder) return `${what} ${path} is no folder`;
   if (kind === "file" && isFolder) return `${what} ${path} is a folder, not a file`;

@@ -7,6 +7,7 @@ export function findRunners(): Runners {
   const here = decodeURIComponent(new URL(".", import.meta.url).pathname).replace(/\/$/, "");
   const ending = import.meta.url.endsWith(".ts") ? "ts" : "js";
   // A compiled program holds its files inside itself, where no other program can read them.
-  if (Deno.build.standalone) return { deno: "", folder: here, ending };
-  return { deno: Deno.execPath(), folder: here, ending };
+  const { arch } = Deno.build;
+  if (Deno.build.standalone) return { deno: "", folder: here, ending, arch };
+  return { deno: Deno.execPath(), folder: here, ending, arch };
 }

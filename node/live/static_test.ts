@@ -3,7 +3,7 @@ import { gzipSync } from "node:zlib";
 import { until } from "./fake_cluster.ts";
 import { findRunners } from "./runners.ts";
 import { StaticSite } from "./static.ts";
-import { bench, logOf } from "./testing.ts";
+import { bench, logOf, refusalOf } from "./testing.ts";
 
 async function site(spa = false) {
   const folder = await Deno.realPath(await Deno.makeTempDir({ prefix: "skr8tr-static-" }));
@@ -203,6 +203,5 @@ Deno.test("a folder that is not there is told before anything is started", async
 Deno.test("a node without Deno refuses to serve, with the reason", async () => {
   await using all = await bench();
   all.run("  serve {\n    static /srv\n    port 31512\n  }");
-  const status = await all.cluster.state("web-1", "finished");
-  assertMatch(status.reason!, /^serve needs deno/);
+  assertMatch(await refusalOf(all, "web-1"), /^serve needs deno/);
 });

@@ -60,3 +60,11 @@ export function logOf({ node }: Bench, replica: string, wanted: (lines: string[]
     return wanted(lines) ? lines : null;
   });
 }
+
+/** Why the node will not run a replica, whether it knew that at the order or a moment later. */
+export function refusalOf({ cluster }: Bench, replica: string): Promise<string> {
+  return until(`${replica} is refused`, () => {
+    const status = cluster.statuses.get(replica);
+    return cluster.refusals.get(replica) ?? (status?.state === "finished" ? status.reason : null);
+  });
+}

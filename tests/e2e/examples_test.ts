@@ -26,6 +26,11 @@ const TESTED: Readonly<Record<string, Example>> = {
   "cell.skr8tr": { needs: "bwrap", asks: ["/cell/", /<h1>A site<\/h1>/] },
   "backup.skr8tr": { runs: /^run by 0 on node-[123]\ndone$/m },
   "migrate.skr8tr": { runs: /^moved$/m },
+  "module.skr8tr": { needs: "clang", writes: ["module", /hello from a module, 2 words/] },
+  "machine.skr8tr": {
+    needs: "qemu-system-x86_64",
+    writes: ["machine", /machine on node-[123] is up/],
+  },
   "packed.skr8tr": { asks: ["/packed", /^hello from packed\.[12] on node-[123]\n$/] },
   "node.skr8tr": { needs: "node", asks: ["/greeter/x", /^good day from node-[123], .* \/x\n$/] },
   "ticker.skr8tr": { writes: ["ticker", /tick ticker 0$/m] },
@@ -91,7 +96,11 @@ Deno.test("the manifests of docs/examples run as they stand", async (t) => {
       }
       if (writes) {
         const [app, line] = writes;
-        assertMatch(await skr8tr(ready, cluster.state, "logs", app), line);
+        let log = "";
+        await until(120_000, `${app} writes ${line}`, async () => {
+          log = await skr8tr(ready, cluster.state, "logs", app);
+          return line.test(log);
+        });
       }
       await skr8tr(ready, cluster.state, "down", `${EXAMPLES}/${name}`);
     });
