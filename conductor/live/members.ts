@@ -37,6 +37,9 @@ const operatorShape = struct({
   signature: text(6_618, /^[0-9a-f]{6618}$/),
 });
 
+/** Largest request to join, in characters: it has two signatures and two keys. */
+const JOIN_BYTES = 65_536;
+
 /** Certificates of operators that were found good, at most. */
 const CERTIFICATES = 1_000;
 
@@ -138,7 +141,7 @@ export class MemberDesk implements SealedServer {
     if (request.method !== "POST" || staticKey === undefined) {
       return refuse("joining is a POST in a sealed session");
     }
-    const said = parseJoin((await request.text()).slice(0, 65_536));
+    const said = parseJoin(await shortText(request));
     const terms = said && parseTerms(said.token);
     const own = said && staticKeyBytes(said.introduction.staticKey);
     if (!said || !terms || !own || own.toHex() !== staticKey.toHex()) {
@@ -225,6 +228,16 @@ export class MemberDesk implements SealedServer {
       this.#parts.changed(member.identity);
     }
   }
+}
+
+/** The body, if it is no longer than a request to join may be; else nothing. */
+async function shortText(request: Request): Promise<string> {
+  let text = "";
+  for await (const part of request.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+    text += part;
+    if (text.length > JOIN_BYTES) return "";
+  }
+  return text;
 }
 
 function authority(host: string, port: number): string {
