@@ -249,6 +249,35 @@ Deno.test("nothing is scaled while one generation replaces another", () => {
   assertEquals(rig.told("scaled"), []);
 });
 
+Deno.test("requests a second that the ingresses count add replicas, and take them again", () => {
+  const rig = rigWith([
+    "replicas 1",
+    "port 80",
+    "route {",
+    "  path /",
+    "}",
+    "scale {",
+    "  min 1",
+    "  max 3",
+    "  rps-above 100",
+    "  cooldown 5s",
+    "}",
+  ]);
+  let seen = ingress(rig, 10_000, 90);
+  assertEquals(ready(rig), 1);
+  seen = ingress(rig, 30_000, 250, 0, seen);
+  assertEquals(ready(rig), 3);
+  const [first] = rig.told("scaled");
+  assertStringIncludes(first!, "scale web to 2: each answers ");
+  assertStringIncludes(first!, " requests/s, more than 100");
+  // 150 a second are too many for one, and few enough for two.
+  seen = ingress(rig, 60_000, 150, 0, seen);
+  assertEquals(ready(rig), 2);
+  ingress(rig, 60_000, 20, 0, seen);
+  assertEquals(ready(rig), 1);
+  assertEquals(rig.told("scaled").length, 4, rig.told("scaled").join("\n"));
+});
+
 const IDLE = [
   "replicas 2",
   "port 80",

@@ -478,11 +478,12 @@ export class NodeMachine implements Stage {
     const replica = this.replicas.get(id);
     this.#answer("stop-ok", id);
     if (replica) {
+      const hadFinished = replica.state.at === "finished";
       replica.stopOrdered = true;
       this.touch(replica);
       this.#life.stop(replica, true);
       // Its last word may have been acknowledged before this order: then it is dropped here.
-      if (replica.state.at === "finished" && replica.acked >= replica.version) this.#drop(replica);
+      if (hadFinished && replica.acked >= replica.version) this.#drop(replica);
     } else if (!this.#tombstones.has(id)) {
       this.#tombstones.add(id, this.now.wallMs);
       this.emit({ do: "tombstone", replica: id, wallMs: this.now.wallMs });

@@ -543,6 +543,20 @@ Deno.test("a replica that ended while the daemon was away is treated as its poli
   assertEquals(never.processes.size, 0);
 });
 
+Deno.test("after a restart a fallback is started once the record that names it is verified", () => {
+  const first = makeRecord(1, "web", WEB);
+  const second = makeRecord(2, "web", WEB);
+  const named = { ...second, text: second.text.replace("|web|2|-|", "|web|2|1|") };
+  assert(named.text !== second.text);
+  const before = ready();
+  const saved = before.disk.get("web-1")!;
+  const world = new FakeWorld();
+  world.start({ adopted: [{ saved, running: true, pid: 7 }], records: [first, named] });
+  world.run("web-9", "web", 1);
+  world.advance(PROBE_MIN_MS);
+  assertEquals(world.statuses.get("web-9")?.state, "ready");
+});
+
 Deno.test("an order to stop survives the daemon", () => {
   const before = ready();
   before.ignored.add("SIGTERM");
@@ -641,4 +655,19 @@ Deno.test("a restarted replica is drained while ingresses may have its address f
     drained: true,
   });
   assertEquals(world.effects.some((each) => each.do === "signal"), true);
+});
+
+Deno.test("a stop while it waits to be started again is told as its end, not passed over", () => {
+  const world = ready("");
+  for (let times = 0; times < 2; times++) {
+    world.advance(PROBE_MIN_MS);
+    world.die("web-1");
+  }
+  assertEquals(world.statuses.get("web-1")?.state, "waiting");
+  world.acknowledge();
+  world.take("status");
+  world.stop("web-1");
+  assertEquals(world.take("status").map((each) => each.status.state), ["finished"]);
+  world.acknowledge();
+  assertEquals(world.statuses.size, 0);
 });

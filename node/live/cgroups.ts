@@ -47,7 +47,7 @@ export class Cgroups {
   async find(replica: string, instance: number): Promise<string | null> {
     if (this.folder === null) return null;
     const path = this.#path(replica, instance);
-    return await this.helper.hasLimits(path) ? path : null;
+    return await insist(() => this.helper.hasLimits(path)) ? path : null;
   }
 
   /**
@@ -66,17 +66,29 @@ export class Cgroups {
    * @returns whether the kernel ended any of it because its memory was used up
    */
   async end(path: string): Promise<boolean> {
-    const { oomKills, gone } = await this.helper.unlimit(path);
-    if (!gone) this.#remove(path);
-    return oomKills > 0;
+    const ended = await insist(() => this.helper.unlimit(path));
+    if (!ended?.gone) this.#remove(path);
+    return (ended?.oomKills ?? 0) > 0;
   }
 
   /** Its last processes take a moment to be gone. */
   async #remove(path: string): Promise<void> {
     for (let tries = 0; tries < CGROUP_TRIES; tries++) {
       await new Promise((resolve) => setTimeout(resolve, CGROUP_WAIT_MS * 2 ** tries));
-      if ((await this.helper.unlimit(path)).gone) return;
+      if ((await this.helper.unlimit(path))?.gone) return;
     }
     log().warn("{path} cannot be removed: something in it does not end", { path });
   }
+}
+
+/**
+ * Asks again where the helper gave no answer: on a starved machine it may be late several times, and
+ * taking that for "none" would call a death by memory an ordinary one.
+ */
+async function insist<T>(question: () => Promise<T | null>): Promise<T | null> {
+  for (let tries = 0; tries < CGROUP_TRIES; tries++) {
+    const answer = await question();
+    if (answer !== null) return answer;
+  }
+  return null;
 }

@@ -93,6 +93,20 @@ Deno.test("Cgroups of an earlier daemon are removed, but for what is still to be
   Deno.removeSync(root, { recursive: true });
 });
 
+Deno.test("Cgroups ask again where the helper gives no answer", async () => {
+  const answers = [null, null, true, null, { oomKills: 1, gone: true }];
+  const asked: string[] = [];
+  const helper = {
+    cgroup: () => Promise.resolve({ folder: "/cgroups" }),
+    hasLimits: (path: string) => (asked.push(path), Promise.resolve(answers.shift())),
+    unlimit: (path: string) => (asked.push(path), Promise.resolve(answers.shift())),
+  };
+  const cgroups = await Cgroups.open(helper as unknown as Helper, NAME);
+  assertEquals(await cgroups.find("web-1", 1), "/cgroups/web-1.1");
+  assertEquals(await cgroups.end("/cgroups/web-1.1"), true);
+  assertEquals(asked.length, 5);
+});
+
 Deno.test("Cgroups that cannot be made leave the memory watched", async () => {
   const root = tree("memory cpu");
   await using helper = new Helper(PATH);

@@ -305,8 +305,10 @@ export class Helper implements AsyncDisposable {
     return await this.ask("limit", folder, ram, quota) === "ok";
   }
 
-  async hasLimits(folder: string): Promise<boolean> {
-    return await this.ask("limited", folder) === "ok";
+  /** `null`: it gave no answer. */
+  async hasLimits(folder: string): Promise<boolean | null> {
+    const answer = await this.ask("limited", folder);
+    return answer === null ? null : answer === "ok";
   }
 
   /** Removes the empty cgroups in a folder, but for these. */
@@ -314,9 +316,13 @@ export class Helper implements AsyncDisposable {
     await this.ask("tidy", folder, keep.length === 0 ? "-" : keep.join(" "));
   }
 
-  /** Ends what is left in a cgroup and removes it. */
-  async unlimit(folder: string): Promise<{ readonly oomKills: number; readonly gone: boolean }> {
-    const [kills, state] = (await this.ask("unlimit", folder))?.split("\t") ?? [];
+  /** Ends what is left in a cgroup and removes it. `null`: it gave no answer. */
+  async unlimit(
+    folder: string,
+  ): Promise<{ readonly oomKills: number; readonly gone: boolean } | null> {
+    const answer = await this.ask("unlimit", folder);
+    if (answer === null) return null;
+    const [kills, state] = answer.split("\t");
     return { oomKills: Number(kills) || 0, gone: state === "ok" };
   }
 

@@ -27,6 +27,9 @@ function bench(more: Partial<NodeView> = {}) {
         udp: { counters } as Parameters<typeof nodeMetrics>[0]["udp"],
         plain: { counters: { answered: 2, ignored: 3 } },
         prober: { replacements: 1 },
+        autoscaler: { replacements: 2 },
+        uses: () =>
+          Promise.resolve([{ app: "web", replica: "web-1", cpuS: 1.5, residentBytes: 4_096 }]),
       }),
     artifact: (_, sha256) => new Response(`bytes of ${sha256}`),
     exec: (replica, body) => Promise.resolve({ status: 200, text: `${replica}: ${body}` }),
@@ -118,6 +121,9 @@ Deno.test("GET /metrics is Prometheus text", async () => {
       'skr8tr_node_datagrams_total{result="dropped"} 1',
       'skr8tr_node_plain_commands_total{result="ignored"} 3',
       "skr8tr_node_health_workers_replaced_total 1",
+      "skr8tr_node_autoscale_workers_replaced_total 2",
+      'skr8tr_node_replica_cpu_seconds_total{app="web",replica="web-1"} 1.5',
+      'skr8tr_node_replica_resident_bytes{app="web",replica="web-1"} 4096',
       "skr8tr_node_log_sequence 1",
     ]
   ) assertStringIncludes(text, line);

@@ -10,6 +10,16 @@ export interface MetricsSource {
   readonly udp: Udp;
   readonly plain: { readonly counters: { readonly answered: number; readonly ignored: number } };
   readonly prober: { readonly replacements: number };
+  readonly autoscaler: { readonly replacements: number };
+  /** What running replicas use now. */
+  uses(): Promise<readonly ReplicaUse[]>;
+}
+
+export interface ReplicaUse {
+  readonly app: string;
+  readonly replica: string;
+  readonly cpuS: number;
+  readonly residentBytes: number;
 }
 
 /** The node's figures as Prometheus text. */
@@ -59,6 +69,28 @@ export async function nodeMetrics(source: MetricsSource): Promise<string> {
     help: "Health workers that failed and were replaced",
     registers,
   }).inc(source.prober.replacements);
+  new Counter({
+    name: "skr8tr_node_autoscale_workers_replaced_total",
+    help: "Autoscale workers that failed and were replaced",
+    registers,
+  }).inc(source.autoscaler.replacements);
+  const labelNames = ["app", "replica"];
+  const cpu = new Counter({
+    name: "skr8tr_node_replica_cpu_seconds_total",
+    help: "CPU that a replica's process group has used since its start",
+    labelNames,
+    registers,
+  });
+  const resident = new Gauge({
+    name: "skr8tr_node_replica_resident_bytes",
+    help: "Resident memory of a replica's process group",
+    labelNames,
+    registers,
+  });
+  for (const { app, replica, cpuS, residentBytes } of await source.uses()) {
+    cpu.inc({ app, replica }, cpuS);
+    resident.set({ app, replica }, residentBytes);
+  }
   const { cpuPercent, ramTotalBytes, ramFreeBytes } = source.machine.load;
   const gauge = (name: string, help: string, value: number) =>
     new Gauge({ name, help, registers }).set(value);

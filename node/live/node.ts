@@ -28,7 +28,7 @@ import { Follower } from "./follow.ts";
 import { Helper } from "./helper.ts";
 import { handleHttp, type NodeView, serveHttp } from "./http.ts";
 import { Logs } from "./logs.ts";
-import { nodeMetrics } from "./metrics.ts";
+import { nodeMetrics, type ReplicaUse } from "./metrics.ts";
 import { PlainLive } from "./plain.ts";
 import { Prober } from "./prober.ts";
 import { Processes } from "./process.ts";
@@ -298,7 +298,7 @@ export class NodeDaemon implements Running {
   }
 
   #view(): NodeView {
-    const { machine, logs, udp, prober } = this;
+    const { machine, logs } = this;
     return {
       machine,
       logs,
@@ -306,10 +306,22 @@ export class NodeDaemon implements Running {
       open: this.options.open,
       ...(this.#seal ? { seal: this.#seal } : {}),
       hasLog: (replica) => machine.replicas.has(replica) || this.#files.hasLog(replica),
-      metrics: () => nodeMetrics({ machine, udp, plain: this.#plain, prober }),
+      metrics: () => this.#metrics(),
       artifact: (request, sha256) => this.artifacts.send(request, sha256),
       exec: (replica, body) => this.#exec.run(replica, body),
     };
+  }
+
+  async #metrics(): Promise<string> {
+    const { machine, udp, prober, autoscaler } = this;
+    const uses = async () => {
+      const groups = await this.helper.groups();
+      return [...machine.replicas.values()].flatMap(({ id: replica, app }): ReplicaUse[] => {
+        const use = groups.get(this.processes.groupOf(replica)?.group ?? 0);
+        return use ? [{ app, replica, ...use }] : [];
+      });
+    };
+    return await nodeMetrics({ machine, udp, plain: this.#plain, prober, autoscaler, uses });
   }
 
   // ---- The machine --------------------------------------------------------------------------------

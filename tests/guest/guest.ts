@@ -153,7 +153,7 @@ export async function boot(
       ...["-accel", "tcg", "-m", "1024", "-smp", "2", "-cpu", "max"],
       ...["-nographic", "-no-reboot", "-nodefaults", "-serial", "stdio"],
       ...["-kernel", parts.kernel, "-initrd", initrd],
-      ...["-append", "console=ttyS0 quiet panic=-1 mitigations=off"],
+      ...["-append", "console=ttyS0 quiet panic=-1 mitigations=off no_timer_check"],
     ],
     stdin: "null",
     stdout: "piped",

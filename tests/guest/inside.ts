@@ -89,7 +89,7 @@ function oom(replica: string, restarts: number) {
     () => `oom, is ${JSON.stringify(cluster.statuses.get(replica))}`,
     () => {
       const status = cluster.statuses.get(replica);
-      if (status?.exit?.why !== "oom" || status.restarts !== restarts) return false;
+      if (status?.exit?.why !== "oom" || status.restarts < restarts) return false;
       Deno.writeTextFileSync("/root/want", "0");
       return status;
     },
