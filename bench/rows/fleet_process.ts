@@ -107,8 +107,10 @@ let answered = 0;
 
 /** Beats for as long as the process lives. */
 function live({ node, name, keys, introduced, identity }: Joined): void {
-  const hostname = `127.26.${joined.length % 250}.1`;
-  let everyMs = 1_000;
+  const number = Number(name.slice("sim-".length));
+  const hostname = `127.26.${number % 250}.1`;
+  // So often a conductor of this many wants to hear from each; it will say so itself.
+  let everyMs = count / 800 * 1_000;
   let beats = 0;
   const boot = randomHex(16);
   const bootWallMs = Date.now();
@@ -117,8 +119,11 @@ function live({ node, name, keys, introduced, identity }: Joined): void {
     port: 0,
     keys: { ...keys, identity, introduction: introduced },
     admit: () => null,
-    receive(text) {
+    receive(text, from) {
       const message = decodeMesh(text);
+      if (message?.k === "probe") {
+        udp.send(encodeMesh({ k: "probe-ok", by: node, boot, request: message.request }), from);
+      }
       if (message?.k !== "beat-ok") return;
       everyMs = message.everyMs;
       answered++;
@@ -154,7 +159,7 @@ function live({ node, name, keys, introduced, identity }: Joined): void {
     );
     setTimeout(beat, everyMs);
   };
-  setTimeout(beat, Math.random() * 5_000);
+  setTimeout(beat, Math.random() * 10_000);
 }
 
 for (const each of joined) live(each);
