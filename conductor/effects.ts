@@ -37,6 +37,8 @@ export type ConductorEvent =
   | { readonly on: "wake"; readonly app: string }
   /** A daemon wants to come in; what it shows has been verified. */
   | { readonly on: "join"; readonly join: PendingJoin; readonly reply: ReplyTo }
+  /** A node shows, for the first time, the key that secrets are to be sealed to for it. */
+  | { readonly on: "node-key"; readonly node: string; readonly publicKey: string }
   | { readonly on: "tick" };
 
 export type ConductorEffect =

@@ -108,7 +108,8 @@ Deno.test("run of a record that does not verify is refused, before and after it 
   early.run("web-1", "web", 1);
   assertEquals(early.take("run-refused").length, 1);
   assertEquals(early.statuses.size, 0);
-  assertEquals(early.effects.some((each) => each.do === "keep-record"), false);
+  // The copy is a chain: what does not count is a link of it all the same.
+  assertEquals(early.effects.some((each) => each.do === "keep-record"), true);
 });
 
 Deno.test("run of a record of another app, of none, or of one past the log's head is refused", () => {
@@ -127,9 +128,9 @@ Deno.test("run of a record of another app, of none, or of one past the log's hea
 
 Deno.test("a manifest that this node cannot run is refused with the reason", () => {
   const world = new FakeWorld().start();
-  world.record(1, "web", "  secret {\n    KEY name\n  }");
+  world.record(1, "web", "  sandbox {\n    read /x\n  }");
   world.run("web-1", "web", 1);
-  assertStringIncludes(world.take("run-refused")[0]?.reason ?? "", "secret KEY");
+  assertStringIncludes(world.take("run-refused")[0]?.reason ?? "", "sandbox");
 });
 
 Deno.test("a taken port is stepped around, a fixed one is waited for", () => {

@@ -24,6 +24,7 @@ const GROUPS: readonly Group[] = [
     computes: true,
   },
   { name: "contract", has: (path) => path.startsWith("tests/contract/"), computes: true },
+  { name: "fuzz", has: (path) => path.startsWith("tests/fuzz/"), computes: true },
   { name: "simulation", has: (path) => path.startsWith("tests/sim/"), computes: true },
   {
     name: "live",

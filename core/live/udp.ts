@@ -29,6 +29,8 @@ export function openUdp(
   options: Address & {
     receive(text: string, from: Address): void;
     take?(bytes: Uint8Array, from: Address): boolean;
+    /** Says whether a datagram of this source is looked at; without, all are. */
+    admit?(hostname: string): boolean;
   },
 ): Udp {
   const { hostname, port, receive, take } = options;
@@ -51,6 +53,10 @@ export function openUdp(
       }
       counters.received++;
       if (take?.(bytes, from as Deno.NetAddr)) continue;
+      if (options.admit?.((from as Deno.NetAddr).hostname) === false) {
+        counters.dropped++;
+        continue;
+      }
       const text = decodeDatagram(bytes, (each) => strict.decode(each));
       if (text === null) counters.dropped++;
       else receive(text, from as Deno.NetAddr);

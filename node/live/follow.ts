@@ -4,9 +4,12 @@ import type { Address } from "../../core/address.ts";
 import { RETRY_MAX_MS, RETRY_MIN_MS } from "../../core/limits.ts";
 import { logger } from "../../core/live/log.ts";
 import type { MemberSeal } from "../../core/live/member_seal.ts";
-import { followShape } from "../../core/mesh.ts";
+import { type FollowerMessage, followShape } from "../../core/mesh.ts";
 import { parseShaped } from "../../core/shape.ts";
+import type { Checkpoint } from "../../core/audit.ts";
 import type { NodeEvent } from "../effects.ts";
+
+import type { SecretsAnswer } from "./secrets.ts";
 
 type Timer = ReturnType<typeof setTimeout>;
 
@@ -19,12 +22,14 @@ export class Follower implements Disposable {
   #held: Extract<NodeEvent, { on: "record" }>["record"][] = [];
 
   /**
-   * @param from the last sequence known, asked for at each dial
+   * @param known the last sequence known, and that of the last record; asked for at each dial
    */
   constructor(
     private readonly conductor: Address,
-    private readonly from: () => number,
+    private readonly known: () => { readonly from: number; readonly last: number },
     private readonly dispatch: (event: NodeEvent) => void,
+    private readonly answered: (answer: SecretsAnswer) => void,
+    private readonly checkpoint: (checkpoint: Checkpoint) => void,
     private readonly seal?: MemberSeal,
   ) {
     this.#dial();
@@ -33,7 +38,8 @@ export class Follower implements Disposable {
   #dial(): void {
     const { hostname, port } = this.conductor;
     const authority = hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
-    const path = `/follow?from=${this.from()}`;
+    const { from, last } = this.known();
+    const path = `/follow?from=${from}&last=${last}`;
     const socket = this.seal?.socket(this.conductor, { role: "conductor" }, path) ??
       new WebSocket(`ws://${authority}${path}`);
     this.#socket = socket;
@@ -50,27 +56,54 @@ export class Follower implements Disposable {
       logger("follow").warn("the conductor sent a record that cannot be read; it is passed over");
       return;
     }
-    // Nothing of a log is believed before it has shown itself to be as long as it was.
-    const least = this.seal?.head.sequence ?? 0;
-    if (message.k === "head") {
-      if (message.sequence >= least) {
-        for (const record of this.#held.splice(0)) this.dispatch({ on: "record", record });
-        return this.dispatch({ on: "head", sequence: message.sequence });
+    switch (message.k) {
+      case "log":
+        return this.dispatch({ on: "log", log: message.log });
+      case "head":
+        return this.#head(message.sequence, message.chain);
+      case "checkpoint":
+        return this.checkpoint(message);
+      case "secrets":
+      case "no-secrets":
+        return this.answered(message);
+      case "record": {
+        const { k: _, ...record } = message;
+        this.#held.push(record);
+        if (record.sequence > this.#least) this.#release();
+        return;
       }
-      logger("follow").error(
-        "the conductor's log ends at {sequence}, and when this node's token was made it had {least} " +
-          "entries: it is cut short, and not followed",
-        { sequence: message.sequence, least },
-      );
-      this.#socket?.close();
-      return;
+      default:
+        message satisfies never;
     }
-    const { k: _, ...record } = message;
-    if (record.sequence <= least) this.#held.push(record);
-    else {
-      for (const each of this.#held.splice(0)) this.dispatch({ on: "record", record: each });
-      this.dispatch({ on: "record", record });
+  }
+
+  /** Nothing of a log is believed before it has shown itself to be as long as it was. */
+  get #least(): number {
+    return this.seal?.head.sequence ?? 0;
+  }
+
+  #release(): void {
+    for (const record of this.#held.splice(0)) this.dispatch({ on: "record", record });
+  }
+
+  #head(sequence: number, chain: Extract<NodeEvent, { on: "head" }>["chain"]): void {
+    if (sequence >= this.#least) {
+      this.#release();
+      return this.dispatch({ on: "head", sequence, chain });
     }
+    logger("follow").error(
+      "the conductor's log ends at {sequence}, and when this node's token was made it had {least} " +
+        "entries: it is cut short, and not followed",
+      { sequence, least: this.#least },
+    );
+    this.#socket?.close();
+  }
+
+  /** Asks the conductor; false where the stream is broken. */
+  ask(message: FollowerMessage): boolean {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return false;
+    this.#socket.send(JSON.stringify(message));
+    return true;
   }
 
   #again(socket: WebSocket): void {

@@ -41,7 +41,8 @@ function follow(least: number) {
     else if (event.on === "head") heard.push(`head ${event.sequence}`);
   };
   const at = { hostname: "127.0.26.1", port: 1 };
-  const follower = new Follower(at, () => 0, take, seal);
+  const known = () => ({ from: 0, last: 0 });
+  const follower = new Follower(at, known, take, () => {}, () => {}, seal);
   return { heard, say, sockets, follower };
 }
 
