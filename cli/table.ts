@@ -3,6 +3,7 @@
 
 import type { Command, Option } from "./command.ts";
 import { SEAL_COMMANDS } from "./table_seal.ts";
+import { NODE_COMMANDS } from "./table_nodes.ts";
 import { TRUST_COMMANDS } from "./table_trust.ts";
 
 /** Options that every command takes, before or after its name. */
@@ -390,6 +391,7 @@ export const COMMANDS: readonly Command[] = [
     completes: "key",
     load: () => import("./commands/explain.ts"),
   },
+  ...NODE_COMMANDS,
   ...TRUST_COMMANDS,
   ...SEAL_COMMANDS,
   {

@@ -48,19 +48,4 @@ export const SEAL_COMMANDS: readonly Command[] = [
     ],
     load: () => import("./commands/token.ts"),
   },
-  {
-    name: "node",
-    usage: "forget NAME",
-    summary: "end the membership of a node, tower or ingress",
-    details: [
-      "Its key is no longer admitted anywhere: nothing that it says is heard. Programs that run " +
-      "there are not stopped by this; the conductor places them elsewhere. It needs a new token to " +
-      "come back.",
-    ],
-    examples: ["skr8tr node forget den"],
-    arguments: [2, 2],
-    options: [],
-    completes: "node",
-    load: () => import("./commands/node.ts"),
-  },
 ];

@@ -25,7 +25,7 @@ import { AuditReader } from "./audit.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import { EventHistory } from "./events.ts";
 import { Followers } from "./follow.ts";
-import { httpHandler } from "./http.ts";
+import { ANY_APP, httpHandler } from "./http.ts";
 import { lastLines } from "./logs.ts";
 import { HeadMark } from "./mark.ts";
 import { MemberDesk } from "./members.ts";
@@ -56,6 +56,8 @@ export interface ConductorSettings {
   readonly meshOpen?: boolean;
   /** Its own keys: with them sealed sessions are answered, and the mesh is sealed unless open. */
   readonly keys?: SealKeys;
+  /** Whether replicas move by themselves to nodes that come. */
+  readonly rebalance?: boolean;
   /** How much of the cluster's logs is kept here, in bytes; 0 or absent: nothing. */
   readonly telemetryBytes?: number;
   /** Whether deploys are told of by OpenTelemetry. */
@@ -92,6 +94,7 @@ export async function startConductor(settings: ConductorSettings): Promise<Runni
     plain: settings.plain,
     manifests: settings.manifests !== undefined,
     meshOpen: settings.meshOpen ?? false,
+    rebalance: settings.rebalance ?? false,
     roots: rootsOf(settings.operators),
     now: now(),
   });
@@ -411,6 +414,7 @@ class Conductor {
       if (error.code === "store-conflict") {
         log.fatal("{error}", { error: error.message });
         this.#ended.resolve(1);
+        for (const changed of this.#watchers.get(ANY_APP) ?? []) changed();
         return;
       }
       this.#step({ on: "append-failed", error: error.message });
