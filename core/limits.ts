@@ -421,6 +421,8 @@ export const BLOCKED_RETRY_MS = 1_000;
 export const KILL_AGAIN_MS = 1_000;
 /** Most ports of the range tried in a row before a replica waits. */
 export const PORT_TRIES = 64;
+/** A port that an app gave back is handed to another only after this, where others are free, ms. */
+export const PORT_REST_MS = 60_000;
 /** Most replica ids a node remembers as finished beyond those it still lists. */
 export const NODE_TOMBSTONES = 100_000;
 /** Signed manifests of one app that a node holds in memory, newest last. */
