@@ -360,6 +360,7 @@ class Conductor {
         for (const app of effect.apps) {
           for (const changed of this.#watchers.get(app) ?? []) changed();
         }
+        for (const changed of this.#watchers.get(ANY_APP) ?? []) changed();
         this.#traces?.changed(effect.apps, now());
         return this.#deck.changed();
       default:
@@ -381,7 +382,6 @@ class Conductor {
       if (error.code === "store-conflict") {
         log.fatal("{error}", { error: error.message });
         this.#ended.resolve(1);
-        for (const changed of this.#watchers.get(ANY_APP) ?? []) changed();
         return;
       }
       this.#step({ on: "append-failed", error: error.message });
