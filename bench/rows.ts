@@ -21,6 +21,7 @@ export const ROWS = [
   { name: "ingress-cores", about: "requests per CPU-second with 2 workers against 1" },
   { name: "slow-clients", about: "p99 of others while 1,000 clients dribble their heads" },
   { name: "schedule", about: "2,000,000 replicas on 6,100 simulated nodes, 100 of them lost" },
+  { name: "fleet", about: "CPU of a conductor with 5,000 nodes beating in sealed datagrams" },
   { name: "flood", about: "an operator's command under 20,000 forged ones a second" },
   { name: "growth", about: "how costs grow from 10 to 10,000 nodes" },
 ] as const;
@@ -62,6 +63,8 @@ export async function loadRow(name: typeof ROWS[number]["name"]): Promise<Row> {
       return (await import("./rows/slow_clients.ts")).row;
     case "schedule":
       return (await import("./rows/schedule.ts")).row;
+    case "fleet":
+      return (await import("./rows/fleet.ts")).row;
     case "growth":
       return (await import("./rows/growth.ts")).row;
     default:
