@@ -10,6 +10,8 @@ export const ROWS = [
   { name: "verify", about: "ML-DSA-65 verifying, both providers, cold and warm" },
   { name: "front", about: "gzipped size of the shop's front" },
   { name: "deploy", about: "skr8tr up to the first answer through the ingress" },
+  { name: "artifact", about: "a 50 MB binary to three nodes, against plain copies" },
+  { name: "push", about: "git push to the first request served by the new version" },
   { name: "join", about: "start of a node to its first replica" },
   { name: "crash", about: "SIGKILL of a replica to its replacement" },
   { name: "drain", about: "replicas come and go under 100,000 requests; grace" },
@@ -41,6 +43,10 @@ export async function loadRow(name: typeof ROWS[number]["name"]): Promise<Row> {
       return (await import("./rows/deploy.ts")).row;
     case "flood":
       return (await import("./rows/flood.ts")).row;
+    case "artifact":
+      return (await import("./rows/artifact.ts")).row;
+    case "push":
+      return (await import("./rows/push.ts")).row;
     case "join":
       return (await import("./rows/join.ts")).row;
     case "crash":
