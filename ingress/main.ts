@@ -81,11 +81,17 @@ const FLAGS: readonly Flag[] = [
     name: "workers",
     value: "N",
     default: "1",
-    help: "threads that take connections; above 1 it must be allowed to read ingress/ and core/",
+    help: "threads that take connections, each with rate limits of its own; above 1 it must be " +
+      "allowed to read ingress/ and core/",
   },
   {
     name: "proxy-protocol",
     help: "on the HTTP port, peers of --trust begin with a PROXY header (version 1 or 2)",
+  },
+  {
+    name: "h2c",
+    help:
+      "on the HTTP port, serve clients that begin with the preface of HTTP/2 (gRPC without TLS)",
   },
   { name: "reuse-port", help: "let another ingress take connections from the same ports" },
   {
@@ -211,6 +217,7 @@ function settingsOf(flags: FlagValues): IngressSettings {
     accessLog,
     tls: tlsOf(flags),
     proxyProtocol: flags.has("proxy-protocol"),
+    h2c: flags.has("h2c"),
     reusePort: flags.has("reuse-port"),
     trusted: flags.all("trust").map(parseTrustFlag),
     maxConnections: flags.integer("max-connections", 1, 1_000_000),

@@ -4,6 +4,7 @@ import { render } from "preact";
 import { Header } from "./parts/header.tsx";
 import { AppPage } from "./pages/app.tsx";
 import { EventsPage } from "./pages/events.tsx";
+import { LogsPage } from "./pages/logs.tsx";
 import { NodePage } from "./pages/node.tsx";
 import { Overview } from "./pages/overview.tsx";
 import { link, place, start, status } from "./state.ts";
@@ -15,6 +16,7 @@ function Page() {
   if (kind === "app" && name) return <AppPage key={name} name={name} />;
   if (kind === "node" && name) return <NodePage key={name} name={name} />;
   if (kind === "events") return <EventsPage />;
+  if (kind === "logs") return <LogsPage />;
   return <Overview />;
 }
 

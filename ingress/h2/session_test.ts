@@ -947,3 +947,42 @@ Deno.test("Session survives any frames, answers within bounds, and says how it e
     { numRuns: 3_000 },
   );
 });
+
+Deno.test("Session survives any bytes in any pieces, and a valid session cut and bent anywhere", () => {
+  const out = new FrameWriter();
+  out.raw(ascii(PREFACE));
+  out.settings([]);
+  out.fields(1, encodeFields(POST), false, 20);
+  out.frame(DATA, 0, 1, bytesOf(1, 2, 3));
+  out.fields(1, encodeFields([["x-sum", "1"]]), true, 100);
+  out.fields(3, encodeFields(GET), true, 100);
+  out.frame(PING, 0, 0, new Uint8Array(8));
+  const whole = out.take()!;
+  const bend = fc.tuple(fc.nat(whole.length - 1), fc.nat(255));
+  const bytes = fc.oneof(
+    fc.uint8Array({ maxLength: 300 }),
+    fc.uint8Array({ maxLength: 200 }).map((more) => Uint8Array.of(...whole, ...more)),
+    fc.array(bend, { maxLength: 6 }).map((bends) => {
+      const copy = whole.slice();
+      for (const [at, by] of bends) copy[at] = by;
+      return copy;
+    }),
+  );
+  const sizes = fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 8 });
+  fc.assert(
+    fc.property(bytes, sizes, (input, pieces) => {
+      const rig = new Rig(false);
+      for (let at = 0, turn = 0; at < input.length; turn++) {
+        const size = pieces[turn % pieces.length]!;
+        rig.raw(input.subarray(at, at + size));
+        at += size;
+      }
+      // In one piece it is the same.
+      const again = new Rig(false);
+      again.raw(input);
+      assertEquals(again.log, rig.log);
+      assertEquals(again.verdicts, rig.verdicts);
+    }),
+    { numRuns: 4_000 },
+  );
+});

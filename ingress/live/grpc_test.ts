@@ -197,3 +197,37 @@ Deno.test("gRPC to a replica that is gone, or is none, or to nowhere, says so", 
     client.close();
   }
 });
+
+Deno.test("gRPC passes without TLS, too, where HTTP/2 is spoken without", async () => {
+  const { port, calls } = await startReplica();
+  await using _replica = calls;
+  await using ingress = await testIngress({
+    routes: [route("/", "echo")],
+    endpoints: [endpoint("echo", port)],
+    h2c: true,
+  });
+  const Client = grpc.makeGenericClientConstructor(SERVICE, "Echo");
+  const client = new Client(
+    `127.0.0.1:${ingress.httpPort}`,
+    grpc.credentials.createInsecure(),
+    // deno-lint-ignore no-explicit-any
+  ) as any;
+  try {
+    const replies = await Promise.all(
+      Array.from(
+        { length: 50 },
+        (_, at) =>
+          new Promise<string>((resolve, reject) =>
+            client.unary(
+              Buffer.from(`call ${at}`),
+              (error: Error | null, value: Buffer) =>
+                error ? reject(error) : resolve(value.toString()),
+            )
+          ),
+      ),
+    );
+    assertEquals(replies, Array.from({ length: 50 }, (_, at) => `call ${at}`));
+  } finally {
+    client.close();
+  }
+});

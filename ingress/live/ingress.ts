@@ -40,6 +40,8 @@ export interface IngressSettings {
   readonly trusted?: readonly Cidr[];
   /** On the HTTP port trusted peers begin with a PROXY header. */
   readonly proxyProtocol?: boolean;
+  /** On the HTTP port clients may speak HTTP/2 from their first byte on, without TLS. */
+  readonly h2c?: boolean;
   /** Other processes may take connections from the same ports. */
   readonly reusePort?: boolean;
   /** Makes the text of /metrics; by default the registry's own. */
@@ -98,6 +100,7 @@ export async function startIngress(settings: IngressSettings): Promise<Ingress> 
     maxConnections,
     reusePort: settings.reusePort ?? false,
     proxyProtocol: settings.proxyProtocol ?? false,
+    h2c: settings.h2c ?? false,
   });
   // Loaded only where wanted: node:tls and node:http2 take their share of memory.
   const secure = settings.tls === undefined ? null : await import("./secure.ts").then(
@@ -168,6 +171,7 @@ export async function startIngress(settings: IngressSettings): Promise<Ingress> 
     checkedMs = proxy.nowMs;
     if (!passedOver) {
       clients.check(proxy.nowMs);
+      listener.check(proxy.nowMs);
       secure?.check(proxy.nowMs);
     }
     accessLog?.flush().catch(() => {});

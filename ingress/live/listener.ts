@@ -2,7 +2,8 @@ import { isWithin } from "../../core/address.ts";
 import { ascii } from "../field_block.ts";
 import { originOf } from "../headers.ts";
 import type { Connection } from "./connection.ts";
-import { behindProxyHeader } from "./prefixed.ts";
+import { Http2Sessions } from "./http2_sessions.ts";
+import { behindPreface, behindProxyHeader } from "./prefixed.ts";
 import { Http1Client } from "./client.ts";
 import type { ClientSet } from "./client_set.ts";
 import { listenTcp } from "./listen.ts";
@@ -11,7 +12,9 @@ import type { Proxy } from "./proxy.ts";
 /** A port that clients connect to. */
 export interface Listener {
   readonly port: number;
-  /** Takes no more connections. */
+  /** Called several times a second: ends sessions of HTTP/2 that take too long. */
+  check(nowMs: number): void;
+  /** Takes no more connections; tells sessions to end. */
   close(): void;
 }
 
@@ -32,6 +35,8 @@ export function openListener(
     readonly reusePort: boolean;
     /** Trusted peers begin with a PROXY header. */
     readonly proxyProtocol: boolean;
+    /** Clients that begin with the preface of HTTP/2 are served by it. */
+    readonly h2c: boolean;
   },
 ): Listener {
   const listener = listenTcp(options.hostname, options.port, options.reusePort);
@@ -39,11 +44,26 @@ export function openListener(
   let roomFor: (() => void) | null = null;
   clients.onLeave = () => roomFor?.();
 
-  const serve = (connection: Connection, address: string) => {
+  const serveOne = (connection: Connection, address: string, http2: boolean) => {
     const trusted = isWithin(address, proxy.trusted);
     const origin = originOf(address, "http", trusted);
-    const peer = { address, trusted, secure: false };
+    const peer = { address, trusted, secure: false, http2 };
     clients.add(new Http1Client(connection, proxy, clients, origin, peer, NO_LINES));
+  };
+  const sessions = options.h2c
+    ? new Http2Sessions(
+      proxy,
+      () => clients.size < options.maxConnections,
+      (stream, address) => serveOne(stream, address, true),
+    )
+    : null;
+  const serve = (connection: Connection, address: string) => {
+    if (sessions === null) return serveOne(connection, address, false);
+    behindPreface(connection, proxy.timeouts.headMs).then((behind) => {
+      if (behind === null) return;
+      if (behind.http2) sessions.open(behind.connection, address);
+      else serveOne(behind.connection, address, false);
+    });
   };
   const take = (connection: Deno.TcpConn) => {
     connection.setNoDelay(true);
@@ -76,9 +96,11 @@ export function openListener(
 
   return {
     port: listener.addr.port,
+    check: (nowMs) => sessions?.check(nowMs),
     close() {
       closed = true;
       listener.close();
+      sessions?.drain();
     },
   };
 }

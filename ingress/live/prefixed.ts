@@ -1,3 +1,5 @@
+import { ascii } from "../field_block.ts";
+import { PREFACE } from "../h2/frames.ts";
 import { PROXY_HEADER_BYTES, readProxyHeader } from "../proxy_protocol.ts";
 import { closeQuietly, type Connection } from "./connection.ts";
 
@@ -49,6 +51,39 @@ export async function behindProxyHeader(
       if (header.kind === "more") continue;
       const rest = bytes.slice(header.end, end);
       return { connection: new Prefixed(connection, rest), client: header.client };
+    }
+  } catch {
+    // It broke, or the time was over.
+  } finally {
+    clearTimeout(timer);
+  }
+  closeQuietly(connection);
+  return null;
+}
+
+const PREFACE_BYTES = ascii(PREFACE);
+
+/**
+ * Reads on until it is clear whether a client begins with the preface of HTTP/2 (RFC 9113 3.3).
+ *
+ * @returns the connection as if nothing had been read; `null` (closed) where nothing comes in time
+ */
+export async function behindPreface(
+  connection: Connection,
+  withinMs: number,
+): Promise<{ readonly connection: Connection; readonly http2: boolean } | null> {
+  const timer = setTimeout(() => closeQuietly(connection), withinMs);
+  const bytes = new Uint8Array(2_048);
+  let end = 0;
+  try {
+    for (;;) {
+      const count = await connection.read(bytes.subarray(end));
+      if (count === null) break;
+      end += count;
+      const seen = Math.min(end, PREFACE_BYTES.length);
+      const http2 = PREFACE_BYTES.subarray(0, seen).every((byte, at) => byte === bytes[at]);
+      if (http2 && seen < PREFACE_BYTES.length) continue;
+      return { connection: new Prefixed(connection, bytes.slice(0, end)), http2 };
     }
   } catch {
     // It broke, or the time was over.

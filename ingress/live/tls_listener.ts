@@ -8,7 +8,7 @@ import type { Certificates } from "./certificates.ts";
 import { Http1Client } from "./client.ts";
 import type { ClientSet } from "./client_set.ts";
 import { type Connection, NodeConnection } from "./connection.ts";
-import { type Http2Session, serveHttp2 } from "./http2.ts";
+import { Http2Sessions } from "./http2_sessions.ts";
 import type { Proxy } from "./proxy.ts";
 
 /** How HTTPS is served. */
@@ -44,7 +44,6 @@ export async function openTlsListener(
     options.hstsS > 0 ? `Strict-Transport-Security: max-age=${options.hstsS}\r\n` : "",
   );
   const sockets = new Set<TLSSocket>();
-  const sessions = new Set<Http2Session>();
 
   const serve = (connection: Connection, address: string, http2: boolean) => {
     const trusted = isWithin(address, proxy.trusted);
@@ -59,6 +58,11 @@ export async function openTlsListener(
       ),
     );
   };
+  const sessions = new Http2Sessions(
+    proxy,
+    () => clients.size < options.maxConnections,
+    (stream, address) => serve(stream, address, true),
+  );
   const server = tls.createServer({
     ALPNProtocols: ["h2", "http/1.1"],
     handshakeTimeout: proxy.timeouts.headMs,
@@ -72,17 +76,7 @@ export async function openTlsListener(
     if (socket.alpnProtocol !== "h2") {
       return serve(new NodeConnection(socket), address, false);
     }
-    const { headMs, idleMs, bodyMs } = proxy.timeouts;
-    const session = serveHttp2(
-      new NodeConnection(socket),
-      { headMs, idleMs, writeMs: bodyMs },
-      () => proxy.now(),
-      () => clients.size < options.maxConnections,
-      (stream) => serve(stream, address, true),
-      () => sessions.delete(session),
-    );
-    sessions.add(session);
-    if (proxy.draining) session.drain();
+    sessions.open(new NodeConnection(socket), address);
   });
   server.maxConnections = options.maxConnections;
   server.on("tlsClientError", (_error, socket) => {
@@ -103,14 +97,14 @@ export async function openTlsListener(
       return sockets.size;
     },
     check(nowMs) {
-      for (const session of sessions) session.check(nowMs);
+      sessions.check(nowMs);
     },
     drain() {
       server.close();
-      for (const session of sessions) session.drain();
+      sessions.drain();
     },
     close() {
-      for (const session of sessions) session.destroy();
+      sessions.destroy();
       for (const socket of sockets) socket.destroy();
     },
   };

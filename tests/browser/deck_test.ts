@@ -11,7 +11,7 @@ import { accessibilityFindings, THEMES, visitor, WIDTHS } from "./pages.ts";
 
 const chromium = await haveChromium();
 
-const PAGES = ["", "app/product-svc", "node/node-1", "events"];
+const PAGES = ["", "app/product-svc", "node/node-1", "events", "logs"];
 
 Deno.test({
   name: "the deck shows a cluster as it is, in a browser",
@@ -67,6 +67,13 @@ Deno.test({
       await page.locator("input[type=search]").fill("joined");
       await page.locator(".events li", { hasText: "node-1 joined" }).waitFor();
       assertEquals(await page.locator(".events li", { hasText: "is ready" }).count(), 0);
+    });
+    await t.step("lines of the whole cluster are found by words", async () => {
+      await page.locator("nav a", { hasText: "Logs" }).click();
+      await page.locator("input[name=grep]").fill("listening");
+      await page.locator("button[type=submit]").click();
+      await page.locator(".log div", { hasText: "product-svc.1" }).first().waitFor();
+      assertEquals(await page.locator(".log div", { hasText: '"event":"request"' }).count(), 0);
     });
     await t.step("a conductor that dies is said so, and seen when it is back", async () => {
       const broken = page.locator(".top [role=status]", { hasText: "does not answer" }).waitFor();

@@ -2,6 +2,7 @@ import { short, span } from "../format.ts";
 import { Chart } from "../parts/chart.tsx";
 import { EventList } from "../parts/events.tsx";
 import { Logs } from "../parts/logs.tsx";
+import { Generations, Rollout } from "../parts/rollout.tsx";
 import { ReplicaTable, StateBadge } from "../parts/replicas.tsx";
 import { events, nowMs, samples, status } from "../state.ts";
 
@@ -30,6 +31,7 @@ export function AppPage({ name }: { readonly name: string }) {
           <ul>{app.reasons.slice(0, 20).map((text) => <li key={text}>{text}</li>)}</ul>
         </section>
       )}
+      {app?.rollout && app.rollout.phase !== "done" && <Rollout rollout={app.rollout} />}
       <Traffic name={name} />
       {app && (
         <section class="card">
@@ -37,6 +39,7 @@ export function AppPage({ name }: { readonly name: string }) {
           <ReplicaTable replicas={app.replicas} />
         </section>
       )}
+      {app && <Generations app={app} />}
       <Logs app={name} />
       <section>
         <h2>Events</h2>

@@ -1,7 +1,7 @@
 import { span } from "../format.ts";
 import { link, place, signOut, status, viewer } from "../state.ts";
 
-const LINKS = [["", "Overview"], ["events", "Events"]] as const;
+const LINKS = [["", "Overview"], ["events", "Events"], ["logs", "Logs"]] as const;
 
 export function Header() {
   const view = status.value;
