@@ -276,15 +276,19 @@ Deno.test("after 100 kill -9 at random moments nothing is orphaned and nothing r
     cluster.heard.length = 0;
     checkTwins(`after kill ${round}`);
   }
+  const wrong = () => {
+    const programs = bench.programs();
+    const missing = [...wanted].filter((each) =>
+      !programs.has(each) && !(each.startsWith("flaky") && cluster.statuses.has(each))
+    ).map((each) => [each, cluster.statuses.get(each) ?? cluster.refusals.get(each)]);
+    return { missing, left: [...ended].filter((each) => programs.has(each)) };
+  };
   bench.start(["--stop-replicas"]);
   await until(
-    () => `what is wanted runs, what is not has ended\n${bench.log}`,
+    () => `${bench.log}\nwhat is wanted runs, what is not has ended: ${JSON.stringify(wrong())}`,
     () => {
-      const programs = bench.programs();
-      const present = [...wanted].every((each) =>
-        programs.has(each) || each.startsWith("flaky") && cluster.statuses.has(each)
-      );
-      return present && ![...ended].some((each) => programs.has(each));
+      const { missing, left } = wrong();
+      return missing.length + left.length === 0;
     },
   );
   checkTwins("at the end");
