@@ -21,6 +21,7 @@ export const ROWS = [
   { name: "ingress-cores", about: "requests per CPU-second with 2 workers against 1" },
   { name: "slow-clients", about: "p99 of others while 1,000 clients dribble their heads" },
   { name: "schedule", about: "2,000,000 replicas on 6,100 simulated nodes, 100 of them lost" },
+  { name: "flood", about: "an operator's command under 20,000 forged ones a second" },
   { name: "growth", about: "how costs grow from 10 to 10,000 nodes" },
 ] as const;
 
@@ -37,6 +38,8 @@ export async function loadRow(name: typeof ROWS[number]["name"]): Promise<Row> {
       return (await import("./rows/front.ts")).row;
     case "deploy":
       return (await import("./rows/deploy.ts")).row;
+    case "flood":
+      return (await import("./rows/flood.ts")).row;
     case "join":
       return (await import("./rows/join.ts")).row;
     case "crash":

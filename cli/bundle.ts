@@ -123,7 +123,9 @@ function flagsOf(binary: Binary): readonly string[] {
         worker: "$here/lib/ingress.worker.js",
       });
     case "skr8tr":
-      return permissionFlags("skr8tr", { home: "$HOME" });
+      return permissionFlags("skr8tr", { home: "$HOME" }).map((flag) =>
+        flag.replace("--allow-write=.,", "--allow-write=$SKR8TR_WRITES,")
+      );
   }
 }
 
@@ -137,7 +139,13 @@ export function wrapperOf(binary: Binary): string {
       `: "\${SKR8TR_STATE:=/var/lib/skr8tr/${binary}}" "\${SKR8TR_KEYS:=/etc/skr8tr}"`,
       ...(binary === "ingress" ? [': "${SKR8TR_CERTIFICATES:=/etc/skr8tr/certificates}"'] : []),
     ]
-    : [': "${HOME:=/}"'];
+    : [
+      ': "${HOME:=/}" "${SKR8TR_WRITES:=.}"',
+      // Set up by root, and only then may it write where systemd looks.
+      'if [ "${1-}" = install ]; then',
+      "  SKR8TR_WRITES=.,/etc/systemd/system,/etc/sysusers.d,/etc/skr8tr",
+      "fi",
+    ];
   const own = isDaemon ? [`--bind "${BIND}"`, `--state "${STATE}"`] : [];
   return [
     "#!/bin/sh",

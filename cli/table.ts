@@ -408,6 +408,23 @@ export const COMMANDS: readonly Command[] = [
     load: () => import("./commands/complete.ts"),
   },
   {
+    name: "install",
+    usage: "DAEMON...",
+    summary: "set daemons up as services of systemd",
+    details: [
+      "Writes a unit, settings and an account for conductor, tower, node or ingress, as root, from " +
+      "a bundle (deno task bundle). Settings that are there are kept.",
+    ],
+    examples: ["skr8tr install node", "skr8tr install conductor tower --dry-run"],
+    arguments: [1, 4],
+    options: [
+      { name: "root", value: "DIR", help: "below this folder in place of /" },
+      { name: "programs", value: "DIR", help: "the folder of skr8tr-node and its like" },
+      { name: "dry-run", help: "print the files, and write nothing" },
+    ],
+    load: () => import("./commands/install.ts"),
+  },
+  {
     name: "help",
     usage: "[COMMAND]",
     summary: "explain the CLI, or one command",

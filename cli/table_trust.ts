@@ -72,4 +72,92 @@ export const TRUST_COMMANDS: readonly Command[] = [
     ],
     load: () => import("./commands/quota.ts"),
   },
+  {
+    name: "recover",
+    usage: "NODE...",
+    summary: "rebuild a lost log from what nodes have kept",
+    details: [
+      "For a cluster whose conductor lost its state folder. Every node keeps a copy of all signed " +
+      "commands; the longest that the operators' signatures prove becomes the new log, in which " +
+      "every command stands at its old place. Name every node that answers (HOST or HOST:PORT), " +
+      "so that what runs there goes on, or the state folder of one that does not (a path). " +
+      "--pubkey names the public keys that the conductor was started with. Secrets cannot be " +
+      "opened again without the conductor's secret.key.",
+    ],
+    examples: ["skr8tr recover 10.0.0.2 10.0.0.3 --state state/conductor --pubkey skrtrview.pub"],
+    arguments: [1, 1_000],
+    options: [
+      { name: "state", value: "DIR", help: "the conductor's state folder" },
+      {
+        name: "pubkey",
+        value: "FILES",
+        help: "the keys that the conductor was started with (commas between them)",
+        default: "skrtrview.pub",
+      },
+      { name: "log", value: "NAME", help: "which log, where the copies are of several" },
+    ],
+    load: () => import("./commands/recover.ts"),
+  },
+  {
+    name: "secret",
+    usage: "set NAME|list|rm NAME",
+    summary: "keep passwords, tokens and keys for apps",
+    details: [
+      "set reads the value from --file, from standard input, or from the keyboard without showing " +
+      "it, and encrypts it here to the cluster's secret key. A manifest names it in its secret " +
+      "block; a node gets it only for a replica that runs there. When it changes, the apps that " +
+      "use it are restarted one replica after another. Values are never shown again.",
+    ],
+    examples: [
+      "openssl rand -hex 32 | skr8tr secret set service-token",
+      "skr8tr secret set tls/key --namespace shop --file shop.key",
+    ],
+    arguments: [1, 2],
+    options: [
+      { name: "namespace", value: "NAME", help: "the apps' namespace", default: "default" },
+      { name: "file", value: "FILE", help: "where the value is" },
+      JSON_OUTPUT,
+    ],
+    load: () => import("./commands/secret.ts"),
+  },
+  {
+    name: "audit",
+    usage: "[verify]",
+    summary: "print who did what, or check that nobody has changed it",
+    details: [
+      "Prints every accepted command, grant, join and exec with its operator, and what was refused " +
+      "and exactly why; --json prints a JSON object a line.",
+      "audit verify goes through the whole log: each entry's hash, each command's signature and " +
+      "whether its operator might give it then (--pubkey: the keys that the conductor was started " +
+      "with), and, with --nodes, whether the log still has what nodes keep signed checkpoints of. " +
+      "It says which entry was changed, removed or put elsewhere, and ends with 1 if any was.",
+    ],
+    examples: [
+      "skr8tr audit -f --app product-svc",
+      "skr8tr audit verify --pubkey skrtrview.pub --nodes 10.0.0.2,10.0.0.3",
+    ],
+    arguments: [0, 1],
+    options: [
+      { name: "follow", short: "f", help: "go on until interrupted" },
+      {
+        name: "lines",
+        short: "n",
+        value: "N",
+        help: "how many lines to begin with",
+        default: "100",
+      },
+      { name: "app", value: "NAME", help: "only what concerns this app" },
+      { name: "operator", value: "NAME", help: "only what this operator did (or its key's begin)" },
+      { name: "pubkey", value: "FILE", help: "verify: the keys that began the log" },
+      { name: "nodes", value: "HOSTS", help: "verify: nodes, or their folders, to compare with" },
+      { name: "state", value: "DIR", help: "verify: read this folder, not a conductor" },
+      {
+        name: "at-rest-key",
+        value: "FILE",
+        help: "verify: the key that the folder is encrypted by",
+      },
+      JSON_OUTPUT,
+    ],
+    load: () => import("./commands/audit.ts"),
+  },
 ];

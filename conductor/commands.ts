@@ -3,13 +3,14 @@
 import { type OperatorCommand, parseOperatorCommand } from "../core/command.ts";
 import { parseManifest } from "../core/manifest/parse.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
+import { judgeSecret } from "./secrets.ts";
 import { judgeVerb } from "./verbs.ts";
 import { artifactRefusal, judgeUpload } from "./artifacts.ts";
 import { judgeRun } from "./jobs.ts";
 import { whyNoRoom } from "./quota.ts";
 import type { RosterCommand } from "../core/roster.ts";
 import { QUOTAS } from "../core/limits.ts";
-import { currentOf, type State } from "./state.ts";
+import { currentOf, placementOf, type State } from "./state.ts";
 
 /** What comes of a command whose signature is good. */
 export type Outcome =
@@ -50,7 +51,10 @@ export function judge(state: State, command: string): Outcome {
     case "STOP":
     case "START":
     case "RESTART":
-    case "SCALE":
+    case "SCALE": {
+      const wrong = parsed.verb === "SCALE" ? whyNotScaled(state, parsed) : null;
+      return wrong === null ? judgeVerb(state, parsed) : refuse("NAMESPACE", wrong);
+    }
     case "PAUSE":
     case "RESUME":
       return judgeVerb(state, parsed);
@@ -63,6 +67,8 @@ export function judge(state: State, command: string): Outcome {
     case "SUBMIT":
     case "ROLLOUT":
       return { kind: "read", path: parsed.path };
+    case "OPEN":
+      return judgeOpen(state, parsed);
     case "EXEC":
       return state.apps.has(parsed.app)
         ? { kind: "exec", app: parsed.app, summary: `exec in ${parsed.app}: ${parsed.command}` }
@@ -73,6 +79,9 @@ export function judge(state: State, command: string): Outcome {
     case "ROTATE":
     case "REVOKE":
       return judgeRoster(state, parsed);
+    case "SECRET":
+    case "UNSECRET":
+      return judgeSecret(state, parsed);
     case "QUOTA":
       if (state.quotas.size >= QUOTAS && !state.quotas.has(parsed.namespace)) {
         return refuse("LIMIT", `${QUOTAS} namespaces have quotas already`);
@@ -86,6 +95,30 @@ export function judge(state: State, command: string): Outcome {
     default:
       return parsed satisfies never;
   }
+}
+
+/** More replicas than the namespace has room for are not asked for, either. */
+function whyNotScaled(
+  state: State,
+  { app: name, count }: Extract<OperatorCommand, { verb: "SCALE" }>,
+): string | null {
+  const app = state.apps.get(name);
+  if (!app || count === "-") return null;
+  return whyNoRoom(state, currentOf(app).spec, Number(count));
+}
+
+/** A stream is written down before the node lets it begin. */
+function judgeOpen(
+  state: State,
+  { kind, app, replica }: Extract<OperatorCommand, { verb: "OPEN" }>,
+): Outcome {
+  const place = placementOf(state, replica);
+  if (place?.app !== app) return { kind: "refuse", reply: `ERR|not found: ${replica} of ${app}` };
+  return {
+    kind: "commit",
+    reply: `OK|OPEN|${replica}|${place.node}`,
+    summary: `open ${kind} at ${replica} of ${app}`,
+  };
 }
 
 function judgeRoster(state: State, command: RosterCommand): Outcome {

@@ -34,6 +34,8 @@ export type ConductorEvent =
   | { readonly on: "figures"; readonly figures: Figures }
   /** An ingress holds a request for an app without replicas; repeated while it does. */
   | { readonly on: "wake"; readonly app: string }
+  /** A node shows, for the first time, the key that secrets are to be sealed to for it. */
+  | { readonly on: "node-key"; readonly node: string; readonly publicKey: string }
   | { readonly on: "tick" };
 
 export type ConductorEffect =

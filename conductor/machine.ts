@@ -58,6 +58,7 @@ import { Traffic } from "./traffic.ts";
 import {
   type App,
   applyEntry,
+  chainAfter,
   currentOf,
   generationOf,
   isOutdated,
@@ -122,6 +123,7 @@ export class ConductorMachine {
   /** Large app -> until when it is not compared again. */
   readonly #restUntil = new Map<string, number>();
   readonly #joining = new Map<string, string>();
+  readonly #nodeKeys = new Map<string, string>();
   readonly #again = new Map<string, number>();
   #inFlight = false;
   #storeBrokenUntilMs = 0;
@@ -193,6 +195,12 @@ export class ConductorMachine {
         this.autoscale.wake(this.state.apps.get(event.app));
         this.#dirty.add(event.app);
         break;
+      case "node-key":
+        // Only of nodes that have joined: strangers must not make the log grow.
+        if (this.state.nodes.has(event.node) && !this.state.nodeKeys.has(event.node)) {
+          this.#nodeKeys.set(event.node, event.publicKey);
+        }
+        break;
       case "tick":
         this.#tick(now);
         break;
@@ -239,7 +247,16 @@ export class ConductorMachine {
     const body = this.#nextBody(now);
     if (!body) return;
     this.#inFlight = true;
-    this.#emit({ do: "append", entry: nextEntry(this.state.head, now.wallMs, body) });
+    const { head } = this.state;
+    this.#emit({ do: "append", entry: nextEntry(head, now.wallMs, this.#chained(body)) });
+  }
+
+  /** A command's entry says where it stands in the chain of commands. */
+  #chained(body: EntryBody): EntryBody {
+    const { state } = this;
+    // The first entry names the log, so its own link cannot be known before it is made.
+    if (body.kind !== "command" || state.head.sequence === 0) return body;
+    return { ...body, chain: chainAfter(state, state.head.sequence + 1, body).hash };
   }
 
   #nextBody(now: Instant): EntryBody | null {
@@ -247,6 +264,7 @@ export class ConductorMachine {
     const command = this.#desk.nextBody(now, this.#out);
     if (command) return command;
     for (const [node, name] of this.#joining) return { kind: "node", node, name };
+    for (const [node, publicKey] of this.#nodeKeys) return { kind: "node-key", node, publicKey };
     const scale = this.autoscale.takeDue(this.state);
     if (scale) return scale;
     if (this.#dirty.size === 0) return null;
@@ -367,6 +385,7 @@ export class ConductorMachine {
 
   /** What follows from an entry that is durable now: bookings, orders, history. */
   #settle(body: EntryBody, before: ReadonlyMap<string, Placement>, now: Instant): void {
+    if (body.kind === "node-key") this.#nodeKeys.delete(body.node);
     if (body.kind === "roots") {
       this.#roots = [];
       const names = body.roots.map(([key]) => rootName(key)).join(", ");

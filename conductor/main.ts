@@ -3,6 +3,8 @@ import { Failure } from "../core/errors.ts";
 import { type Flag, runDaemon } from "../core/live/daemon.ts";
 import { logger } from "../core/live/log.ts";
 import { startConductor } from "./live/conductor.ts";
+import { readAtRestKey } from "./live/at_rest.ts";
+import { parseSyslogTarget } from "./live/syslog.ts";
 import { readOperators } from "./live/open.ts";
 
 const FLAGS: readonly Flag[] = [
@@ -12,6 +14,14 @@ const FLAGS: readonly Flag[] = [
   { name: "pubkey", value: "FILE", repeat: true, help: "an operator's public key" },
   { name: "insecure", help: "obey anybody; only on loopback" },
   { name: "plain", value: "CIDR", repeat: true, help: "networks that may read unsealed" },
+  { name: "at-rest-key", value: "FILE", help: "encrypt log and history by this key (32 bytes)" },
+  {
+    name: "syslog",
+    value: "URL",
+    repeat: true,
+    help: "send the audit to udp://, tcp:// or tls://HOST",
+  },
+  { name: "syslog-ca", value: "FILE", help: "certificates that a tls:// server is checked by" },
   {
     name: "telemetry",
     value: "SIZE",
@@ -34,6 +44,17 @@ await runDaemon({
     }
     const [hostname = "", port = ""] = flags.text("tower").split(/:(?=[0-9]+$)/);
     const manifests = flags.optional("manifests");
+    if (manifests !== undefined) {
+      logger().warn(
+        "--manifests {folder}: v1 commands may name files there; only their path is signed",
+        {
+          folder: manifests,
+        },
+      );
+    }
+    const atRest = flags.optional("at-rest-key");
+    const ca = flags.optional("syslog-ca");
+    const caCerts = ca === undefined ? {} : { caCerts: [await Deno.readTextFile(ca)] };
     return await startConductor({
       bind,
       port: flags.integer("port", 0, 65_535),
@@ -42,6 +63,8 @@ await runDaemon({
       tower: { hostname, port: Number(port) },
       plain,
       trace: flags.has("trace"),
+      syslog: flags.all("syslog").map((each) => ({ ...parseSyslogTarget(each), ...caCerts })),
+      ...(atRest === undefined ? {} : { atRestKey: await readAtRestKey(atRest) }),
       telemetryBytes: sizeOf(flags.text("telemetry")),
       meshOpen: flags.optional("mesh") === "open",
       operators: flags.has("insecure") ? insecure(bind) : await someOperators(flags.all("pubkey")),

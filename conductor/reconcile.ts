@@ -126,7 +126,10 @@ export function reconcile(
   const scene = sceneOf(app, kept, old, replicas.length, parts, { missingNeeds, ...around });
   const next = isRolling(app, scene) ? rollout(scene) : null;
   const moves = next?.kind === "moves" ? next : null;
-  const due = next === null ? Infinity : moves?.place ?? 0;
+  const due = Math.min(
+    next === null ? Infinity : moves?.place ?? 0,
+    roomOf(current.spec, wanted, replicas.length),
+  );
   return {
     place: missingIndices(moves?.fill ? [...kept, ...old] : kept, wanted).slice(0, due),
     ...(moves?.fill ? { placeGeneration: scene.rollout.from } : {}),
@@ -143,6 +146,14 @@ export function reconcile(
     wait: [...moves?.wait ?? [], ...waits(here)],
     ...(moves?.againMs === undefined ? {} : { againMs: moves.againMs }),
   };
+}
+
+/**
+ * How many more there may be beside those that are still here: where the old must go first, what is
+ * leaving counts, also after a stop or a smaller number.
+ */
+function roomOf(spec: AppSpec, wanted: number, here: number): number {
+  return orderOf(spec) === "stop-first" ? Math.max(0, wanted - here) : Infinity;
 }
 
 /** Says whether anything is to be replaced or judged; what needs others waits for them, too. */

@@ -5,6 +5,8 @@ import { reconcile, type Sight } from "./reconcile.ts";
 import { manifestOf } from "./rig_test.ts";
 import type { App } from "./state.ts";
 
+const VOLUME = ["volume { path data }"];
+const STOP_FIRST = ["rollout { order stop-first }"];
 const HEALTH = ["port 8001", "health {", "  check GET /health 200", "}"];
 
 /** An app whose generations have these manifests, oldest first. */
@@ -159,6 +161,13 @@ const cases: [name: string, app: App, sights: Sight[], says: string][] = [
     sight(1, 1, 0, "ready"),
     sight(2, 1, 1, "stopping", leaving),
   ], "leave web.1"],
+  ["started again while the one on its volume is leaving", appOf(VOLUME), [
+    sight(1, 1, 0, "stopping", leaving),
+  ], ""],
+  ["stop-first, more wanted while some are leaving", appOf(["replicas 3", ...STOP_FIRST]), [
+    sight(1, 1, 0, "ready"),
+    sight(2, 1, 1, "stopping", leaving),
+  ], "place 1"],
   [
     "a type without behaviour",
     appOf(["type system"]),

@@ -313,8 +313,7 @@ function tryWithFew(scene: Scene): Turn | Moves {
     return {
       ...STILL,
       place: Math.max(0, Math.min(place, count - fresh.length)),
-      // What is of no use may always go; what serves stays, unless there is no other way.
-      leave: orderOf(spec) === "stop-first" ? leave : leave.filter(isIdle),
+      leave: orderOf(spec) === "stop-first" ? leave : notNeeded(scene),
       yield: spare,
       ...(againMs === undefined ? {} : { againMs }),
     };
@@ -325,6 +324,17 @@ function tryWithFew(scene: Scene): Turn | Moves {
   const leftMs = canary.durationMs - around.sinceMs(rollout.canarySince);
   if (leftMs > 0) return { ...STILL, againMs: leftMs };
   return turn(scene, "promoted", verdictOf(scene));
+}
+
+/**
+ * The old ones all stay while a canary is tried, but for what is of no use, and what is more than is
+ * wanted: an earlier canary, or what a restart had begun to replace.
+ */
+function notNeeded({ old, wanted, rollout }: Scene): Sight[] {
+  const serving = old.filter(isServing);
+  const isBase = ({ placement }: Sight) => placement.generation === rollout.from;
+  const lastFirst = [...serving.filter((each) => !isBase(each)), ...serving.filter(isBase)];
+  return [...old.filter(isIdle), ...lastFirst.slice(0, Math.max(0, serving.length - wanted))];
 }
 
 function verdictOf({ spec, around }: Scene): string {

@@ -73,8 +73,12 @@ export function supersede(app: App, wallMs: number, reason: string): void {
   settle(app, rollout.generation, { result: "superseded", reason, wallMs });
 }
 
-/** All replicas of the wanted generation are to be replaced, one batch after another. */
-export function beginRestart(app: App, generation: number, at: Moment): void {
+/**
+ * All replicas of the wanted generation are to be replaced, one batch after another. Whatever entry
+ * gives cause for it (an operator's RESTART, a changed secret) calls this where it is applied, so
+ * that cause and restart cannot be told apart by a crash in between.
+ */
+export function beginRestart(app: App, generation: number, at: Moment, reason?: string): void {
   app.renewSequence = at.sequence;
   const { rollout } = app;
   // One that is under way replaces them all anyway.
@@ -83,6 +87,7 @@ export function beginRestart(app: App, generation: number, at: Moment): void {
     return;
   }
   begin(app, "restart", generation, generation, at);
+  if (reason !== undefined) app.rollout = { ...app.rollout!, reason };
 }
 
 function begin(
@@ -128,7 +133,9 @@ export function resumeRollout(app: App, at: Moment): void {
 /** Takes a turn that the conductor has decided. */
 export function applyTurn(app: App, turn: RolloutTurn, entry: Entry): void {
   const at: Moment = { sequence: entry.sequence, wallMs: entry.wallMs };
-  if (turn.turn === "restart") return beginRestart(app, turn.generation, at);
+  if (turn.turn === "restart") {
+    return beginRestart(app, turn.generation, at, turn.reason);
+  }
   if (!app.rollout) begin(app, "deploy", turn.generation, undefined, at);
   const rollout = app.rollout!;
   const why = {

@@ -4,12 +4,14 @@
  */
 
 import { type OperatorCommand, parseOperatorCommand } from "../core/command.ts";
+import { genesisOf, linkOf } from "../core/chain.ts";
 import { invariant } from "../core/errors.ts";
 import { COMMAND_ID_S, GENERATIONS, SIGNED_WINDOW_S } from "../core/limits.ts";
 import {
   EMPTY_HEAD,
   type Entry,
   type Head,
+  logNameOf,
   type Place,
   type Relabel,
   type SignedRecord,
@@ -19,6 +21,7 @@ import type { AppSpec } from "../core/manifest/spec.ts";
 import { specOfPart } from "../core/before.ts";
 import { Roster, type RosterData } from "../core/roster.ts";
 import { replayKey } from "../core/signed.ts";
+import { applySecret, type StoredSecret } from "./secrets.ts";
 import { type Announced, applyUpload } from "./artifacts.ts";
 import { applyJob, applyRun, applyRunPlace, applyRuns, type JobState } from "./jobs.ts";
 import { type Quota, quotaOf } from "./quota.ts";
@@ -115,8 +118,16 @@ export interface State {
   forgottenUnixS: number;
   /** The operators, their keys and grants. */
   readonly roster: Roster;
+  /** The log's name: the hash of its first entry, or what a recovered one had. Empty: no entry yet. */
+  log: string;
+  /** The end of the chain of signed commands, and the sequence of the last of them. */
+  chain: { readonly sequence: number; readonly hash: string };
   /** Fingerprints of the keys that conductors of this log were started with. */
   readonly roots: Set<string>;
+  /** `secretKey` -> a secret, sealed to the conductor. */
+  readonly secrets: Map<string, StoredSecret>;
+  /** Node id -> the key that secrets are sealed to for it. */
+  readonly nodeKeys: Map<string, string>;
   /** Namespace -> what its apps may take together. */
   readonly quotas: Map<string, Quota>;
 }
@@ -133,7 +144,11 @@ export function emptyState(): State {
     answeredIds: new Map(),
     forgottenUnixS: 0,
     roster: new Roster(),
+    log: "",
+    chain: { sequence: 0, hash: genesisOf("") },
     roots: new Set(),
+    secrets: new Map(),
+    nodeKeys: new Map(),
     quotas: new Map(),
   };
 }
@@ -178,6 +193,10 @@ export function holdsVolume(spec: AppSpec): boolean {
 /** Applies one entry; the names of the apps that it touched come back. */
 export function applyEntry(state: State, entry: Entry): string[] {
   invariant(entry.sequence === state.head.sequence + 1, "entries are applied in their order");
+  if (entry.sequence === 1) {
+    state.log = logNameOf(entry);
+    state.chain = { sequence: 0, hash: genesisOf(state.log) };
+  }
   const touched = applyBody(state, entry);
   state.head = { sequence: entry.sequence, hash: entry.hash };
   return touched;
@@ -187,6 +206,7 @@ function applyBody(state: State, entry: Entry): string[] {
   const { body } = entry;
   switch (body.kind) {
     case "command":
+      state.chain = chainAfter(state, entry.sequence, body);
       remember(state, body.signed, body.reply, entry.wallMs);
       return applyCommand(state, entry, body.signed, body.manifest);
     case "decision": {
@@ -217,18 +237,47 @@ function applyBody(state: State, entry: Entry): string[] {
     case "node":
       state.nodes.set(body.node, body.name);
       return [];
+    case "node-key":
+      state.nodeKeys.set(body.node, body.publicKey);
+      return [];
     case "refused":
       for (const [mark, unixS] of body.marks) {
         state.answered.set(mark, { unixS, reply: body.reply });
       }
       forgetAnswers(state, entry.wallMs);
       return [];
+    case "recovered":
+      // Which commands had been executed is not all known: none from before is taken again.
+      state.forgottenUnixS = Math.floor(entry.wallMs / 1000);
+      return [];
+    case "lost":
+      return [];
+    case "adopted": {
+      const touched = body.place.map((place) =>
+        applyPlace(state, place, entry.sequence, entry.wallMs)
+      );
+      for (const [name, count] of body.placed) {
+        const app = state.apps.get(name);
+        if (app) app.placed = Math.max(app.placed, count);
+      }
+      return touched;
+    }
     case "roots":
       for (const [key] of body.roots) state.roots.add(key);
       return [];
     default:
       return body satisfies never;
   }
+}
+
+type CommandBody = Extract<Entry["body"], { kind: "command" }>;
+
+/** The end of the chain of signed commands once this one stands at that sequence. */
+export function chainAfter(state: State, sequence: number, body: CommandBody): State["chain"] {
+  const { signed, manifest, chain } = body;
+  const hash = linkOf(state.chain.hash, { sequence, ...signed, manifest });
+  invariant(chain === undefined || chain === hash, `the chain of commands goes on at ${sequence}`);
+  return { sequence, hash };
 }
 
 function momentOf({ sequence, wallMs }: Entry): Moment {
@@ -304,6 +353,7 @@ function applyCommand(
       applyUpload(state, command, entry.wallMs);
       return [];
     case "EXEC":
+    case "OPEN":
     case "DECK":
       return [];
     case "OPERATOR":
@@ -313,6 +363,9 @@ function applyCommand(
     case "REVOKE":
       state.roster.apply(entry.sequence, command);
       return [];
+    case "SECRET":
+    case "UNSECRET":
+      return applySecret(state, entry, command);
     case "QUOTA": {
       const quota = quotaOf(command);
       if (quota) state.quotas.set(command.namespace, quota);
@@ -479,6 +532,10 @@ interface Snapshot {
   readonly answeredIds: readonly (readonly [string, Answered])[];
   readonly forgottenUnixS: number;
   readonly roster?: RosterData;
+  readonly secrets?: readonly (readonly [string, StoredSecret])[];
+  readonly nodeKeys?: readonly (readonly [string, string])[];
+  readonly log?: string;
+  readonly chain?: State["chain"];
   readonly roots?: readonly string[];
   readonly quotas?: readonly (readonly [string, Quota])[];
 }
@@ -498,6 +555,10 @@ export function saveState(state: State): string {
     answeredIds: [...state.answeredIds],
     forgottenUnixS: state.forgottenUnixS,
     roster: state.roster.save(),
+    secrets: [...state.secrets],
+    nodeKeys: [...state.nodeKeys],
+    log: state.log,
+    chain: state.chain,
     roots: [...state.roots],
     quotas: [...state.quotas],
   };
@@ -507,9 +568,14 @@ export function saveState(state: State): string {
 /** The reverse of `saveState`; `null` where the text is of another version or does not parse. */
 export function loadState(head: Head, text: string): State | null {
   const snapshot = parseSnapshot(text);
-  if (!snapshot) return null;
+  // Without these it is from before them, and the whole log makes them.
+  if (!snapshot?.chain || snapshot.log === undefined) return null;
   const state: State = { ...emptyState(), roster: Roster.load(snapshot.roster) };
   state.head = head;
+  state.log = snapshot.log;
+  state.chain = snapshot.chain;
+  for (const [key, secret] of snapshot.secrets ?? []) state.secrets.set(key, secret);
+  for (const [node, key] of snapshot.nodeKeys ?? []) state.nodeKeys.set(node, key);
   for (const root of snapshot.roots ?? []) state.roots.add(root);
   for (const [namespace, quota] of snapshot.quotas ?? []) state.quotas.set(namespace, quota);
   state.forgottenUnixS = snapshot.forgottenUnixS;
@@ -539,8 +605,8 @@ export function loadState(head: Head, text: string): State | null {
 
 function parseSnapshot(text: string): Snapshot | null {
   try {
-    const snapshot = JSON.parse(text) as Snapshot;
-    return snapshot.version === 2 ? snapshot : null;
+    const snapshot = JSON.parse(text) as Snapshot | null;
+    return snapshot?.version === 2 ? snapshot : null;
   } catch (error) {
     if (error instanceof SyntaxError) return null;
     throw error;

@@ -23,6 +23,7 @@ export const NEEDED_ROLE: { readonly [V in OperatorCommand["verb"]]: Role } = {
   UPLOAD: "deployer",
   RUN: "deployer",
   EXEC: "exec",
+  OPEN: "exec",
   OPERATOR: "admin",
   GRANT: "admin",
   UNGRANT: "admin",
@@ -30,6 +31,8 @@ export const NEEDED_ROLE: { readonly [V in OperatorCommand["verb"]]: Role } = {
   ROTATE: "admin",
   REVOKE: "admin",
   QUOTA: "admin",
+  SECRET: "deployer",
+  UNSECRET: "deployer",
   DECK: "viewer",
 };
 

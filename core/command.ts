@@ -7,6 +7,7 @@
  */
 
 import { splitVerb } from "./wire.ts";
+import { SECRET_NAME } from "./secret.ts";
 import { base64ToText, textToBase64, toBytes } from "./bytes.ts";
 import { MANIFEST_BYTES } from "./limits.ts";
 
@@ -35,6 +36,13 @@ const FIELDS = {
   ramLimit: { form: /^(-|[0-9]{1,9})$/, says: "MiB of RAM or -" },
   cpuLimit: { form: /^(-|[0-9]{1,9})$/, says: "thousandths of a core or -" },
   hash: { form: /^[0-9a-f]{64}$/, says: "a SHA-256 in hex" },
+  kind: { form: /^(exec|copy|forward)$/, says: "exec, copy or forward" },
+  replica: { form: /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/, says: "a replica" },
+  /** What the stream is to do, in base64; `-` for nothing. */
+  details: { form: /^(-|[A-Za-z0-9+/]{1,16000}={0,2})$/, says: "details in base64 or -" },
+  secret: { form: SECRET_NAME, says: "the name of a secret" },
+  /** A box of core/live/box.ts in base64. */
+  sealed: { form: /^[A-Za-z0-9+/]{1400,100000}={0,2}$/, says: "a sealed secret in base64" },
 } as const;
 
 /**
@@ -61,6 +69,13 @@ const SHORT_COMMANDS = {
   ROTATE: ["name", "publicKey"],
   REVOKE: ["name"],
   QUOTA: ["namespace", "replicaLimit", "ramLimit", "cpuLimit"],
+  SECRET: ["namespace", "secret", "sealed"],
+  UNSECRET: ["namespace", "secret"],
+  /**
+   * A stream to a replica: a command beside it, a file in or out, a connection to its port. The same
+   * signed text goes to the conductor, which writes it down, and then first in the stream to the node.
+   */
+  OPEN: ["kind", "app", "replica", "details"],
   /** Whoever has the token of this hash may look at the deck as the operator who signs. */
   DECK: ["hash"],
 } as const satisfies Record<string, readonly (keyof typeof FIELDS)[]>;

@@ -28,6 +28,8 @@ export const SIGNED_WINDOW_S = 30;
 export const COMMAND_BYTES = 1_048_576;
 /** Most datagrams a source address may have verified per second before it is ignored. */
 export const VERIFY_PER_SECOND = 50;
+/** Datagrams of one source that the conductor's command port looks at in a second. */
+export const DATAGRAMS_PER_SECOND = 2_000;
 /** The same for all source addresses together. */
 export const VERIFY_ALL_PER_SECOND = 500;
 /** Source addresses that the conductor tells apart at a time. */
@@ -40,6 +42,21 @@ export const COMMAND_ID_S = 3_600;
 /** Most keys that the log's operators may have had, and grants that one of them may hold. */
 export const OPERATORS = 1_000;
 export const OPERATOR_GRANTS = 64;
+/** The conductor signs a checkpoint of its log after so many entries, or so many ms. */
+export const CHECKPOINT_ENTRIES = 100;
+export const CHECKPOINT_MS = 60_000;
+/** Checkpoints that a node keeps. */
+export const CHECKPOINTS = 1_000;
+/** Lines that wait for a syslog server that does not take them; the oldest are dropped. */
+export const SYSLOG_QUEUE = 10_000;
+export const SYSLOG_RETRY_MS = 5_000;
+/** Largest secret, in bytes, and most of them. */
+export const SECRET_BYTES = 65_536;
+export const SECRETS = 10_000;
+/** A secret's line that is shorter than this is not looked for in what a program writes. */
+export const REDACT_CHARACTERS = 6;
+/** How long a node waits for a replica's secrets, in ms. */
+export const SECRETS_MS = 10_000;
 /** Most namespaces with a quota. */
 export const QUOTAS = 10_000;
 /** Most nodes of the original that a conductor with `--mesh open` shows. */
@@ -388,6 +405,11 @@ export const PORT_TRIES = 64;
 export const NODE_TOMBSTONES = 100_000;
 /** Signed manifests of one app that a node holds in memory, newest last. */
 export const NODE_RECORDS = GENERATIONS;
+/** Requests for streams that a node remembers from the log; how long it waits for one, in ms. */
+export const NODE_OPENED = 1_000;
+export const NODE_OPEN_MS = 2_000;
+/** A record's time may lie so far before that of one before it in the log, in s. */
+export const NODE_BACKDATE_S = 600;
 /** Refused records whose reason a node remembers. */
 export const NODE_REFUSALS = 1_000;
 /** Registrations on their way to the tower at once before they become one whole. */

@@ -74,6 +74,8 @@ export type EntryBody =
     readonly reply: string;
     /** One line for people: who did what, from where. */
     readonly audit: string;
+    /** The end of the chain of signed commands with this one (core/chain.ts). */
+    readonly chain?: string;
   }
   | {
     /** What the conductor decided by itself, within what is signed. */
@@ -94,6 +96,8 @@ export type EntryBody =
   }
   | (RolloutTurn & { readonly kind: "rollout" })
   | { readonly kind: "node"; readonly node: string; readonly name: string }
+  /** The key that secrets are sealed to for this node, base64; it stays this one. */
+  | { readonly kind: "node-key"; readonly node: string; readonly publicKey: string }
   | {
     /** A command of an operator that changed nothing: a late copy of it must not, either. */
     readonly kind: "refused";
@@ -102,6 +106,23 @@ export type EntryBody =
     readonly key: string;
     readonly reply: string;
     readonly audit: string;
+  }
+  | {
+    /** The first entry of a log that was rebuilt from a node's copy; it keeps its old name. */
+    readonly kind: "recovered";
+    readonly log: string;
+    /** The node whose copy it was, and the last record of it. */
+    readonly node: string;
+    readonly last: number;
+  }
+  /** What stood here was in no node's copy: a decision of the conductor, or a node's joining. */
+  | { readonly kind: "lost" }
+  | {
+    /** Replicas that ran when the log was rebuilt: they go on. */
+    readonly kind: "adopted";
+    readonly place: readonly Place[];
+    /** App -> how many ids of replicas may have been used. */
+    readonly placed: readonly (readonly [app: string, count: number])[];
   }
   | {
     /** The keys that the conductor was given when it was started, where the log has them not yet. */
@@ -120,6 +141,11 @@ export interface Entry {
   /** Hex SHA-256 over all of the above and the body. */
   readonly hash: string;
   readonly body: EntryBody;
+}
+
+/** The name of the log that begins with this entry. */
+export function logNameOf(first: Entry): string {
+  return first.body.kind === "recovered" ? first.body.log : first.hash;
 }
 
 export const NO_HASH = "0".repeat(64);

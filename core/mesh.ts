@@ -45,7 +45,7 @@ const ID = text(64, /^[A-Za-z0-9][A-Za-z0-9._:-]*$/);
 const nodeId = text(32, /^[0-9a-f]{32}$/);
 /** One start of one daemon: 16 lower-case hex characters. */
 const bootId = text(16, /^[0-9a-f]{16}$/);
-const appName = text(63, /^[A-Za-z0-9][A-Za-z0-9._-]*$/);
+export const appName = text(63, /^[A-Za-z0-9][A-Za-z0-9._-]*$/);
 const host = text(253, /^[0-9A-Za-z.:-]+$/);
 const port = integer(0, 65_535);
 const count = integer(0, 2 ** 40);
@@ -403,10 +403,39 @@ export const followShape = variant({
      * node runs it only with `--trust-paths`.
      */
     manifest: maybe(text(1_000_000)),
+    /** The end of the chain of signed commands after this one (core/chain.ts). */
+    chain: maybe(text(64, /^[0-9a-f]{64}$/)),
   }),
-  /** Everything up to here has been sent. */
-  head: struct({ sequence: count }),
+  /** First of all: which log this is. */
+  log: struct({ log: text(64, /^[0-9a-f]{64}$/) }),
+  /** Variable -> its secret, sealed to the node for this replica (core/live/box.ts). */
+  secrets: struct({ replica: ID, values: map(text(100_000), 1_000) }),
+  /** Why there are none; `again`: perhaps soon. */
+  "no-secrets": struct({ replica: ID, reason: text(300), again: flag }),
+  /** The conductor's signature over its log up to an entry (core/audit.ts). */
+  checkpoint: struct({
+    log: text(64, /^[0-9a-f]{64}$/),
+    sequence: count,
+    hash: text(64, /^[0-9a-f]{64}$/),
+    wallMs,
+    /** The conductor's identity: ML-DSA-65, base64. */
+    publicKey: text(2_604, /^[A-Za-z0-9+/=]{2604}$/),
+    signatureHex: text(6_618, /^[0-9a-f]{6618}$/),
+  }),
+  /** Everything up to here has been sent; the chain's end there. */
+  head: struct({ sequence: count, chain: maybe(text(64, /^[0-9a-f]{64}$/)) }),
 });
+/** Node -> conductor, on the same stream: the secrets of one of its replicas, sealed to this key. */
+export const followerShape = variant({
+  "want-secrets": struct({
+    node: text(32, /^[0-9a-f]{32}$/),
+    replica: ID,
+    /** ML-KEM-768, base64. */
+    publicKey: text(1_580, /^[A-Za-z0-9+/=]{1580}$/),
+  }),
+});
+export type FollowerMessage = Shaped<typeof followerShape>;
+
 export type FollowMessage = Shaped<typeof followShape>;
 
 /**

@@ -17,6 +17,8 @@ export interface PermissionParameters {
     readonly pubkeys: readonly string[];
     /** Folder of `--manifests`. */
     readonly manifests?: string;
+    /** Files of `--at-rest-key` and `--syslog-ca`. Where the audit is sent is one of its networks. */
+    readonly files?: readonly string[];
   };
   readonly node: Daemon & {
     readonly state: string;
@@ -81,6 +83,7 @@ const BUILDERS: { readonly [P in Program]: (parameters: PermissionParameters[P])
       of.state,
       ...of.pubkeys,
       ...(of.manifests === undefined ? [] : [of.manifests]),
+      ...of.files ?? [],
     ]),
     flag("write", [of.state]),
   ],

@@ -276,3 +276,33 @@ export interface OperatorsView {
     readonly cores?: number;
   }[];
 }
+
+/** Which secrets there are: `GET /api/secrets`. Nobody is ever shown their values. */
+export interface SecretsView {
+  readonly secrets: readonly {
+    readonly namespace: string;
+    readonly secret: string;
+    /** Where in the log, and when, it was set last. */
+    readonly sequence: number;
+    readonly wallMs: number;
+    /** Apps that are up and use it. */
+    readonly apps: readonly string[];
+  }[];
+}
+
+/** A line of the audit: `GET /api/audit`. */
+export interface AuditView {
+  /** Where in the log; absent for refusals to strangers, which stand beside it. */
+  readonly sequence?: number;
+  readonly wallMs: number;
+  /** `command`, `refused`, `joined`, `node-key`, `roots`, `recovered`. */
+  readonly kind: string;
+  /** Of a command: `APPLY`, `GRANT`, `EXEC`... */
+  readonly verb?: string;
+  /** The operator's name. */
+  readonly operator?: string;
+  /** Fingerprint of the key that signed. */
+  readonly key?: string;
+  readonly app?: string;
+  readonly text: string;
+}

@@ -86,7 +86,7 @@ const FLAGS: readonly Flag[] = [
   },
   {
     name: "proxy-protocol",
-    help: "on the HTTP port, peers of --trust begin with a PROXY header (version 1 or 2)",
+    help: "peers of --trust begin with a PROXY header (version 1 or 2), before TLS, too",
   },
   {
     name: "h2c",

@@ -47,6 +47,8 @@ export type NodeEvent =
     readonly adopted: readonly Adopted[];
     readonly tombstones: readonly (readonly [replica: string, wallMs: number])[];
     readonly records: readonly LogRecord[];
+    /** The log that they are of, where that is known. */
+    readonly log?: string;
   }
   /** A datagram that begins with `{` arrived. */
   | { readonly on: "mesh"; readonly text: string; readonly from: Address }
@@ -54,7 +56,9 @@ export type NodeEvent =
   | { readonly on: "plain"; readonly text: string; readonly from: Address; readonly open: boolean }
   /** From the conductor's log. */
   | { readonly on: "record"; readonly record: LogRecord }
-  | { readonly on: "head"; readonly sequence: number }
+  | { readonly on: "head"; readonly sequence: number; readonly chain?: string | undefined }
+  /** The conductor says which log it shows. */
+  | { readonly on: "log"; readonly log: string }
   /** The answer to `verify`: `null`, or why the record does not count. */
   | { readonly on: "verified"; readonly sequence: number; readonly refusal: string | null }
   /** The answer to `try-port`. */
@@ -123,10 +127,12 @@ export type NodeEvent =
 
 export type NodeEffect =
   | { readonly do: "send"; readonly to: Address; readonly text: string }
-  /** Check this record's signature; answered by `verified`. */
-  | { readonly do: "verify"; readonly record: LogRecord }
-  /** Keep this verified record on disk. */
+  /** Check this record's signature by this key (base64; `null`: any will do); see `verified`. */
+  | { readonly do: "verify"; readonly record: LogRecord; readonly publicKey: string | null }
+  /** Keep this record on disk, behind those before it. */
   | { readonly do: "keep-record"; readonly record: LogRecord }
+  /** Remember of which log the records are. */
+  | { readonly do: "keep-log"; readonly log: string }
   /** Bind this port on all addresses and let go of it; answered by `port-tried`. */
   | { readonly do: "try-port"; readonly replica: string; readonly port: number }
   /** See to it that this artifact is here; answered by `fetched`. */

@@ -5,6 +5,7 @@
  */
 
 import type { Address } from "../core/address.ts";
+import type { Runs } from "../core/copy.ts";
 import { specOfPart } from "../core/before.ts";
 import type { Instant } from "../core/instant.ts";
 import { NODE_LATE_MS } from "../core/limits.ts";
@@ -23,7 +24,8 @@ import { describeExit, Life, type Stage } from "./life.ts";
 import { PlainDesk } from "./plain.ts";
 import { specOfLaunch, type Surroundings, unsupported } from "./plan.ts";
 import { PortTable } from "./ports.ts";
-import { type LogRecord, type Read, Records } from "./records.ts";
+import { type Anchor, type Read, Records, type Settled } from "./records.ts";
+import type { Root, Roster } from "../core/roster.ts";
 import { type Label, takeLabel } from "./relabel.ts";
 import { dueOf, endpointOf, hasProcess, type Replica, savedOf, statusOf } from "./replica.ts";
 import { NO_RESTARTS } from "./restart.ts";
@@ -37,6 +39,10 @@ export interface NodeOptions extends Surroundings, ConductorSelf {
   readonly trustPaths: boolean;
   readonly conductor: Address | null;
   readonly tower: Address | null;
+  /** The operators' keys that this node was given; none: it runs what nobody signed. */
+  readonly roots?: readonly Root[];
+  /** How far the log went when this node was let in. */
+  readonly anchor?: Anchor;
   /** The range from which ports are handed out. */
   readonly ports: { readonly first: number; readonly last: number };
 }
@@ -78,7 +84,7 @@ export class NodeMachine implements Stage {
     this.ports = new PortTable(options.ports.first, options.ports.last);
     this.hasTower = options.tower !== null;
     this.tower = new TowerLink(options, this.hasTower, Math.floor(options.bootWallMs * 256 / 1000));
-    this.#records = new Records(options.trustPaths);
+    this.#records = new Records(options);
     this.#conductor = new ConductorLink(options, options.conductor !== null);
     this.#witness = new Witness(options);
     this.#life = new Life(this);
@@ -93,6 +99,34 @@ export class NodeMachine implements Stage {
   /** The last sequence of the log that the node knows: it follows from there. */
   get sequence(): number {
     return this.#records.sequence;
+  }
+
+  /** What runs here, or shall, by the records that describe it. */
+  places(): Runs["runs"] {
+    return [...this.replicas.values()]
+      .filter((each) => isListed(each) && !each.stopOrdered && each.state.at !== "finished")
+      .map(({ id: replica, app, generation, sequence, index }) => ({
+        replica,
+        app,
+        generation,
+        sequence,
+        index,
+      }));
+  }
+
+  /** The operators, as far as this node's copy of the log tells. */
+  get roster(): Roster {
+    return this.#records.roster;
+  }
+
+  /** Says whether the log has this request for a stream. */
+  hasOpened(text: string): boolean {
+    return this.#records.hasOpened(text);
+  }
+
+  /** Where its copy of the log ends, and why it is not followed, if it is not. */
+  get copy(): Records["end"] & { readonly trouble: string | null } {
+    return { ...this.#records.end, trouble: this.#records.trouble };
   }
 
   get node(): string {
@@ -162,13 +196,18 @@ export class NodeMachine implements Stage {
       case "plain":
         return this.#takePlain(event);
       case "record":
-        if (this.#records.receive(event.record)) this.#verify(event.record);
+        this.#heard(() => this.#settled(this.#records.receive(event.record)));
         return;
       case "head":
-        this.#records.reachHead(event.sequence);
+        this.#heard(() => this.#records.reachHead(event.sequence, event.chain));
         return this.#answerWaiting();
+      case "log":
+        this.#heard(() => {
+          if (this.#records.hearLog(event.log)) this.emit({ do: "keep-log", log: event.log });
+        });
+        return;
       case "verified":
-        return this.#verified(event.sequence, event.refusal);
+        return this.#settled(this.#records.settle(event.sequence, event.refusal));
       case "probes-lost":
         for (const replica of this.replicas.values()) this.#life.probesLost(replica);
         return;
@@ -238,7 +277,9 @@ export class NodeMachine implements Stage {
   #start(event: Extract<NodeEvent, { on: "start" }>): void {
     this.#started = true;
     for (const [replica, wallMs] of event.tombstones) this.#tombstones.add(replica, wallMs);
+    if (event.log !== undefined) this.#records.loadLog(event.log);
     for (const record of event.records) this.#records.load(record);
+    this.#settled(this.#records.loaded());
     for (const adopted of event.adopted) this.#adopt(adopted);
     for (const replica of this.replicas.values()) this.#seekRecord(replica);
   }
@@ -274,8 +315,8 @@ export class NodeMachine implements Stage {
     if (replica.next) this.#seekLabel(replica, replica.next);
     if (replica.state.at !== "record" && replica.state.at !== "adopted") return;
     if (replica.launch) return this.#life.recordHeld(replica, specOfLaunch(replica.launch));
-    const { answer, verify } = this.#records.need(replica.sequence);
-    if (verify) this.#verify(verify);
+    const { answer, started } = this.#records.need(replica.sequence);
+    this.#settled(started);
     switch (answer.at) {
       case "held":
         return this.#recordHeld(replica, answer);
@@ -307,14 +348,13 @@ export class NodeMachine implements Stage {
   /** Whether this generation may be started, as far as the records tell that are verified. */
   #permit(app: string, generation: number) {
     const permit = this.#records.permit(app, generation);
-    if (permit.verify) this.#verify(permit.verify);
+    this.#settled(permit.started);
     return permit;
   }
 
   /** A running replica is to go on by another record. */
   #seekLabel(replica: Replica, label: Label): void {
-    const { verify } = this.#records.need(label.sequence);
-    if (verify) this.#verify(verify);
+    this.#settled(this.#records.need(label.sequence).started);
     const permit = this.#permit(replica.app, label.generation);
     const answer = takeLabel(this.#records, permit, replica, label);
     if (answer.at === "taken") return this.#life.relabel(replica, label, answer.spec);
@@ -331,17 +371,25 @@ export class NodeMachine implements Stage {
 
   // ---- Records ------------------------------------------------------------------------------------
 
-  #verify(record: LogRecord): void {
-    this.emit({ do: "verify", record });
+  /** Does what settling records leads to. */
+  #settled({ keep, checks, settled }: Settled): void {
+    for (const record of keep) this.emit({ do: "keep-record", record });
+    for (const check of checks) this.emit({ do: "verify", ...check });
+    for (const [sequence, refusal] of settled) {
+      if (refusal !== null) {
+        this.emit({ do: "log", level: "error", text: `record ${sequence} is refused: ${refusal}` });
+      }
+    }
+    if (settled.length > 0) this.#answerWaiting();
   }
 
-  #verified(sequence: number, refusal: string | null): void {
-    for (const record of this.#records.settle(sequence, refusal)) {
-      this.emit({ do: "keep-record", record });
-    }
-    if (refusal !== null) {
-      this.emit({ do: "log", level: "error", text: `record ${sequence} is refused: ${refusal}` });
-    }
+  /** Takes in something of the conductor's log; says so once where it is not followed any more. */
+  #heard(take: () => void): void {
+    const before = this.#records.trouble;
+    take();
+    const { trouble } = this.#records;
+    if (trouble === null || trouble === before) return;
+    this.emit({ do: "log", level: "error", text: trouble });
     this.#answerWaiting();
   }
 
@@ -465,8 +513,8 @@ export class NodeMachine implements Stage {
       return `${order.replica} has been stopped here for good`;
     }
     if (known) return known.stopOrdered ? `${order.replica} is being stopped here` : null;
-    const { answer, verify } = this.#records.need(order.sequence);
-    if (verify) this.#verify(verify);
+    const { answer, started } = this.#records.need(order.sequence);
+    this.#settled(started);
     if (answer.at === "refused") return answer.reason;
     if (answer.at !== "held") return null;
     const mismatch = Records.mismatch(answer, order);

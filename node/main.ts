@@ -29,6 +29,7 @@ export const NODE_FLAGS: readonly Flag[] = [
   { name: "metrics", value: "PORT|off", default: "9100", help: "TCP port for Prometheus" },
   { name: "plain", value: "CIDR", repeat: true, help: "network whose plain reads are answered" },
   { name: "trust-paths", help: "run manifests of which only the path is signed (v1 SUBMIT)" },
+  { name: "new-log", help: "give up the copy of a log that the conductor no longer shows" },
   { name: "stop-replicas", help: "at the end stop the replicas, too, instead of leaving them" },
 ];
 
@@ -140,6 +141,7 @@ export function readOptions(flags: FlagValues): StartOptions {
     plain: flags.all("plain"),
     open: flags.optional("mesh") === "open",
     trustPaths: flags.has("trust-paths"),
+    newLog: flags.has("new-log"),
     stopReplicas: flags.has("stop-replicas"),
   };
 }

@@ -22,6 +22,8 @@ export interface LaunchPlan {
   readonly uid?: number;
   readonly fence?: Fence;
   readonly volumes: AppSpec["volumes"];
+  /** Variable -> which secret it holds, or a file of it; only the live layer ever sees more. */
+  readonly secrets?: AppSpec["secrets"];
   /** What it may use, where the node can hold it to that. */
   readonly limits: { readonly ramBytes?: number; readonly cpu?: number };
   /** What must be there before it is started. */
@@ -105,6 +107,7 @@ export function planLaunch(spec: AppSpec, self: Self, around: Surroundings): Lau
     ...(uid === undefined ? {} : { uid }),
     ...(fence === undefined ? {} : { fence }),
     volumes: spec.volumes,
+    ...(Object.keys(spec.secrets).length === 0 ? {} : { secrets: spec.secrets }),
     limits: {
       ...(spec.ramBytes === undefined ? {} : { ramBytes: spec.ramBytes }),
       ...(spec.cpu === undefined ? {} : { cpu: spec.cpu }),
@@ -117,8 +120,6 @@ export function unsupported(spec: AppSpec, around: Surroundings): string | null 
   const lacking = lacksRunner(spec, around);
   if (lacking !== null) return lacking;
   if (!spec.serve && !spec.vm && !spec.exec) return "the manifest has no exec";
-  const secrets = Object.keys(spec.secrets);
-  if (secrets.length > 0) return `secret ${secrets[0]} cannot be given: secrets are not built yet`;
   const fault = artifactFault(spec);
   if (fault !== null) return fault;
   const open = sandboxFault(spec, around);

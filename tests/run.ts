@@ -20,10 +20,11 @@ const LIVE = /\/live\/|^cli\/cluster\/|^market\/(services|testing)|^market\/[^/]
 const GROUPS: readonly Group[] = [
   {
     name: "units",
-    has: (path) => !/^tests\//.test(path) && !LIVE.test(path),
+    has: (path) => !/^tests\/(?!soak\/)/.test(path) && !LIVE.test(path),
     computes: true,
   },
   { name: "contract", has: (path) => path.startsWith("tests/contract/"), computes: true },
+  { name: "fuzz", has: (path) => path.startsWith("tests/fuzz/"), computes: true },
   { name: "simulation", has: (path) => path.startsWith("tests/sim/"), computes: true },
   {
     name: "live",

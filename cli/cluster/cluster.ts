@@ -11,6 +11,7 @@ import { longestRollout } from "../up.ts";
 import { daemonSpecs, nodeState, type Places } from "./daemons.ts";
 import { findLayout, type Layout, type WantedPorts } from "./layout.ts";
 import { buildFront, cacheImports, findKeys, holdState } from "./prepare.ts";
+import { makeSecrets } from "./secrets.ts";
 import { type DaemonSpec, Supervisor } from "./supervisor.ts";
 import { sweepReplicas } from "./sweep.ts";
 
@@ -161,6 +162,7 @@ async function bringUp(
     cacheImports(root, services, say),
     until("the nodes have joined", () => nodesReady(conductor, layout.nodes.length)),
   ]);
+  await makeSecrets(specs, conductor, signer, keyPath, ANSWER_MS);
   const outcomes = await deploy({
     specs,
     conductor,

@@ -9,7 +9,11 @@ export type InitramfsEntry =
   | { readonly path: string; readonly link: string }
   | { readonly path: string; readonly content: Uint8Array; readonly mode?: number };
 
-/** The archive of these entries, gzipped; folders on the way are made. */
+/**
+ * The archive of these entries; folders on the way are made.
+ *
+ * @param level of gzip; 0: the archive as it is, which no guest has to unpack
+ */
 export function initramfs(entries: readonly InitramfsEntry[], level = 1): Uint8Array {
   const parts: Uint8Array[] = [];
   const made = new Set<string>();
@@ -35,7 +39,7 @@ export function initramfs(entries: readonly InitramfsEntry[], level = 1): Uint8A
     else if ("content" in entry) add(entry.path, 0o100000 | (entry.mode ?? 0o644), entry.content);
   }
   add("TRAILER!!!", 0, new Uint8Array());
-  return gzipSync(joined(parts), { level });
+  return level === 0 ? joined(parts) : gzipSync(joined(parts), { level });
 }
 
 function padded(parts: readonly Uint8Array[]): Uint8Array {

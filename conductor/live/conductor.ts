@@ -13,20 +13,25 @@ import { commandOf, type Entry, type Head, type LogStore } from "../../core/log.
 import { createPrng } from "../../core/prng.ts";
 import type { Root } from "../../core/roster.ts";
 import { fitDatagram } from "../../core/wire.ts";
+import { SourceGate } from "../gate.ts";
 import type { ConductorEffect, ConductorEvent, ReplyTo } from "../effects.ts";
 import { holdersOf, wantedArtifacts } from "../artifacts.ts";
 import { ConductorMachine } from "../machine.ts";
 import { ArtifactStore } from "./artifacts.ts";
 import { Deck } from "./deck.ts";
+import { AuditReader } from "./audit.ts";
+import { Checkpoints } from "./checkpoints.ts";
 import { EventHistory } from "./events.ts";
 import { Followers } from "./follow.ts";
 import { httpHandler } from "./http.ts";
 import { lastLines } from "./logs.ts";
 import { HeadMark } from "./mark.ts";
 import { checkPast, KeyRing, openState, type Operators, PAST_AT_START, signerOf } from "./open.ts";
+import { SecretHand } from "./secrets.ts";
 import { SqliteStore } from "./store_sqlite.ts";
 import { Telemetry } from "./telemetry.ts";
 import type { DeployTraces } from "./trace.ts";
+import { SyslogSender, type SyslogTarget } from "./syslog.ts";
 import { TowerLink } from "./tower.ts";
 
 export interface ConductorSettings {
@@ -39,6 +44,10 @@ export interface ConductorSettings {
   readonly plain: readonly string[];
   /** Folder below which v1 commands may name manifests. */
   readonly manifests?: string;
+  /** What the log and the history are encrypted by on disk. */
+  readonly atRestKey?: Uint8Array;
+  /** Where the audit goes, besides. */
+  readonly syslog?: readonly SyslogTarget[];
   /** Whether heartbeats of the original are listened to. */
   readonly meshOpen?: boolean;
   /** How much of the cluster's logs is kept here, in bytes; 0 or absent: nothing. */
@@ -66,7 +75,7 @@ export interface RunningConductor extends Running {
  */
 export async function startConductor(settings: ConductorSettings): Promise<RunningConductor> {
   await Deno.mkdir(settings.state, { recursive: true, mode: 0o700 });
-  const store = new SqliteStore(`${settings.state}/log.db`);
+  const store = new SqliteStore(`${settings.state}/log.db`, settings.atRestKey ?? null);
   const verifier = await createVerifier();
   const mark = new HeadMark(`${settings.state}/log.head`);
   const state = await openState(store, settings.operators, verifier, await mark.read());
@@ -112,6 +121,10 @@ class Conductor {
   readonly #keys: KeyRing | null;
   readonly #events: EventHistory;
   readonly #followers: Followers;
+  readonly #secrets: SecretHand;
+  readonly #audit: AuditReader;
+  readonly #checkpoints: Checkpoints;
+  readonly #syslog: SyslogSender[] = [];
   readonly #deck: Deck;
   readonly #traces: DeployTraces | null;
   readonly #telemetry: Telemetry | null;
@@ -143,8 +156,25 @@ class Conductor {
     this.#verifier = verifier;
     this.#machine = machine;
     this.#keys = settings.operators === null ? null : new KeyRing(() => machine.state);
-    this.#events = new EventHistory(`${settings.state}/events.db`);
-    this.#followers = new Followers(store);
+    this.#events = new EventHistory(`${settings.state}/events.db`, settings.atRestKey ?? null);
+    this.#followers = new Followers(store, machine.state.log);
+    this.#audit = new AuditReader({ store, events: this.#events, state: () => machine.state });
+    this.#checkpoints = new Checkpoints(
+      settings.state,
+      () => machine.state.log,
+      (checkpoint) => this.#followers.checkpoint(checkpoint),
+    );
+    this.#checkpoints.note(machine.state.head);
+    for (const target of settings.syslog ?? []) {
+      const sender = new SyslogSender(target, settings.bind);
+      this.#syslog.push(sender);
+      this.#audit.follow((view) => sender.send(view));
+    }
+    this.#secrets = new SecretHand(
+      `${settings.state}/secret.key`,
+      () => machine.state,
+      (node, publicKey) => this.#step({ on: "node-key", node, publicKey }),
+    );
     this.#deck = new Deck({ machine, events: this.#events, now });
     const { telemetryBytes = 0, state } = settings;
     this.#telemetry = telemetryBytes === 0 ? null : new Telemetry({
@@ -164,9 +194,11 @@ class Conductor {
       port: meshPort,
       receive: (text, from) => this.#step({ on: "mesh", text, from }),
     });
+    const gate = new SourceGate();
     this.#commands = openUdp({
       hostname,
       port,
+      admit: (source) => gate.allow(source, performance.now()),
       receive: (text, from) => {
         const limit = this.#mayGrow(from.hostname) ? DATAGRAM_BYTES : byteLength(text);
         const reply = this.#expectReply((answer) => {
@@ -204,6 +236,9 @@ class Conductor {
       telemetry: this.#telemetry,
       deck: this.#deck,
       followers: this.#followers,
+      secrets: this.#secrets,
+      audit: this.#audit,
+      store: this.#store,
       artifacts: new ArtifactStore(`${this.#settings.state}/artifacts`, {
         announced: (sha256) => this.#machine.state.artifacts.get(sha256),
         wanted: () => wantedArtifacts(this.#machine.state),
@@ -352,6 +387,8 @@ class Conductor {
     this.#step({ on: "appended", entry });
     this.#traces?.appended(entry);
     this.#followers.push(entry);
+    this.#audit.push(entry);
+    this.#checkpoints.note({ sequence: entry.sequence, hash: entry.hash });
     this.#mark.note({ sequence: entry.sequence, hash: entry.hash });
   }
 
@@ -409,6 +446,7 @@ class Conductor {
     this.#stopping = true;
     clearTimeout(this.#timer);
     this.#tower[Symbol.dispose]();
+    this.#checkpoints[Symbol.dispose]();
     this.#telemetry?.[Symbol.dispose]();
     this.#traces?.[Symbol.dispose]();
     this.#deck[Symbol.dispose]();
@@ -417,6 +455,7 @@ class Conductor {
     await Promise.race([quiet, new Promise((resolve) => setTimeout(resolve, 300))]);
     await this.#mesh[Symbol.asyncDispose]();
     await this.#commands[Symbol.asyncDispose]();
+    await Promise.all(this.#syslog.map((sender) => sender[Symbol.asyncDispose]()));
     this.#events.close();
     await this.#mark.flush();
     await this.#store.close();

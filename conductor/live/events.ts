@@ -1,4 +1,6 @@
 import { DatabaseSync } from "node:sqlite";
+import { sha256Hex } from "../../core/bytes.ts";
+import { decrypt, encrypt } from "./at_rest.ts";
 import { EVENTS } from "../../core/limits.ts";
 import { logger } from "../../core/live/log.ts";
 import type { EventView } from "../../core/view.ts";
@@ -10,7 +12,8 @@ export class EventHistory {
   #sequence: number;
   #failing = false;
 
-  constructor(path: string) {
+  /** @param key what events are encrypted by; `null`: they are not */
+  constructor(path: string, private readonly key: Uint8Array | null = null) {
     this.#database = openOrBegin(path);
     const row = this.#database.prepare("SELECT max(sequence) AS last FROM event").get();
     this.#sequence = Number(row?.last ?? 0);
@@ -20,7 +23,7 @@ export class EventHistory {
     const kept: EventView = { sequence: ++this.#sequence, ...event };
     try {
       this.#database.prepare("INSERT INTO event VALUES (?, ?, ?)")
-        .run(kept.sequence, kept.app ?? null, JSON.stringify(kept));
+        .run(kept.sequence, this.#nameOf(kept.app), this.#sealed(kept));
       if (kept.sequence % 100 === 0) {
         this.#database.prepare("DELETE FROM event WHERE sequence <= ?").run(kept.sequence - EVENTS);
       }
@@ -39,8 +42,22 @@ export class EventHistory {
     const { app = null, limit } = options;
     const rows = this.#database.prepare(
       "SELECT event FROM event WHERE ?1 IS NULL OR app = ?1 ORDER BY sequence DESC LIMIT ?2",
-    ).all(app, limit);
-    return rows.map((row) => JSON.parse(String(row.event)) as EventView).reverse();
+    ).all(this.#nameOf(app ?? undefined), limit);
+    return rows.flatMap((row) => {
+      const text = decrypt(this.key, String(row.event), "event");
+      return text === null ? [] : [JSON.parse(text) as EventView];
+    }).reverse();
+  }
+
+  #sealed(event: EventView): string {
+    const text = JSON.stringify(event);
+    return this.key === null ? text : encrypt(this.key, text, "event");
+  }
+
+  /** An app's name, to find its events by, which tells nothing where they are encrypted. */
+  #nameOf(app: string | undefined): string | null {
+    if (app === undefined) return null;
+    return this.key === null ? app : sha256Hex(`${this.key.toHex()} ${app}`);
   }
 
   /** Calls `take` for every event from now on, until the returned function is called. */

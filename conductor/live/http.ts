@@ -10,9 +10,13 @@ import { VERSION } from "../../core/version.ts";
 import type { ConductorMachine } from "../machine.ts";
 import { readBelowApp } from "./app_reads.ts";
 import { appView, appViews, nodeViews, planView, statusView } from "../views.ts";
+import type { SecretHand } from "./secrets.ts";
+import { operatorsView, secretsView } from "../trust_views.ts";
 import type { ArtifactStore } from "./artifacts.ts";
-import { operatorsView } from "../trust_views.ts";
 import { type Deck, isOwnPage } from "./deck.ts";
+import { matches } from "../audit.ts";
+import type { LogStore } from "../../core/log.ts";
+import type { AuditReader } from "./audit.ts";
 import type { EventHistory } from "./events.ts";
 import type { Followers } from "./follow.ts";
 import { streamLogs } from "./logs.ts";
@@ -25,6 +29,9 @@ export interface HttpParts {
   /** `null` where nothing is gathered. */
   readonly telemetry: Telemetry | null;
   readonly followers: Followers;
+  readonly secrets: SecretHand;
+  readonly audit: AuditReader;
+  readonly store: LogStore;
   readonly artifacts: ArtifactStore;
   readonly plain: readonly string[];
   now(): Instant;
@@ -90,6 +97,14 @@ async function read(parts: HttpParts, url: URL): Promise<Response> {
       return name === undefined
         ? Response.json({ apps: appViews(machine, now) })
         : oneApp(parts, name, url);
+    case "secrets":
+      return Response.json(secretsView(machine.state));
+    case "secret-key":
+      return Response.json({ publicKey: await parts.secrets.publicKey() });
+    case "audit":
+      return await readAudit(parts, url);
+    case "log":
+      return streamLog(parts.store, Number(url.searchParams.get("from") ?? 0));
     case "operators":
       return Response.json(operatorsView(machine.state));
     case "events":
@@ -182,6 +197,42 @@ function readEvents(parts: HttpParts, url: URL): Response {
   });
 }
 
+async function readAudit(parts: HttpParts, url: URL): Promise<Response> {
+  const given = (name: string) => url.searchParams.get(name) ?? undefined;
+  const [app, operator] = [given("app"), given("operator")];
+  const filter = {
+    ...(app === undefined ? {} : { app }),
+    ...(operator === undefined ? {} : { operator }),
+  };
+  const past = await parts.audit.read(filter, countOf(url, "limit"));
+  const text = past.map((view) => `${JSON.stringify(view)}\n`).join("");
+  if (url.searchParams.get("follow") !== "1") {
+    return new Response(text, { headers: { "content-type": "application/x-ndjson" } });
+  }
+  return stream((send) => {
+    for (const view of past) send(JSON.stringify(view));
+    return parts.audit.follow((view) => {
+      if (matches(view, filter)) send(JSON.stringify(view));
+    });
+  });
+}
+
+/** Every entry of the log after a sequence, a line each, as fast as it is read. */
+function streamLog(store: LogStore, from: number): Response {
+  const encoder = new TextEncoder();
+  let next = Number.isSafeInteger(from) && from >= 0 ? from : 0;
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const entries = await store.read(next, 200);
+      if (entries.length === 0) return controller.close();
+      next = entries.at(-1)!.sequence;
+      const text = entries.map((entry) => `${JSON.stringify(entry)}\n`).join("");
+      controller.enqueue(encoder.encode(text));
+    },
+  });
+  return new Response(body, { headers: { "content-type": "application/x-ndjson" } });
+}
+
 /** A parameter that says how many: 100 where it is absent or no number, 10,000 at most. */
 function countOf(url: URL, name: string): number {
   const count = Number(url.searchParams.get(name) ?? 100);
@@ -231,13 +282,15 @@ function searchLogs({ telemetry }: HttpParts, url: URL, now: Instant): Response 
 }
 
 function follow(parts: HttpParts, request: Request, url: URL): Response {
-  const from = Number(url.searchParams.get("from") ?? 0);
-  if (!Number.isSafeInteger(from) || from < 0) return fail(400, "from must be a sequence");
+  const [from, last] = ["from", "last"].map((name) => Number(url.searchParams.get(name) ?? 0));
+  if (![from, last].every((each) => Number.isSafeInteger(each) && each! >= 0)) {
+    return fail(400, "from and last must be sequences");
+  }
   if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
     return fail(426, "/follow speaks WebSocket");
   }
   const { socket, response } = Deno.upgradeWebSocket(request);
-  parts.followers.serve(socket, from);
+  parts.followers.serve(socket, from!, last!, (asked) => parts.secrets.answer(asked));
   return response;
 }
 

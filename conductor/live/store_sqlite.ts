@@ -1,5 +1,6 @@
 import { DatabaseSync } from "node:sqlite";
 import { Failure } from "../../core/errors.ts";
+import { decrypt, encrypt } from "./at_rest.ts";
 import { sha256Hex } from "../../core/bytes.ts";
 import {
   EMPTY_HEAD,
@@ -28,7 +29,8 @@ interface Row {
 export class SqliteStore implements LogStore {
   readonly #database: DatabaseSync;
 
-  constructor(path: string) {
+  /** @param key what entries are encrypted by; `null`: they are not */
+  constructor(path: string, private readonly key: Uint8Array | null = null) {
     try {
       this.#database = new DatabaseSync(path, { timeout: 5_000 });
       this.#database.exec(`
@@ -67,7 +69,7 @@ export class SqliteStore implements LogStore {
           entry.wallMs,
           entry.previous,
           entry.hash,
-          JSON.stringify(entry.body),
+          this.#sealed(JSON.stringify(entry.body), placeOf(entry)),
         );
         this.#database.exec("COMMIT");
       } catch (error) {
@@ -80,7 +82,7 @@ export class SqliteStore implements LogStore {
   read(sequence: number, limit: number): Promise<Entry[]> {
     return attempt(() =>
       (this.#database.prepare("SELECT * FROM log WHERE sequence > ? ORDER BY sequence LIMIT ?")
-        .all(sequence, limit) as unknown as Row[]).map(toEntry)
+        .all(sequence, limit) as unknown as Row[]).map((row) => toEntry(row, this.key))
     );
   }
 
@@ -91,7 +93,12 @@ export class SqliteStore implements LogStore {
   saveSnapshot(head: Head, state: string): Promise<void> {
     return attempt(() => {
       this.#database.prepare("REPLACE INTO snapshot VALUES (1, ?, ?, ?, ?)")
-        .run(head.sequence, head.hash, state, sha256Hex(state));
+        .run(
+          head.sequence,
+          head.hash,
+          this.#sealed(state, placeOf(head)),
+          sha256Hex(state),
+        );
     });
   }
 
@@ -100,14 +107,19 @@ export class SqliteStore implements LogStore {
       const row = this.#database.prepare("SELECT * FROM snapshot").get() as
         | { sequence: number; hash: string; state: string; digest: string }
         | undefined;
-      if (!row || sha256Hex(row.state) !== row.digest) return null;
-      return { head: { sequence: row.sequence, hash: row.hash }, state: row.state };
+      const state = row && decrypt(this.key, row.state, placeOf(row));
+      if (!row || !state || sha256Hex(state) !== row.digest) return null;
+      return { head: { sequence: row.sequence, hash: row.hash }, state };
     });
   }
 
   close(): Promise<void> {
     this.#database.close();
     return Promise.resolve();
+  }
+
+  #sealed(text: string, place: string): string {
+    return this.key === null ? text : encrypt(this.key, text, place);
   }
 
   #last(): Head {
@@ -138,11 +150,22 @@ function damaged(what: string): Failure {
   );
 }
 
-function toEntry(row: Row): Entry {
+/** To what an encrypted text belongs. */
+function placeOf({ sequence, hash }: Head): string {
+  return `${sequence} ${hash}`;
+}
+
+function toEntry(row: Row, key: Uint8Array | null): Entry {
   const { sequence, previous, hash } = row;
+  const text = decrypt(key, row.body, placeOf(row));
+  if (text === null) {
+    throw key === null
+      ? new Failure("no-key", "the log is encrypted: give --at-rest-key FILE")
+      : damaged(`entry ${sequence} does not open by this --at-rest-key`);
+  }
   let body: EntryBody;
   try {
-    body = JSON.parse(row.body) as EntryBody;
+    body = JSON.parse(text) as EntryBody;
   } catch {
     throw damaged(`entry ${sequence} was changed`);
   }

@@ -23,7 +23,11 @@ const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
  * @throws {Failure} `port-taken` or `cannot-listen`, with the remedy.
  */
 export function openUdp(
-  options: Address & { receive(text: string, from: Address): void },
+  options: Address & {
+    receive(text: string, from: Address): void;
+    /** Says whether a datagram of this source is looked at; without, all are. */
+    admit?(hostname: string): boolean;
+  },
 ): Udp {
   const { hostname, port, receive } = options;
   const socket = listen(hostname, port);
@@ -44,6 +48,10 @@ export function openUdp(
         continue;
       }
       counters.received++;
+      if (options.admit?.((from as Deno.NetAddr).hostname) === false) {
+        counters.dropped++;
+        continue;
+      }
       const text = decodeDatagram(bytes, (each) => strict.decode(each));
       if (text === null) counters.dropped++;
       else receive(text, from as Deno.NetAddr);

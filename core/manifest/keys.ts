@@ -434,8 +434,8 @@ export const APP = block<Spec.AppSpec, AppRaw>({
   secrets: map(
     "secret",
     { names: ENV_NAME, kind: SECRET_NAME, bare: true },
-    "Environment from the secret store: a variable and the name of the secret, or one for both.",
-    { foreign: ["secrets"], built: false },
+    "Environment from the secret store: a variable and the name of the secret (or `file NAME`: the path of a private file), or one for both.",
+    { foreign: ["secrets"] },
   ),
   volumes: many("volume", VOLUME, "A directory that lasts; binds the app to its home node.", {
     foreign: ["volumes", "mount", "storage"],

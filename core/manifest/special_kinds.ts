@@ -44,8 +44,9 @@ export const ENV_VALUE = text({ form: "a text", anyCharacter: true, variables: t
 
 export const SECRET_NAME = text({
   name: "name",
-  form: "the name of a secret: 1 to 253 of A-Z a-z 0-9 . _ / -",
-  pattern: /^[A-Za-z0-9][A-Za-z0-9._/-]{0,252}$/,
+  form: 'the name of a secret: 1 to 253 of A-Z a-z 0-9 . _ / -; "file" and a blank before it: ' +
+    "the variable is the path of a file that holds it",
+  pattern: /^(?:file )?[A-Za-z0-9][A-Za-z0-9._/-]{0,252}$/,
 });
 
 export const USER = text({

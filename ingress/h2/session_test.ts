@@ -1,5 +1,6 @@
 // A table of what a client may do wrong, section by section of RFC 9113 and RFC 7541, and what must
 // become of it: the error's code on the stream or on the connection.
+// Row 3 of the scoreboard of faults.
 
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";

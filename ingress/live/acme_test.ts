@@ -1,5 +1,6 @@
 // Certificates from pebble, the test server of Let's Encrypt's authors, which refuses half of all
 // nonces here. Its DNS is pebble-challtestsrv, which can be told to fail.
+// Row 18 of the scoreboard of faults.
 
 import tls from "node:tls";
 import { assert, assertEquals, assertMatch } from "@std/assert";

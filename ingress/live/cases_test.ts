@@ -1,4 +1,5 @@
 // The project's own tables of hostile requests and responses, through the real ingress.
+// Rows 1, 2 and 4 of the scoreboard of faults.
 
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";

@@ -1,5 +1,6 @@
 // The external corpora (corpora/README.md of the material that CORPORA names), through the real
 // ingress over real sockets.
+// Rows 1 and 2 of the scoreboard of faults.
 
 import { assertEquals } from "@std/assert";
 import { latin1 } from "../field_block.ts";

@@ -1,5 +1,6 @@
 // HTTP/2 without TLS, for those who know that it is spoken (`--h2c`), beside HTTP/1 on one port; and
 // Debian's varnishtest, which sends frames that no client sends.
+// Row 3 of the scoreboard of faults.
 
 import { assert, assertMatch } from "@std/assert";
 import { ascii } from "../field_block.ts";

@@ -38,7 +38,7 @@ export interface IngressSettings {
   readonly maxBodyBytes?: number;
   /** Peers whose X-Forwarded-* stand. */
   readonly trusted?: readonly Cidr[];
-  /** On the HTTP port trusted peers begin with a PROXY header. */
+  /** Trusted peers begin with a PROXY header. */
   readonly proxyProtocol?: boolean;
   /** On the HTTP port clients may speak HTTP/2 from their first byte on, without TLS. */
   readonly h2c?: boolean;
@@ -109,6 +109,7 @@ export async function startIngress(settings: IngressSettings): Promise<Ingress> 
         hostname: settings.tls!.hostname ?? hostname,
         maxConnections,
         reusePort: settings.reusePort ?? false,
+        proxyProtocol: settings.proxyProtocol ?? false,
       }),
   ).catch((error) => {
     listener.close();

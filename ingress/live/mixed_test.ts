@@ -1,4 +1,5 @@
 // Replicas that lie, break off and talk nonsense, among honest ones: nobody gets another's answer.
+// Rows 2 and 17 of the scoreboard of faults.
 
 import { assert, assertEquals } from "@std/assert";
 import { endpoint, openBackend, route, testIngress, type Wire } from "./testing.ts";

@@ -137,6 +137,7 @@ Deno.test("with every replica refusing the answer is 502", async () => {
   assertMatch(text, /a replica of shop refused the connection/);
 });
 
+// Row 17 of the scoreboard of faults.
 for (const sent of ["", "H", "HTTP/1.1 200 OK\r\nContent-Len"]) {
   Deno.test(`a replica that ends after ${sent.length} bytes: GET is tried again once, POST never`, async () => {
     let requests = 0;

@@ -34,6 +34,7 @@ export async function openSecure(
     readonly hostname: string;
     readonly maxConnections: number;
     readonly reusePort: boolean;
+    readonly proxyProtocol: boolean;
   },
 ): Promise<TlsListener> {
   const { acme, files, port, hstsS } = settings;

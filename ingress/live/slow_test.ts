@@ -1,4 +1,5 @@
 // Clients that are slow on purpose: each costs little, is closed in time, and is nobody else's trouble.
+// Row 5 of the scoreboard of faults; `deno task bench slow-clients` measures the others' p99.
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import {

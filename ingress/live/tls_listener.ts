@@ -1,5 +1,5 @@
-import tls, { type TLSSocket } from "node:tls";
-import type { AddressInfo } from "node:net";
+import tls, { type SecureContext, type TLSSocket } from "node:tls";
+import net, { type AddressInfo } from "node:net";
 import { listenFailure } from "../../core/live/udp.ts";
 import { isWithin } from "../../core/address.ts";
 import { ascii } from "../field_block.ts";
@@ -9,6 +9,7 @@ import { Http1Client } from "./client.ts";
 import type { ClientSet } from "./client_set.ts";
 import { type Connection, NodeConnection } from "./connection.ts";
 import { Http2Sessions } from "./http2_sessions.ts";
+import { acceptTls } from "./proxied_tls.ts";
 import type { Proxy } from "./proxy.ts";
 
 /** How HTTPS is served. */
@@ -17,6 +18,8 @@ export interface TlsOptions {
   readonly port: number;
   readonly maxConnections: number;
   readonly reusePort: boolean;
+  /** Trusted peers begin with a PROXY header. */
+  readonly proxyProtocol: boolean;
   /** Seconds for Strict-Transport-Security; 0: none. */
   readonly hstsS: number;
 }
@@ -63,23 +66,41 @@ export async function openTlsListener(
     () => clients.size < options.maxConnections,
     (stream, address) => serve(stream, address, true),
   );
-  const server = tls.createServer({
-    ALPNProtocols: ["h2", "http/1.1"],
-    handshakeTimeout: proxy.timeouts.headMs,
-    SNICallback: (name, done) => done(null, certificates.contextFor(name)),
-  }, (socket) => {
-    const address = socket.remoteAddress ?? "";
+  const accept = (socket: TLSSocket, address: string) => {
     sockets.add(socket);
-    socket.setNoDelay(true);
     socket.on("close", () => sockets.delete(socket));
     socket.on("error", () => {});
-    if (socket.alpnProtocol !== "h2") {
-      return serve(new NodeConnection(socket), address, false);
-    }
-    sessions.open(new NodeConnection(socket), address);
-  });
+    if (socket.alpnProtocol === "h2") sessions.open(new NodeConnection(socket), address);
+    else serve(new NodeConnection(socket), address, false);
+  };
+  const secrets = {
+    ALPNProtocols: ["h2", "http/1.1"],
+    SNICallback: (
+      name: string,
+      done: (error: Error | null, context?: SecureContext) => void,
+    ) => done(null, certificates.contextFor(name)),
+  };
+  const { headMs } = proxy.timeouts;
+  const server = options.proxyProtocol
+    ? net.createServer((socket) => {
+      const peer = socket.remoteAddress ?? "";
+      socket.setNoDelay(true);
+      acceptTls(
+        socket,
+        // Who names no server gets the first certificate, as behind SNICallback.
+        { ...secrets, secureContext: certificates.contextFor("") },
+        isWithin(peer, proxy.trusted),
+        headMs,
+        (secure, client) => accept(secure, client ?? peer),
+        () => proxy.metrics.tlsFailures++,
+      );
+    })
+    : tls.createServer({ ...secrets, handshakeTimeout: headMs }, (socket) => {
+      socket.setNoDelay(true);
+      accept(socket, socket.remoteAddress ?? "");
+    });
   server.maxConnections = options.maxConnections;
-  server.on("tlsClientError", (_error, socket) => {
+  server.on("tlsClientError", (_error: Error, socket: TLSSocket) => {
     proxy.metrics.tlsFailures++;
     socket.destroy();
   });

@@ -4,6 +4,7 @@ import http2, { type ClientHttp2Session } from "node:http2";
 import tls from "node:tls";
 import { Buffer } from "node:buffer";
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { parseCidr } from "../../core/address.ts";
 import { Failure } from "../../core/errors.ts";
 import type { CertificateFiles } from "./certificates.ts";
 import type { IngressSettings } from "./ingress.ts";
@@ -427,4 +428,44 @@ tlsTest("at the bound of connections further streams are refused, and may come a
     assertEquals(codes.slice(2), [0, 0, 0]);
     assertEquals((await ask(session, { ":path": "/" })).body, "late");
   });
+});
+
+tlsTest("a PROXY header before TLS names the client, if a trusted peer sends it", async () => {
+  let seen = "";
+  await using backend = answering(({ head }) => {
+    seen = head;
+    return ok("fine");
+  });
+  const files = [await certify("proxied", "localhost")];
+  const more = { proxyProtocol: true, timeouts: { headMs: 500 } };
+  const trusted = [parseCidr("127.0.0.0/8")!];
+  await using ingress = await secureIngress(backend, files, { ...more, trusted });
+  await using stranger = await secureIngress(backend, files, more);
+  const curl = async (port: number, ...args: string[]) => {
+    const { code, stdout } = await new Deno.Command("curl", {
+      args: ["-sS", "-m", "5", "--cacert", files[0]!.certificate, ...args]
+        .concat(`https://localhost:${port}/`),
+      stderr: "null",
+    }).output();
+    return `${code} ${new TextDecoder().decode(stdout)}`;
+  };
+  const hasCurl = await curl(1).then(() => true, () => false);
+  if (!hasCurl) return console.log("not run: curl is not installed");
+  for (const version of ["--http1.1", "--http2"]) {
+    for (let time = 0; time < 5; time++) {
+      const said = await curl(ingress.httpsPort!, version, "--haproxy-protocol");
+      assertEquals(said, "0 fine", version);
+    }
+    assertMatch(seen, /\r\nX-Forwarded-For: 127\.0\.0\.1\r\n/);
+    assertMatch(seen, /\r\nX-Forwarded-Proto: https\r\n/);
+    // Nobody else is asked for one, or believed.
+    assertEquals(await curl(stranger.httpsPort!, version), "0 fine");
+    assertMatch(await curl(stranger.httpsPort!, version, "--haproxy-protocol"), /^[1-9]/);
+    assertMatch(await curl(ingress.httpsPort!, version), /^[1-9]/);
+  }
+  // Who says nothing is closed in time.
+  const silent = await Deno.connect({ hostname: "127.0.0.1", port: ingress.httpsPort! });
+  assertEquals(await silent.read(new Uint8Array(10)).catch(() => null), null);
+  silent.close();
+  assert(ingress.metrics.tlsFailures > 0);
 });

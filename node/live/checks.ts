@@ -3,18 +3,14 @@
 import type { Verifier } from "../../core/live/crypto.ts";
 import type { LogRecord } from "../records.ts";
 
-/** Why a record does not count; `null` where it does. */
+/** Why a record's signature does not count; `null` where it does. @param publicKey in base64 */
 export async function refusalOf(
   verifier: Verifier,
-  keys: ReadonlyMap<string, Uint8Array>,
+  publicKey: string | null,
   record: LogRecord,
 ): Promise<string | null> {
-  if (keys.size === 0) return null;
-  const key = keys.get(record.key);
-  if (!key) {
-    return `record ${record.sequence} is signed by a key (${record.key.slice(0, 16)}) ` +
-      `that this node was not given`;
-  }
+  if (publicKey === null) return null;
+  const key = Uint8Array.fromBase64(publicKey);
   const good = await verifier.verify(key, record.text, record.signatureHex);
   return good ? null : `record ${record.sequence} has a signature that does not verify`;
 }

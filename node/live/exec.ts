@@ -1,7 +1,8 @@
 // Commands that an operator runs beside a replica: in its folder, with its environment.
 
 import { parseOperatorCommand } from "../../core/command.ts";
-import { EXEC_MS, EXEC_OUTPUT_BYTES, SIGNED_WINDOW_S } from "../../core/limits.ts";
+import { base64ToText } from "../../core/bytes.ts";
+import { EXEC_MS, EXEC_OUTPUT_BYTES, NODE_OPEN_MS, SIGNED_WINDOW_S } from "../../core/limits.ts";
 import { now } from "../../core/live/clock.ts";
 import type { Verifier } from "../../core/live/crypto.ts";
 import { inTime, replayKey } from "../../core/signed.ts";
@@ -30,8 +31,6 @@ export class SignedExec {
       readonly machine: NodeMachine;
       readonly processes: Processes;
       readonly verifier: Verifier;
-      /** The operators' keys by fingerprint; none: started with `--insecure`. */
-      readonly keys: ReadonlyMap<string, Uint8Array>;
     },
   ) {}
 
@@ -53,6 +52,9 @@ export class SignedExec {
     if ("error" in command) return { status: 400, text: command.error };
     if (command.verb !== "EXEC") return { status: 400, text: "only EXEC is run here" };
     const replica = this.node.machine.replicas.get(replicaId);
+    const reach = { namespace: replica?.spec?.namespace ?? "", app: command.app };
+    const { roster } = this.node.machine;
+    if (roster.whyNot(Infinity, signer, "exec", reach, wallMs / 1000) !== null) return REFUSED;
     if (!replica?.plan || replica.app !== command.app || replica.pid === undefined) {
       return { status: 404, text: `${replicaId} of ${command.app} does not run here` };
     }
@@ -65,13 +67,65 @@ export class SignedExec {
     }
   }
 
+  /**
+   * Says whether a stream may begin, by the signed OPEN that must come first in it: signed now, by an
+   * operator who may run commands there, once, for a replica that runs here, and written down in the
+   * log, so that no stream leaves no trace.
+   */
+  async open(body: string): Promise<OpenedStream | ExecAnswer> {
+    const signed = parseSigned(body);
+    const wallMs = now().wallMs;
+    if (!signed || !inTime(signed, wallMs) || signed.unixS <= this.#startedS) return REFUSED;
+    const signer = await this.#signer(signed.text, signed.signatureHex);
+    const command = parseOperatorCommand(signed.command);
+    if (signer === null || "error" in command || command.verb !== "OPEN") return REFUSED;
+    const mark = replayKey(signed, signer);
+    if (this.#done.has(mark)) return REFUSED;
+    this.#done.set(mark, signed.unixS);
+    const { machine } = this.node;
+    const replica = machine.replicas.get(command.replica);
+    const reach = { namespace: replica?.spec?.namespace ?? "", app: command.app };
+    if (machine.roster.whyNot(Infinity, signer, "exec", reach, wallMs / 1000) !== null) {
+      return REFUSED;
+    }
+    if (!replica?.plan || replica.app !== command.app || replica.pid === undefined) {
+      return { status: 404, text: `${command.replica} of ${command.app} does not run here` };
+    }
+    const endMs = performance.now() + NODE_OPEN_MS;
+    while (!machine.roster.isOpen && !machine.hasOpened(signed.text)) {
+      if (performance.now() > endMs) {
+        return { status: 403, text: "the log does not have this request: send it there first" };
+      }
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    const { kind, details } = command;
+    const text = details === "-" ? "" : base64ToText(details) ?? "";
+    return {
+      kind: kind as OpenedStream["kind"],
+      replica: replica.id,
+      plan: replica.plan,
+      details: text,
+    };
+  }
+
   async #signer(text: string, signatureHex: string): Promise<string | null> {
-    if (this.node.keys.size === 0) return "insecure";
-    for (const [name, key] of this.node.keys) {
-      if (await this.node.verifier.verify(key, text, signatureHex)) return name;
+    const { roster } = this.node.machine;
+    if (roster.isOpen) return "insecure";
+    for (const { key, publicKey } of roster.keysAt(Infinity)) {
+      const raw = Uint8Array.fromBase64(publicKey);
+      if (await this.node.verifier.verify(raw, text, signatureHex)) return key;
     }
     return null;
   }
+}
+
+/** A stream that an operator may have to a replica here. */
+export interface OpenedStream {
+  readonly kind: "exec" | "copy" | "forward";
+  readonly replica: string;
+  readonly plan: LaunchPlan;
+  /** What it is to do, as the operator signed it. */
+  readonly details: string;
 }
 
 const REFUSED: ExecAnswer = { status: 403, text: UNAUTHORIZED };

@@ -14,6 +14,7 @@ import {
 } from "../../core/mesh.ts";
 import { type KeyPair, keyPairFromSeed, sign } from "../../core/sign.ts";
 import { fingerprint } from "../../core/signed.ts";
+import { genesisOf, linkOf } from "../../core/chain.ts";
 import type { LogRecord } from "../records.ts";
 
 const BOOT = "c".repeat(16);
@@ -36,9 +37,13 @@ export async function until<T>(
   }
 }
 
+/** The name of its log. */
+const LOG = "c".repeat(64);
+
 export class FakeCluster implements AsyncDisposable {
   readonly operator: KeyPair = keyPairFromSeed(new Uint8Array(32).fill(7));
   readonly records: LogRecord[] = [];
+  #chain = genesisOf(LOG);
   readonly statuses = new Map<string, ReplicaStatus>();
   /** Every status heard, in order, without repetitions. */
   readonly history: ReplicaStatus[] = [];
@@ -117,7 +122,9 @@ export class FakeCluster implements AsyncDisposable {
     });
   }
 
-  append(record: LogRecord): number {
+  append(bare: LogRecord): number {
+    this.#chain = linkOf(this.#chain, bare);
+    const record = { ...bare, chain: this.#chain };
     this.records.push(record);
     for (const socket of this.#followers) socket.send(JSON.stringify({ k: "record", ...record }));
     return record.sequence;
@@ -128,10 +135,12 @@ export class FakeCluster implements AsyncDisposable {
     const from = Number(new URL(request.url).searchParams.get("from"));
     const { socket, response } = Deno.upgradeWebSocket(request);
     socket.onopen = () => {
+      socket.send(JSON.stringify({ k: "log", log: LOG }));
       for (const record of this.records) {
         if (record.sequence > from) socket.send(JSON.stringify({ k: "record", ...record }));
       }
-      socket.send(JSON.stringify({ k: "head", sequence: this.records.at(-1)?.sequence ?? 0 }));
+      const sequence = this.records.at(-1)?.sequence ?? 0;
+      socket.send(JSON.stringify({ k: "head", sequence, chain: this.#chain }));
       this.#followers.add(socket);
     };
     socket.onclose = () => this.#followers.delete(socket);

@@ -2,13 +2,15 @@
 //
 //   node.id            the node's identity, 32 hex characters
 //   daemon.lock        locked while a daemon uses the folder
-//   records.jsonl      its copy of the log's signed commands
+//   records.jsonl      its copy of the log's signed commands, and log.id: of which log
 //   tombstones.jsonl   finished ids that had no state here
 //   replicas/<id>/     replica.json, and what the launcher keeps: lock, fence, pid, exit, log
+//   secret.key         what secrets are sealed to for this node; secrets/<id>/: a replica's
 //   volumes/           relative volumes
 
 import { Failure } from "../../core/errors.ts";
-import { FINISHED_KEEP, FINISHED_KEEP_MS, TOMBSTONE_MS } from "../../core/limits.ts";
+import type { Checkpoint } from "../../core/audit.ts";
+import { CHECKPOINTS, FINISHED_KEEP, FINISHED_KEEP_MS, TOMBSTONE_MS } from "../../core/limits.ts";
 import { logger } from "../../core/live/log.ts";
 import { randomHex } from "../../core/live/clock.ts";
 import { followShape } from "../../core/mesh.ts";
@@ -186,17 +188,43 @@ export class NodeFiles {
     return records;
   }
 
-  /**
-   * Says whether the operators' keys are others than those of the last start, and remembers them:
-   * records that were refused then may count now, and so the log is read from its beginning.
-   */
-  keysChanged(fingerprints: readonly string[]): boolean {
-    const path = `${this.folder}/keys`;
-    const text = `${fingerprints.toSorted().join("\n")}\n`;
-    const before = readText(path);
-    if (before === text) return false;
-    writeAtomic(path, text);
-    return before !== undefined;
+  /** The log that the records are of; `undefined` where it was never named. */
+  loadLog(): string | undefined {
+    const log = readText(`${this.folder}/log.id`)?.trim();
+    return log === undefined || !/^[0-9a-f]{64}$/.test(log) ? undefined : log;
+  }
+
+  keepLog(log: string): void {
+    writeAtomic(`${this.folder}/log.id`, `${log}\n`);
+  }
+
+  /** Keeps what the conductor has signed about its log; of very many the newest. */
+  keepCheckpoint(checkpoint: Checkpoint): void {
+    const path = `${this.folder}/checkpoints.jsonl`;
+    append(path, JSON.stringify({ k: "checkpoint", ...checkpoint }));
+    const lines = (readText(path) ?? "").split("\n");
+    if (lines.length > 2 * CHECKPOINTS) writeAtomic(path, lines.slice(-CHECKPOINTS).join("\n"));
+  }
+
+  loadCheckpoints(): Checkpoint[] {
+    const lines = (readText(`${this.folder}/checkpoints.jsonl`) ?? "").split("\n");
+    return lines.flatMap((line) => {
+      const message = line === "" ? null : parseShaped(followShape, line);
+      if (message?.k !== "checkpoint") return [];
+      const { k: _, ...checkpoint } = message;
+      return [checkpoint];
+    });
+  }
+
+  /** Gives the copy of the log up: another will be followed from its beginning. */
+  forgetLog(): void {
+    for (const name of ["log.id", "records.jsonl", "checkpoints.jsonl"]) {
+      try {
+        Deno.renameSync(`${this.folder}/${name}`, `${this.folder}/${name}.old`);
+      } catch (error) {
+        if (!(error instanceof Deno.errors.NotFound)) throw error;
+      }
+    }
   }
 
   keepTombstone(replica: string, wallMs: number): void {

@@ -182,10 +182,20 @@ Deno.test("prune() removes long finished replicas, keeps the newest, and never a
   files.close();
 });
 
-Deno.test("keysChanged() notices other keys, not the first ones", () => {
+Deno.test("the log's name is kept, and given up with its records", () => {
   using at = folder();
   const files = new NodeFiles(at.path);
-  const asked = [["a", "b"], ["b", "a"], ["a"], ["a"], []].map((keys) => files.keysChanged(keys));
-  assertEquals(asked, [false, false, true, false, true]);
+  assertEquals(files.loadLog(), undefined);
+  files.keepLog("a".repeat(64));
+  files.keepRecord({
+    sequence: 1,
+    text: "DOWN|x|1",
+    signatureHex: "0".repeat(6_618),
+    key: "0".repeat(64),
+  });
+  assertEquals([files.loadLog(), files.loadRecords().length], ["a".repeat(64), 1]);
+  files.forgetLog();
+  assertEquals([files.loadLog(), files.loadRecords().length], [undefined, 0]);
+  files.forgetLog();
   files.close();
 });

@@ -3,9 +3,12 @@
 import type { Address } from "../../core/address.ts";
 import { RETRY_MAX_MS, RETRY_MIN_MS } from "../../core/limits.ts";
 import { logger } from "../../core/live/log.ts";
-import { followShape } from "../../core/mesh.ts";
+import { type FollowerMessage, followShape } from "../../core/mesh.ts";
 import { parseShaped } from "../../core/shape.ts";
+import type { Checkpoint } from "../../core/audit.ts";
 import type { NodeEvent } from "../effects.ts";
+
+import type { SecretsAnswer } from "./secrets.ts";
 
 type Timer = ReturnType<typeof setTimeout>;
 
@@ -16,12 +19,14 @@ export class Follower implements Disposable {
   #closed = false;
 
   /**
-   * @param from the last sequence known, asked for at each dial
+   * @param known the last sequence known, and that of the last record; asked for at each dial
    */
   constructor(
     private readonly conductor: Address,
-    private readonly from: () => number,
+    private readonly known: () => { readonly from: number; readonly last: number },
     private readonly dispatch: (event: NodeEvent) => void,
+    private readonly answered: (answer: SecretsAnswer) => void,
+    private readonly checkpoint: (checkpoint: Checkpoint) => void,
   ) {
     this.#dial();
   }
@@ -29,7 +34,8 @@ export class Follower implements Disposable {
   #dial(): void {
     const { hostname, port } = this.conductor;
     const authority = hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
-    const socket = new WebSocket(`ws://${authority}/follow?from=${this.from()}`);
+    const { from, last } = this.known();
+    const socket = new WebSocket(`ws://${authority}/follow?from=${from}&last=${last}`);
     this.#socket = socket;
     socket.onopen = () => this.#waitMs = RETRY_MIN_MS;
     socket.onmessage = (event) => this.#hear(event.data);
@@ -43,9 +49,30 @@ export class Follower implements Disposable {
       logger("follow").warn("the conductor sent a record that cannot be read; it is passed over");
       return;
     }
-    if (message.k === "head") return this.dispatch({ on: "head", sequence: message.sequence });
-    const { k: _, ...record } = message;
-    this.dispatch({ on: "record", record });
+    switch (message.k) {
+      case "log":
+        return this.dispatch({ on: "log", log: message.log });
+      case "head":
+        return this.dispatch({ on: "head", sequence: message.sequence, chain: message.chain });
+      case "checkpoint":
+        return this.checkpoint(message);
+      case "secrets":
+      case "no-secrets":
+        return this.answered(message);
+      case "record": {
+        const { k: _, ...record } = message;
+        return this.dispatch({ on: "record", record });
+      }
+      default:
+        message satisfies never;
+    }
+  }
+
+  /** Asks the conductor; false where the stream is broken. */
+  ask(message: FollowerMessage): boolean {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return false;
+    this.#socket.send(JSON.stringify(message));
+    return true;
   }
 
   #again(socket: WebSocket): void {

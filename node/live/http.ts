@@ -19,6 +19,8 @@ export interface NodeView {
   artifact(request: Request, sha256: string): Response;
   /** Runs a signed EXEC beside a replica. */
   exec(replica: string, body: string): Promise<ExecAnswer>;
+  /** The copy of the log, a line each (core/copy.ts). */
+  copy(): string;
   /** Networks that may read, beside loopback. */
   readonly plain: readonly string[];
   /** Everybody may read. */
@@ -35,6 +37,7 @@ const ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/;
  * | `GET /logs/<replica>?lines=N&follow=1` | `{"at": wallMs, "line": "..."}` a line, oldest first |
  * | `GET /logs?follow=1` | `{"replica", "number", "at", "line"}` a line: the last of each replica, an empty line, then what comes |
  * | `GET /replicas` | `{ "node": id, "name": name, "replicas": ReplicaStatus[] }` |
+ * | `GET /copy` | its copy of the log (core/copy.ts) |
  * | `GET /artifacts/<sha256>` | its bytes, for another node |
  * | `GET /health` | `{ "ok": true }` |
  * | `GET /metrics` | Prometheus text |
@@ -74,6 +77,8 @@ export async function handleHttp(
         name: node.machine.around.name,
         replicas: node.machine.statuses(),
       });
+    case "copy":
+      return new Response(node.copy(), { headers: { "content-type": "application/x-ndjson" } });
     case "health":
       return Response.json({ ok: true });
     case "metrics":

@@ -16,6 +16,7 @@ function bench(more: Partial<NodeView> = {}) {
   const { machine } = world;
   const counters = { received: 5, dropped: 1, sent: 4, sendFailed: 0 };
   const view: NodeView = {
+    copy: () => "",
     machine,
     logs,
     plain: ["10.1.0.0/16"],

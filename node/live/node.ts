@@ -9,10 +9,10 @@ import type { Running } from "../../core/live/daemon.ts";
 import { logger } from "../../core/live/log.ts";
 import { openUdp, type Udp } from "../../core/live/udp.ts";
 import { parseManifest } from "../../core/manifest/parse.ts";
-import { fingerprint, SIGNATURE_BYTES } from "../../core/signed.ts";
+import { SIGNATURE_BYTES } from "../../core/signed.ts";
+import { formatCopy } from "../../core/copy.ts";
 import type { NodeEffect, NodeEvent } from "../effects.ts";
 import { NodeMachine } from "../machine.ts";
-import type { LogRecord } from "../records.ts";
 import type { FenceTools } from "../sandbox.ts";
 import type { SavedReplica } from "../saved.ts";
 import { Artifacts } from "./artifacts.ts";
@@ -20,7 +20,7 @@ import { adopt, hadProcess } from "./adopt.ts";
 import { Autoscaler } from "./autoscaler.ts";
 import { Cgroups } from "./cgroups.ts";
 import { isFree, refusalOf } from "./checks.ts";
-import { SignedExec } from "./exec.ts";
+import { type ExecAnswer, type OpenedStream, SignedExec } from "./exec.ts";
 import { NodeFiles } from "./files.ts";
 import { Follower } from "./follow.ts";
 import { Helper } from "./helper.ts";
@@ -30,6 +30,7 @@ import { nodeMetrics, type ReplicaUse } from "./metrics.ts";
 import { PlainLive } from "./plain.ts";
 import { Prober } from "./prober.ts";
 import { Processes } from "./process.ts";
+import { NodeSecrets } from "./secrets.ts";
 import { Sampler } from "./sampler.ts";
 import { machineOptions, type StartOptions } from "./start_options.ts";
 import { Usage } from "./usage.ts";
@@ -46,6 +47,7 @@ export const EXIT_AGAIN = 75;
  */
 export async function startNode(options: StartOptions): Promise<NodeDaemon> {
   const files = new NodeFiles(options.state);
+  if (options.newLog) files.forgetLog();
   const helper = new Helper(options.path);
   try {
     const [tools, hostName, verifier, cgroups] = await Promise.all([
@@ -97,8 +99,8 @@ export class NodeDaemon implements Running {
   readonly #files: NodeFiles;
   readonly #cgroups: Cgroups;
   readonly #verifier: Verifier;
-  readonly #keys: ReadonlyMap<string, Uint8Array>;
   readonly #plain: PlainLive;
+  readonly #secrets: NodeSecrets;
   readonly #exec: SignedExec;
   readonly #servers: AsyncDisposable[] = [];
   readonly #log = logger("node");
@@ -119,7 +121,6 @@ export class NodeDaemon implements Running {
     this.#files = files;
     this.#cgroups = cgroups;
     this.#verifier = verifier;
-    this.#keys = new Map(options.keys.map((key) => [fingerprint(key), key]));
     this.helper = helper;
     const ports = openPorts(
       options,
@@ -144,10 +145,16 @@ export class NodeDaemon implements Running {
       conductor: options.follow === null ? null : authority(options.follow),
       inUse: () => this.machine.artifactFolders(),
     });
+    this.#secrets = new NodeSecrets({
+      node: files.node,
+      folder: options.state,
+      ask: (message) => this.#follower?.ask(message) ?? false,
+    });
     this.logs = new Logs(`${options.state}/replicas`, {
       punch: (path, bytes) => helper.punch(path, bytes),
     });
     this.processes = new Processes({
+      secrets: this.#secrets,
       files,
       helper,
       tools,
@@ -173,7 +180,6 @@ export class NodeDaemon implements Running {
       machine: this.machine,
       processes: this.processes,
       verifier,
-      keys: this.#keys,
     });
     this.#plain = new PlainLive({
       options,
@@ -201,7 +207,9 @@ export class NodeDaemon implements Running {
     const { wallMs } = now();
     this.#files.prune(adopted.map((each) => each.saved), wallMs);
     const tombstones = this.#files.loadTombstones(wallMs);
-    this.dispatch({ on: "start", adopted, tombstones, records: this.#files.loadRecords() });
+    const log = this.#files.loadLog();
+    const copy = { records: this.#files.loadRecords(), ...(log === undefined ? {} : { log }) };
+    this.dispatch({ on: "start", adopted, tombstones, ...copy });
     for (const { saved, running } of adopted) {
       if (!running && hadProcess(saved)) this.processes.past(saved.replica, saved.instance);
     }
@@ -228,7 +236,7 @@ export class NodeDaemon implements Running {
   #warmUp(): void {
     const { port } = this.udp.address;
     parseManifest("app warm-up\n  exec /bin/true\n  health {\n    check TCP\n  }\n");
-    for (const key of this.#keys.values()) {
+    for (const key of this.options.keys) {
       this.#verifier.verify(key, "", "00".repeat(SIGNATURE_BYTES));
     }
     this.prober.warmUp(port);
@@ -236,15 +244,18 @@ export class NodeDaemon implements Running {
   }
 
   #follow(): void {
-    let fromStart = this.#files.keysChanged([...this.#keys.keys()]);
     if (this.options.follow === null) return;
     this.#follower = new Follower(
       this.options.follow,
-      () => fromStart ? 0 : this.machine.sequence,
-      (event) => {
-        if (event.on === "head") fromStart = false;
-        this.dispatch(event);
-      },
+      () => ({ from: this.machine.sequence, last: this.machine.copy.sequence }),
+      (event) => this.dispatch(event),
+      (answer) => this.#secrets.hear(answer),
+      ({ log, sequence, hash, wallMs, publicKey, signatureHex }) =>
+        guard(
+          "keep a checkpoint",
+          () =>
+            this.#files.keepCheckpoint({ log, sequence, hash, wallMs, publicKey, signatureHex }),
+        ),
     );
   }
 
@@ -262,9 +273,27 @@ export class NodeDaemon implements Running {
       open: this.options.open,
       hasLog: (replica) => machine.replicas.has(replica) || this.#files.hasLog(replica),
       metrics: () => this.#metrics(),
+      copy: () => this.#copy(),
+      exec: async (replica, body) => {
+        const { status, text } = await this.#exec.run(replica, body);
+        return { status, text: this.#secrets.redact(replica, text) };
+      },
       artifact: (request, sha256) => this.artifacts.send(request, sha256),
-      exec: (replica, body) => this.#exec.run(replica, body),
     };
+  }
+
+  /** Says whether a stream to a replica may begin; see `SignedExec.open`. */
+  openStream(body: string): Promise<OpenedStream | ExecAnswer> {
+    return this.#exec.open(body);
+  }
+
+  #copy(): string {
+    const { machine } = this;
+    const { log } = machine.copy;
+    if (log === null) return "";
+    const runs = { node: machine.node, name: machine.around.name, runs: machine.places() };
+    const checkpoints = this.#files.loadCheckpoints();
+    return formatCopy({ log, records: this.#files.loadRecords(), runs, checkpoints });
   }
 
   async #metrics(): Promise<string> {
@@ -303,10 +332,12 @@ export class NodeDaemon implements Running {
       case "send":
         return this.udp.send(effect.text, effect.to);
       case "verify":
-        this.#verify(effect.record);
+        this.#verify(effect);
         return;
       case "keep-record":
         return guard("keep a record", () => this.#files.keepRecord(effect.record));
+      case "keep-log":
+        return guard("keep the log's name", () => this.#files.keepLog(effect.log));
       case "fetch":
         return this.#fetch(effect);
       case "try-port": {
@@ -347,16 +378,16 @@ export class NodeDaemon implements Running {
     this.processes.forget(saved.replica);
   }
 
+  async #verify({ record, publicKey }: Extract<NodeEffect, { do: "verify" }>): Promise<void> {
+    const refusal = await refusalOf(this.#verifier, publicKey, record);
+    this.dispatch({ on: "verified", sequence: record.sequence, refusal });
+  }
+
   #fetch({ replica, artifact, sources }: Extract<NodeEffect, { do: "fetch" }>): void {
     if (this.artifacts.has(artifact)) return this.dispatch({ on: "fetched", replica, fault: null });
     this.artifacts.get(artifact, sources).then((fault) =>
       this.dispatch({ on: "fetched", replica, fault: fault?.reason ?? null })
     );
-  }
-
-  async #verify(record: LogRecord): Promise<void> {
-    const refusal = await refusalOf(this.#verifier, this.#keys, record);
-    this.dispatch({ on: "verified", sequence: record.sequence, refusal });
   }
 
   async #checkOwner(

@@ -309,7 +309,7 @@ Deno.test("a record that an unknown key signed, or that was altered, runs nothin
   all.cluster.apply("web", "app web\n  exec /bin/true\n", stranger);
   all.cluster.run("web-1", "web", 1);
   const first = await until("refused", () => all.cluster.refusals.get("web-1"));
-  assertMatch(first, /signed by a key \([0-9a-f]{16}\) that this node was not given/);
+  assertMatch(first, /signed by a key \([0-9a-f]{16}\) that is no operator's/);
 
   all.cluster.apply("web", "app web\n  exec /bin/true\n");
   const good = all.cluster.records.at(-1)!;

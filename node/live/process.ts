@@ -14,6 +14,7 @@ import { type NodeFiles, readText, writeAtomic } from "./files.ts";
 import type { Helper, Tools } from "./helper.ts";
 import { checkProgram } from "./program.ts";
 import { lastLines, sizeOf } from "./log_file.ts";
+import type { NodeSecrets } from "./secrets.ts";
 import { passesShell, SHIM, SHIM_NAME } from "./shim.ts";
 
 const log = () => logger("process");
@@ -38,6 +39,7 @@ export interface ProcessesOptions {
   readonly uid: number | null;
   readonly fence?: FenceTools;
   readonly cgroups: Cgroups;
+  readonly secrets: NodeSecrets;
   dispatch(event: NodeEvent): void;
   /** The replica's log file grows, or is there. */
   logged(replica: string): void;
@@ -77,7 +79,15 @@ export class Processes {
       }
     };
     const start = (command: readonly string[]) => {
-      const { cgroups } = this.options;
+      const { cgroups, secrets, helper } = this.options;
+      if (plan.secrets && !secrets.has(replica)) {
+        const own = async (path: string) => {
+          if (plan.user !== undefined) await helper.user(plan.user, path);
+        };
+        const prepared = secrets.prepare(replica, plan.secrets, own);
+        prepared.then(() => start(command), (error) => fail((error as Error).message));
+        return;
+      }
       if (!cgroups.available) return spawn(command, null);
       cgroups.make(replica, instance, plan.limits).then((cgroup) => spawn(command, cgroup));
     };
@@ -119,8 +129,10 @@ export class Processes {
     const env = this.environmentOf(replica, plan);
     const shell: Record<string, string> = {};
     const odd: string[] = [];
+    const secret = this.options.secrets.environmentOf(replica);
     for (const [name, value] of Object.entries(env)) {
       if (passesShell(name)) shell[name] = value;
+      else if (name in secret) throw new Error(`a shell cannot pass on the secret ${name}`);
       else odd.push(`${name}=${value}`);
     }
     const through = odd.length === 0 ? [] : [this.options.tools.env, ...odd];
@@ -128,7 +140,9 @@ export class Processes {
     // `detached` makes Deno fork, which takes milliseconds in a process of its size; setsid(1) lets
     // it spawn.
     const { setsid, locker } = this.options.tools;
-    const launcher = ["-c", SHIM, SHIM_NAME, folder, String(instance), locker, cgroup ?? ""];
+    const filter = this.options.secrets.filterOf(replica) ?? "";
+    const start = [folder, String(instance), locker, cgroup ?? "", filter];
+    const launcher = ["-c", SHIM, SHIM_NAME, ...start];
     const child = new Deno.Command(setsid === "" ? "/bin/sh" : setsid, {
       args: (setsid === "" ? [] : ["/bin/sh"]).concat(launcher, through, command, plan.args),
       cwd: plan.cwd,
@@ -147,7 +161,11 @@ export class Processes {
 
   /** The whole environment of a replica's program. */
   environmentOf(replica: string, plan: LaunchPlan): Record<string, string> {
-    const env: Record<string, string> = { HOME: `${this.#folder(replica)}/home`, ...plan.env };
+    const env: Record<string, string> = {
+      HOME: `${this.#folder(replica)}/home`,
+      ...plan.env,
+      ...this.options.secrets.environmentOf(replica),
+    };
     for (const volume of plan.volumes) {
       if (volume.env !== undefined) env[volume.env] = this.volumePath(volume.path);
     }
@@ -197,9 +215,10 @@ export class Processes {
 
   #ended(replica: string, status: number | null, logStart: readonly number[]): Ended {
     // What it wrote to standard error comes last: that is where the reason is.
-    const tail = LOG_STREAMS.map(([, file], at) =>
+    const written = LOG_STREAMS.map(([, file], at) =>
       lastLines(`${this.#folder(replica)}/${file}`, logStart[at] ?? 0)
     ).filter((text) => text !== "").join("\n");
+    const tail = this.options.secrets.redact(replica, written);
     const last = tail.slice(tail.lastIndexOf("\n") + 1);
     const notLaunched = (status === 126 || status === 127) && last.startsWith(`${SHIM_NAME}: `);
     return {
@@ -213,6 +232,7 @@ export class Processes {
   /** The replica is gone for good. */
   forget(replica: string): void {
     this.#checked.delete(replica);
+    this.options.secrets.forget(replica);
   }
 
   /** Signals the whole process group; a launcher that is gone has taken its group along. */

@@ -4,7 +4,7 @@ import type { Address } from "../../core/address.ts";
 import { Failure } from "../../core/errors.ts";
 import { now, randomHex } from "../../core/live/clock.ts";
 import type { Udp } from "../../core/live/udp.ts";
-import { PUBLIC_KEY_BYTES } from "../../core/signed.ts";
+import { fingerprint, PUBLIC_KEY_BYTES } from "../../core/signed.ts";
 import type { NodeOptions } from "../machine.ts";
 import type { FenceTools } from "../sandbox.ts";
 import type { Runners } from "../workload.ts";
@@ -43,6 +43,8 @@ export interface StartOptions {
   readonly open: boolean;
   /** Run manifests of which an operator signed only the path (v1 SUBMIT). */
   readonly trustPaths: boolean;
+  /** Give up the copy of the log, and follow whichever the conductor shows. */
+  readonly newLog?: boolean;
   readonly stopReplicas: boolean;
   /** Where Prometheus scrapes; `null`: nowhere but on the node's own port. */
   readonly metricsPort: number | null;
@@ -78,6 +80,7 @@ export function machineOptions(
     ...(runners === undefined ? {} : { runners }),
     ...(tower === null ? {} : { towerUrl: urlOf(tower) }),
     conductor: options.conductor,
+    roots: options.keys.map((publicKey) => ({ key: fingerprint(publicKey), publicKey })),
     tower,
     cores: options.cores ?? navigator.hardwareConcurrency,
     ...(ramTotalBytes === undefined ? {} : { ramTotalBytes }),

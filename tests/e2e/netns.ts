@@ -134,6 +134,15 @@ export class Host {
     return await this.#atArrival(rule);
   }
 
+  /** Hears no datagram from this host at this port any more; everything else goes on. */
+  async deafTo(other: Host, port: number): Promise<Fault> {
+    return await this.#fault(
+      "ip",
+      "chain deaf { type filter hook input priority 0; " +
+        `ip saddr ${other.address} udp dport ${port} counter drop; }\n`,
+    );
+  }
+
   /** Loses every packet that is the fragment of a datagram, so that no large datagram arrives. */
   async loseFragments(): Promise<Fault> {
     return await this.#atArrival("ip frag-off & 0x3fff != 0 counter drop");

@@ -2,8 +2,9 @@
 // these, and datagrams are neither split nor lost.
 
 import { assert, assertEquals } from "@std/assert";
+import { NODE_DEAD_MS } from "../../core/limits.ts";
 import { isAlive, kill, until } from "./cluster_process.ts";
-import { whyNoNetworks } from "./netns.ts";
+import { type Fault, whyNoNetworks } from "./netns.ts";
 import { NetworkCluster, NODES } from "./netns_cluster.ts";
 import { LOOPS, Operator, PORT } from "./netns_operator.ts";
 
@@ -119,6 +120,43 @@ const nodeCutOff = (forgotten: boolean): Step => async (operator) => {
   await operator.bothAnswerInTurn();
 };
 
+/** So long a silence is more than enough to be called dead. */
+const SILENT_MS = NODE_DEAD_MS + 3_000;
+
+/** Says whether the conductor has called a node dead since then. */
+function deathsSince(operator: Operator, from: number): string[] {
+  return operator.cluster.daemon("conductor").log.slice(from).split("\n")
+    .filter((line) => / is dead: /.test(line));
+}
+
+/** What is wrong with the network must kill nobody. */
+const harmless =
+  (what: string, fault: (operator: Operator) => Promise<Fault>): Step => async (operator) => {
+    const from = operator.cluster.daemon("conductor").log.length;
+    const pids = await operator.pids();
+    const begun = performance.now();
+    await operator.underLoad(what, 0, async () => {
+      await using wrong = await fault(operator);
+      await until(SILENT_MS + 5_000, "the time of trouble is over", () => {
+        return performance.now() - begun > SILENT_MS;
+      });
+      assert(await wrong.packets() > 0, "nothing was lost");
+    });
+    assertEquals(deathsSince(operator, from), []);
+    assertEquals(await operator.pids(), pids);
+    await nodesReport(operator);
+  };
+
+const lossOfBeats = harmless("20 % of UDP lost", async ({ cluster }) => {
+  return await cluster.network.loseUdp(20);
+});
+
+const oneWayCut = harmless("the conductor does not hear a node", async (operator) => {
+  const { network } = operator.cluster;
+  const { node } = (await operator.ready())[0]!;
+  return await network.host("control").deafTo(network.host(node), 7770);
+});
+
 async function replaced(operator: Operator, nodes: readonly string[]): Promise<void> {
   await until(10_000, "both replicas run elsewhere", async () => {
     return await operator.isWhole() && (await operator.nodesInUse()).join() === nodes.join();
@@ -144,6 +182,8 @@ const STEPS: readonly (readonly [name: string, step: Step])[] = [
   ["rollouts with 5 % of UDP lost lose no request", rolloutsWithLoss(5)],
   ["rollouts with 10 % of UDP lost lose no request", rolloutsWithLoss(10)],
   ["a signed command goes by TCP where no large datagram arrives", deployByTcp],
+  ["20 % of UDP lost: nobody is called dead who lives", lossOfBeats],
+  ["a node that the conductor cannot hear keeps what it runs, since others see it", oneWayCut],
   ["a node cut off for a moment is replaced and gives up what it lost", nodeCutOff(false)],
   ["a node cut off for longer is replaced and gives up what it lost", nodeCutOff(true)],
   ["all stop as told, with their replicas", allStop],

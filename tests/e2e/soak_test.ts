@@ -1,4 +1,5 @@
 // One minute of `deno task soak`.
+// Row 19 of the scoreboard of faults.
 
 import { assert, assertEquals } from "@std/assert";
 import { NotMeasured } from "../../bench/row.ts";

@@ -7,7 +7,7 @@ import { MILD, simulate } from "./world.ts";
 
 const CRIES: Readonly<Record<Planted, string>> = {
   "double-run": "runs twice",
-  "surplus": "and one more may be",
+  "surplus": "more may be",
   "no-drain": "into its drain",
   "replay": "a second time",
   "wrong-generation": "which does not say so",

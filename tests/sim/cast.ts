@@ -19,4 +19,6 @@ export interface Cast {
   readonly operator: Operator;
   readonly clients: Clients;
   readonly checker: Checker;
+  /** Things break here, so that even a good generation may fail its rollout and go back. */
+  readonly mayFail: boolean;
 }

@@ -127,9 +127,10 @@ export class Checker implements Witness, Judge {
     const wish = this.cast.operator.wishes.get(app);
     const servedMs = this.#served.get(app);
     const isGoing = this.cast.operator.said.some((each) =>
-      each.app === app && each.verb === "DOWN" && !each.isDone
+      each.app === app && (each.verb === "DOWN" || each.verb === "STOP") && !each.isDone
     );
-    const isComing = servedMs === undefined || !wish || wish.down || servedMs < wish.upMs;
+    const isComing = servedMs === undefined || !wish || wish.down || wish.stopped ||
+      servedMs < wish.upMs;
     // A volume's replicas are replaced one after another, so a single one leaves a gap.
     const hasGaps = wish?.volume === true && this.timeline.nowMs - wish.changedMs < COMING_MS;
     if (
@@ -187,7 +188,8 @@ export class Checker implements Witness, Judge {
       if (!this.#served.has(app) && this.#isServed(app) && this.#isKnownReady(app)) {
         this.#served.set(app, this.timeline.nowMs);
       }
-      if (operator.wishes.get(app)!.down) this.#served.delete(app);
+      const wish = operator.wishes.get(app)!;
+      if (wish.down || wish.stopped) this.#served.delete(app);
     }
     const isQuiet = tower.up && !this.excuses.isDisturbed && !this.excuses.isTowerNew;
     for (const node of nodes) {

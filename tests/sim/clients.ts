@@ -8,7 +8,7 @@ import type { Destination } from "../../ingress/route.ts";
 import type { Ground } from "./daemon.ts";
 import type { IngressHost } from "./ingress_host.ts";
 import type { NodeHost } from "./node_host.ts";
-import type { Operator } from "./operator.ts";
+import { type Operator, wantedOf } from "./operator.ts";
 import type { Process } from "./process.ts";
 
 /** How often somebody asks, in ms: more than 50 times a second. */
@@ -71,7 +71,7 @@ export class Clients {
 
   #ask(): void {
     const apps = [...this.#operator.wishes.values()].filter((wish) =>
-      !wish.down && wish.replicas > 0
+      wantedOf(wish, wish.generation) > 0
     );
     const ingresses = this.#ingresses.filter((each) => each.up && !each.paused);
     if (apps.length === 0 || ingresses.length === 0) return;

@@ -31,9 +31,12 @@ export function doStep(cast: Cast, deed: Deed): void {
     case "up":
       checker.tell(`operator: up ${deed.app}, ${deed.replicas} replicas (${deed.behaviour})`);
       return operator.up(deed.app, deed.replicas, deed.volume, deed.behaviour);
-    case "down":
-      checker.tell(`operator: down ${deed.app}`);
-      return operator.down(deed.app);
+    case "verb":
+      checker.tell(`operator: ${deed.verb} ${deed.app}`);
+      return operator.verb(deed.verb, deed.app);
+    case "scale":
+      checker.tell(`operator: scale ${deed.app}=${deed.count}`);
+      return operator.scale(deed.app, deed.count);
     case "kill": {
       const daemon = daemonOf(cast, deed.daemon);
       checker.tell(`${daemon.name} is killed`);

@@ -9,14 +9,25 @@ interface Placed {
   readonly node: string;
 }
 
+interface Applied {
+  readonly sequence: number;
+  readonly replicas: number;
+  readonly fallback?: number;
+}
+
 export class History {
   #head: Head = EMPTY_HEAD;
   readonly #texts = new Set<string>();
   readonly #ids = new Set<string>();
   /** App -> generations in the order of the log: sequence, and to what each may fall back. */
-  readonly #applied = new Map<string, Map<number, { sequence: number; fallback?: number }>>();
+  readonly #applied = new Map<string, Map<number, Applied>>();
   /** App -> replicas wanted, by the newest manifest or decision. */
   readonly #wanted = new Map<string, number>();
+  /** Apps whose last rollout failed, so that they are on the way back. */
+  readonly #goesBack = new Set<string>();
+  readonly #leaving = new Set<string>();
+  readonly #volumes = new Set<string>();
+  readonly #scaled = new Map<string, number>();
   readonly #newest = new Map<string, number>();
   readonly #placed = new Map<string, Placed>();
   readonly #living = new Map<string, Placed>();
@@ -28,7 +39,9 @@ export class History {
     this.#head = entry;
     const { body } = entry;
     if (body.kind === "command") this.#command(entry.sequence, body.signed.text);
+    if (body.kind === "rollout" && body.back !== undefined) this.#goesBack.add(body.app);
     if (body.kind !== "decision") return;
+    for (const replica of body.leave) this.#leaving.add(replica);
     for (const replica of body.gone) this.#living.delete(replica);
     for (const { app, count } of body.scale ?? []) this.#wanted.set(app, count);
     for (const place of body.place) this.#place(entry.sequence, place);
@@ -37,13 +50,25 @@ export class History {
     }
   }
 
-  /** A rollout adds one at a time (`batch`); what is leaving still counts. */
+  /**
+   * A rollout adds one at a time (`batch`). An app that exists once and has a volume is never there
+   * twice, not even while one is leaving.
+   */
   #countSurplus(sequence: number, app: string): void {
-    const wanted = this.#wanted.get(app) ?? 0;
-    const living = [...this.#living.values()].filter((each) => each.app === app).length;
-    if (living <= wanted + 1) return;
+    const wanted = Math.max(this.#wanted.get(app) ?? 0, this.#scaled.get(app) ?? 0);
+    const all = [...this.#living].filter(([, each]) => each.app === app);
+    if (wanted === 1 && this.#volumes.has(app) && all.length > 1) {
+      throw new Violation(
+        `entry ${sequence} places ${app}, which exists once with a volume, beside ` +
+          all.map(([replica]) => replica).slice(0, -1).join(" "),
+      );
+    }
+    const living = all.filter(([replica]) => !this.#leaving.has(replica)).length;
+    // The way back is taken at once: what is to be replaced is no good.
+    const surge = this.#goesBack.has(app) ? Math.max(1, wanted) : 1;
+    if (living <= wanted + surge) return;
     throw new Violation(
-      `entry ${sequence} makes it ${living} replicas of ${app}, where ${wanted} and one more may be`,
+      `entry ${sequence} makes it ${living} replicas of ${app}, where ${wanted} and ${surge} more may be`,
     );
   }
 
@@ -60,16 +85,27 @@ export class History {
       }
       this.#ids.add(command.id);
     }
+    if (command.verb === "SCALE") this.#scaled.set(command.app, Number(command.count));
     if (command.verb !== "APPLY") return;
     const { app, generation, fallback } = command;
+    this.#goesBack.delete(app);
     const newest = this.#newest.get(app) ?? 0;
     if (generation !== newest + 1) {
       throw new Violation(`${app} goes from generation ${newest} to ${generation}`);
     }
     this.#newest.set(app, generation);
-    this.#wanted.set(app, Number(/^ {2}replicas (\d+)$/m.exec(command.manifest)?.[1] ?? 1));
     const applied = this.#applied.get(app) ?? new Map();
-    applied.set(generation, { sequence, ...(fallback === undefined ? {} : { fallback }) });
+    if (command.manifest.includes("  volume {")) this.#volumes.add(app);
+    const replicas = Number(/^ {2}replicas (\d+)$/m.exec(command.manifest)?.[1] ?? 1);
+    // Should it go back, as many are wanted as the manifest before said; an operator's number holds
+    // until a manifest says another.
+    const before = applied.get(fallback ?? 0)?.replicas ?? 0;
+    this.#wanted.set(app, Math.max(replicas, before));
+    applied.set(generation, {
+      sequence,
+      replicas,
+      ...(fallback === undefined ? {} : { fallback }),
+    });
     this.#applied.set(app, applied);
   }
 

@@ -234,6 +234,7 @@ export class NodeHost extends Daemon {
       case "follow":
         // The conductor is another one than before: its log is followed anew.
         return this.#follow?.break();
+      case "keep-log":
       case "log":
       case "stopped":
         return;

@@ -2,6 +2,7 @@
 // where datagrams do not come through, and gives up after 10 s, as the CLI does.
 
 import { formatOperatorCommand, type OperatorCommand } from "../../core/command.ts";
+import { lastGoodOf } from "../../conductor/rollout_state.ts";
 import { formatSigned } from "../../core/wire.ts";
 import type { ConductorHost } from "./conductor_host.ts";
 import { COMMANDS, fakeSignature, type Ground, instant, OPERATOR } from "./daemon.ts";
@@ -11,18 +12,37 @@ import type { Behaviour } from "./process.ts";
 export const GIVE_UP_MS = 10_000;
 const TCP_AFTER_MS = 200;
 
+/** One generation as it was applied. */
+interface Applied {
+  readonly replicas: number;
+  readonly behaviour: Behaviour;
+  readonly fallback: number | undefined;
+}
+
 /** What the operator wants of one app, as far as it has been acknowledged. */
 export interface Wish {
   readonly app: string;
   /** Its replicas may only ever run on one node. */
   readonly volume: boolean;
   generation: number;
-  replicas: number;
+  readonly applied: Map<number, Applied>;
+  /** Set by SCALE; until the manifest says another number itself. */
+  count: number | undefined;
   down: boolean;
-  /** When it last changed, and when it was first there after it had been down. */
+  stopped: boolean;
+  /** When it last changed, and when it was last there anew after it had been down or stopped. */
   changedMs: number;
   upMs: number;
 }
+
+/** How many replicas of this generation are wanted. */
+export function wantedOf(wish: Wish, generation: number): number {
+  if (wish.down || wish.stopped) return 0;
+  return wish.count ?? wish.applied.get(generation)?.replicas ?? 0;
+}
+
+/** Commands that name an app and no more. */
+export type Verb = "STOP" | "START" | "RESTART" | "PAUSE" | "RESUME" | "DOWN";
 
 /** A command and what became of it. */
 export interface Said {
@@ -60,35 +80,44 @@ export class Operator {
 
   up(app: string, replicas: number, volume: boolean, behaviour: Behaviour = "good"): void {
     this.#enqueue(() => {
-      const nowMs = this.#ground.timeline.nowMs;
-      const wish = this.wishes.get(app) ??
-        {
-          app,
-          generation: 0,
-          replicas,
-          volume,
-          down: true,
-          changedMs: nowMs,
-          upMs: nowMs,
-        };
-      const generation = this.#lastGeneration(app) + 1;
+      const wish = this.wishes.get(app) ?? freshWish(app, volume);
+      const known = this.#conductor.machine?.state.apps.get(app);
+      const generation = (known?.generations.at(-1)?.generation ?? wish.generation) + 1;
+      const isUp = known && !known.down && !known.stopped;
+      const fallback = isUp ? lastGoodOf(known) : undefined;
       const manifest = manifestOf(wish, replicas, generation, behaviour);
-      this.#send({ verb: "APPLY", app, generation, manifest }, () => {
+      const back = fallback === undefined ? {} : { fallback };
+      this.#send({ verb: "APPLY", app, generation, ...back, manifest }, () => {
         this.wishes.set(app, wish);
-        if (wish.down) wish.upMs = this.#ground.timeline.nowMs;
-        Object.assign(wish, { generation, replicas, down: false });
-        this.#changed(wish);
+        const before = wish.applied.get(wish.generation)?.replicas;
+        if (wish.down || wish.count === 0 || before !== replicas) wish.count = undefined;
+        wish.applied.set(generation, { replicas, behaviour, fallback });
+        wish.generation = generation;
+        this.#changed(wish, { down: false, stopped: false });
       });
     });
   }
 
-  down(app: string): void {
+  verb(verb: Verb, app: string): void {
     this.#enqueue(() => {
-      this.#send({ verb: "DOWN", app }, () => {
+      this.#send({ verb, app }, () => {
         const wish = this.wishes.get(app);
         if (!wish) return;
-        wish.down = true;
-        this.#changed(wish);
+        if (verb === "DOWN") this.#changed(wish, { down: true });
+        else if (verb === "STOP") this.#changed(wish, { stopped: true });
+        else if (verb === "START") this.#changed(wish, { stopped: false });
+        else this.#changed(wish, {});
+      });
+    });
+  }
+
+  scale(app: string, count: number): void {
+    this.#enqueue(() => {
+      this.#send({ verb: "SCALE", app, count: `${count}` }, () => {
+        const wish = this.wishes.get(app);
+        if (!wish) return;
+        wish.count = count;
+        this.#changed(wish, {});
       });
     });
   }
@@ -116,14 +145,12 @@ export class Operator {
     }
   }
 
-  #changed(wish: Wish): void {
-    wish.changedMs = this.#ground.timeline.nowMs;
-  }
-
-  /** What a plan asked of the conductor says; from memory where it cannot be asked. */
-  #lastGeneration(app: string): number {
-    const known = this.#conductor.machine?.state.apps.get(app);
-    return known?.generations.at(-1)?.generation ?? this.wishes.get(app)?.generation ?? 0;
+  #changed(wish: Wish, how: Partial<Pick<Wish, "down" | "stopped">>): void {
+    const nowMs = this.#ground.timeline.nowMs;
+    const was = wish.down || wish.stopped;
+    Object.assign(wish, how);
+    wish.changedMs = nowMs;
+    if (was && !wish.down && !wish.stopped) wish.upMs = nowMs;
   }
 
   #enqueue(run: () => void): void {
@@ -193,6 +220,20 @@ export class Operator {
   }
 }
 
+function freshWish(app: string, volume: boolean): Wish {
+  return {
+    app,
+    volume,
+    generation: 0,
+    applied: new Map(),
+    count: undefined,
+    down: true,
+    stopped: false,
+    changedMs: 0,
+    upMs: 0,
+  };
+}
+
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 
 function manifestOf(
@@ -209,6 +250,7 @@ function manifestOf(
     `  env { VERSION ${generation}; BEHAVIOUR ${behaviour} }`,
     "  drain 2s",
     "  grace 1s",
+    "  rollout { timeout 8s }",
     ...(wish.volume ? ["  volume { path data; env DATA }"] : []),
     "  health { check GET /health 200; interval 1s; timeout 500ms; retries 3 }",
     `  route { path /${wish.app} }`,

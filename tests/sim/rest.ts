@@ -1,4 +1,6 @@
+import { currentOf } from "../../conductor/state.ts";
 import type { Cast } from "./cast.ts";
+import { wantedOf, type Wish } from "./operator.ts";
 
 /** What is still missing for everything to be as signed; empty when all is well. */
 export function unfinished(cast: Cast): string[] {
@@ -12,27 +14,46 @@ export function unfinished(cast: Cast): string[] {
     }
   }
   const running = nodes.flatMap((node) => node.running().map((process) => ({ node, process })));
+  // What is bad and has nothing to go back to stands as it is, until somebody signs something else.
+  const stuck = new Set<string>();
   for (const wish of operator.wishes.values()) {
+    const newest = wish.applied.get(wish.generation);
+    if (newest && newest.behaviour !== "good" && newest.fallback === undefined) stuck.add(wish.app);
+  }
+  for (const wish of operator.wishes.values()) {
+    if (stuck.has(wish.app)) continue;
     const mine = running.filter(({ process }) => process.app === wish.app);
-    const wanted = wish.down ? 0 : wish.replicas;
-    const current = mine.filter(({ process }) => process.generation === wish.generation);
+    const app = conductor.machine?.state.apps.get(wish.app);
+    const shall = app ? currentOf(app).generation : 0;
+    const wrong = whyNotSigned(wish, shall, cast.mayFail);
+    if (wrong !== null) missing.push(wrong);
+    const wanted = wantedOf(wish, shall);
+    const current = mine.filter(({ process }) => process.generation === shall);
     if (mine.length !== wanted || current.length !== wanted) {
       missing.push(
-        `${wish.app} shall have ${wanted} of generation ${wish.generation}, has ` +
-          mine.map(({ node, process }) => `${process.replica}@${node.name}`).join(" "),
+        `${wish.app} shall have ${wanted} of generation ${shall}, has ` +
+          mine.map(({ node, process }) => `${process.replica}@${node.name} (${process.generation})`)
+            .join(" "),
       );
+    }
+    if (app?.rollout && app.rollout.phase !== "done" && wanted > 0) {
+      missing.push(`the rollout of ${wish.app} is ${app.rollout.phase}`);
     }
   }
   const ids = (list: Iterable<string>) => [...list].sort().join(" ");
-  const alive = ids(running.map(({ process }) => process.replica));
+  const alive = ids(
+    running.filter(({ process }) => !stuck.has(process.app)).map(({ process }) => process.replica),
+  );
   const listed = ids(
-    [...operator.wishes.keys()].flatMap((app) =>
+    [...operator.wishes.keys()].filter((app) => !stuck.has(app)).flatMap((app) =>
       [...tower.machine?.registry.ofApp(app) ?? []].map((entry) => entry.endpoint.replica)
     ),
   );
   if (listed !== alive) missing.push(`the tower lists [${listed}], running are [${alive}]`);
   for (const ingress of ingresses) {
-    const routed = ids(ingress.targets().map((each) => each.replica));
+    const routed = ids(
+      ingress.targets().filter((each) => !stuck.has(each.app)).map((each) => each.replica),
+    );
     if (routed !== alive) {
       missing.push(`${ingress.name} sends to [${routed}], running are [${alive}]`);
     }
@@ -43,4 +64,22 @@ export function unfinished(cast: Cast): string[] {
     }
   }
   return missing;
+}
+
+/**
+ * Why this generation must not be what the app has come to; `null` where it may: the newest, unless
+ * that is bad, and what the newest may fall back to.
+ */
+function whyNotSigned(wish: Wish, shall: number, mayFail: boolean): string | null {
+  const newest = wish.applied.get(wish.generation);
+  if (!newest || wish.down || wish.stopped) return null;
+  const isBad = newest.behaviour !== "good";
+  if (shall === wish.generation) {
+    return isBad && newest.fallback !== undefined
+      ? `${wish.app} stays at generation ${shall}, which is bad`
+      : null;
+  }
+  if (shall === newest.fallback && (isBad || mayFail)) return null;
+  return `${wish.app} is at generation ${shall}; generation ${wish.generation} was signed last, ` +
+    `to fall back to ${newest.fallback ?? "none"}`;
 }

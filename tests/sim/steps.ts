@@ -2,6 +2,7 @@
 // repeated, and made smaller.
 
 import type { Prng } from "../../core/prng.ts";
+import type { Verb } from "./operator.ts";
 import type { Behaviour } from "./process.ts";
 
 /** One step. `forMs`: after that time what broke is mended. */
@@ -13,7 +14,8 @@ export type Deed =
     readonly volume: boolean;
     readonly behaviour: Behaviour;
   }
-  | { readonly do: "down"; readonly app: string }
+  | { readonly do: "verb"; readonly verb: Verb; readonly app: string }
+  | { readonly do: "scale"; readonly app: string; readonly count: number }
   /** A daemon is killed by SIGKILL and started again. */
   | { readonly do: "kill"; readonly daemon: string; readonly forMs: number }
   /** A daemon is stopped by SIGSTOP. */
@@ -63,8 +65,10 @@ function wordsOf(step: Step): string {
       const behaviour = step.behaviour === "good" ? "" : ` ${step.behaviour}`;
       return `up ${step.app} ${step.replicas}${volume}${behaviour}`;
     }
-    case "down":
-      return `down ${step.app}`;
+    case "verb":
+      return `${step.verb.toLowerCase()} ${step.app}`;
+    case "scale":
+      return `scale ${step.app}=${step.count}`;
     case "crash":
       return `crash the ${step.nth}th program`;
     case "cut":
@@ -118,12 +122,43 @@ function good(volume: boolean): { readonly volume: boolean; readonly behaviour: 
 }
 
 function operate(prng: Prng): Deed | null {
-  const choice = prng.below(10);
-  if (choice < 3) return { do: "up", app: "web", replicas: 1 + prng.below(5), ...good(false) };
-  if (choice === 3) return { do: "up", app: "shop", replicas: 1 + prng.below(3), ...good(true) };
-  if (choice === 4) return { do: "up", app: "late", replicas: 1, ...good(false) };
-  if (choice === 5 && prng.below(2) === 0) return { do: "down", app: "late" };
-  return null;
+  const verb = (name: Verb): Deed => ({ do: "verb", verb: name, app: "web" });
+  switch (prng.below(24)) {
+    case 0:
+    case 1:
+    case 2:
+    case 3:
+    case 4:
+      return { do: "up", app: "web", replicas: 1 + prng.below(5), ...good(false) };
+    case 5:
+    case 6:
+      return { do: "up", app: "shop", replicas: 1 + prng.below(3), ...good(true) };
+    case 7:
+    case 8:
+      return { do: "up", app: "late", replicas: 1, ...good(false) };
+    case 9:
+      return { do: "verb", verb: "DOWN", app: "late" };
+    case 10:
+      return { do: "up", app: "web", replicas: 2, volume: false, behaviour: "crash" };
+    case 11:
+      return { do: "up", app: "web", replicas: 2, volume: false, behaviour: "unready" };
+    case 12:
+    case 13:
+      return { do: "scale", app: "web", count: 1 + prng.below(5) };
+    case 14:
+      return verb("RESTART");
+    case 15:
+      return verb("PAUSE");
+    case 16:
+      return verb("RESUME");
+    case 17:
+      return { do: "verb", verb: "STOP", app: prng.below(2) === 0 ? "late" : "shop" };
+    case 18:
+    case 19:
+      return { do: "verb", verb: "START", app: prng.below(2) === 0 ? "late" : "shop" };
+    default:
+      return null;
+  }
 }
 
 function breakSomething(prng: Prng, options: PlanOptions): Deed | null {

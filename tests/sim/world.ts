@@ -102,6 +102,7 @@ export function createCast(options: WorldOptions): Cast {
     operator,
     clients,
     checker,
+    mayFail: options.faults,
   };
   checker.cast = cast;
   return cast;
@@ -142,6 +143,8 @@ export function simulate(options: WorldOptions): Outcome {
     // Everything that was to be mended in time is mended by then.
     run(cast, timeline.nowMs + 1_000);
     healAll(cast);
+    // Nobody leaves a rollout paused for ever.
+    for (const app of cast.operator.wishes.keys()) cast.operator.verb("RESUME", app);
     const healedMs = timeline.nowMs;
     let missing = unfinished(cast);
     while (timeline.nowMs < healedMs + options.restMs && missing.length > 0) {
