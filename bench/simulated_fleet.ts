@@ -204,7 +204,7 @@ export class SimulatedFleet {
   /** These first nodes fall silent for ever; returns when they are dead and replaced. */
   lose(count: number): void {
     for (const node of this.nodes.slice(0, count)) node.alive = false;
-    const until = this.#nowMs + 2 * deadAfterMs(this.nodes.length);
+    const until = this.#nowMs + 4 * deadAfterMs(this.nodes.length);
     while (
       [...this.machine.fleet.values()].filter((each) => each.state === "dead").length < count
     ) {

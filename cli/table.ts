@@ -2,6 +2,7 @@
 // are made from it.
 
 import type { Command, Option } from "./command.ts";
+import { NODE_COMMANDS } from "./table_nodes.ts";
 import { TRUST_COMMANDS } from "./table_trust.ts";
 
 /** Options that every command takes, before or after its name. */
@@ -235,6 +236,22 @@ export const COMMANDS: readonly Command[] = [
     load: () => import("./commands/status.ts"),
   },
   {
+    name: "exec",
+    usage: "APP COMMAND...",
+    summary: "run a command beside a replica",
+    details: [
+      "Runs in the replica's folder, with its environment and its account; prints what the command " +
+      "wrote, at most 12 KiB, and exits with its exit code. The command may take 10 seconds. The " +
+      "signature goes to the node, which checks it itself. One word is a line for the shell, " +
+      "several are a program and its arguments; options of the command come after --.",
+    ],
+    examples: ["skr8tr exec product-svc 'env | sort'", "skr8tr exec product-svc -- ls -l"],
+    arguments: [2, 1_000],
+    options: [],
+    completes: "app",
+    load: () => import("./commands/exec.ts"),
+  },
+  {
     name: "top",
     usage: "",
     summary: "show which nodes work hardest and which apps are asked most",
@@ -383,6 +400,7 @@ export const COMMANDS: readonly Command[] = [
     completes: "key",
     load: () => import("./commands/explain.ts"),
   },
+  ...NODE_COMMANDS,
   ...TRUST_COMMANDS,
   {
     name: "completion",

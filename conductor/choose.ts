@@ -37,6 +37,47 @@ export function choose(
   return { choices, refusals: [] };
 }
 
+/** The node of each of these replicas, by index; those that found none are left out. */
+export interface Chosen {
+  readonly choices: readonly (Choice & { readonly index: number })[];
+  readonly refusals: readonly string[];
+}
+
+/**
+ * Chooses for replicas of these indices. Where each index has its `seat` (a system app's), the
+ * replica goes to that node and nowhere else.
+ */
+export function chooseFor(
+  spec: AppSpec,
+  indices: readonly number[],
+  ledger: Ledger,
+  home?: string,
+  seats?: readonly string[],
+): Chosen {
+  if (seats) return chooseSeats(spec, indices, seats, ledger);
+  const { choices, refusals } = choose(spec, indices.length, ledger, home);
+  return { choices: choices.map((each, at) => ({ ...each, index: indices[at]! })), refusals };
+}
+
+function chooseSeats(
+  spec: AppSpec,
+  indices: readonly number[],
+  seats: readonly string[],
+  ledger: Ledger,
+): Chosen {
+  const choices: Chosen["choices"][number][] = [];
+  const refusals: string[] = [];
+  for (const index of indices) {
+    const node = ledger.node(seats[index]!);
+    const why = whyNot(spec, node);
+    if (why === null) {
+      ledger.take(node.id, spec);
+      choices.push({ index, node: node.id, reason: "one on every node" });
+    } else refusals.push(`${node.name}: ${why}`);
+  }
+  return { choices, refusals };
+}
+
 function homeOf(spec: AppSpec, node: Candidate): string | undefined {
   return holdsVolume(spec) ? node.id : undefined;
 }

@@ -181,3 +181,26 @@ Deno.test("Ledger gives back exactly what was taken", () => {
     assertEquals(structuredClone(book.node("id-1")), before);
   }));
 });
+
+Deno.test("rank() prefers a node with the apps it should be near to, before it spreads", () => {
+  const near = spec(["replicas 3", "place {", "  near db", "}"]);
+  const made = ledger([{}, {}, {}]);
+  made.take("id-2", spec([], "db"));
+  const { choices } = choose(near, 3, made);
+  assertEquals(choices.map((choice) => choice.node), ["id-2", "id-2", "id-2"]);
+  const full = ledger([{}, { bar: "it is cordoned" }, {}]);
+  full.take("id-2", spec([], "db"));
+  assertEquals(choose(near, 1, full).choices[0]!.node, "id-1", "rather near is no must");
+});
+
+Deno.test("avoid holds both ways: neither comes to where the other is", () => {
+  const shy = spec(["place {", "  avoid db", "}"]);
+  const made = ledger([{}]);
+  made.take("id-1", shy);
+  const db = spec([], "db");
+  assertEquals(whyNot(db, made.node("id-1")), "an app that runs there avoids db");
+  made.give("id-1", shy);
+  assertEquals(whyNot(db, made.node("id-1")), null);
+  made.take("id-1", db);
+  assertEquals(whyNot(shy, made.node("id-1")), "avoids db, which runs there");
+});

@@ -3,6 +3,7 @@
 import { type OperatorCommand, parseOperatorCommand } from "../core/command.ts";
 import { parseManifest } from "../core/manifest/parse.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
+import { judgeNodeVerb } from "./node_verbs.ts";
 import { judgeSecret } from "./secrets.ts";
 import { judgeVerb } from "./verbs.ts";
 import { artifactRefusal, judgeUpload } from "./artifacts.ts";
@@ -48,6 +49,12 @@ export function judge(state: State, command: string): Outcome {
     case "DOWN":
     case "EVICT":
       return judgeDown(state, parsed);
+    case "CORDON":
+    case "UNCORDON":
+    case "DRAIN":
+    case "REBALANCE":
+    case "RELEASE":
+      return judgeNodeVerb(state, parsed);
     case "STOP":
     case "START":
     case "RESTART":

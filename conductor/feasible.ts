@@ -10,19 +10,27 @@ export function whyNot(spec: AppSpec, node: Candidate, home?: string): string | 
   if (node.bar !== null) return node.bar;
   if (!node.alive) return "it is not answering";
   if (home !== undefined && home !== node.id) return "the app's volume is on another node";
-  if (spec.gpu && !node.gpu) return "needs a GPU, it has none";
-  for (const { key, value } of spec.place.require) {
-    const have = Object.hasOwn(node.labels, key) ? node.labels[key] : undefined;
-    if (have !== value) return `needs label ${key}=${value}, it has ${have ?? "none"}`;
-  }
+  const never = whyNever(spec, node);
+  if (never !== null) return never;
   for (const app of spec.place.avoid) {
     if (node.apps.has(app)) return `avoids ${app}, which runs there`;
   }
+  if (node.avoided.has(spec.name)) return `an app that runs there avoids ${spec.name}`;
   const port = spec.port;
   if (port?.fixed && node.fixedPorts.has(port.number)) {
     return `needs port ${port.number}, which is taken there`;
   }
   return whyNoRoom(spec, node);
+}
+
+/** Why this node will not do however empty it is, or `null` if it may. */
+export function whyNever(spec: AppSpec, node: Candidate): string | null {
+  if (spec.gpu && !node.gpu) return "needs a GPU, it has none";
+  for (const { key, value } of spec.place.require) {
+    const have = Object.hasOwn(node.labels, key) ? node.labels[key] : undefined;
+    if (have !== value) return `needs label ${key}=${value}, it has ${have ?? "none"}`;
+  }
+  return null;
 }
 
 function whyNoRoom(spec: AppSpec, node: Candidate): string | null {

@@ -19,6 +19,8 @@ export interface Candidate {
   replicas: number;
   /** App -> its replicas here. */
   readonly apps: Map<string, number>;
+  /** App -> replicas here that will not have it beside them. */
+  readonly avoided: Map<string, number>;
   /** Fixed port -> replicas that insist on it; more than one only while one of them leaves. */
   readonly fixedPorts: Map<number, number>;
 }
@@ -45,6 +47,7 @@ export class Ledger {
         coresUsed: 0,
         replicas: 0,
         apps: new Map(),
+        avoided: new Map(),
         fixedPorts: new Map(),
       };
       this.#candidates.set(id, candidate);
@@ -58,6 +61,20 @@ export class Ledger {
     const candidate = this.node(id);
     if (facts.name !== undefined && facts.name !== candidate.name) this.#ordered = null;
     Object.assign(candidate, facts);
+  }
+
+  /** A copy that may be changed without consequences. */
+  fork(): Ledger {
+    const fork = new Ledger();
+    for (const [id, node] of this.#candidates) {
+      fork.#candidates.set(id, {
+        ...node,
+        apps: new Map(node.apps),
+        avoided: new Map(node.avoided),
+        fixedPorts: new Map(node.fixedPorts),
+      });
+    }
+    return fork;
   }
 
   /** Forgets a node on which nothing is booked. */
@@ -92,6 +109,7 @@ export class Ledger {
     node.coresUsed = Math.round((node.coresUsed + sign * (spec.cpu ?? 0)) * 1e6) / 1e6;
     node.replicas += sign;
     bump(node.apps, spec.name, sign);
+    for (const app of spec.place.avoid) bump(node.avoided, app, sign);
     if (spec.port?.fixed) bump(node.fixedPorts, spec.port.number, sign);
     invariant(node.replicas >= 0, `node ${node.name} gave back more replicas than it had`);
   }

@@ -11,6 +11,7 @@ import type { Address } from "../core/address.ts";
 import {
   CONDUCTOR_TICK_MS,
   CONDUCTOR_WARMUP_MS,
+  REBALANCE_REST_MS,
   RECONCILE_REST_US,
   RETRY_MAX_MS,
   SNAPSHOT_ENTRIES,
@@ -30,6 +31,7 @@ import type { Prng } from "../core/prng.ts";
 import { type Root, rootName } from "../core/roster.ts";
 import type { EventView } from "../core/view.ts";
 import { parseMeshV1 } from "../core/wire.ts";
+import { bucketsOf, systemSeats } from "./buckets.ts";
 import { Autoscale, type ScaleWorld } from "./autoscale.ts";
 import type { Comparison } from "./compare.ts";
 import { holdersOf } from "./artifacts.ts";
@@ -49,9 +51,12 @@ import {
 } from "./fleet.ts";
 import { describeRun, isJob, jobStep } from "./jobs.ts";
 import { Ledger } from "./ledger.ts";
+import { barText } from "./node_verbs.ts";
 import { Orders } from "./orders.ts";
 import { type Booking, isEmpty, mergeDecisions, type Plan, planApp } from "./plan.ts";
-import { type Buckets, reconcile, type Sight } from "./reconcile.ts";
+import { rebalance } from "./rebalance.ts";
+import { type Buckets, reconcile, type Sight, wantedOf } from "./reconcile.ts";
+import { ReadySince } from "./ready_since.ts";
 import { RolloutWatch } from "./rollout_watch.ts";
 import { routesOf } from "./routes.ts";
 import { Traffic } from "./traffic.ts";
@@ -83,6 +88,8 @@ export interface ConductorOptions {
   readonly manifests: boolean;
   /** Whether heartbeats of the original are listened to (`--mesh open`). */
   readonly meshOpen?: boolean;
+  /** Whether replicas move by themselves to nodes that come (`--rebalance`). */
+  readonly rebalance?: boolean;
   /** The operators' keys that this conductor was started with: admins from the beginning. */
   readonly roots?: readonly Root[];
   readonly now: Instant;
@@ -108,6 +115,7 @@ export class ConductorMachine {
   readonly startedMonoMs: number;
   readonly #prng: Prng;
   readonly #meshOpen: boolean;
+  readonly #rebalances: boolean;
   readonly #desk: CommandDesk;
   readonly suspicion: Suspicion;
   /** Those of them that the log does not name yet. */
@@ -116,7 +124,7 @@ export class ConductorMachine {
   /** Dead nodes of which nobody has heard. */
   readonly #lost = new Set<string>();
   /** Replica -> since when it has been ready. */
-  readonly #readySince = new Map<string, number>();
+  readonly #readySince = new ReadySince();
   /** Leaving replicas whose stop the node has answered. */
   readonly #answeredStops = new Map<string, number>();
   readonly #dirty = new Set<string>();
@@ -125,6 +133,9 @@ export class ConductorMachine {
   readonly #joining = new Map<string, string>();
   readonly #nodeKeys = new Map<string, string>();
   readonly #again = new Map<string, number>();
+  #barred: ReadonlySet<string>;
+  /** When the conductor looks by itself whether replicas should move; infinite without cause. */
+  #balanceMonoMs = Infinity;
   #inFlight = false;
   #storeBrokenUntilMs = 0;
   #lastTickMonoMs: number;
@@ -141,6 +152,8 @@ export class ConductorMachine {
     this.boot = options.boot;
     this.#prng = options.prng;
     this.#meshOpen = options.meshOpen ?? false;
+    this.#rebalances = options.rebalance ?? false;
+    this.#barred = new Set(state.bars.keys());
     this.#roots = (options.roots ?? []).filter(({ key }) => !state.roots.has(key));
     this.#desk = new CommandDesk(this, options);
     this.startedMonoMs = now.monoMs;
@@ -151,7 +164,7 @@ export class ConductorMachine {
     this.#lastSnapshot = state.head.sequence;
     for (const [id, name] of state.nodes) {
       addNode(this.fleet, id, name, now.monoMs);
-      this.ledger.describe(id, { name });
+      this.ledger.describe(id, { name, bar: barText(state.bars.get(id)) });
     }
     for (const app of state.apps.values()) {
       this.#dirty.add(app.name);
@@ -264,11 +277,33 @@ export class ConductorMachine {
     const command = this.#desk.nextBody(now, this.#out);
     if (command) return command;
     for (const [node, name] of this.#joining) return { kind: "node", node, name };
+    const balance = this.#balance(now);
+    if (balance) return balance;
     for (const [node, publicKey] of this.#nodeKeys) return { kind: "node-key", node, publicKey };
     const scale = this.autoscale.takeDue(this.state);
     if (scale) return scale;
     if (this.#dirty.size === 0) return null;
     return this.#decide(now);
+  }
+
+  /** Works out which replicas should move, where that was asked for or is due by itself. */
+  #balance(now: Instant): EntryBody | null {
+    const isDue = now.monoMs >= this.#balanceMonoMs;
+    if (this.state.rebalancing.size === 0 && !isDue || this.settling) return null;
+    if (isDue) this.#balanceMonoMs = Infinity;
+    const { apps, rebalancing } = this.state;
+    const asked = [...apps.values()].filter((app) => isDue || rebalancing.has(app.name));
+    const moves = rebalance(asked, this.ledger);
+    if (moves.length === 0 && rebalancing.size === 0) return null;
+    return {
+      kind: "decision",
+      place: [],
+      leave: [],
+      gone: [],
+      move: moves.map((move) => move.replica),
+      balanced: [...rebalancing],
+      reasons: moves.map((move) => move.reason),
+    };
   }
 
   /** Reconciles every app that may have changed; `null` where nothing is to be done. */
@@ -310,7 +345,9 @@ export class ConductorMachine {
     }
     const unplaced = this.unplaced.get(app.name) ?? [];
     const around = this.#rollouts.around(app, unplaced, this.traffic, now);
-    return reconcile(app, this.sightsOf(app, now), missingNeeds, around);
+    const compare = (app: App, sights: readonly Sight[]) =>
+      reconcile(app, sights, missingNeeds, around);
+    return bucketsOf(app, this.sightsOf(app, now), this, compare);
   }
 
   /** Both generations of the app's rollout, as the ingresses see them. */
@@ -356,12 +393,14 @@ export class ConductorMachine {
   #appended(entry: Parameters<typeof applyEntry>[1], now: Instant): void {
     this.#inFlight = false;
     const before = this.#placementsOf(entry.body);
+    if (entry.body.kind === "node") this.#noteNode(entry.body, now);
     const touched = applyEntry(this.state, entry);
     this.#settle(entry.body, before, now);
     for (const name of touched) this.#dirty.add(name);
     if (touched.length > 0) this.#emit({ do: "changed", apps: touched });
     if (entry.body.kind === "command") {
       this.#commanded = true;
+      this.#setBars();
       this.#needers = null;
       this.#emit(...this.#desk.committed(entry.body, now));
     } else if (entry.body.kind === "refused") {
@@ -373,6 +412,30 @@ export class ConductorMachine {
       this.#lastSnapshot = entry.sequence;
       this.#emit({ do: "snapshot", state: saveState(this.state) });
     }
+  }
+
+  /** A node has joined, or is called differently. */
+  #noteNode({ node, name }: { readonly node: string; readonly name: string }, now: Instant): void {
+    if (this.#joining.get(node) === name) this.#joining.delete(node);
+    const before = this.state.nodes.get(node);
+    if (before === undefined) {
+      this.record(now, { kind: "node-joined", node: name, text: `${name} joined` });
+    } else {
+      this.record(now, {
+        kind: "node-renamed",
+        node: name,
+        text: `${before} is called ${name} now`,
+      });
+    }
+  }
+
+  /** Operators may have said what is placed where. */
+  #setBars(): void {
+    const barred = new Set([...this.#barred, ...this.state.bars.keys()]);
+    for (const node of barred) {
+      this.ledger.describe(node, { bar: barText(this.state.bars.get(node)) });
+    }
+    this.#barred = new Set(this.state.bars.keys());
   }
 
   #placementsOf(body: EntryBody): Map<string, Placement> {
@@ -390,10 +453,6 @@ export class ConductorMachine {
       this.#roots = [];
       const names = body.roots.map(([key]) => rootName(key)).join(", ");
       this.record(now, { kind: "roots", text: `admin by --pubkey: ${names}` });
-    }
-    if (body.kind === "node") {
-      this.#joining.delete(body.node);
-      this.record(now, { kind: "node-joined", node: body.name, text: `${body.name} joined` });
     }
     if (body.kind === "rollout") {
       this.#commanded = true;
@@ -422,6 +481,7 @@ export class ConductorMachine {
     const apps = [
       ...body.place.map((place) => place.app),
       ...[...body.leave, ...body.gone].map((replica) => before.get(replica)?.app),
+      ...(body.move ?? []).map((replica) => placementOf(this.state, replica)?.app),
       ...(body.relabel ?? []).map(({ replica }) => placementOf(this.state, replica)?.app),
       ...(body.scale ?? []).map((each) => each.app),
     ];
@@ -445,7 +505,7 @@ export class ConductorMachine {
     const spec = specOf(this.state.apps.get(app)!, placement);
     if (spec) this.ledger.give(node, spec);
     this.#orders.drop(replica);
-    this.#readySince.delete(replica);
+    this.#readySince.delete(app, replica);
     this.#answeredStops.delete(replica);
     this.#accepted(replica);
     const known = this.fleet.get(node);
@@ -520,18 +580,19 @@ export class ConductorMachine {
     if (!node) {
       node = addNode(this.fleet, beat.node, beat.name, now.monoMs);
       this.v1Nodes.drop(beat.node);
-      if (!this.state.nodes.has(beat.node)) this.#joining.set(beat.node, beat.name);
     }
     const was = node.state;
     const bootBefore = node.beat?.boot;
     // A node's first beats may come before it has measured its memory.
     const grew = beat.ramTotalBytes > (node.beat?.ramTotalBytes ?? 0);
     if (!takeBeat(node, beat, from, now.monoMs)) return;
+    // Operators name it as it is called now.
+    if (this.state.nodes.get(node.id) !== beat.name) this.#joining.set(node.id, beat.name);
     this.#notLost(node);
     this.ledger.describe(node.id, {
       name: beat.name,
       alive: true,
-      bar: null,
+      bar: barText(this.state.bars.get(node.id)),
       ramTotalBytes: beat.ramTotalBytes,
       cores: beat.cores,
       gpu: beat.gpu,
@@ -563,6 +624,7 @@ export class ConductorMachine {
       this.record(now, { kind: "node-back", node: node.name, text: `${node.name} is back` });
     }
     for (const name of [...this.unplaced.keys(), ...this.waiting.keys()]) this.#dirty.add(name);
+    if (this.#rebalances && was !== "ready") this.#balanceMonoMs = now.monoMs + REBALANCE_REST_MS;
     this.#dirtyOn(node);
     for (const status of node.statuses.values()) {
       // What was moved while the node was away must not run twice.
@@ -612,7 +674,7 @@ export class ConductorMachine {
     for (const status of taken.changed) {
       this.#noteStatus(node, status, before.get(status.replica), now);
     }
-    for (const status of taken.removed) this.#readySince.delete(status.replica);
+    for (const { app, replica } of taken.removed) this.#readySince.delete(app, replica);
     this.#dirtyOn(node);
     for (const replica of this.state.byNode.get(node.id) ?? []) {
       if (node.statuses.has(replica) || this.#orders.get(replica)) continue;
@@ -629,8 +691,8 @@ export class ConductorMachine {
     now: Instant,
   ): void {
     const { replica } = status;
-    if (status.state !== "ready") this.#readySince.delete(replica);
-    else if (!this.#readySince.has(replica)) this.#readySince.set(replica, now.monoMs);
+    if (status.state === "ready") this.#readySince.add(status.app, replica, now.monoMs);
+    else this.#readySince.delete(status.app, replica);
     const placement = placementOf(this.state, replica);
     if (!placement || placement.node !== node.id) return this.#stopStranger(node, status, now);
     this.#accepted(replica);
@@ -814,16 +876,33 @@ export class ConductorMachine {
 
   // ---- What is seen -------------------------------------------------------------------------------
 
+  isPresent(node: string): boolean {
+    const state = this.fleet.get(node)?.state;
+    return state !== undefined && state !== "dead";
+  }
+
+  /** How many replicas the app wants now. */
+  wantedOf(app: App): number {
+    const wanted = wantedOf(app);
+    const isSystem = currentOf(app).spec.type === "system";
+    return isSystem && wanted > 0 ? systemSeats(app, this).length : wanted;
+  }
+
   /** The app's replicas as they are seen now. */
   sightsOf(app: App, now: Instant): Sight[] {
-    return [...app.placements.values()].map((placement) => {
+    const ready = this.#readySince.of(app.name);
+    // Both are empty nearly always, and this is where most of the time goes.
+    const stops = this.#answeredStops.size > 0 ? this.#answeredStops : null;
+    const refused = this.refused.size > 0 ? this.refused : null;
+    const sights: Sight[] = [];
+    for (const placement of app.placements.values()) {
+      const { replica } = placement;
       const node = this.fleet.get(placement.node);
-      const status = node?.statuses.get(placement.replica);
-      const readySince = this.#readySince.get(placement.replica);
-      const answeredMs = this.#answeredStops.get(placement.replica);
-      const refusal = this.refused.get(placement.replica);
-      const refusedMs = this.#refusedSince.get(placement.replica) ?? now.monoMs;
-      return {
+      const status = node?.statuses.get(replica);
+      const readySince = ready.get(replica);
+      const answeredMs = stops?.get(replica);
+      const reason = refused?.get(replica);
+      const sight: Sight = {
         placement,
         status,
         node: node?.state ?? "unknown",
@@ -832,11 +911,14 @@ export class ConductorMachine {
           node.mismatchMonoMs === null && node.heardMonoMs > answeredMs,
         reported: !!node?.beat && node.mismatchMonoMs !== -Infinity,
         readyForMs: readySince === undefined ? 0 : Math.max(1, now.monoMs - readySince),
-        ...(refusal === undefined
-          ? {}
-          : { refusal: { reason: refusal, forMs: now.monoMs - refusedMs } }),
       };
-    });
+      if (reason === undefined) sights.push(sight);
+      else {
+        const forMs = now.monoMs - (this.#refusedSince.get(replica) ?? now.monoMs);
+        sights.push({ ...sight, refusal: { reason, forMs } });
+      }
+    }
+    return sights;
   }
 
   #missingNeeds(app: App): string[] {
@@ -849,10 +931,15 @@ export class ConductorMachine {
 
   /** Its replicas that are ready, and stay. */
   #servingOf(name: string): Placement[] {
-    const placements = this.state.apps.get(name)?.placements.values() ?? [];
-    return [...placements].filter(({ replica, node, leaving }) =>
-      !leaving && this.#readySince.has(replica) && this.fleet.get(node)?.state === "ready"
-    );
+    const app = this.state.apps.get(name);
+    if (!app) return [];
+    const serving: Placement[] = [];
+    for (const replica of this.#readySince.of(name).keys()) {
+      const placement = app.placements.get(replica);
+      if (!placement || placement.leaving) continue;
+      if (this.fleet.get(placement.node)?.state === "ready") serving.push(placement);
+    }
+    return serving;
   }
 
   #publish(): void {

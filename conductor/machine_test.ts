@@ -315,7 +315,7 @@ Deno.test("a fixed port is not freed for a generation that would not fit anyway"
   assertEquals(rig.places("web"), ["web.1@node-1"], "what serves goes on serving");
   const [view] = appViews(rig.machine, rig.now);
   assertEquals(view!.state, "failing");
-  assert(view!.reasons[0]!.includes("cannot place replica 0 of web: node-1: needs port 8001"));
+  assert(view!.reasons[0]!.includes("cannot place web on node-1: needs port 8001"));
 });
 
 Deno.test("a fixed port is freed one at a time, and not before the last one is ready", () => {

@@ -14,6 +14,7 @@ const FLAGS: readonly Flag[] = [
   { name: "pubkey", value: "FILE", repeat: true, help: "an operator's public key" },
   { name: "insecure", help: "obey anybody; only on loopback" },
   { name: "plain", value: "CIDR", repeat: true, help: "networks that may read unsealed" },
+  { name: "rebalance", help: "move replicas to nodes that come, by itself" },
   { name: "at-rest-key", value: "FILE", help: "encrypt log and history by this key (32 bytes)" },
   {
     name: "syslog",
@@ -67,6 +68,7 @@ await runDaemon({
       ...(atRest === undefined ? {} : { atRestKey: await readAtRestKey(atRest) }),
       telemetryBytes: sizeOf(flags.text("telemetry")),
       meshOpen: flags.optional("mesh") === "open",
+      rebalance: flags.has("rebalance"),
       operators: flags.has("insecure") ? insecure(bind) : await someOperators(flags.all("pubkey")),
       ...(manifests === undefined ? {} : { manifests }),
     });

@@ -6,18 +6,19 @@
 import { specOfBefore } from "../core/before.ts";
 import type { EntryBody, Place } from "../core/log.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
-import { choose } from "./choose.ts";
+import { chooseFor } from "./choose.ts";
 import { whyNot } from "./feasible.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Buckets } from "./reconcile.ts";
 import { type App, currentOf, generationOf, holdsVolume, type Placement, specOf } from "./state.ts";
+import { unplacedLines } from "./unplaced.ts";
 
 export type Decision = Extract<EntryBody, { kind: "decision" }>;
 
 /** What is to be done about one app. */
 export interface Plan {
   readonly decision: Decision;
-  /** For each replica that found no node: why, node by node. */
+  /** Where replicas found no node: why, node by node. */
   readonly unplaced: readonly string[];
 }
 
@@ -40,15 +41,15 @@ export function planApp(
   bookings: Booking[],
   mayPlace: boolean,
 ): Plan {
-  const { spec, part, generation, sequence, indices } = askedOf(app, buckets);
-  const asked = mayPlace ? indices.length : 0;
+  const { spec, part, generation, sequence, ...wanted } = askedOf(app, buckets);
+  const indices = mayPlace ? wanted.indices : [];
+  const asked = indices.length;
   const home = holdsVolume(spec) ? app.home : undefined;
-  const { choices, refusals } = choose(spec, asked, ledger, home);
+  const { choices, refusals } = chooseFor(spec, indices, ledger, home, buckets.seats);
   const place = choices.map((choice, at): Place => {
     bookings.push({ node: choice.node, spec });
     const replica = `${app.name}.${app.placed + at + 1}`;
-    const index = indices[at]!;
-    const { node } = choice;
+    const { index, node } = choice;
     const run = buckets.runOf === undefined ? {} : { run: buckets.runOf[at]! };
     return { replica, app: app.name, generation, sequence, index, node, ...run, ...part };
   });
@@ -56,7 +57,6 @@ export function planApp(
     ? freeFixedPort(app, buckets, ledger, home)
     : [];
   const leave = [...buckets.leave, ...makesWay];
-  const why = refusals.join("; ");
   const current = currentOf(app);
   const relabel = (buckets.relabel ?? []).map(({ replica }) => ({
     replica,
@@ -86,9 +86,7 @@ export function planApp(
       ],
     },
     unplaced: place.length < asked
-      ? indices.slice(place.length).map((index) =>
-        `cannot place ${part.part ?? `replica ${index}`} of ${app.name}: ${why}`
-      )
+      ? unplacedLines(part.part ? `${part.part} of ${app.name}` : app.name, refusals)
       : [],
   };
 }

@@ -5,6 +5,8 @@ import type { Candidate } from "./ledger.ts";
 export interface Rank {
   /** Preferred labels that it lacks. */
   readonly missed: number;
+  /** Apps it should be near to that do not run there. */
+  readonly far: number;
   /** Replicas of the app in its spread group already. */
   readonly crowd: number;
   /** The larger share of RAM and cores that would be taken. */
@@ -18,9 +20,10 @@ export function rank(
   node: Candidate,
   groups: ReadonlyMap<string, number>,
 ): Rank {
-  const { spread, prefer } = spec.place;
+  const { spread, prefer, near } = spec.place;
   return {
     missed: prefer.filter(({ key, value }) => node.labels[key] !== value).length,
+    far: near.length === 0 ? 0 : near.filter((app) => !node.apps.has(app)).length,
     crowd: spread === "node"
       ? node.apps.get(spec.name) ?? 0
       : groups.get(node.labels[spread.label] ?? "") ?? 0,
@@ -34,7 +37,8 @@ export function rank(
 
 /** Orders two ranks: negative if `a` is the better place. Equal ranks keep the nodes' order. */
 export function compareRanks(a: Rank, b: Rank): number {
-  return a.missed - b.missed || a.crowd - b.crowd || a.load - b.load || a.replicas - b.replicas;
+  return a.missed - b.missed || a.far - b.far || a.crowd - b.crowd || a.load - b.load ||
+    a.replicas - b.replicas;
 }
 
 /** Why a node with this rank won, in a few words for the plan. */

@@ -13,6 +13,7 @@ import type { Rollout } from "./rollout_state.ts";
 import {
   type App,
   currentOf,
+  existsOnce,
   generationOf,
   holdsVolume,
   newestOf,
@@ -55,6 +56,8 @@ export interface Buckets {
   /** Old replicas that may leave first, should the new ones find no place beside them. */
   readonly yield: readonly Placement[];
   readonly gone: readonly Operation[];
+  /** Of a system app: the node that each index stands for. */
+  readonly seats?: readonly string[];
   /** What it waits for, one line each. */
   readonly wait: readonly string[];
   /** Look again after this many ms, where time alone changes the answer. */
@@ -79,14 +82,6 @@ export function wantedOf(app: App): number {
   return Math.min(scale.max, Math.max(scale.min, count));
 }
 
-/** Why the app is not placed at all, or `null`: kinds of workload that have no behaviour yet. */
-export function notBuilt(spec: AppSpec): string | null {
-  if (spec.type === "system") {
-    return `type ${spec.type} is not acted on yet`;
-  }
-  return null;
-}
-
 const NOTHING: Buckets = { place: [], leave: [], yield: [], gone: [], wait: [] };
 
 /** Where nothing is known besides the app's replicas. */
@@ -105,17 +100,18 @@ export function reconcile(
   missingNeeds: readonly string[],
   around: Omit<Around, "missingNeeds"> = CALM,
 ): Buckets {
-  const gone = sights.flatMap((sight) => goneBecause(sight, app));
-  const goneIds = new Set(gone.map((each) => each.replica));
-  const here = sights.filter((sight) => !goneIds.has(sight.placement.replica));
+  const gone: Operation[] = [];
+  const here: Sight[] = [];
+  for (const sight of sights) {
+    const because = goneBecause(sight, app);
+    if (because) gone.push(because);
+    else here.push(sight);
+  }
   const staying = here.filter((sight) => !sight.placement.leaving);
   if (app.down || app.stopped) {
     const why = app.down ? "the app was taken down" : "the app was stopped";
     return { ...NOTHING, leave: staying.map(({ placement }) => leaving(placement, why)), gone };
   }
-  const current = currentOf(app);
-  const blocked = notBuilt(current.spec);
-  if (blocked !== null) return { ...NOTHING, gone, wait: [blocked] };
   const wanted = wantedOf(app);
   const { parts, replicas, outdated, fresh } = sorted(app, here);
   const relabel = relabels(app, outdated);
@@ -128,7 +124,7 @@ export function reconcile(
   const moves = next?.kind === "moves" ? next : null;
   const due = Math.min(
     next === null ? Infinity : moves?.place ?? 0,
-    roomOf(current.spec, wanted, replicas.length),
+    roomOf(currentOf(app).spec, wanted, replicas.length),
   );
   return {
     place: missingIndices(moves?.fill ? [...kept, ...old] : kept, wanted).slice(0, due),
@@ -265,21 +261,21 @@ function leaving(placement: Placement, reason: string): Operation {
   return { replica: placement.replica, reason };
 }
 
-function goneBecause(sight: Sight, app: App): Operation[] {
+function goneBecause(sight: Sight, app: App): Operation | null {
   const { placement, status, node, nodeName, absent } = sight;
   const { replica } = placement;
   if (placement.leaving) {
-    if (status?.state === "finished") return [{ replica, reason: `it has ended on ${nodeName}` }];
-    if (absent) return [{ replica, reason: `${nodeName} does not have it` }];
+    if (status?.state === "finished") return { replica, reason: `it has ended on ${nodeName}` };
+    if (absent) return { replica, reason: `${nodeName} does not have it` };
   }
   if (node === "dead" && !isBound(app, placement) && !isUnknown(app, placement)) {
-    return [{ replica, reason: `${nodeName} is dead` }];
+    return { replica, reason: `${nodeName} is dead` };
   }
-  if (placement.leaving) return [];
+  if (placement.leaving) return null;
   if (status?.state === "finished" && status.exit?.why === "stopped") {
-    return [{ replica, reason: `it was stopped on ${nodeName}` }];
+    return { replica, reason: `it was stopped on ${nodeName}` };
   }
-  return [];
+  return null;
 }
 
 /** What ran before a generation may have been done, or may still go on: an operator has to say. */
@@ -288,10 +284,16 @@ function isUnknown(app: App, placement: Placement): boolean {
     (placement.placedSequence ?? 0) > (app.rollout?.forgivenSequence ?? 0);
 }
 
-/** Says whether the replica holds a volume of its node: then another node cannot take over. */
+/**
+ * Says whether no other node may take over: the replica holds a volume of its node, or may exist only
+ * once and nobody knows that it has ended there.
+ */
 function isBound(app: App, placement: Placement): boolean {
   const spec = generationOf(app, placement.generation)?.spec;
-  return app.home === placement.node && spec !== undefined && holdsVolume(spec);
+  if (!spec) return false;
+  if (app.released?.nodes.includes(placement.node)) return !app.released.lost;
+  if (placement.part === undefined && existsOnce(spec)) return true;
+  return app.home === placement.node && holdsVolume(spec);
 }
 
 /** The current generation's replicas: those that count, and those too many. */

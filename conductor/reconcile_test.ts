@@ -168,12 +168,6 @@ const cases: [name: string, app: App, sights: Sight[], says: string][] = [
     sight(1, 1, 0, "ready"),
     sight(2, 1, 1, "stopping", leaving),
   ], "place 1"],
-  [
-    "a type without behaviour",
-    appOf(["type system"]),
-    [],
-    "wait type system is not acted on yet",
-  ],
 ];
 
 for (const [name, app, sights, says] of cases) {

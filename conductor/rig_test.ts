@@ -387,6 +387,11 @@ export class RigNode {
     }
   }
 
+  /** It is started again under another name. */
+  called(name: string): void {
+    this.#facts = { ...this.#facts, name };
+  }
+
   /** Its clock says that this boot began later. */
   since(bootWallMs: number): void {
     this.#facts = { ...this.#facts, bootWallMs };

@@ -18,7 +18,7 @@ import { type Comparison, describeComparison, whyWorse } from "./compare.ts";
 import { describeExit } from "./events.ts";
 import type { Sight } from "./reconcile.ts";
 import type { Moment, Rollout } from "./rollout_state.ts";
-import { holdsVolume } from "./state.ts";
+import { existsOnce } from "./state.ts";
 
 /** Answers of the new generation that tell something where the manifest has no canary. */
 const MIN_REQUESTS = 100;
@@ -389,7 +389,7 @@ function isSpent(rollout: Rollout, sight: Sight): boolean {
 
 /** Two processes on the one volume of an app that exists once are never wanted. */
 export function orderOf(spec: AppSpec): AppSpec["rollout"]["order"] {
-  return spec.replicas === 1 && holdsVolume(spec) ? "stop-first" : spec.rollout.order;
+  return existsOnce(spec) ? "stop-first" : spec.rollout.order;
 }
 
 /** Without a health check nothing but time tells whether a replica is any good. */

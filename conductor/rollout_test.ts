@@ -132,7 +132,7 @@ Deno.test("a version that finds no place goes back after its timeout", () => {
   assertEquals(phaseOf(rig), "rolling 2");
   rig.live(2_000);
   assertEquals(phaseOf(rig), "back done 1");
-  assertStringIncludes(appOf(rig).generations[1]!.outcome!.reason, "cannot place replica 0 of web");
+  assertStringIncludes(appOf(rig).generations[1]!.outcome!.reason, "cannot place web on");
 });
 
 Deno.test("a version that a node refuses goes back", () => {

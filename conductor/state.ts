@@ -21,6 +21,7 @@ import type { AppSpec } from "../core/manifest/spec.ts";
 import { specOfPart } from "../core/before.ts";
 import { Roster, type RosterData } from "../core/roster.ts";
 import { replayKey } from "../core/signed.ts";
+import { applyNodeVerb, type Bar } from "./node_verbs.ts";
 import { applySecret, type StoredSecret } from "./secrets.ts";
 import { type Announced, applyUpload } from "./artifacts.ts";
 import { applyJob, applyRun, applyRunPlace, applyRuns, type JobState } from "./jobs.ts";
@@ -58,6 +59,8 @@ export interface Generation {
 export interface Placement extends Place {
   /** It is to be drained and stopped, or is so already. */
   readonly leaving: boolean;
+  /** A better node is free: it moves there when a replacement is ready. */
+  readonly moving?: boolean;
   /** The entry that placed it; absent in logs of an earlier version. */
   readonly placedSequence?: number;
 }
@@ -73,6 +76,11 @@ export interface App {
   placed: number;
   /** The node that holds its volumes, if it has any that are not shared. */
   home?: string;
+  /**
+   * Nodes whose volumes of this app were given up: what runs there ends before anything is placed
+   * again. `lost`: an operator said that they are off for good.
+   */
+  released?: { readonly lost: boolean; readonly nodes: readonly string[] };
   /**
    * How many replicas an operator or the autoscaler wanted last, in place of the manifest's
    * `replicas`; `wantedOf()` in reconcile.ts holds it within the bounds of `scale`.
@@ -105,6 +113,10 @@ export interface State {
   readonly byNode: Map<string, Set<string>>;
   /** Node id -> name. */
   readonly nodes: Map<string, string>;
+  /** Node id -> why operators keep replicas off it. */
+  readonly bars: Map<string, Bar>;
+  /** Apps that an operator wants rebalanced. */
+  readonly rebalancing: Set<string>;
   /** SHA-256 -> artifact that an operator has announced, oldest first. */
   readonly artifacts: Map<string, Announced>;
   /** Replay keys of executed commands, in the order of execution. */
@@ -139,6 +151,8 @@ export function emptyState(): State {
     replicas: new Map(),
     byNode: new Map(),
     nodes: new Map(),
+    bars: new Map(),
+    rebalancing: new Set(),
     artifacts: new Map(),
     answered: new Map(),
     answeredIds: new Map(),
@@ -190,6 +204,12 @@ export function holdsVolume(spec: AppSpec): boolean {
   return spec.volumes.some((volume) => !volume.shared);
 }
 
+/** Says whether only one of it may ever run, wherever: a single replica that writes to a volume. */
+export function existsOnce(spec: AppSpec): boolean {
+  return spec.volumes.length > 0 && spec.replicas === 1 && (spec.scale?.max ?? 1) === 1 &&
+    spec.type !== "system";
+}
+
 /** Applies one entry; the names of the apps that it touched come back. */
 export function applyEntry(state: State, entry: Entry): string[] {
   invariant(entry.sequence === state.head.sequence + 1, "entries are applied in their order");
@@ -224,6 +244,8 @@ function applyBody(state: State, entry: Entry): string[] {
       touched.delete("");
       for (const app of touched) noteStep(state.apps.get(app)!, momentOf(entry));
       for (const replica of body.gone) touched.add(applyGone(state, replica));
+      for (const replica of body.move ?? []) touched.add(applyMove(state, replica));
+      for (const app of body.balanced ?? []) state.rebalancing.delete(app);
       for (const { app, count } of body.scale ?? []) touched.add(applyScale(state, app, count));
       touched.delete("");
       return [...touched];
@@ -340,6 +362,12 @@ function applyCommand(
       delete app.rollout;
       return [app.name];
     }
+    case "CORDON":
+    case "UNCORDON":
+    case "DRAIN":
+    case "REBALANCE":
+    case "RELEASE":
+      return applyNodeVerb(state, command, { key: signed.key, wallMs: entry.wallMs });
     case "STOP":
     case "START":
     case "RESTART":
@@ -463,6 +491,7 @@ function applyPlace(state: State, place: Place, placedSequence: number, wallMs: 
   const app = state.apps.get(place.app);
   invariant(app, `a replica is placed for an app that exists: ${place.app}`);
   app.placements.set(place.replica, { ...place, leaving: false, placedSequence });
+  delete app.released;
   app.placed++;
   state.replicas.set(place.replica, place.app);
   const onNode = state.byNode.get(place.node) ?? new Set();
@@ -478,6 +507,14 @@ function applyLeave(state: State, replica: string): string {
   const placement = app?.placements.get(replica);
   if (!app || !placement) return "";
   app.placements.set(replica, { ...placement, leaving: true });
+  return app.name;
+}
+
+function applyMove(state: State, replica: string): string {
+  const app = state.apps.get(state.replicas.get(replica) ?? "");
+  const placement = app?.placements.get(replica);
+  if (!app || !placement) return "";
+  app.placements.set(replica, { ...placement, moving: true });
   return app.name;
 }
 
@@ -527,6 +564,8 @@ interface Snapshot {
     readonly placements: readonly Placement[];
   })[];
   readonly nodes: readonly (readonly [string, string])[];
+  readonly bars?: readonly (readonly [string, Bar])[];
+  readonly rebalancing?: readonly string[];
   readonly artifacts?: readonly (readonly [string, Announced])[];
   readonly answered: readonly (readonly [string, Answered])[];
   readonly answeredIds: readonly (readonly [string, Answered])[];
@@ -550,6 +589,8 @@ export function saveState(state: State): string {
       placements: [...app.placements.values()],
     })),
     nodes: [...state.nodes],
+    bars: [...state.bars],
+    rebalancing: [...state.rebalancing],
     artifacts: [...state.artifacts],
     answered: [...state.answered],
     answeredIds: [...state.answeredIds],
@@ -580,6 +621,8 @@ export function loadState(head: Head, text: string): State | null {
   for (const [namespace, quota] of snapshot.quotas ?? []) state.quotas.set(namespace, quota);
   state.forgottenUnixS = snapshot.forgottenUnixS;
   for (const [node, name] of snapshot.nodes) state.nodes.set(node, name);
+  for (const [node, bar] of snapshot.bars ?? []) state.bars.set(node, bar);
+  for (const app of snapshot.rebalancing ?? []) state.rebalancing.add(app);
   for (const [sha256, known] of snapshot.artifacts ?? []) state.artifacts.set(sha256, known);
   for (const [key, answered] of snapshot.answered) state.answered.set(key, answered);
   for (const [key, answered] of snapshot.answeredIds) state.answeredIds.set(key, answered);

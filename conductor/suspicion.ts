@@ -12,6 +12,7 @@
 
 import type { Address } from "../core/address.ts";
 import {
+  CONDUCTOR_TICK_MS,
   OBSERVER_LATE_MS,
   OBSERVER_PATIENCE,
   PROBE_EVERY_MS,
@@ -64,6 +65,8 @@ interface Suspect {
   /** When the suspicion began, and since when the time that it has left runs. */
   beganMonoMs: number;
   sinceMonoMs: number;
+  /** When it is over with it, as far as is known. */
+  deadlineMonoMs: number;
   request: string;
   nextProbeMonoMs: number;
   nextAskMonoMs: number;
@@ -115,7 +118,7 @@ export class Suspicion {
   nextDueMonoMs(): number {
     let due = Infinity;
     for (const each of this.#suspects.values()) {
-      due = Math.min(due, each.nextProbeMonoMs, each.nextAskMonoMs);
+      due = Math.min(due, each.nextProbeMonoMs, each.nextAskMonoMs, each.deadlineMonoMs);
     }
     return due;
   }
@@ -166,23 +169,33 @@ export class Suspicion {
     const suspectMs = suspectAfterMs(fleet.size);
     const suspected: FleetNode[] = [];
     const overdue: FleetNode[] = [];
+    let ready = 0;
     for (const node of fleet.values()) {
       if (node.state === "dead") continue;
+      if (node.state === "ready") ready++;
       if (node.state === "unknown") {
         if (monoMs >= this.#warmMonoMs) overdue.push(node);
         continue;
       }
       if (node.state === "silent" && !hearsOthers(fleet, node, node.countedMonoMs)) continue;
       if (this.#suspects.has(node.id) || monoMs - node.countedMonoMs < suspectMs) continue;
-      this.#suspect(node, monoMs);
+      this.#suspect(node, monoMs, node.countedMonoMs + suspectMs);
       suspected.push(node);
     }
     const sends: Findings["sends"][number][] = [];
-    const witnesses = this.#suspects.size === 0 ? [] : this.#witnesses(fleet);
+    const others = Math.max(0, ready - this.#suspects.size);
+    let witnesses: FleetNode[] | null = null;
     for (const suspect of this.#suspects.values()) {
       const node = fleet.get(suspect.node)!;
-      if (monoMs >= this.#deadlineOf(suspect, witnesses.length)) overdue.push(node);
-      else sends.push(...this.#pursue(suspect, node, witnesses, monoMs));
+      suspect.deadlineMonoMs = this.#deadlineOf(suspect, others);
+      if (monoMs >= suspect.deadlineMonoMs) {
+        overdue.push(node);
+        continue;
+      }
+      if (monoMs >= suspect.nextProbeMonoMs) sends.push(...this.#probe(suspect, node, monoMs));
+      if (monoMs < suspect.nextAskMonoMs) continue;
+      witnesses ??= this.#witnesses(fleet);
+      sends.push(...this.#ask(suspect, node, fleet, witnesses, monoMs));
     }
     return { sends, suspected, ...this.#judge(fleet, overdue, monoMs) };
   }
@@ -198,12 +211,14 @@ export class Suspicion {
     }
   }
 
-  #suspect(node: FleetNode, monoMs: number): void {
+  /** @param sinceMonoMs when it should have been noticed, had somebody looked just then */
+  #suspect(node: FleetNode, monoMs: number, sinceMonoMs: number): void {
     this.counters.suspected++;
     this.#suspects.set(node.id, {
       node: node.id,
       beganMonoMs: monoMs,
-      sinceMonoMs: monoMs,
+      sinceMonoMs: Math.max(sinceMonoMs, monoMs - CONDUCTOR_TICK_MS),
+      deadlineMonoMs: Infinity,
       request: this.#prng.hex(12),
       nextProbeMonoMs: monoMs,
       nextAskMonoMs: monoMs,
@@ -227,51 +242,58 @@ export class Suspicion {
     return sinceMonoMs + this.awareness.scale(lastsMs);
   }
 
-  /** What is sent about one suspect now. */
-  #pursue(
+  #probe(
     suspect: Suspect,
     { address, id: node }: FleetNode,
+    monoMs: number,
+  ): Findings["sends"][number][] {
+    suspect.nextProbeMonoMs = address ? monoMs + PROBE_EVERY_MS : Infinity;
+    if (!address) return [];
+    return [{ to: address, message: { k: "probe", node, request: suspect.request } }];
+  }
+
+  #ask(
+    suspect: Suspect,
+    { address, id: node }: FleetNode,
+    fleet: Fleet,
     witnesses: readonly FleetNode[],
     monoMs: number,
   ): Findings["sends"][number][] {
-    const sends: Findings["sends"][number][] = [];
-    if (!address) {
-      suspect.nextProbeMonoMs = suspect.nextAskMonoMs = Infinity;
-      return sends;
-    }
-    const { request } = suspect;
-    if (monoMs >= suspect.nextProbeMonoMs) {
-      suspect.nextProbeMonoMs = monoMs + PROBE_EVERY_MS;
-      sends.push({ to: address, message: { k: "probe", node, request } });
-    }
-    if (monoMs < suspect.nextAskMonoMs) return sends;
-    suspect.nextAskMonoMs = monoMs + WITNESS_ASK_MS;
+    suspect.nextAskMonoMs = address ? monoMs + WITNESS_ASK_MS : Infinity;
+    if (!address) return [];
     const { hostname: host, port } = address;
-    for (const witness of this.#choose(suspect, witnesses)) {
+    const { request } = suspect;
+    return this.#choose(suspect, fleet, witnesses).map((witness) => {
       suspect.asked.set(witness.id, (suspect.asked.get(witness.id) ?? 0) + 1);
-      sends.push({
+      return {
         to: witness.address!,
         message: { k: "probe-please", node: witness.id, request, suspect: node, host, port },
-      });
-    }
-    return sends;
+      };
+    });
   }
 
-  /** Those of whom an answer is still wanted: the ones asked before, and others in place of the useless. */
-  #choose(suspect: Suspect, witnesses: readonly FleetNode[]): FleetNode[] {
+  /**
+   * Those of whom an answer is still wanted: the ones asked before, and others in place of the
+   * useless. In a large fleet nobody looks through all of it for two.
+   */
+  #choose(suspect: Suspect, fleet: Fleet, witnesses: readonly FleetNode[]): FleetNode[] {
     const { asked, useless, accusers } = suspect;
-    for (const [id, times] of asked) {
-      if (times >= WITNESS_ASKS && !accusers.has(id)) useless.add(id);
-    }
+    const chosen: FleetNode[] = [];
     const wanted = WITNESSES - accusers.size;
-    const waiting = witnesses.filter(({ id }) =>
-      asked.has(id) && !useless.has(id) && !accusers.has(id)
-    ).slice(0, Math.max(0, wanted));
-    const fresh = witnesses.filter(({ id }) => !asked.has(id));
-    while (waiting.length < wanted && fresh.length > 0) {
-      waiting.push(...fresh.splice(this.#prng.below(fresh.length), 1));
+    for (const [id, times] of asked) {
+      if (accusers.has(id)) continue;
+      const node = fleet.get(id);
+      if (times >= WITNESS_ASKS || node?.state !== "ready" || this.#suspects.has(id)) {
+        useless.add(id);
+      }
+      if (!useless.has(id) && chosen.length < wanted) chosen.push(node!);
     }
-    return waiting;
+    const from = witnesses.length === 0 ? 0 : this.#prng.below(witnesses.length);
+    for (let at = 0; at < witnesses.length && chosen.length < wanted; at++) {
+      const witness = witnesses[(from + at) % witnesses.length]!;
+      if (!asked.has(witness.id) && !chosen.includes(witness)) chosen.push(witness);
+    }
+    return chosen;
   }
 
   /** Their time is over. Whom nobody at all can be heard beside is not called dead. */

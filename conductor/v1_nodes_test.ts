@@ -17,7 +17,7 @@ Deno.test("with --mesh open a node of the original is shown, and nothing is plac
   rig.live(500);
   assertEquals(rig.places("web"), []);
   assertEquals(appViews(rig.machine, rig.now)[0]!.reasons, [
-    "cannot place replica 0 of web: v1-01234567: speaks only v1",
+    "cannot place web on v1-01234567: speaks only v1",
   ]);
   assertEquals(rig.log.filter((entry) => entry.body.kind === "node"), [], "it does not join");
 });

@@ -17,7 +17,7 @@ import { jobReasons, jobView } from "./job_views.ts";
 import { isJob } from "./jobs.ts";
 import type { ConductorMachine } from "./machine.ts";
 import { type Booking, planApp } from "./plan.ts";
-import { type Sight, wantedOf } from "./reconcile.ts";
+import type { Sight } from "./reconcile.ts";
 import { beginDeploy, lastGoodOf, type Rollout } from "./rollout_state.ts";
 import { rolloutView } from "./rollout_views.ts";
 import { scaleView } from "./scale_view.ts";
@@ -26,6 +26,7 @@ import { ONLY_V1, type V1Node } from "./v1_nodes.ts";
 
 export function nodeView(machine: ConductorMachine, node: FleetNode, now: Instant): NodeView {
   const { beat } = node;
+  const bar = machine.state.bars.get(node.id)?.kind;
   return {
     id: node.id,
     name: node.name,
@@ -40,6 +41,8 @@ export function nodeView(machine: ConductorMachine, node: FleetNode, now: Instan
     labels: beat?.labels ?? {},
     replicas: machine.state.byNode.get(node.id)?.size ?? 0,
     silentMs: Math.max(0, Math.round(now.monoMs - node.heardMonoMs)),
+    ...(bar === undefined ? {} : { bar }),
+    ...(node.state === "silent" ? { reason: "neither it nor any other node is heard" } : {}),
   };
 }
 
@@ -105,7 +108,7 @@ export function appView(machine: ConductorMachine, app: App, now: Instant): AppV
     return each.part === undefined && !placement.leaving && !isOutdated(app, placement);
   });
   const ready = counted.filter((each) => each.state === "ready").length;
-  const wanted = wantedOf(app);
+  const wanted = machine.wantedOf(app);
   return {
     app: app.name,
     namespace: spec.namespace,

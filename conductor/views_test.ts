@@ -75,7 +75,7 @@ Deno.test("an app fails, with the reason, where waiting is in vain", () => {
   const rig = rigWith(0);
   rig.apply("web", manifestOf("web"));
   rig.live(500);
-  assertEquals(look(rig), ["failing", 0, "cannot place replica 0 of web: no node has joined"]);
+  assertEquals(look(rig), ["failing", 0, "cannot place web: no node has joined"]);
 });
 
 Deno.test("a dry run prints what would be executed, and changes nothing", () => {

@@ -31,6 +31,12 @@ export const NEEDED_ROLE: { readonly [V in OperatorCommand["verb"]]: Role } = {
   ROTATE: "admin",
   REVOKE: "admin",
   QUOTA: "admin",
+  /** What is done to a node concerns every namespace. */
+  CORDON: "admin",
+  UNCORDON: "admin",
+  DRAIN: "admin",
+  REBALANCE: "admin",
+  RELEASE: "deployer",
   SECRET: "deployer",
   UNSECRET: "deployer",
   DECK: "viewer",

@@ -16,6 +16,9 @@ const NAMES = /^(\*|[a-z][a-z0-9-]{0,62}(,[a-z][a-z0-9-]{0,62}){0,63})$/;
 /** The kinds of fields that short commands are made of. */
 const FIELDS = {
   app: { form: /^[a-z][a-z0-9-]{0,62}$/, says: "an app" },
+  node: { form: /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, says: "a node" },
+  scope: { form: /^(?:\*|[a-z][a-z0-9-]{0,62})$/, says: "an app or *" },
+  how: { form: /^(?:stopped|lost)$/, says: "stopped or lost" },
   count: { form: /^(0|[1-9][0-9]{0,5}|-)$/, says: "a number of replicas or -" },
   sha256: { form: /^[0-9a-f]{64}$/, says: "a SHA-256 in hex" },
   bytes: { form: /^(?:0|[1-9][0-9]{0,14})$/, says: "a length in bytes" },
@@ -51,6 +54,14 @@ const FIELDS = {
  */
 const SHORT_COMMANDS = {
   DOWN: ["app"],
+  /** Nothing more is placed on the node; DRAIN: what runs there moves away, too. */
+  CORDON: ["node"],
+  DRAIN: ["node"],
+  UNCORDON: ["node"],
+  /** Replicas move to where there is more room now. */
+  REBALANCE: ["scope"],
+  /** The app's volumes are given up; `lost`: so is the machine that holds them, which is off. */
+  RELEASE: ["app", "how"],
   /** Keeps the app and its routes, and runs none of it. */
   STOP: ["app"],
   START: ["app"],

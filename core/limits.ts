@@ -176,6 +176,16 @@ export const LOG_LINE_BYTES = 8_192;
 export const LOG_FILE_BYTES = 10 * 1024 * 1024;
 export const LOG_FILES = 3;
 
+/** Nodes of which it is said one by one why they cannot take a replica; the rest is counted. */
+export const UNPLACED_NODES = 20;
+/** Most replicas that one rebalancing moves. */
+export const REBALANCE_MOVES = 500;
+/** A node that would be fuller by less than this share is no better a place, 0 to 1. */
+export const REBALANCE_LOAD = 0.1;
+/** With `--rebalance`: how long after a node came the conductor waits for more to come, in ms. */
+export const REBALANCE_REST_MS = 10_000;
+/** Most nodes that one what-if adds. */
+export const WHAT_IF_NODES = 1_000;
 /** Generations kept per app. */
 export const GENERATIONS = 50;
 /** A new generation whose replica a node refuses for so long has failed, in ms. */
@@ -203,7 +213,7 @@ export const COMPARE_ERRORS = 0.01;
 export const COMPARE_LATENCY = 1.25;
 export const COMPARE_LATENCY_MS = 10;
 /** An app is compared with what runs at most once in so many µs for each of its replicas. */
-export const RECONCILE_REST_US = 4;
+export const RECONCILE_REST_US = 20;
 /** Events kept by the conductor. */
 export const EVENTS = 10_000;
 /** The log is snapshotted after this many entries. */

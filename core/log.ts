@@ -85,6 +85,10 @@ export type EntryBody =
     readonly leave: readonly string[];
     /** Replicas that no longer exist. */
     readonly gone: readonly string[];
+    /** Replicas that are to move to a better node, when their replacement is ready. */
+    readonly move?: readonly string[];
+    /** Apps whose rebalancing, asked for by an operator, has been worked out. */
+    readonly balanced?: readonly string[];
     /** Runs of jobs as they are from here on. */
     readonly runs?: readonly { readonly app: string; readonly run: Run }[];
     /** Apps that get another number of replicas, within what their manifests' `scale` allows. */

@@ -8,6 +8,10 @@
  * | `GET /api/status` | `StatusView` |
  * | `GET /api/sample` | `DeckSample` (core/deck_view.ts): load and traffic now |
  * | `GET /api/nodes` | `{ nodes: NodeView[] }` |
+ * | `GET /api/nodes/<node>` | `NodeDetailView`, 404 `{ error }` |
+ * | `GET /api/nodes/<node>?watch=1` | a `NodeDetailView` a line, now and after every change |
+ * | `GET /api/volumes` | `{ volumes: VolumeView[] }` |
+ * | `GET /api/what-if?lose=NODE,...&add=N&ram=BYTES&cpu=CORES&gpu=1&labels=K=V,...` | `WhatIfView` |
  * | `GET /api/apps` | `{ apps: AppView[] }` |
  * | `GET /api/apps/<app>` | `AppView`, 404 `{ error }` |
  * | `GET /api/apps/<app>/manifest` | `{ manifest }`: the canonical text that it runs by |
@@ -199,6 +203,62 @@ export interface NodeView {
   readonly silentMs: number;
   /** Why nothing is placed there, where that is so for good: `speaks only v1`. */
   readonly reason?: string;
+  /** An operator keeps replicas off it: those that run stay (`cordoned`) or move (`draining`). */
+  readonly bar?: "cordoned" | "draining";
+}
+
+/** `GET /api/nodes/NAME`: one node and what is placed there. */
+export interface NodeDetailView {
+  readonly node: NodeView;
+  readonly placed: readonly {
+    readonly replica: string;
+    readonly app: string;
+    readonly state: ReplicaState;
+    readonly leaving: boolean;
+    /** It lives with a volume that is on this node. */
+    readonly home?: true;
+    /** Why it does not move away, where that is known. */
+    readonly stays?: string;
+  }[];
+}
+
+/** `GET /api/volumes`: a volume of an app, and where it lives. */
+export interface VolumeView {
+  readonly app: string;
+  readonly path: string;
+  readonly shared: boolean;
+  /** The name of the node that holds it. */
+  readonly home?: string;
+  /** Replicas that are placed. */
+  readonly replicas: number;
+  /** `none`: nothing has been placed yet; `kept`: the app is down; `unreachable`: its home is. */
+  readonly state: "in use" | "kept" | "unreachable" | "shared" | "none";
+}
+
+/** `GET /api/what-if`: what would happen. */
+export interface WhatIfView {
+  /** What would be done at once, one line each, as in `PlanView`. */
+  readonly operations: readonly string[];
+  readonly unplaced: readonly string[];
+  /** What would wait, and for what. */
+  readonly waiting: readonly string[];
+  /** Apps that would have no ready replica until their replacements are. */
+  readonly interrupted: readonly string[];
+  /** What `skr8tr rebalance` would move then, where nodes come. */
+  readonly moves: readonly string[];
+  readonly nodes: readonly WhatIfNode[];
+}
+
+export interface WhatIfNode {
+  readonly name: string;
+  readonly change: "stays" | "lost" | "new";
+  readonly replicasBefore: number;
+  readonly replicasAfter: number;
+  /** Of what manifests ask for, not of what is used. */
+  readonly ramPercentBefore: number;
+  readonly ramPercentAfter: number;
+  readonly cpuPercentBefore: number;
+  readonly cpuPercentAfter: number;
 }
 
 export interface StatusView {

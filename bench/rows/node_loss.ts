@@ -18,7 +18,7 @@ export const row: Row = {
     { key: "moved", label: "2 until all are ready", unit: "ms" },
   ],
   async run(recorder: Recorder) {
-    recorder.note("the hour without a false alarm is virtual time: deno task sim");
+    recorder.note("the hour without a false alarm is virtual time: deno task sim --hour");
     const server = await findServer(recorder);
     await using world = await World.start();
     const site = await makeSite(world.folder, [APP]);

@@ -82,7 +82,9 @@ export function nodesTable(nodes: readonly NodeView[], output: Surface): string[
       { title: "NODE", cell: (node) => node.name, least: 8, color: (_, paint) => paint.strong },
       {
         title: "STATE",
-        cell: (node) => node.state === "dead" ? `dead (${span(node.silentMs)})` : node.state,
+        cell: (node) =>
+          (node.state === "dead" ? `dead (${span(node.silentMs)})` : node.state) +
+          (node.bar === undefined ? "" : `, ${node.bar}`),
         color: (node, paint) => stateColor(node.state, paint),
       },
       { title: "ADDRESS", cell: (node) => `${node.host}:${node.port}` },

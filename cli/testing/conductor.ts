@@ -62,6 +62,11 @@ export function fakeConductor(options: FakeOptions = {}): FakeConductor {
         ? `OK|DOWN|${command.app}`
         : `ERR|not found: ${command.app}`;
     }
+    if (command.verb === "STOP" || command.verb === "SCALE" || command.verb === "RESTART") {
+      return command.app === "calm"
+        ? `ERR|STATE|calm is stopped already`
+        : `OK|${command.verb}|${command.app}`;
+    }
     if (command.verb !== "APPLY") return "ERR|unknown command";
     const last = generations.get(command.app) ?? 0;
     if (conflicts-- > 0) {

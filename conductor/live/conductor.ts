@@ -23,7 +23,7 @@ import { AuditReader } from "./audit.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import { EventHistory } from "./events.ts";
 import { Followers } from "./follow.ts";
-import { httpHandler } from "./http.ts";
+import { ANY_APP, httpHandler } from "./http.ts";
 import { lastLines } from "./logs.ts";
 import { HeadMark } from "./mark.ts";
 import { checkPast, KeyRing, openState, type Operators, PAST_AT_START, signerOf } from "./open.ts";
@@ -50,6 +50,8 @@ export interface ConductorSettings {
   readonly syslog?: readonly SyslogTarget[];
   /** Whether heartbeats of the original are listened to. */
   readonly meshOpen?: boolean;
+  /** Whether replicas move by themselves to nodes that come. */
+  readonly rebalance?: boolean;
   /** How much of the cluster's logs is kept here, in bytes; 0 or absent: nothing. */
   readonly telemetryBytes?: number;
   /** Whether deploys are told of by OpenTelemetry. */
@@ -86,6 +88,7 @@ export async function startConductor(settings: ConductorSettings): Promise<Runni
     plain: settings.plain,
     manifests: settings.manifests !== undefined,
     meshOpen: settings.meshOpen ?? false,
+    rebalance: settings.rebalance ?? false,
     roots: rootsOf(settings.operators),
     now: now(),
   });
@@ -378,6 +381,7 @@ class Conductor {
       if (error.code === "store-conflict") {
         log.fatal("{error}", { error: error.message });
         this.#ended.resolve(1);
+        for (const changed of this.#watchers.get(ANY_APP) ?? []) changed();
         return;
       }
       this.#step({ on: "append-failed", error: error.message });

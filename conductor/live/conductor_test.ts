@@ -77,7 +77,7 @@ Deno.test("the API answers as core/view.ts has it, whatever the parameters", asy
     };
     const [, apps] = await get("/api/apps");
     assertEquals(JSON.parse(apps).apps[0].reasons, [
-      "cannot place replica 0 of web: no node has joined",
+      "cannot place web: no node has joined",
     ]);
     assertEquals((await get("/api/apps/nope"))[0], 404);
     assertEquals((await get("/api/none"))[0], 404);

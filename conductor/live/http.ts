@@ -14,6 +14,8 @@ import type { SecretHand } from "./secrets.ts";
 import { operatorsView, secretsView } from "../trust_views.ts";
 import type { ArtifactStore } from "./artifacts.ts";
 import { type Deck, isOwnPage } from "./deck.ts";
+import { nodeDetail, volumeViews } from "../node_views.ts";
+import { parseQuestion, whatIf } from "../what_if.ts";
 import { matches } from "../audit.ts";
 import type { LogStore } from "../../core/log.ts";
 import type { AuditReader } from "./audit.ts";
@@ -92,7 +94,13 @@ async function read(parts: HttpParts, url: URL): Promise<Response> {
     case "sample":
       return Response.json(parts.deck.look());
     case "nodes":
-      return Response.json({ nodes: nodeViews(machine, now) });
+      return name === undefined
+        ? Response.json({ nodes: nodeViews(machine, now) })
+        : oneNode(parts, name, url);
+    case "volumes":
+      return Response.json({ volumes: volumeViews(machine) });
+    case "what-if":
+      return readWhatIf(parts, url);
     case "apps":
       return name === undefined
         ? Response.json({ apps: appViews(machine, now) })
@@ -179,6 +187,36 @@ function oneApp(parts: HttpParts, name: string, url: URL): Response {
     look();
     return parts.watch(name, look);
   });
+}
+
+/** The watchers of this are told of every change of every app. */
+export const ANY_APP = "*";
+
+function oneNode(parts: HttpParts, named: string, url: URL): Response {
+  const { machine } = parts;
+  const view = () => nodeDetail(machine, decodeURIComponent(named), parts.now());
+  const first = view();
+  if (!first) return fail(404, `no node is named ${named}; skr8tr nodes shows them`);
+  if (url.searchParams.get("watch") !== "1") return Response.json(first);
+  return stream((send) => {
+    let last = "";
+    const look = () => {
+      const now = view();
+      // Load changes all the time, and is not what is waited for.
+      const text = JSON.stringify([now?.placed, now?.node.state, now?.node.bar]);
+      if (now && text !== last) send(JSON.stringify(now));
+      last = text;
+    };
+    look();
+    return parts.watch(ANY_APP, look);
+  });
+}
+
+function readWhatIf(parts: HttpParts, url: URL): Response {
+  const question = parseQuestion(url.searchParams);
+  if ("error" in question) return fail(400, question.error);
+  const answer = whatIf(parts.machine, question, parts.now());
+  return "error" in answer ? fail(404, answer.error) : Response.json(answer);
 }
 
 function readEvents(parts: HttpParts, url: URL): Response {

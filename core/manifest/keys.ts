@@ -277,7 +277,7 @@ const PLACE = block<Spec.PlaceSpec>({
     { default: "node" },
   ),
   avoid: list("avoid", APP_NAMES, "Not on a node with a replica of these apps."),
-  near: list("near", APP_NAMES, "Rather on a node with a replica of these apps.", { built: false }),
+  near: list("near", APP_NAMES, "Rather on a node with a replica of these apps."),
 });
 
 const SANDBOX = block<Spec.SandboxSpec>({
@@ -337,7 +337,6 @@ export const APP = block<Spec.AppSpec, AppRaw>({
     "What it is: service (also process), job, wasm, vm, or system: one replica on every node.",
     {
       default: "service",
-      built: (type: Spec.AppType) => type !== "system",
       foreign: ["kind"],
     },
   ),

@@ -1,0 +1,47 @@
+import { Failure } from "../../core/errors.ts";
+import type { NodeDetailView } from "../../core/view.ts";
+import { type Context, DONE, FAILED } from "../command.ts";
+import { commanding } from "../commanding.ts";
+import { conductorAt } from "../conductor.ts";
+import { waitDrained } from "../draining.ts";
+import { nodesTable } from "../render/views.ts";
+import { commandId } from "../send.ts";
+import { targetOf } from "../target.ts";
+
+const VERBS = { cordon: "CORDON", uncordon: "UNCORDON", drain: "DRAIN" } as const;
+
+export async function run(context: Context): Promise<number> {
+  const { arguments: args, output } = context;
+  const [action = "", node = ""] = args.positional;
+  if (action === "show") return await show(context, node);
+  const verb = VERBS[action as keyof typeof VERBS];
+  if (!verb) {
+    throw new Failure("usage", `${action} is none of show, cordon, uncordon and drain`);
+  }
+  const { conductor, command } = await commanding(args);
+  const [, name = node] = await command({ verb, id: commandId(), node });
+  if (action !== "drain") {
+    output.print(action === "cordon" ? `${name} is cordoned` : `${name} takes replicas again`);
+    return DONE;
+  }
+  if (args.has("wait")) return await waitDrained(conductor, name, output) ? DONE : FAILED;
+  const { placed } = await conductor.get<NodeDetailView>(`/api/nodes/${encodeURIComponent(name)}`);
+  output.print(`${name} is being drained: ${placed.length} replicas there`);
+  return DONE;
+}
+
+async function show({ arguments: args, output }: Context, node: string): Promise<number> {
+  const target = targetOf(args);
+  const conductor = conductorAt(target.conductor, target.timeoutMs);
+  const view = await conductor.get<NodeDetailView>(`/api/nodes/${encodeURIComponent(node)}`);
+  if (args.has("json")) {
+    output.print(JSON.stringify(view));
+    return DONE;
+  }
+  nodesTable([view.node], output).forEach((line) => output.print(line));
+  for (const { replica, state, leaving, stays } of view.placed) {
+    const more = [leaving ? "leaving" : "", stays ?? ""].filter((text) => text !== "").join("; ");
+    output.print(`  ${replica} ${state}${more === "" ? "" : `: ${more}`}`);
+  }
+  return DONE;
+}
