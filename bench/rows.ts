@@ -10,6 +10,8 @@ export const ROWS = [
   { name: "verify", about: "ML-DSA-65 verifying, both providers, cold and warm" },
   { name: "front", about: "gzipped size of the shop's front" },
   { name: "deploy", about: "skr8tr up to the first answer through the ingress" },
+  { name: "artifact", about: "a 50 MB binary to three nodes, against plain copies" },
+  { name: "push", about: "git push to the first request served by the new version" },
   { name: "join", about: "start of a node to its first replica" },
   { name: "crash", about: "SIGKILL of a replica to its replacement" },
   { name: "drain", about: "replicas come and go under 100,000 requests; grace" },
@@ -21,6 +23,7 @@ export const ROWS = [
   { name: "ingress-cores", about: "requests per CPU-second with 2 workers against 1" },
   { name: "slow-clients", about: "p99 of others while 1,000 clients dribble their heads" },
   { name: "schedule", about: "2,000,000 replicas on 6,100 simulated nodes, 100 of them lost" },
+  { name: "fleet", about: "CPU of a conductor with 5,000 nodes beating in sealed datagrams" },
   { name: "flood", about: "an operator's command under 20,000 forged ones a second" },
   { name: "growth", about: "how costs grow from 10 to 10,000 nodes" },
 ] as const;
@@ -40,6 +43,10 @@ export async function loadRow(name: typeof ROWS[number]["name"]): Promise<Row> {
       return (await import("./rows/deploy.ts")).row;
     case "flood":
       return (await import("./rows/flood.ts")).row;
+    case "artifact":
+      return (await import("./rows/artifact.ts")).row;
+    case "push":
+      return (await import("./rows/push.ts")).row;
     case "join":
       return (await import("./rows/join.ts")).row;
     case "crash":
@@ -62,6 +69,8 @@ export async function loadRow(name: typeof ROWS[number]["name"]): Promise<Row> {
       return (await import("./rows/slow_clients.ts")).row;
     case "schedule":
       return (await import("./rows/schedule.ts")).row;
+    case "fleet":
+      return (await import("./rows/fleet.ts")).row;
     case "growth":
       return (await import("./rows/growth.ts")).row;
     default:

@@ -7,6 +7,7 @@ import { type DaemonSpec } from "../cli/cluster/supervisor.ts";
 import { daemonSpecs, nodeState, type Places } from "../cli/cluster/daemons.ts";
 import { findLayout, type Layout, portsFrom } from "../cli/cluster/layout.ts";
 import { findKeys } from "../cli/cluster/prepare.ts";
+import { prepareTokens } from "../cli/cluster/tokens.ts";
 import { sweepReplicas } from "../cli/cluster/sweep.ts";
 import { type Conductor, conductorAt } from "../cli/conductor.ts";
 import { request } from "../cli/http.ts";
@@ -47,7 +48,7 @@ export class World implements AsyncDisposable {
     readonly keyPath: string,
     private readonly places: Places,
   ) {
-    this.conductor = conductorAt(layout.conductor, 5_000);
+    this.conductor = conductorAt({ ...layout.conductor, seal: {} }, 5_000);
     this.#specs = new Map(daemonSpecs(layout, places).map((spec) => [spec.name, spec]));
   }
 
@@ -59,6 +60,7 @@ export class World implements AsyncDisposable {
     const keys = await findKeys(state);
     const base = 10_500 + 100 * (crypto.getRandomValues(new Uint16Array(1))[0]! % 80);
     const layout = findLayout(portsFrom(base), () => {}, ADDRESSES);
+    await prepareTokens(state, layout, keys);
     const deno = Deno.execPath();
     const path = [deno.slice(0, deno.lastIndexOf("/")), "/usr/local/bin", "/usr/bin", "/bin"];
     const places = { root: ROOT, state, publicKey: keys.public, path: path.join(":") };

@@ -105,7 +105,7 @@ function flagsOf(binary: Binary): readonly string[] {
   const daemon = { bind: BIND, networks: ["$SKR8TR_NETWORKS"] };
   switch (binary) {
     case "tower":
-      return permissionFlags("tower", daemon);
+      return permissionFlags("tower", { ...daemon, state: STATE });
     case "conductor":
       return permissionFlags("conductor", { ...daemon, state: STATE, pubkeys: [KEYS] });
     case "node":
@@ -119,7 +119,7 @@ function flagsOf(binary: Binary): readonly string[] {
       return permissionFlags("ingress", {
         ...daemon,
         certificates: ["$SKR8TR_CERTIFICATES"],
-        acmeState: STATE,
+        state: STATE,
         worker: "$here/lib/ingress.worker.js",
       });
     case "skr8tr":

@@ -30,7 +30,6 @@ export interface CompilePlan {
   readonly keys: string;
   readonly manifests?: string;
   readonly certificates?: string;
-  readonly acme: boolean;
   readonly home?: string;
 }
 
@@ -52,7 +51,6 @@ const FLAGS: readonly (readonly [string, string])[] = [
   ["--keys DIR", "folder of the operators' public keys (/etc/skr8tr)"],
   ["--manifests DIR", "lets the conductor read manifests by path (v1 SUBMIT)"],
   ["--certificates DIR", "lets the ingress read certificates"],
-  ["--acme", "lets the ingress keep certificates that it fetches itself"],
   ["--home DIR", "lets the CLI write only to DIR/.skr8tr and the current folder"],
   ["--dry-run", "print the commands, and do nothing"],
   ["--help", "print this"],
@@ -83,7 +81,7 @@ export function readPlan(args: readonly string[], folder: string): CompilePlan {
       ...["only", "out", "target", "network", "bind", "state", "keys", "manifests"],
       ...["certificates", "home", "_"],
     ],
-    boolean: ["acme", "dry-run", "help"],
+    boolean: ["dry-run", "help"],
     collect: ["network"],
     unknown: (arg) => {
       throw new Failure("usage", `deno task compile does not know ${arg}; --help lists its flags`);
@@ -117,7 +115,6 @@ export function readPlan(args: readonly string[], folder: string): CompilePlan {
     bind: text("bind") ?? networks[0]?.replace(/\/.*$/, "") ?? TASK_PARAMETERS.tower.bind,
     state: path("state") ?? "/var/lib/skr8tr",
     keys: path("keys") ?? "/etc/skr8tr",
-    acme: parsed.acme === true,
     ...Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== undefined)),
   };
 }
@@ -166,7 +163,7 @@ function permissionsOf(binary: Binary, plan: CompilePlan): string[] {
   const { bind, networks, keys, manifests, certificates, home } = plan;
   const state = `${plan.state}/${binary}`;
   const parameters: Omit<PermissionParameters, "cluster"> = {
-    tower: { bind, networks },
+    tower: { bind, networks, state },
     conductor: {
       ...{ bind, networks, state, pubkeys: [keys] },
       ...(manifests === undefined ? {} : { manifests }),
@@ -175,7 +172,7 @@ function permissionsOf(binary: Binary, plan: CompilePlan): string[] {
     ingress: {
       ...{ bind, networks },
       ...(certificates === undefined ? {} : { certificates: [certificates] }),
-      ...(plan.acme ? { acmeState: state } : {}),
+      state,
     },
     skr8tr: home === undefined ? {} : { home },
   };

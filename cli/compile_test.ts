@@ -20,6 +20,8 @@ Deno.test("compileArgs() bakes in the permissions of the table, and the state fo
   assertEquals(baked("tower"), [
     "--no-prompt",
     net,
+    "--allow-read=/var/lib/skr8tr/tower",
+    "--allow-write=/var/lib/skr8tr/tower",
     "--deny-import",
     "--state=/var/lib/skr8tr/tower",
   ]);
@@ -36,6 +38,8 @@ Deno.test("compileArgs() bakes in the permissions of the table, and the state fo
   assertEquals(baked("ingress"), [
     "--no-prompt",
     net,
+    "--allow-read=/var/lib/skr8tr/ingress",
+    "--allow-write=/var/lib/skr8tr/ingress",
     "--deny-import",
     "--state=/var/lib/skr8tr/ingress",
   ]);
@@ -49,7 +53,7 @@ Deno.test("compileArgs() bakes in the permissions of the table, and the state fo
 
 Deno.test("compileArgs() widens a binary only by what is asked for", () => {
   const plan = readPlan(
-    ["--certificates=tls", "--acme", "--home=/home/ops", "--manifests=/srv/m", "--target=x"],
+    ["--certificates=tls", "--home=/home/ops", "--manifests=/srv/m", "--target=x"],
     "/src",
   );
   assert(compileArgs("ingress", plan).includes("--allow-write=/var/lib/skr8tr/ingress"));

@@ -1,13 +1,14 @@
 // What the CLI asks a conductor over TCP 7771; the answers are those of core/view.ts.
 
-import type { Address } from "../core/address.ts";
 import { Failure } from "../core/errors.ts";
 import { request } from "./http.ts";
-import { showAddress } from "./target.ts";
+import { type ConductorAddress, showAddress } from "./target.ts";
 
 /** A conductor over HTTP. Every method throws a `Failure` `unreachable` when it does not answer. */
 export interface Conductor {
-  readonly address: Address;
+  readonly address: ConductorAddress;
+  /** Says whether what is said to it is sealed. */
+  sealed(): Promise<boolean>;
   /**
    * `GET` of a JSON view.
    *
@@ -37,7 +38,7 @@ export interface Answer {
 }
 
 /** A conductor at an address. Nothing is sent until a method is called. */
-export function conductorAt(address: Address, timeoutMs: number): Conductor {
+export function conductorAt(address: ConductorAddress, timeoutMs: number): Conductor {
   const deadline = () => {
     const controller = new AbortController();
     const timer = setTimeout(() => controller.abort(silent(address, timeoutMs)), timeoutMs);
@@ -69,6 +70,18 @@ export function conductorAt(address: Address, timeoutMs: number): Conductor {
   return {
     address,
     ask,
+    async sealed() {
+      if (!address.seal) return false;
+      const { isSealed } = await import("./sealed.ts");
+      const { controller, clear } = deadline();
+      try {
+        return await isSealed(address, controller.signal);
+      } catch (error) {
+        throw atConductor(error, address);
+      } finally {
+        clear();
+      }
+    },
     async get<T>(path: string) {
       return parse<T>(await exchange("GET", path), address);
     },
@@ -96,12 +109,12 @@ export function conductorAt(address: Address, timeoutMs: number): Conductor {
   };
 }
 
-function silent(address: Address, timeoutMs: number): Failure {
+function silent(address: ConductorAddress, timeoutMs: number): Failure {
   return new Failure("unreachable", `${showAddress(address)}: no answer within ${timeoutMs} ms`);
 }
 
 /** Says which of the daemons it was that did not answer, and what to do. */
-function atConductor(error: unknown, address: Address): unknown {
+function atConductor(error: unknown, address: ConductorAddress): unknown {
   if (!(error instanceof Failure) || error.code !== "unreachable") return error;
   return new Failure(
     "unreachable",
@@ -125,7 +138,7 @@ function refuseErrors(status: number, text: string): void {
   );
 }
 
-function parse<T>(text: string, address: Address): T {
+function parse<T>(text: string, address: ConductorAddress): T {
   try {
     return JSON.parse(text) as T;
   } catch {

@@ -4,7 +4,7 @@
 
 import type { Address } from "../core/address.ts";
 import { Failure } from "../core/errors.ts";
-import { showAddress } from "./target.ts";
+import { type ConductorAddress, showAddress } from "./target.ts";
 
 /** Longest head of a response, and longest line of a chunk's length, in bytes. */
 const HEAD_BYTES = 16_384;
@@ -36,7 +36,15 @@ const encoder = new TextEncoder();
  * @throws {Failure} `unreachable` if nobody accepts the connection, or it breaks; the signal's
  *   reason if it is aborted; `not-http` for an answer that is no HTTP.
  */
-export async function request(to: Address, options: HttpRequest): Promise<HttpResponse> {
+export async function request(
+  to: ConductorAddress,
+  options: HttpRequest,
+): Promise<HttpResponse> {
+  // Loaded where it is wanted: the seal takes its part of the CLI's start.
+  if (to.seal) {
+    warmUp();
+    return await (await import("./sealed.ts")).sealedRequest(to, options);
+  }
   const connection = await connect(to, options.signal);
   const abort = () => closeQuietly(connection);
   options.signal.addEventListener("abort", abort);
@@ -65,12 +73,31 @@ export async function request(to: Address, options: HttpRequest): Promise<HttpRe
   }
 }
 
+let warm = false;
+
+/**
+ * The first encapsulation of a process includes the library's self-test, 30 ms on another thread:
+ * it runs while the seal is being loaded.
+ */
+function warmUp(): void {
+  if (warm) return;
+  warm = true;
+  const subtle = crypto.subtle as unknown as {
+    generateKey(name: string, extractable: boolean, usages: string[]): Promise<CryptoKeyPair>;
+    encapsulateBits?(name: string, key: CryptoKey): Promise<unknown>;
+  };
+  const name = "ML-KEM-768";
+  subtle.generateKey(name, false, ["encapsulateBits", "decapsulateBits"])
+    .then(({ publicKey }) => subtle.encapsulateBits?.(name, publicKey))
+    .catch(() => {}); // Where the runtime has no ML-KEM another one is loaded.
+}
+
 async function connect(to: Address, signal: AbortSignal): Promise<Deno.TcpConn> {
   if (signal.aborted) throw signal.reason;
   const aborted = new Promise<never>((_, reject) =>
     signal.addEventListener("abort", () => reject(signal.reason), { once: true })
   );
-  const connecting = Deno.connect(to);
+  const connecting = Deno.connect({ hostname: to.hostname, port: to.port });
   try {
     const connection = await Promise.race([connecting, aborted]);
     connection.setNoDelay();

@@ -1,7 +1,8 @@
 // The operator's key files, and what signs with them.
 
 import { Failure } from "../core/errors.ts";
-import type { Arguments } from "./arguments.ts";
+
+export { keyPathOf } from "./key_path.ts";
 
 /** Sizes of the files, which are raw FIPS 204 encodings. */
 const SECRET_KEY_BYTES = 4_032;
@@ -13,15 +14,6 @@ export interface Signer {
   readonly provider: "webcrypto" | "noble";
   /** 6618 lower-case hex characters over `<command>|<unix seconds>`. */
   sign(text: string): Promise<string>;
-}
-
-/** The secret key's file: `--key`, `SKR8TR_KEY`, or `~/.skr8tr/signing.sec`. */
-export function keyPathOf(args: Arguments): string {
-  const given = args.value("key") ?? (Deno.env.get("SKR8TR_KEY") || undefined);
-  if (given !== undefined) return given;
-  const home = Deno.env.get("HOME") ?? Deno.env.get("USERPROFILE");
-  if (!home) throw new Failure("usage", "no home folder (HOME is not set): give --key FILE");
-  return `${home}/.skr8tr/signing.sec`;
 }
 
 /** Where the seed of a secret key is kept: `signing.sec` -> `signing.seed`. */

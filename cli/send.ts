@@ -1,10 +1,12 @@
 // Signed commands on their way to the conductor.
 
+import { isLoopback } from "../core/address.ts";
 import { formatOperatorCommand, type OperatorCommand } from "../core/command.ts";
 import { Failure } from "../core/errors.ts";
 import { DATAGRAM_BYTES } from "../core/limits.ts";
 import type { Conductor } from "./conductor.ts";
 import type { Signer } from "./keys.ts";
+import { mayBePlain } from "./target.ts";
 import { askUdp } from "./udp.ts";
 
 /** A datagram of 6.7 KB is five packets: without a reply by then it also goes by TCP, ms. */
@@ -36,6 +38,8 @@ export async function sendSigned(
   const byTcp = async () => (await conductor.post("/command", signed)).trim();
   // The signed form is ASCII, so its length is its size.
   if (signed.length > DATAGRAM_BYTES) return await byTcp();
+  // A datagram of a command is plain: what may be sealed goes no other way.
+  if (await sealedOrUnknown(conductor)) return await byTcp();
   const stop = new AbortController();
   const byUdp = askUdp(conductor.address, signed, { timeoutMs, signal: stop.signal });
   try {
@@ -47,6 +51,20 @@ export async function sendSigned(
   } finally {
     stop.abort();
     await byUdp;
+  }
+}
+
+/** A conductor on this machine whose HTTP does not answer may still take datagrams. */
+async function sealedOrUnknown(conductor: Conductor): Promise<boolean> {
+  try {
+    return await conductor.sealed();
+  } catch (error) {
+    const { address } = conductor;
+    if (
+      isLoopback(address.hostname) && mayBePlain(address) && error instanceof Failure &&
+      error.code === "unreachable"
+    ) return false;
+    throw error;
   }
 }
 

@@ -2,6 +2,7 @@
 // are made from it.
 
 import type { Command, Option } from "./command.ts";
+import { SEAL_COMMANDS } from "./table_seal.ts";
 import { NODE_COMMANDS } from "./table_nodes.ts";
 import { TRUST_COMMANDS } from "./table_trust.ts";
 
@@ -19,6 +20,12 @@ export const GLOBAL_OPTIONS: readonly Option[] = [
     value: "HOST[:PORT]",
     help: "the tower; also SKR8TR_TOWER",
     default: "the conductor's host:7772",
+  },
+  {
+    name: "context",
+    value: "NAME",
+    help: "the cluster, as skr8tr context add named it",
+    default: "that of skr8tr context use",
   },
   { name: "port", value: "PORT", help: "the conductor's port, where its address names none" },
   {
@@ -307,6 +314,19 @@ export const COMMANDS: readonly Command[] = [
     load: () => import("./commands/logs.ts"),
   },
   {
+    name: "dev",
+    usage: "FILE...",
+    summary: "deploy, and again whenever something is saved",
+    details: [
+      "Watches the folders of the manifests. When a file in them changes, except what the build " +
+      "makes and hidden ones, it builds, uploads and rolls out as up --wait does.",
+    ],
+    examples: ["skr8tr dev shop.skr8tr"],
+    arguments: [1, 1_000],
+    options: [],
+    load: () => import("./commands/dev.ts"),
+  },
+  {
     name: "run",
     usage: "FILE|APP",
     summary: "run a job once, now",
@@ -402,6 +422,7 @@ export const COMMANDS: readonly Command[] = [
   },
   ...NODE_COMMANDS,
   ...TRUST_COMMANDS,
+  ...SEAL_COMMANDS,
   {
     name: "completion",
     usage: "bash|zsh|fish",

@@ -7,7 +7,7 @@ const JSON_OUTPUT: Option = { name: "json", help: "print JSON, for programs" };
 export const NODE_COMMANDS: readonly Command[] = [
   {
     name: "node",
-    usage: "show|cordon|uncordon|drain NODE",
+    usage: "show|cordon|uncordon|drain|forget NODE",
     summary: "show a node; keep new replicas off it, or move all away",
     details: [
       "cordon: nothing more is placed there, what runs stays. uncordon takes that back.",
@@ -17,6 +17,9 @@ export const NODE_COMMANDS: readonly Command[] = [
       "stay with it: skr8tr volume rm gives it up. With --wait the command shows what is left and " +
       "ends when nothing is (exit code 0), or when nothing more can move (1). A drained node stays " +
       "empty until uncordon.",
+      "forget: ends the membership of a node, or of a tower or an ingress: its key is no longer " +
+      "admitted anywhere, and nothing that it says is heard. What runs there is not stopped by this, " +
+      "but placed elsewhere. It needs a new token to come back.",
     ],
     examples: ["skr8tr node drain node-2 --wait", "skr8tr node uncordon node-2"],
     arguments: [2, 2],

@@ -3,16 +3,34 @@
 import type { Address } from "../core/address.ts";
 import { Failure } from "../core/errors.ts";
 import type { Arguments } from "./arguments.ts";
+import { contextNamed, type Pinned, readContexts } from "./context.ts";
+import { keyPathOf } from "./key_path.ts";
+
+/** How a conductor is known, and who asks it. */
+export interface Sealing {
+  /** The context that it was found by. */
+  readonly context?: string;
+  readonly pinned?: Pinned;
+  /** What its identity must be. */
+  readonly fingerprint?: string;
+  /** The operator's signing key. */
+  readonly keyPath?: string;
+}
+
+/** A conductor's address; with `seal` it is talked to in a sealed session. */
+export interface ConductorAddress extends Address {
+  readonly seal?: Sealing;
+}
 
 /** Where conductor and tower are, and how long they may take to answer. */
 export interface Target {
-  readonly conductor: Address;
+  readonly conductor: ConductorAddress;
   readonly tower: Address;
   readonly timeoutMs: number;
 }
 
-const CONDUCTOR_PORT = 7_771;
-const TOWER_PORT = 7_772;
+export const CONDUCTOR_PORT = 7_771;
+export const TOWER_PORT = 7_772;
 const TIMEOUT_MS = 5_000;
 
 /**
@@ -23,11 +41,24 @@ const TIMEOUT_MS = 5_000;
  */
 export function targetOf(args: Arguments): Target {
   const port = args.integer("port", 1, 65_535, CONDUCTOR_PORT);
-  const conductor = named(args, "conductor") ?? "127.0.0.1";
-  const tower = named(args, "tower");
+  const given = named(args, "conductor");
+  const contexts = readContexts();
+  // Whoever names a conductor means that one; --context goes before all.
+  const name = args.value("context") ?? (given === undefined ? contexts.current : undefined);
+  const context = name === undefined ? undefined : contextNamed(contexts, name);
+  const conductor = (args.value("context") === undefined ? given : undefined) ??
+    context?.conductor ?? given ?? "127.0.0.1";
+  const tower = named(args, "tower") ?? context?.tower;
   const conductorAddress = parseAddress("conductor", conductor, port);
+  const keyPath = knownKeyPath(args);
+  const seal: Sealing = {
+    ...(name === undefined ? {} : { context: name }),
+    ...(context?.pinned === undefined ? {} : { pinned: context.pinned }),
+    ...(context?.fingerprint === undefined ? {} : { fingerprint: context.fingerprint }),
+    ...(keyPath === undefined ? {} : { keyPath }),
+  };
   return {
-    conductor: conductorAddress,
+    conductor: { ...conductorAddress, seal },
     tower: tower === undefined
       ? { hostname: conductorAddress.hostname, port: TOWER_PORT }
       : parseAddress("tower", tower, TOWER_PORT),
@@ -35,9 +66,29 @@ export function targetOf(args: Arguments): Target {
   };
 }
 
+/**
+ * Says whether a conductor may be asked plainly where no sealed session is to be had: not one whose
+ * key is known, since whoever keeps us from it could answer in its place.
+ */
+export function mayBePlain(conductor: ConductorAddress): boolean {
+  const { seal } = conductor;
+  if (!seal) return true;
+  return seal.context === undefined && readContexts().known[showAddress(conductor)] === undefined;
+}
+
 /** The address as people write it. */
 export function showAddress({ hostname, port }: Address): string {
   return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+}
+
+/** The signing key's file, if one could be named. */
+function knownKeyPath(args: Arguments): string | undefined {
+  try {
+    return keyPathOf(args);
+  } catch (error) {
+    if (error instanceof Failure) return undefined;
+    throw error;
+  }
 }
 
 function named(args: Arguments, name: string): string | undefined {

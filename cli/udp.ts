@@ -31,7 +31,8 @@ export async function askUdp(
   const bytes = encoder.encode(text);
   const send = () => {
     // Not sent is as good as lost: whoever waits will see the deadline pass.
-    socket.send(bytes, { transport: "udp", ...to }).catch(() => {});
+    const { hostname, port } = to;
+    socket.send(bytes, { transport: "udp", hostname, port }).catch(() => {});
   };
   const close = () => {
     try {

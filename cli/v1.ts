@@ -4,7 +4,7 @@ import { Failure } from "../core/errors.ts";
 import type { Context } from "./command.ts";
 import { conductorAt } from "./conductor.ts";
 import { table } from "./render/table.ts";
-import { type Target, targetOf } from "./target.ts";
+import { mayBePlain, type Target, targetOf } from "./target.ts";
 import { askUdp } from "./udp.ts";
 
 /** One row of a v1 `LIST`. */
@@ -63,6 +63,7 @@ export async function httpOrV1<T>(
   command: string,
 ): Promise<{ readonly view: T } | { readonly reply: string }> {
   const http = conductorAt(target.conductor, target.timeoutMs).get<T>(path);
+  if (!mayBePlain(target.conductor)) return { view: await http };
   const stop = new AbortController();
   const udp = async () => {
     await Promise.race([http.catch(() => {}), sleep(target.timeoutMs * HTTP_SHARE, stop.signal)]);

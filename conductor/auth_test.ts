@@ -175,3 +175,30 @@ Deno.test("without any key there is no operator to add", () => {
   const reply = rig.ask(rig.signed(`OPERATOR|${id()}|ann|admin|*|*|-|${key}`))!;
   assert(reply.startsWith("ERR|INSECURE|"), reply);
 });
+
+Deno.test("no replay is executed over clock steps of 60 s and 288 s and restarts inside the window", () => {
+  for (const stepS of [-288, -60, -31, -1, 1, 31, 60, 288]) {
+    for (const restarts of [false, true]) {
+      const rig = rooted();
+      assertEquals(up(rig, "web", 1), "OK|APPLIED|web|1");
+      const evict = rig.signed("EVICT|web", rig.unixS, ROOT);
+      const failed = rig.signed("EVICT|late", rig.unixS, ROOT);
+      assertEquals(rig.ask(failed), "ERR|not found: late");
+      assertEquals(rig.ask(evict), "OK|EVICTED|web");
+      assertEquals(up(rig, "web", 1, { generation: 2 }), "OK|APPLIED|web|2");
+      assertEquals(up(rig, "late", 1), "OK|APPLIED|late|1");
+      rig.wallMs += stepS * 1_000;
+      if (restarts) rig.restart();
+      // Over two minutes, so that every mark that time may have made harmless is forgotten.
+      for (let at = 0; at < 24; at++) {
+        rig.live(5_000);
+        for (const replay of [evict, failed]) assertEquals(rig.ask(replay), UNAUTHORIZED);
+        if (restarts && at % 8 === 0) rig.restart();
+      }
+      rig.wallMs -= stepS * 1_000;
+      for (const replay of [evict, failed]) assertEquals(rig.ask(replay), UNAUTHORIZED);
+      const { apps } = rig.machine.state;
+      assertEquals([apps.get("web")!.down, apps.get("late")!.down], [false, false]);
+    }
+  }
+});

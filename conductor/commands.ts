@@ -71,6 +71,14 @@ export function judge(state: State, command: string): Outcome {
       return judgeRun(state, parsed);
     case "DECK":
       return { kind: "commit", reply: "OK|DECK", summary: "look at the deck" };
+    case "FORGET":
+      return state.members.named(parsed.member)
+        ? {
+          kind: "commit",
+          reply: `OK|FORGOTTEN|${parsed.member}`,
+          summary: `forget ${parsed.member}`,
+        }
+        : refuse("MEMBER", `no daemon is named ${parsed.member}`);
     case "SUBMIT":
     case "ROLLOUT":
       return { kind: "read", path: parsed.path };

@@ -4,6 +4,7 @@ import type { Address } from "../core/address.ts";
 import type { Entry } from "../core/log.ts";
 import type { Figures, Route } from "../core/mesh.ts";
 import type { EventView } from "../core/view.ts";
+import type { PendingJoin } from "./members.ts";
 
 /** Where a reply goes: the live layer made it and understands it. */
 export type ReplyTo = number;
@@ -34,6 +35,8 @@ export type ConductorEvent =
   | { readonly on: "figures"; readonly figures: Figures }
   /** An ingress holds a request for an app without replicas; repeated while it does. */
   | { readonly on: "wake"; readonly app: string }
+  /** A daemon wants to come in; what it shows has been verified. */
+  | { readonly on: "join"; readonly join: PendingJoin; readonly reply: ReplyTo }
   /** A node shows, for the first time, the key that secrets are to be sealed to for it. */
   | { readonly on: "node-key"; readonly node: string; readonly publicKey: string }
   | { readonly on: "tick" };

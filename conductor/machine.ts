@@ -28,6 +28,7 @@ import {
   type Route,
 } from "../core/mesh.ts";
 import type { Prng } from "../core/prng.ts";
+import { maySay } from "../core/seal/permits.ts";
 import { type Root, rootName } from "../core/roster.ts";
 import type { EventView } from "../core/view.ts";
 import { parseMeshV1 } from "../core/wire.ts";
@@ -50,6 +51,7 @@ import {
   takeStatus,
 } from "./fleet.ts";
 import { describeRun, isJob, jobStep } from "./jobs.ts";
+import { Joins } from "./joins.ts";
 import { Ledger } from "./ledger.ts";
 import { barText } from "./node_verbs.ts";
 import { Orders } from "./orders.ts";
@@ -120,6 +122,7 @@ export class ConductorMachine {
   readonly suspicion: Suspicion;
   /** Those of them that the log does not name yet. */
   #roots: readonly Root[];
+  readonly #joins: Joins;
   readonly #orders = new Orders();
   /** Dead nodes of which nobody has heard. */
   readonly #lost = new Set<string>();
@@ -152,6 +155,7 @@ export class ConductorMachine {
     this.boot = options.boot;
     this.#prng = options.prng;
     this.#meshOpen = options.meshOpen ?? false;
+    this.#joins = new Joins(state);
     this.#rebalances = options.rebalance ?? false;
     this.#barred = new Set(state.bars.keys());
     this.#roots = (options.roots ?? []).filter(({ key }) => !state.roots.has(key));
@@ -202,6 +206,9 @@ export class ConductorMachine {
         for (const { app } of event.figures.apps) {
           if (RolloutWatch.judges(this.state.apps.get(app))) this.#dirty.add(app);
         }
+        break;
+      case "join":
+        this.#emit(...this.#joins.receive(event.join, event.reply));
         break;
       case "wake":
         this.traffic.wake(event.app, now.monoMs);
@@ -274,6 +281,8 @@ export class ConductorMachine {
 
   #nextBody(now: Instant): EntryBody | null {
     if (this.#roots.length > 0) return rootsBody(this.#roots);
+    const join = this.#joins.nextBody(now, this.#out);
+    if (join) return join;
     const command = this.#desk.nextBody(now, this.#out);
     if (command) return command;
     for (const [node, name] of this.#joining) return { kind: "node", node, name };
@@ -403,6 +412,8 @@ export class ConductorMachine {
       this.#setBars();
       this.#needers = null;
       this.#emit(...this.#desk.committed(entry.body, now));
+    } else if (entry.body.kind === "join") {
+      this.#emit(...this.#joins.committed(entry.body, now));
     } else if (entry.body.kind === "refused") {
       this.#emit(...this.#desk.committed(entry.body, now));
     }
@@ -523,7 +534,7 @@ export class ConductorMachine {
   #appendFailed(error: string, now: Instant): void {
     this.#inFlight = false;
     this.#storeBrokenUntilMs = now.monoMs + 1_000;
-    this.#emit(...this.#desk.failed(error));
+    this.#emit(...this.#desk.failed(error), ...this.#joins.failed(error));
     for (const app of this.state.apps.keys()) this.#dirty.add(app);
     this.record(now, { kind: "store-failed", text: `the log cannot be written: ${error}` });
   }
@@ -533,7 +544,7 @@ export class ConductorMachine {
   #mesh(text: string, from: Address, now: Instant): void {
     if (this.#meshOpen && text.startsWith("HEARTBEAT|")) return this.#heartbeat(text, from, now);
     const message = decodeMesh(text);
-    if (!message) return;
+    if (!message || !maySay(from.peer, message)) return;
     switch (message.k) {
       case "beat":
         return this.#beat(message, from, now);

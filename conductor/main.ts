@@ -2,6 +2,7 @@ import { isNetwork } from "../core/address.ts";
 import { Failure } from "../core/errors.ts";
 import { type Flag, runDaemon } from "../core/live/daemon.ts";
 import { logger } from "../core/live/log.ts";
+import { openSealKeys } from "../core/live/seal_keys.ts";
 import { startConductor } from "./live/conductor.ts";
 import { readAtRestKey } from "./live/at_rest.ts";
 import { parseSyslogTarget } from "./live/syslog.ts";
@@ -68,6 +69,7 @@ await runDaemon({
       ...(atRest === undefined ? {} : { atRestKey: await readAtRestKey(atRest) }),
       telemetryBytes: sizeOf(flags.text("telemetry")),
       meshOpen: flags.optional("mesh") === "open",
+      keys: await openSealKeys(flags.text("state"), "conductor"),
       rebalance: flags.has("rebalance"),
       operators: flags.has("insecure") ? insecure(bind) : await someOperators(flags.all("pubkey")),
       ...(manifests === undefined ? {} : { manifests }),

@@ -21,6 +21,7 @@ import type { AppSpec } from "../core/manifest/spec.ts";
 import { specOfPart } from "../core/before.ts";
 import { Roster, type RosterData } from "../core/roster.ts";
 import { replayKey } from "../core/signed.ts";
+import { Members, type MembersData } from "./members.ts";
 import { applyNodeVerb, type Bar } from "./node_verbs.ts";
 import { applySecret, type StoredSecret } from "./secrets.ts";
 import { type Announced, applyUpload } from "./artifacts.ts";
@@ -142,6 +143,8 @@ export interface State {
   readonly nodeKeys: Map<string, string>;
   /** Namespace -> what its apps may take together. */
   readonly quotas: Map<string, Quota>;
+  /** The daemons that joined. */
+  readonly members: Members;
 }
 
 export function emptyState(): State {
@@ -164,6 +167,7 @@ export function emptyState(): State {
     secrets: new Map(),
     nodeKeys: new Map(),
     quotas: new Map(),
+    members: new Members(),
   };
 }
 
@@ -287,6 +291,9 @@ function applyBody(state: State, entry: Entry): string[] {
     case "roots":
       for (const [key] of body.roots) state.roots.add(key);
       return [];
+    case "join":
+      state.members.apply(body);
+      return [];
     default:
       return body satisfies never;
   }
@@ -383,6 +390,9 @@ function applyCommand(
     case "EXEC":
     case "OPEN":
     case "DECK":
+      return [];
+    case "FORGET":
+      state.members.forget(command.member);
       return [];
     case "OPERATOR":
     case "GRANT":
@@ -577,6 +587,7 @@ interface Snapshot {
   readonly chain?: State["chain"];
   readonly roots?: readonly string[];
   readonly quotas?: readonly (readonly [string, Quota])[];
+  readonly members?: MembersData;
 }
 
 /** The state as text, to start from instead of the whole log. */
@@ -602,6 +613,7 @@ export function saveState(state: State): string {
     chain: state.chain,
     roots: [...state.roots],
     quotas: [...state.quotas],
+    members: state.members.save(),
   };
   return JSON.stringify(snapshot);
 }
@@ -611,7 +623,11 @@ export function loadState(head: Head, text: string): State | null {
   const snapshot = parseSnapshot(text);
   // Without these it is from before them, and the whole log makes them.
   if (!snapshot?.chain || snapshot.log === undefined) return null;
-  const state: State = { ...emptyState(), roster: Roster.load(snapshot.roster) };
+  const state: State = {
+    ...emptyState(),
+    roster: Roster.load(snapshot.roster),
+    members: Members.load(snapshot.members),
+  };
   state.head = head;
   state.log = snapshot.log;
   state.chain = snapshot.chain;

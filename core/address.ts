@@ -1,5 +1,6 @@
 // Addresses and networks, as text.
 
+import { Failure } from "./errors.ts";
 import type { Peer } from "./seal/primitives.ts";
 
 /** Where a datagram comes from or goes to. */
@@ -115,4 +116,14 @@ const LOOPBACK: readonly string[] = ["127.0.0.0/8", "::1"];
 /** Says whether the address is this machine talking to itself. */
 export function isLoopback(address: string): boolean {
   return inNetworks(address, LOOPBACK);
+}
+
+/** The address in a flag's value. @throws {Failure} `usage`. */
+export function readAddress(value: string, flag: string): Address {
+  const match = /^(\[[0-9a-fA-F:.]+\]|[^:]+):([0-9]{1,5})$/.exec(value);
+  const port = Number(match?.[2]);
+  if (!match || port < 1 || port > 65_535) {
+    throw new Failure("usage", `--${flag} needs HOST:PORT, not ${value}`);
+  }
+  return { hostname: match[1]!.replace(/^\[|\]$/g, ""), port };
 }

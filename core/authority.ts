@@ -40,6 +40,7 @@ export const NEEDED_ROLE: { readonly [V in OperatorCommand["verb"]]: Role } = {
   SECRET: "deployer",
   UNSECRET: "deployer",
   DECK: "viewer",
+  FORGET: "admin",
 };
 
 /**

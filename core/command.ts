@@ -38,6 +38,8 @@ const FIELDS = {
   replicaLimit: { form: /^(-|[0-9]{1,9})$/, says: "a number of replicas or -" },
   ramLimit: { form: /^(-|[0-9]{1,9})$/, says: "MiB of RAM or -" },
   cpuLimit: { form: /^(-|[0-9]{1,9})$/, says: "thousandths of a core or -" },
+  /** A daemon's name, as it joined. */
+  member: { form: /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, says: "the name of a daemon" },
   hash: { form: /^[0-9a-f]{64}$/, says: "a SHA-256 in hex" },
   kind: { form: /^(exec|copy|forward)$/, says: "exec, copy or forward" },
   replica: { form: /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/, says: "a replica" },
@@ -89,6 +91,8 @@ const SHORT_COMMANDS = {
   OPEN: ["kind", "app", "replica", "details"],
   /** Whoever has the token of this hash may look at the deck as the operator who signs. */
   DECK: ["hash"],
+  /** A daemon is a member no more. */
+  FORGET: ["member"],
 } as const satisfies Record<string, readonly (keyof typeof FIELDS)[]>;
 
 type ShortVerb = keyof typeof SHORT_COMMANDS;

@@ -260,6 +260,10 @@ export const ARTIFACT_STALL_MS = 10_000;
 
 // ---- seal ----
 
+/** Most daemons that belong to a cluster; and that may wait to come in at once. */
+export const MEMBERS = 20_000;
+export const JOINS_WAITING = 10_000;
+
 /** Counters of a session that may come late and out of order: a multiple of 32. */
 export const REPLAY_WINDOW = 2_048;
 /** A session's initiator replaces it after this long or so many datagrams; the old one lives on. */
@@ -293,6 +297,12 @@ export const SEAL_WORK = 1_024;
 export const SEAL_TAKEN = 64;
 /** Secrets from which tokens are made live this long, in ms; the one before still counts. */
 export const SEAL_TOKEN_MS = 30_000;
+/** How long the handshake of a sealed stream may take, ms; and its largest first message, bytes. */
+export const SEAL_HANDSHAKE_MS = 5_000;
+export const SEAL_PAYLOAD_BYTES = 16_384;
+/** Largest head of a request in a sealed stream; bytes of a body that may be under way unread. */
+export const SEAL_HEAD_BYTES = 65_536;
+export const SEAL_CREDIT_BYTES = 1024 * 1024;
 /** Answers "I know no such session" a second. */
 export const SEAL_STALE_PER_SECOND = 500;
 
@@ -411,6 +421,8 @@ export const BLOCKED_RETRY_MS = 1_000;
 export const KILL_AGAIN_MS = 1_000;
 /** Most ports of the range tried in a row before a replica waits. */
 export const PORT_TRIES = 64;
+/** A port that an app gave back is handed to another only after this, where others are free, ms. */
+export const PORT_REST_MS = 60_000;
 /** Most replica ids a node remembers as finished beyond those it still lists. */
 export const NODE_TOMBSTONES = 100_000;
 /** Signed manifests of one app that a node holds in memory, newest last. */

@@ -7,6 +7,7 @@
 
 import { sha256Hex } from "./bytes.ts";
 import type { Run } from "./job.ts";
+import type { Member, TokenTerms } from "./seal/member.ts";
 
 /** An operator's signed command as it stands in the log. */
 export interface SignedRecord {
@@ -133,6 +134,17 @@ export type EntryBody =
     readonly kind: "roots";
     /** Fingerprint and raw key in base64. */
     readonly roots: readonly (readonly [key: string, publicKey: string])[];
+  }
+  | {
+    /** A daemon came in with a token that an operator had signed. */
+    readonly kind: "join";
+    readonly member: Member;
+    readonly terms: TokenTerms;
+    readonly token: SignedRecord;
+    /** Raw in base64, and its signature over the member's static key. */
+    readonly identityKey: string;
+    readonly certificate: string;
+    readonly audit: string;
   };
 
 /** One committed entry. */

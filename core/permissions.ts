@@ -11,7 +11,10 @@ import { Failure } from "./errors.ts";
 
 /** What a program's permissions depend on. Folders and files are paths as the program is given them. */
 export interface PermissionParameters {
-  readonly tower: Daemon;
+  readonly tower: Daemon & {
+    /** Folder of `--state`, where it keeps its identity; absent while the mesh is open. */
+    readonly state?: string;
+  };
   readonly conductor: Daemon & {
     readonly state: string;
     readonly pubkeys: readonly string[];
@@ -34,8 +37,8 @@ export interface PermissionParameters {
   readonly ingress: Daemon & {
     /** Folders or files of `--tls-cert`, `--tls-key` and `--acme-ca`. */
     readonly certificates?: readonly string[];
-    /** Folder of `--state`, where it fetches certificates by itself. */
-    readonly acmeState?: string;
+    /** Folder of `--state`, where it keeps its identity and the certificates that it fetches. */
+    readonly state?: string;
     /** The file of its workers, where it is bundled. */
     readonly worker?: string;
   };
@@ -75,8 +78,11 @@ export function permissionFlags<P extends Program>(
 const EVERY_PROGRAM: readonly string[] = ["--no-prompt", "--no-remote"];
 
 const BUILDERS: { readonly [P in Program]: (parameters: PermissionParameters[P]) => string[] } = {
-  /** Keeps nothing on disk. */
-  tower: (of) => [net(of)],
+  /** Keeps on disk who it is and whom it knows, nothing of the registry. */
+  tower: (of) => [
+    net(of),
+    ...(of.state === undefined ? [] : [flag("read", [of.state]), flag("write", [of.state])]),
+  ],
   conductor: (of) => [
     net(of),
     flag("read", [
@@ -105,7 +111,7 @@ const BUILDERS: { readonly [P in Program]: (parameters: PermissionParameters[P])
     "--allow-run",
   ],
   ingress: (of) => {
-    const state = of.acmeState === undefined ? [] : [of.acmeState];
+    const state = of.state === undefined ? [] : [of.state];
     const worker = of.worker === undefined ? [] : [of.worker];
     const read = [...state, ...of.certificates ?? [], ...worker];
     return [
@@ -141,10 +147,10 @@ const BUILDERS: { readonly [P in Program]: (parameters: PermissionParameters[P])
  * public key where `skr8tr keygen` puts it. Another setup takes flags of its own from here.
  */
 export const TASK_PARAMETERS: PermissionParameters = {
-  tower: LOCAL,
+  tower: { ...LOCAL, state: ".skr8tr" },
   conductor: { ...LOCAL, state: ".skr8tr", pubkeys: ["skrtrview.pub"] },
   node: { ...LOCAL, state: ".skr8tr", pubkeys: ["skrtrview.pub"], root: "" },
-  ingress: LOCAL,
+  ingress: { ...LOCAL, state: ".skr8tr" },
   skr8tr: { home: "$HOME" },
   cluster: LOCAL,
 };

@@ -40,11 +40,11 @@ Deno.test("permissionFlags() refuses a path that would become two", () => {
 
 Deno.test("permissionFlags() lets an ingress read certificates, and write only to keep its own", () => {
   const place = { bind: "127.0.0.1", networks: ["127.0.0.0/8"] };
-  const of = (more: { certificates?: string[]; acmeState?: string }) =>
+  const of = (more: { certificates?: string[]; state?: string }) =>
     permissionFlags("ingress", { ...place, ...more }).slice(3);
   assertEquals(of({}), []);
   assertEquals(of({ certificates: ["/etc/tls"] }), ["--allow-read=/etc/tls"]);
-  assertEquals(of({ certificates: ["/etc/tls"], acmeState: "/var/a" }), [
+  assertEquals(of({ certificates: ["/etc/tls"], state: "/var/a" }), [
     "--allow-read=/var/a,/etc/tls",
     "--allow-write=/var/a",
   ]);

@@ -1,5 +1,6 @@
 import { Failure } from "../core/errors.ts";
-import { type Flag, type FlagValues, runDaemon } from "../core/live/daemon.ts";
+import { readAddress } from "../core/address.ts";
+import { type Flag, type FlagValues, JOIN_FLAGS, runDaemon } from "../core/live/daemon.ts";
 import { randomHex } from "../core/live/clock.ts";
 import { logger } from "../core/live/log.ts";
 import { CLIENT_CONNECTIONS } from "../core/limits.ts";
@@ -59,6 +60,8 @@ const FLAGS: readonly Flag[] = [
     value: "NAME",
     help: "name in the tower's list, no two alike (ingress- and random letters)",
   },
+  ...JOIN_FLAGS,
+  { name: "conductor", value: "HOST:PORT", help: "the conductor (default: as the token says)" },
   {
     name: "route",
     value: "[HOST]/PREFIX:APP",
@@ -195,6 +198,18 @@ function tlsOf(flags: FlagValues): IngressSettings["tls"] {
   return { hostname, port, files, hstsS, redirect, acme };
 }
 
+function joinOf(flags: FlagValues): IngressSettings["join"] {
+  const join = flags.optional("join");
+  const conductor = flags.optional("conductor");
+  return {
+    state: flags.text("state"),
+    role: "ingress",
+    name: flags.optional("name") ?? "ingress",
+    ...(join === undefined ? {} : { join }),
+    ...(conductor === undefined ? {} : { conductor: readAddress(conductor, "conductor") }),
+  };
+}
+
 function settingsOf(flags: FlagValues): IngressSettings {
   const accessLog = flags.text("access-log");
   if (accessLog !== "none" && accessLog !== "combined" && accessLog !== "json") {
@@ -202,6 +217,8 @@ function settingsOf(flags: FlagValues): IngressSettings {
   }
   const tower = flags.text("tower");
   const http = parseListenFlag("http", flags.text("http"), flags.text("bind"));
+  // The tower takes one that comes back under its name for the same one.
+  const name = flags.optional("name");
   const ms = (name: string) => flags.integer(name, 1, 86_400) * 1000;
   const maxBody = flags.integer("max-body", 0, Number.MAX_SAFE_INTEGER);
   return {
@@ -210,8 +227,8 @@ function settingsOf(flags: FlagValues): IngressSettings {
     httpPort: http.port,
     adminPort: flags.integer("admin", 0, 65_535),
     tower: tower === "none" ? undefined : tower,
-    // The tower takes one that comes back under its name for the same one.
-    name: flags.optional("name") ?? `ingress-${randomHex(8)}`,
+    name: name ?? `ingress-${randomHex(8)}`,
+    join: tower === "none" || flags.optional("mesh") === "open" ? undefined : joinOf(flags),
     routes: flags.all("route").map(parseRouteFlag),
     endpoints: flags.all("upstream").map(parseUpstreamFlag),
     accessLog,

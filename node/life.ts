@@ -23,7 +23,7 @@ import {
 import type { TowerLink } from "./lease.ts";
 import { judgeMemory } from "./memory.ts";
 import { planLaunch, type Surroundings, unsupported } from "./plan.ts";
-import type { PortTable } from "./ports.ts";
+import type { PortTable, Seeker } from "./ports.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
 import { endpointOf, hasProcess, type Replica, savedOf, type State } from "./replica.ts";
 import type { Label } from "./relabel.ts";
@@ -137,7 +137,7 @@ export class Life {
     refused: Set<number>,
   ): void {
     const { ports } = this.stage;
-    const port = ports.next(replica.id, wish, replica.port, refused);
+    const port = ports.next(replica.id, wish, replica.port, refused, this.#seeker(replica));
     if (port !== null) {
       this.#to(replica, { at: "port", trying: port, refused }, replica.reason);
       return this.stage.emit({ do: "try-port", replica: replica.id, port });
@@ -150,13 +150,17 @@ export class Life {
     this.#to(replica, { at: "blocked", untilMs: this.#nowMs + BLOCKED_RETRY_MS }, reason);
   }
 
+  #seeker({ app }: Replica): Seeker {
+    return { app, nowMs: this.#nowMs };
+  }
+
   portTried(replica: Replica, port: number, free: boolean): void {
     const { state, spec } = replica;
     if (state.at !== "port" || state.trying !== port || !spec?.port) return;
     // Two replicas that begin at once try the same port; the first to hear of it has it.
     const taken = (this.stage.ports.holder(port) ?? replica.id) !== replica.id;
     if (!free || taken) return this.#seekPort(replica, spec.port, state.refused.add(port));
-    this.stage.ports.release(replica.id);
+    this.stage.ports.release(replica.id, this.#seeker(replica));
     this.stage.ports.take(port, replica.id);
     replica.port = port;
     this.#launch(replica, spec);
@@ -428,7 +432,7 @@ export class Life {
 
   #finish(replica: Replica, exit: Exit, reason?: string): void {
     this.#leaveTower(replica);
-    this.stage.ports.release(replica.id);
+    this.stage.ports.release(replica.id, this.#seeker(replica));
     replica.exit = fitExit(exit);
     replica.pid = undefined;
     replica.port = undefined;

@@ -16,6 +16,7 @@ import {
   type MeshMessage,
   type ReplicaStatus,
 } from "../core/mesh.ts";
+import { maySay } from "../core/seal/permits.ts";
 import { artifactFolder, artifactOf } from "./artifact.ts";
 import { ConductorLink, type ConductorSelf, type Load } from "./conductor_link.ts";
 import type { Adopted, NodeEffect, NodeEvent } from "./effects.ts";
@@ -401,10 +402,9 @@ export class NodeMachine implements Stage {
 
   #mesh(text: string, from: Address): void {
     const message = decodeMesh(text);
-    if (message?.k === "probe-ok") this.#witness.alive(message);
-    else if (message && "node" in message && message.node === this.options.node) {
-      this.#obey(message, from);
-    }
+    if (!message || !maySay(from.peer, message)) return;
+    if (message.k === "probe-ok") this.#witness.alive(message);
+    else if ("node" in message && message.node === this.options.node) this.#obey(message, from);
   }
 
   #obey(message: MeshMessage, from: Address): void {

@@ -55,7 +55,7 @@ Deno.test("a replica is ready for others once the tower has said that it lists i
   assertEquals([status?.state, status?.reason], ["starting", "waits for the tower to list it"]);
   world.advance(5_000);
   assertEquals(world.statuses.get("web-1")?.state, "starting");
-  assertEquals(world.disk.get("web-1")?.stage, "running");
+  assertEquals(world.disk.get("web-1")?.stage, "ready", "the next start must drain it");
   world.towerAnswers = true;
   world.advance(2_000);
   assertEquals(world.statuses.get("web-1")?.state, "ready");

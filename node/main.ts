@@ -2,7 +2,7 @@
 
 import { isLoopback, isNetwork } from "../core/address.ts";
 import { Failure } from "../core/errors.ts";
-import { type Flag, type FlagValues, runDaemon } from "../core/live/daemon.ts";
+import { type Flag, type FlagValues, JOIN_FLAGS, runDaemon } from "../core/live/daemon.ts";
 import { logger } from "../core/live/log.ts";
 import { startNode } from "./live/node.ts";
 import { findRunners } from "./live/runners.ts";
@@ -29,6 +29,7 @@ export const NODE_FLAGS: readonly Flag[] = [
   { name: "metrics", value: "PORT|off", default: "9100", help: "TCP port for Prometheus" },
   { name: "plain", value: "CIDR", repeat: true, help: "network whose plain reads are answered" },
   { name: "trust-paths", help: "run manifests of which only the path is signed (v1 SUBMIT)" },
+  ...JOIN_FLAGS,
   { name: "new-log", help: "give up the copy of a log that the conductor no longer shows" },
   { name: "stop-replicas", help: "at the end stop the replicas, too, instead of leaving them" },
 ];
@@ -80,12 +81,14 @@ function absolute(path: string): string {
   return path.startsWith("/") ? path : `${Deno.cwd()}/${path}`;
 }
 
-function keysOf(flags: FlagValues, bind: string): Uint8Array[] {
+function keysOf(flags: FlagValues, bind: string, sealed: boolean): Uint8Array[] {
   const keys = flags.all("pubkey").map(readKey);
   if (keys.length > 0 && flags.has("insecure")) {
     throw new Failure("usage", "--insecure and --pubkey exclude each other");
   }
   if (keys.length > 0) return keys;
+  // A node of the sealed mesh is told of the operator by the token that it joins with.
+  if (sealed && !flags.has("insecure")) return [];
   if (!flags.has("insecure")) {
     throw new Failure(
       "no-key",
@@ -105,6 +108,8 @@ export function readOptions(flags: FlagValues): StartOptions {
     logger("node").warn("--trust-paths: what stands at a signed path is run, signed by nobody");
   }
   const bind = flags.text("bind");
+  const sealed = flags.optional("mesh") !== "open";
+  const join = flags.optional("join");
   const host = flags.optional("host") ?? bind;
   const conductor = address(flags.optional("conductor"), 7770, "conductor");
   const follow = address(flags.optional("follow"), 7771, "follow") ??
@@ -126,7 +131,15 @@ export function readOptions(flags: FlagValues): StartOptions {
     conductor,
     follow,
     tower: address(flags.optional("tower"), 7772, "tower"),
-    keys: keysOf(flags, bind),
+    keys: keysOf(flags, bind, sealed),
+    ...(sealed
+      ? {
+        seal: {
+          ...(join === undefined ? {} : { join }),
+          trustOperator: !flags.has("insecure"),
+        },
+      }
+      : {}),
     path: flags.optional("path") ?? standardPath,
     workdir: absolute(flags.optional("workdir") ?? Deno.cwd()),
     ...(cache === undefined ? {} : { denoDir: cache }),

@@ -1,7 +1,7 @@
 // The ports a node hands out. Whether a port is free on the machine only a trial bind can say;
 // this table knows which are given away already and which to try next.
 
-import { PORT_TRIES } from "../core/limits.ts";
+import { PORT_REST_MS, PORT_TRIES } from "../core/limits.ts";
 
 /** What a replica wants to listen on. */
 export interface PortWish {
@@ -10,8 +10,19 @@ export interface PortWish {
   readonly fixed: boolean;
 }
 
+/** For whom a port is looked for, and when. */
+export interface Seeker {
+  readonly app: string;
+  readonly nowMs: number;
+}
+
 export class PortTable {
   readonly #holders = new Map<number, string>();
+  /**
+   * Ports given back a while ago, and whose they were. An ingress that has lost the tower may go on
+   * sending there by its last table: what it sends must not reach another app.
+   */
+  readonly #resting = new Map<number, { readonly app: string; readonly untilMs: number }>();
   #cursor: number;
 
   constructor(private readonly first: number, private readonly last: number) {
@@ -28,15 +39,29 @@ export class PortTable {
    * when there is none left to try.
    *
    * @param refused ports whose trial failed just now
+   * @param seeker ports that rest from another app are given to it only where there are no others
    */
   next(
     replica: string,
     wish: PortWish,
     before: number | undefined,
     refused: ReadonlySet<number>,
+    seeker?: Seeker,
+  ): number | null {
+    const rested = seeker && !wish.fixed && this.#next(replica, wish, before, refused, seeker);
+    return rested || this.#next(replica, wish, before, refused);
+  }
+
+  #next(
+    replica: string,
+    wish: PortWish,
+    before: number | undefined,
+    refused: ReadonlySet<number>,
+    seeker?: Seeker,
   ): number | null {
     const usable = (port: number) =>
-      !refused.has(port) && (this.#holders.get(port) ?? replica) === replica;
+      !refused.has(port) && (this.#holders.get(port) ?? replica) === replica &&
+      !(seeker && this.#restsFrom(port, seeker));
     if (wish.fixed) return usable(wish.number) ? wish.number : null;
     if (before !== undefined && usable(before)) return before;
     if (usable(wish.number)) return wish.number;
@@ -49,14 +74,25 @@ export class PortTable {
     return null;
   }
 
-  take(port: number, replica: string): void {
-    this.#holders.set(port, replica);
+  #restsFrom(port: number, { app, nowMs }: Seeker): boolean {
+    const rest = this.#resting.get(port);
+    return rest !== undefined && rest.app !== app && nowMs < rest.untilMs;
   }
 
-  /** Gives back whatever the replica holds. */
-  release(replica: string): void {
-    for (const [port, holder] of this.#holders) {
-      if (holder === replica) this.#holders.delete(port);
+  take(port: number, replica: string): void {
+    this.#holders.set(port, replica);
+    this.#resting.delete(port);
+  }
+
+  /** Gives back whatever the replica holds; to other apps only after `PORT_REST_MS`. */
+  release(replica: string, holder?: Seeker): void {
+    for (const [port, each] of this.#holders) {
+      if (each !== replica) continue;
+      this.#holders.delete(port);
+      if (holder) {
+        const { app, nowMs } = holder;
+        this.#resting.set(port, { app, untilMs: nowMs + PORT_REST_MS });
+      }
     }
   }
 }

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { PORT_TRIES } from "../core/limits.ts";
+import { PORT_REST_MS, PORT_TRIES } from "../core/limits.ts";
 import { PortTable } from "./ports.ts";
 
 const NONE: ReadonlySet<number> = new Set();
@@ -47,4 +47,20 @@ Deno.test("next() gives up after a bounded number of refusals", () => {
     tries++;
   }
   assertEquals(tries, PORT_TRIES);
+});
+
+Deno.test("a port rests before another app gets it, unless there is no other", () => {
+  const table = new PortTable(20_000, 20_001);
+  const wish = { number: 8001, fixed: false };
+  const web = { app: "web", nowMs: 0 };
+  table.take(8001, "web.1");
+  table.release("web.1", web);
+  const ask = (app: string, nowMs: number, refused: number[] = []) =>
+    table.next("x", wish, undefined, new Set(refused), { app, nowMs });
+  assertEquals(ask("web", 1), 8001);
+  assertEquals(ask("shop", 1), 20_000);
+  assertEquals(ask("shop", PORT_REST_MS), 8001);
+  assertEquals(ask("shop", 1, [20_000, 20_001]), 8001, "better than none");
+  const fixed = { number: 8001, fixed: true };
+  assertEquals(table.next("x", fixed, undefined, new Set(), { app: "shop", nowMs: 1 }), 8001);
 });

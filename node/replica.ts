@@ -250,6 +250,8 @@ export function savedOf(replica: Replica): SavedReplica {
 }
 
 function stageOf(state: State): SavedReplica["stage"] {
+  // Registered, if not acknowledged: the next start must drain it like any other.
+  if (state.at === "ready") return "ready";
   switch (reported(state)) {
     case "waiting":
       return "pending";

@@ -11,6 +11,8 @@ import {
   type Route,
   watcherShape,
 } from "../core/mesh.ts";
+import { maySay } from "../core/seal/permits.ts";
+import type { Peer } from "../core/seal/primitives.ts";
 import { parseShaped } from "../core/shape.ts";
 import { type Drain, Drains } from "./drains.ts";
 import { Blindness } from "./blindness.ts";
@@ -29,6 +31,8 @@ export type TowerEvent =
     readonly watcher: number;
     readonly host: string;
     readonly app: string | null;
+    /** Who has proved to be there, where the stream is sealed. */
+    readonly peer?: Peer;
   }
   | { readonly k: "watcher-message"; readonly watcher: number; readonly text: string }
   | { readonly k: "watcher-closed"; readonly watcher: number }
@@ -55,6 +59,8 @@ export interface TowerOptions {
   readonly plain?: readonly string[];
   /** Whether unsealed daemons beyond loopback may take part. */
   readonly meshOpen?: boolean;
+  /** Whether only sealed ones may. */
+  readonly sealed?: boolean;
   readonly registry?: Registry;
 }
 
@@ -96,6 +102,8 @@ export class TowerMachine {
   /** Where each node was heard last: there it is told when a replica is drained. */
   readonly #nodeAddress = new Map<string, Address>();
   readonly #watcherHost = new Map<number, string>();
+  /** Who has proved to be at the other end of a sealed stream. */
+  readonly #watcherPeer = new Map<number, Peer>();
   /** When the list is complete: at the first if every known node has said all, else by the last. */
   #complete: { readonly firstMs: number; readonly lastMs: number } | null = null;
   readonly #blindness = new Blindness();
@@ -105,7 +113,8 @@ export class TowerMachine {
   constructor(options: TowerOptions, now: Instant) {
     this.#boot = options.boot;
     this.registry = options.registry ?? new Registry();
-    this.access = accessOf(options.plain ?? [], options.meshOpen ?? false, inNetworks);
+    const mesh = options.meshOpen ? "open" : options.sealed ? "sealed" : "loopback";
+    this.access = accessOf(options.plain ?? [], mesh, inNetworks);
     // Revisions go on growing over a restart, so that an ingress's last word to the tower before
     // cannot be taken for one to this (256 changes a second are room enough; 40 bits until 2106).
     const revision = Math.floor(now.wallMs / 1_000) % 2 ** 32 * 256;
@@ -138,6 +147,7 @@ export class TowerMachine {
         return;
       case "watcher-connected":
         this.#watcherHost.set(event.watcher, event.host);
+        if (event.peer) this.#watcherPeer.set(event.watcher, event.peer);
         this.#effects.push(...this.watch.connected(event.watcher, event.app, nowMs));
         return;
       case "watcher-message":
@@ -145,6 +155,7 @@ export class TowerMachine {
         return;
       case "watcher-closed":
         this.#watcherHost.delete(event.watcher);
+        this.#watcherPeer.delete(event.watcher);
         this.watch.closed(event.watcher);
         this.drains.closed(event.watcher);
         return;
@@ -164,13 +175,17 @@ export class TowerMachine {
   }
 
   #meshText(text: string, from: Address, nowMs: number): void {
-    if (!this.access.mayWrite(from.hostname)) {
+    if (!from.peer && !this.access.mayWrite(from.hostname)) {
       this.counters.refused++;
       return;
     }
     const message = decodeMesh(text);
     if (message === null || !isForTower(message)) {
       this.counters.garbage++;
+      return;
+    }
+    if (!maySay(from.peer, message)) {
+      this.counters.refused++;
       return;
     }
     this.#count(message.k);
@@ -312,7 +327,13 @@ export class TowerMachine {
 
   #hello(watcher: number, role: Role, name: string, nowMs: number): void {
     const host = this.#watcherHost.get(watcher) ?? "";
-    if (role === "client" ? !this.access.mayRead(host) : !this.access.mayWrite(host)) {
+    const peer = this.#watcherPeer.get(watcher);
+    const may = peer
+      ? role === "client" || role === peer.role
+      : role === "client"
+      ? this.access.mayRead(host)
+      : this.access.mayWrite(host);
+    if (!may) {
       this.counters.refused++;
       return this.#close(watcher, 1008, "this address may not watch; see --plain and --mesh");
     }

@@ -3,9 +3,16 @@ import { Asker } from "./live/testing.ts";
 
 const MAIN = new URL("main.ts", import.meta.url).pathname;
 
+const STATE = await Deno.makeTempDir({ prefix: "skr8tr-tower-" });
+globalThis.addEventListener("unload", () => Deno.removeSync(STATE, { recursive: true }));
+
 function run(...args: readonly string[]): Deno.ChildProcess {
+  const files = [`--allow-read=${STATE}`, `--allow-write=${STATE}`];
   return new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--unstable-net", "--allow-net=127.0.0.1", MAIN, ...args],
+    args: [
+      ...["run", "--quiet", "--unstable-net", "--allow-net=127.0.0.1", ...files],
+      ...[MAIN, `--state=${STATE}`, ...args],
+    ],
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
@@ -29,8 +36,8 @@ async function listening(process: Deno.ChildProcess): Promise<number> {
   }
 }
 
-Deno.test("tower/main.ts serves with the network alone, survives SIGKILL by starting anew", async () => {
-  const first = run("--port", "0", "--dns", "0");
+Deno.test("tower/main.ts with an open mesh survives SIGKILL by starting anew", async () => {
+  const first = run("--mesh", "open", "--port", "0", "--dns", "0");
   const port = await listening(first);
   {
     await using asker = new Asker({ hostname: "127.0.0.1", port });
@@ -38,7 +45,7 @@ Deno.test("tower/main.ts serves with the network alone, survives SIGKILL by star
   }
   first.kill("SIGKILL");
   await Promise.all([first.status, first.stdout.cancel()]);
-  const second = run("--port", String(port), "--dns", "0");
+  const second = run("--mesh", "open", "--port", String(port), "--dns", "0");
   await listening(second);
   {
     await using asker = new Asker({ hostname: "127.0.0.1", port });
@@ -60,7 +67,7 @@ for (
       2,
       "--plain needs a network",
     ],
-    ["an address beyond loopback", ["--bind", "192.0.2.1"], 2, "--mesh open"],
+    ["no token", ["--port", "0"], 2, "give --join TOKEN"],
   ] as const
 ) {
   Deno.test(`tower/main.ts answers ${what} with exit code ${code}`, async () => {

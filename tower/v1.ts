@@ -13,15 +13,18 @@ export interface Access {
   mayWrite(host: string): boolean;
 }
 
-/** Readers: loopback and `plain`; writers: loopback, or everybody when the mesh is open. */
+/**
+ * Readers: loopback and `plain`; writers: everybody when the mesh is open, nobody when it is sealed,
+ * else loopback.
+ */
 export function accessOf(
   plain: readonly string[],
-  meshOpen: boolean,
+  mesh: "open" | "loopback" | "sealed",
   inNetworks: (host: string, networks: readonly string[]) => boolean,
 ): Access {
   return {
     mayRead: (host) => isLoopback(host) || inNetworks(host.replace(/^::ffff:/, ""), plain),
-    mayWrite: (host) => meshOpen || isLoopback(host),
+    mayWrite: (host) => mesh === "open" || (mesh === "loopback" && isLoopback(host)),
   };
 }
 

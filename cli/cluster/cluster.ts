@@ -14,6 +14,7 @@ import { buildFront, cacheImports, findKeys, holdState } from "./prepare.ts";
 import { makeSecrets } from "./secrets.ts";
 import { type DaemonSpec, Supervisor } from "./supervisor.ts";
 import { sweepReplicas } from "./sweep.ts";
+import { prepareTokens } from "./tokens.ts";
 
 export interface ClusterPlan {
   /** The project's folder; absolute. */
@@ -88,9 +89,10 @@ export async function startCluster(
     if (keys.made) listener.say(`made the operator's key: ${keys.secret}`);
     const layout = findLayout(plan.ports, (line) => listener.say(line), plan.addresses);
     const places = placesOf(plan, keys.public);
+    await prepareTokens(plan.state, layout, keys);
     states = layout.nodes.map((node) => nodeState(places, node.name));
     listener.onLayout?.(layout);
-    const conductor = conductorAt(layout.conductor, ANSWER_MS);
+    const conductor = conductorAt({ ...layout.conductor, seal: {} }, ANSWER_MS);
     const outcomes = await Promise.race([
       supervisor.failed,
       stopped(signal),

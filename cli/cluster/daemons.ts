@@ -79,23 +79,28 @@ function tower(layout: Layout, places: Places): DaemonSpec {
   const permissions = permissionFlags("tower", {
     bind: layout.tower.hostname,
     networks: NETWORKS,
+    state: nodeState(places, "tower"),
   });
   return spec("tower", "tower", places, permissions, [
     ...listen(layout.tower),
     `--dns=${layout.dns.port}`,
-    `--state=${places.state}/tower`,
+    ...joining(places, layout, "tower"),
   ]);
 }
 
 function ingress(layout: Layout, places: Places): DaemonSpec {
   const { hostname, port } = layout.ingress;
-  const permissions = permissionFlags("ingress", { bind: hostname, networks: NETWORKS });
+  const permissions = permissionFlags("ingress", {
+    bind: hostname,
+    networks: NETWORKS,
+    state: nodeState(places, "ingress"),
+  });
   return spec("ingress", "ingress", places, permissions, [
     `--bind=${hostname}`,
     `--http=${port}`,
     `--admin=${layout.ingressState.port}`,
     `--tower=${showAddress(layout.tower)}`,
-    `--state=${places.state}/ingress`,
+    ...joining(places, layout, "ingress"),
   ]);
 }
 
@@ -115,6 +120,7 @@ function nodeSpec(node: NodePlace, layout: Layout, places: Places): DaemonSpec {
     `--follow=${showAddress(layout.conductor)}`,
     `--tower=${showAddress(layout.tower)}`,
     `--pubkey=${places.publicKey}`,
+    `--join=${tokenPath(state)}`,
     `--path=${places.path}`,
     `--workdir=${places.root}`,
     `--metrics=${node.metrics.port}`,
@@ -126,7 +132,22 @@ function nodeSpec(node: NodePlace, layout: Layout, places: Places): DaemonSpec {
   ]);
 }
 
-/** A node's state folder. */
+/** State and token of the tower or the ingress. */
+function joining(places: Places, layout: Layout, name: string): string[] {
+  const state = nodeState(places, name);
+  return [
+    `--state=${state}`,
+    `--join=${tokenPath(state)}`,
+    `--conductor=${showAddress(layout.conductor)}`,
+  ];
+}
+
+/** Where the token lies with which a daemon joins. */
+export function tokenPath(state: string): string {
+  return `${state}/join.token`;
+}
+
+/** A daemon's state folder. */
 export function nodeState(places: Pick<Places, "state">, name: string): string {
   return `${places.state}/${name}`;
 }

@@ -5,7 +5,7 @@ import type { Arguments } from "../arguments.ts";
 import { type Context, DONE } from "../command.ts";
 import { conductorAt } from "../conductor.ts";
 import { harmless } from "../output.ts";
-import { targetOf } from "../target.ts";
+import { mayBePlain, targetOf } from "../target.ts";
 import { askUdp } from "../udp.ts";
 
 const LINES = 100;
@@ -40,6 +40,7 @@ export async function run(context: Context): Promise<number> {
     return DONE;
   } catch (error) {
     if (!(error instanceof Failure) || error.code !== "unreachable" || follow) throw error;
+    if (!mayBePlain(target.conductor)) throw error;
     if (!sought.isAny) throw error;
     const reply = await askUdp(target.conductor, `LOGS|${app}`, {
       timeoutMs: target.timeoutMs,

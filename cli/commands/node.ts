@@ -14,9 +14,10 @@ export async function run(context: Context): Promise<number> {
   const { arguments: args, output } = context;
   const [action = "", node = ""] = args.positional;
   if (action === "show") return await show(context, node);
+  if (action === "forget") return await forget(context, node);
   const verb = VERBS[action as keyof typeof VERBS];
   if (!verb) {
-    throw new Failure("usage", `${action} is none of show, cordon, uncordon and drain`);
+    throw new Failure("usage", `${action} is none of show, cordon, uncordon, drain and forget`);
   }
   const { conductor, command } = await commanding(args);
   const [, name = node] = await command({ verb, id: commandId(), node });
@@ -43,5 +44,12 @@ async function show({ arguments: args, output }: Context, node: string): Promise
     const more = [leaving ? "leaving" : "", stays ?? ""].filter((text) => text !== "").join("; ");
     output.print(`  ${replica} ${state}${more === "" ? "" : `: ${more}`}`);
   }
+  return DONE;
+}
+
+async function forget({ arguments: args, output }: Context, member: string): Promise<number> {
+  const { command } = await commanding(args);
+  await command({ verb: "FORGET", id: commandId(), member });
+  output.print(`${member} is forgotten: its key is admitted no more`);
   return DONE;
 }

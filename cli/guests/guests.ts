@@ -56,6 +56,11 @@ export async function kvmWorks(kernel: Kernel): Promise<boolean> {
   return signal === "SIGKILL" || code === 0;
 }
 
+/** Appends whatever a stream says to a file. */
+async function keep(stream: ReadableStream<Uint8Array>, path: string): Promise<void> {
+  for await (const chunk of stream) await Deno.writeFile(path, chunk, { append: true });
+}
+
 export class GuestNetwork implements AsyncDisposable {
   readonly #machines: Deno.ChildProcess[] = [];
 
@@ -95,7 +100,7 @@ export class GuestNetwork implements AsyncDisposable {
     const accel = kvm
       ? ["-accel", "kvm", "-cpu", "host"]
       : ["-accel", "tcg,thread=multi", "-cpu", "max"];
-    const console = await Deno.open(log, { write: true, create: true, truncate: true });
+    await Deno.writeTextFile(log, "");
     const child = new Deno.Command("ip", {
       args: [
         ...["netns", "exec", this.namespace, `qemu-system-${Deno.build.arch}`],
@@ -111,10 +116,8 @@ export class GuestNetwork implements AsyncDisposable {
       stderr: "piped",
     }).spawn();
     this.#machines.push(child);
-    child.stdout.pipeTo(console.writable).catch(() => {});
-    new Response(child.stderr).text().then((said) => {
-      if (said.trim() !== "") Deno.writeTextFileSync(log, said, { append: true });
-    });
+    keep(child.stdout, log);
+    keep(child.stderr, log);
   }
 
   /** A program that sees the guests, as it is run in their network. */

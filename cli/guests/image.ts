@@ -6,7 +6,7 @@ import { initramfs, type InitramfsEntry, type Kernel, modulesOf } from "./initra
 /** Every guest starts by this; the kernel's command line says which it is. */
 const INIT = `#!/bin/busybox sh
 # The first program of a guest: file systems, network, daemons. Nothing is installed, all is shipped.
-export PATH=/skr8tr/bin:/skr8tr:/bin HOME=/root
+export PATH=/skr8tr/bin:/skr8tr:/usr/bin:/bin HOME=/root
 /bin/busybox --install -s /bin
 mount -t proc proc /proc
 mount -t sysfs sys /sys
@@ -46,12 +46,15 @@ conductor)
   ;;
 *)
   keep node $mesh "$key" --name "$guest" --plain "$network" --conductor "$conductor:7770" \\
-    --tower "$conductor:7772" --path /skr8tr:/bin --workdir / &
+    --tower "$conductor:7772" --path /skr8tr:/usr/bin:/bin --workdir / &
   ;;
 esac
 echo "guest $guest is up at $ip"
 while :; do sleep 3600; done
 `;
+
+/** What a node needs and busybox has not. */
+const TOOLS = ["/usr/bin/flock"];
 
 const MODULES = ["virtio_pci", "virtio_net", "virtio_rng"];
 
@@ -78,7 +81,12 @@ export async function writeImage(
       folder: true,
     } as const)),
     ...modulesOf(kernel, MODULES),
-    ...await librariesOf(`${bundle}/deno`),
+    ...await librariesOf([`${bundle}/deno`, ...TOOLS]),
+    ...TOOLS.map((path) => ({
+      path: path.slice(1),
+      content: Deno.readFileSync(path),
+      mode: 0o755,
+    })),
     ...await filesOf(bundle, "skr8tr"),
   ];
   await Deno.writeFile(path, initramfs(files, 0));
@@ -98,15 +106,15 @@ async function busybox(): Promise<Uint8Array> {
   throw new Failure("no-busybox", "no busybox that stands alone is here; install busybox-static");
 }
 
-/** What the dynamic linker would load for a program, and the linker itself. */
-async function librariesOf(program: string): Promise<InitramfsEntry[]> {
-  const { stdout } = await new Deno.Command("ldd", { args: [program], stderr: "null" }).output();
-  const paths = [...new TextDecoder().decode(stdout).matchAll(/(\/[^ ]+) \(0x/g)].map((each) =>
-    each[1]!
+/** What the dynamic linker would load for programs, and the linker itself. */
+async function librariesOf(programs: readonly string[]): Promise<InitramfsEntry[]> {
+  const { stdout } = await new Deno.Command("ldd", { args: [...programs], stderr: "null" })
+    .output();
+  const found = new TextDecoder().decode(stdout).matchAll(
+    /(?:=> |^\t)(\/[^ \n:]+) \(0x/gm,
   );
-  if (paths.length === 0) {
-    throw new Failure("no-library", `ldd finds nothing that ${program} needs`);
-  }
+  const paths = [...new Set([...found].map((each) => each[1]!))];
+  if (paths.length === 0) throw new Failure("no-library", `ldd finds nothing for ${programs[0]}`);
   return await Promise.all(
     paths.map(async (path) => ({
       path: path.slice(1),

@@ -79,7 +79,11 @@ export async function runGuests(options: Options, stopped: Promise<void>): Promi
   };
   await untilNodes(guests, inside, stopped);
   say("all nodes have joined");
-  const up = await inside("up", ...manifests, "--wait", "--timeout", DEPLOY);
+  // A starved machine may not answer in time; what it has accepted is then unchanged the next time.
+  let up = await inside("up", ...manifests, "--wait", "--timeout", DEPLOY);
+  for (let again = 1; again < 10 && /does not answer/.test(up.text); again++) {
+    up = await inside("up", ...manifests, "--wait", "--timeout", DEPLOY);
+  }
   if (!up.success) throw new Failure("guests", `the deploy failed:\n${up.text}`);
   say("deployed:");
   console.log(up.text.trim().split("\n").filter((line) => / ready /.test(line)).join("\n"));

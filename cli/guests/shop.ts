@@ -52,10 +52,17 @@ export function shippedManifest(text: string, name: string, replicas: number | n
     .replaceAll(`market/services/${name}/main.ts`, `\${ARTIFACT}/${name}.js`)
     .replaceAll("--allow-read=market/web/dist", "--allow-read=${ARTIFACT}/market/web/dist")
     .replace(/^ {2}replicas .*$/m, (line) => replicas === null ? line : `  replicas ${replicas}`)
-    .replace(/^ {4}timeout .*$/m, "    timeout 30s")
+    .replace(/^ {2}health \{[^}]*\}$/m, (block) => patient(block))
     .replace(/^ {2}scale \{[^}]*\}\n/m, "");
   return `${moved.trimEnd()}\n  cwd \${ARTIFACT}\n  artifact {\n    from ${name}\n  }\n` +
     "  rollout {\n    timeout 30m\n  }\n";
+}
+
+/** An emulated machine under load may take seconds for what takes a real one milliseconds. */
+function patient(block: string): string {
+  const check = /^ {4}check .*$/m.exec(block)?.[0] ?? "";
+  return ["  health {", check, "    interval 5s", "    timeout 30s", "    retries 10"]
+    .concat("    start-period 20m", "  }").join("\n");
 }
 
 async function copyFolder(from: string, to: string): Promise<void> {

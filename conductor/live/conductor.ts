@@ -7,6 +7,8 @@ import { now, randomHex, randomSeed } from "../../core/live/clock.ts";
 import { createVerifier, type Verifier } from "../../core/live/crypto.ts";
 import type { Running } from "../../core/live/daemon.ts";
 import { logger } from "../../core/live/log.ts";
+import { openMeshUdp } from "../../core/live/mesh_udp.ts";
+import type { SealKeys } from "../../core/live/seal_keys.ts";
 import { listenFailure, openUdp, type Udp } from "../../core/live/udp.ts";
 import { parseOperatorCommand } from "../../core/command.ts";
 import { commandOf, type Entry, type Head, type LogStore } from "../../core/log.ts";
@@ -26,7 +28,9 @@ import { Followers } from "./follow.ts";
 import { ANY_APP, httpHandler } from "./http.ts";
 import { lastLines } from "./logs.ts";
 import { HeadMark } from "./mark.ts";
+import { MemberDesk } from "./members.ts";
 import { checkPast, KeyRing, openState, type Operators, PAST_AT_START, signerOf } from "./open.ts";
+import { askNode, ConductorSeal } from "./seal.ts";
 import { SecretHand } from "./secrets.ts";
 import { SqliteStore } from "./store_sqlite.ts";
 import { Telemetry } from "./telemetry.ts";
@@ -50,6 +54,8 @@ export interface ConductorSettings {
   readonly syslog?: readonly SyslogTarget[];
   /** Whether heartbeats of the original are listened to. */
   readonly meshOpen?: boolean;
+  /** Its own keys: with them sealed sessions are answered, and the mesh is sealed unless open. */
+  readonly keys?: SealKeys;
   /** Whether replicas move by themselves to nodes that come. */
   readonly rebalance?: boolean;
   /** How much of the cluster's logs is kept here, in bytes; 0 or absent: nothing. */
@@ -140,6 +146,8 @@ class Conductor {
   #commands!: Udp;
   #http!: Deno.HttpServer;
   #tower!: TowerLink;
+  #members: MemberDesk | undefined;
+  #seal: ConductorSeal | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerMonoMs = Infinity;
   #stopping = false;
@@ -185,18 +193,23 @@ class Conductor {
       maxBytes: telemetryBytes,
       nodes: () => machine.fleet.values(),
       sample: () => this.#deck.look(),
-      ask: (node, path, signal) =>
-        fetch(`http://${node.beat?.host}:${node.beat?.port}${path}`, { signal }),
+      ask: ({ beat, address }, path, signal) => {
+        const peer = address?.peer;
+        const at = { hostname: beat?.host ?? "", port: beat?.port ?? 0 };
+        return askNode(this.#seal, { ...at, ...(peer ? { peer } : {}) }, path, { signal });
+      },
     });
   }
 
   start(): RunningConductor {
-    const { bind: hostname, port, meshPort, tower } = this.#settings;
-    this.#mesh = openUdp({
+    const { bind: hostname, port, meshPort, tower, meshOpen } = this.#settings;
+    this.#members = this.#openMembers();
+    const meshSeal = meshOpen ? undefined : this.#seal;
+    this.#mesh = openMeshUdp({
       hostname,
       port: meshPort,
       receive: (text, from) => this.#step({ on: "mesh", text, from }),
-    });
+    }, meshSeal);
     const gate = new SourceGate();
     this.#commands = openUdp({
       hostname,
@@ -214,7 +227,7 @@ class Conductor {
         });
       },
     });
-    this.#tower = new TowerLink(tower, (event) => this.#step(event));
+    this.#tower = new TowerLink(tower, (event) => this.#step(event), meshSeal);
     this.#http = this.#serve(hostname, this.#commands.address.port);
     this.#step({ on: "tick" });
     log.info("ready: commands at {host}:{port}, nodes at {mesh}, log at {sequence}, {apps} apps", {
@@ -230,6 +243,24 @@ class Conductor {
       commands: this.#commands.address,
       mesh: this.#mesh.address,
     };
+  }
+
+  #openMembers(): MemberDesk | undefined {
+    const { keys } = this.#settings;
+    if (!keys) return undefined;
+    const desk = new MemberDesk({
+      keys,
+      machine: this.#machine,
+      verifier: this.#verifier,
+      signerOf: (text, signature) => signerOf(this.#keys, this.#verifier, text, signature),
+      join: (join) =>
+        new Promise((resolve) => {
+          this.#step({ on: "join", join, reply: this.#expectReply(resolve) });
+        }),
+      changed: (forgotten) => queueMicrotask(() => this.#seal?.changed(forgotten)),
+    });
+    this.#seal = new ConductorSeal(desk, () => this.#machine.state.members);
+    return desk;
   }
 
   #serve(hostname: string, port: number): Deno.HttpServer {
@@ -248,6 +279,8 @@ class Conductor {
         holders: (sha256) => holdersOf(this.#machine, sha256),
       }),
       plain: this.#settings.plain,
+      ...(this.#members ? { members: this.#members } : {}),
+      ...(this.#seal ? { seal: this.#seal } : {}),
       now,
       metrics: () => this.#metrics(),
       watch: (app, changed) => this.#watch(app, changed),
@@ -360,6 +393,7 @@ class Conductor {
         for (const app of effect.apps) {
           for (const changed of this.#watchers.get(app) ?? []) changed();
         }
+        for (const changed of this.#watchers.get(ANY_APP) ?? []) changed();
         this.#traces?.changed(effect.apps, now());
         return this.#deck.changed();
       default:
@@ -381,13 +415,13 @@ class Conductor {
       if (error.code === "store-conflict") {
         log.fatal("{error}", { error: error.message });
         this.#ended.resolve(1);
-        for (const changed of this.#watchers.get(ANY_APP) ?? []) changed();
         return;
       }
       this.#step({ on: "append-failed", error: error.message });
       return;
     }
     this.#admitViewer(entry);
+    this.#members?.note(entry);
     this.#step({ on: "appended", entry });
     this.#traces?.appended(entry);
     this.#followers.push(entry);
@@ -418,7 +452,7 @@ class Conductor {
   }
 
   async #logs(effect: Extract<ConductorEffect, { do: "logs" }>): Promise<void> {
-    let lines = await lastLines(this.#machine, effect.app, 200, now);
+    let lines = await lastLines(this.#machine, effect.app, 200, now, this.#seal);
     const format = () => `OK|LOGS|${effect.app}|${lines.length}|${lines.join("\n")}`;
     // Cut to fit, newest lines kept.
     while (lines.length > 1 && byteLength(format()) > 16_384) {
@@ -429,9 +463,8 @@ class Conductor {
 
   async #exec(effect: Extract<ConductorEffect, { do: "exec" }>): Promise<void> {
     const { app, node, replica, signed } = effect;
-    const url = `http://${node.hostname}:${node.port}/exec/${replica}`;
     try {
-      const response = await fetch(url, {
+      const response = await askNode(this.#seal, node, `/exec/${replica}`, {
         method: "POST",
         body: signed,
         signal: AbortSignal.timeout(60_000),

@@ -5,6 +5,8 @@ import { COMMAND_BYTES, MANIFEST_BYTES } from "../../core/limits.ts";
 import { canonical } from "../../core/manifest/canonical.ts";
 import { parseManifest } from "../../core/manifest/parse.ts";
 import type { Instant } from "../../core/instant.ts";
+import type { Seal } from "../../core/live/member_seal.ts";
+import { acceptSealed, isSealRequest, peerOf, upgradeStream } from "../../core/live/sealed_http.ts";
 import type { AppView } from "../../core/view.ts";
 import { VERSION } from "../../core/version.ts";
 import type { ConductorMachine } from "../machine.ts";
@@ -22,6 +24,7 @@ import type { AuditReader } from "./audit.ts";
 import type { EventHistory } from "./events.ts";
 import type { Followers } from "./follow.ts";
 import { streamLogs } from "./logs.ts";
+import type { MemberDesk } from "./members.ts";
 import type { Telemetry } from "./telemetry.ts";
 
 export interface HttpParts {
@@ -36,6 +39,10 @@ export interface HttpParts {
   readonly store: LogStore;
   readonly artifacts: ArtifactStore;
   readonly plain: readonly string[];
+  /** Who may come in and who is who; absent in tests. */
+  readonly members?: MemberDesk;
+  /** How nodes are asked. */
+  readonly seal?: Seal;
   now(): Instant;
   /** Hands in a signed command; resolves to its reply, or `null` where it gets none. */
   command(text: string, address: string): Promise<string | null>;
@@ -48,15 +55,27 @@ export interface HttpParts {
 export function httpHandler(
   parts: HttpParts,
 ): (request: Request, from: string) => Promise<Response> {
-  return async (request, from) => {
+  const { members } = parts;
+  const handler = async (request: Request, from: string): Promise<Response> => {
+    if (members && isSealRequest(request)) {
+      return acceptSealed(request, members, (inner) => handler(inner, from));
+    }
     const url = new URL(request.url);
+    const membership = members?.handle(request, url, from);
+    if (membership) return await membership;
     if (url.pathname === "/command") return await takeCommand(parts, request, from);
     if (url.pathname === "/health") return new Response("ok\n");
-    const isNear = (isLoopback(from) || inNetworks(from, parts.plain)) && isOwnPage(request, from);
+    // No page of a browser can set up a sealed session.
+    const isOwn = peerOf(request) !== undefined || isOwnPage(request, from);
+    const isNear = (isLoopback(from) || inNetworks(from, parts.plain)) && isOwn;
     if (url.pathname === "/deck" || url.pathname.startsWith("/deck/")) {
       return await parts.deck.handle(request, url, isNear);
     }
-    if (!isNear && parts.deck.operatorOf(request) === null) {
+    const mayRead = isNear || members?.mayRead(request) ||
+      parts.deck.operatorOf(request) !== null;
+    const forNodes = url.pathname === "/follow" ||
+      (request.method === "GET" && url.pathname.startsWith("/artifacts/"));
+    if (!mayRead && !(forNodes && members?.isNode(request))) {
       return fail(403, "reads are answered to loopback and to the networks given by --plain");
     }
     if (url.pathname === "/follow") return follow(parts, request, url);
@@ -72,6 +91,7 @@ export function httpHandler(
     if (request.method !== "GET") return fail(405, `${request.method} is not known here`);
     return read(parts, url);
   };
+  return handler;
 }
 
 async function read(parts: HttpParts, url: URL): Promise<Response> {
@@ -291,6 +311,7 @@ function readLogs(parts: HttpParts, name: string, url: URL): Response {
       app: name,
       lines,
       follow,
+      seal: parts.seal,
       now: parts.now,
       watch: parts.watch,
       send: (line) => send(JSON.stringify(line)),
@@ -327,7 +348,7 @@ function follow(parts: HttpParts, request: Request, url: URL): Response {
   if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
     return fail(426, "/follow speaks WebSocket");
   }
-  const { socket, response } = Deno.upgradeWebSocket(request);
+  const { socket, response } = upgradeStream(request);
   parts.followers.serve(socket, from!, last!, (asked) => parts.secrets.answer(asked));
   return response;
 }

@@ -4,7 +4,9 @@ import type { Instant } from "../../core/instant.ts";
 import { integer, maybe, oneOf, parseShaped, type Shaped, struct, text } from "../../core/shape.ts";
 import { LOG_LINE_BYTES } from "../../core/limits.ts";
 import type { LogView } from "../../core/view.ts";
+import type { Seal } from "../../core/live/member_seal.ts";
 import type { ConductorMachine } from "../machine.ts";
+import { askNode } from "./seal.ts";
 
 const nodeLine = struct({
   at: maybe(integer(0, 2 ** 52)),
@@ -18,6 +20,7 @@ export interface LogRequest {
   readonly app: string;
   readonly lines: number;
   readonly follow: boolean;
+  readonly seal?: Seal | undefined;
   /** The run of a job, where it is not the last one. */
   readonly run?: number;
   now(): Instant;
@@ -33,10 +36,14 @@ export function streamLogs(request: LogRequest): () => void {
   let unwatch = () => {};
   const look = () => {
     for (const { replica, node, nodeName } of writersOf(request)) {
-      const address = request.machine.fleet.get(node)?.beat;
+      const known = request.machine.fleet.get(node);
+      const address = known?.beat;
       if (!address || streams.has(replica)) continue;
-      const base = `http://${address.host}:${address.port}/logs/${replica}`;
-      const url = `${base}?lines=${request.lines}${request.follow ? "&follow=1" : ""}`;
+      const base = `/logs/${replica}`;
+      const path = `${base}?lines=${request.lines}${request.follow ? "&follow=1" : ""}`;
+      const peer = known.address?.peer;
+      const at = { hostname: address.host, port: address.port, ...(peer ? { peer } : {}) };
+      const ask = () => askNode(request.seal, at, path, { signal: abort.signal });
       const send = (line: NodeLine) =>
         request.send({
           wallMs: line.at ?? 0,
@@ -49,7 +56,7 @@ export function streamLogs(request: LogRequest): () => void {
       streams.set(
         replica,
         // A node that goes away ends its stream; the others go on.
-        readLines(url, abort.signal, send).catch(() => {}),
+        readLines(ask, send).catch(() => {}),
       );
     }
   };
@@ -90,11 +97,10 @@ function writersOf(
 }
 
 async function readLines(
-  url: string,
-  signal: AbortSignal,
+  ask: () => Promise<Response>,
   take: (line: NodeLine) => void,
 ): Promise<void> {
-  const response = await fetch(url, { signal });
+  const response = await ask();
   if (!response.ok || !response.body) {
     await response.body?.cancel();
     return;
@@ -116,6 +122,7 @@ export async function lastLines(
   app: string,
   lines: number,
   now: () => Instant,
+  seal?: Seal,
 ): Promise<string[]> {
   const all: LogView[] = [];
   await new Promise<void>((resolve) => {
@@ -124,6 +131,7 @@ export async function lastLines(
       app,
       lines,
       follow: false,
+      seal,
       now,
       watch: () => () => {},
       send: (line) => all.push(line),

@@ -5,6 +5,7 @@ import type { Address } from "../../core/address.ts";
 import { type Route, type WatcherMessage, watchShape } from "../../core/mesh.ts";
 import { parseShaped } from "../../core/shape.ts";
 import { logger } from "../../core/live/log.ts";
+import type { Seal } from "../../core/live/member_seal.ts";
 import type { ConductorEvent } from "../effects.ts";
 
 /** How the messages begin that are for conductors; the list of replicas need not be read here. */
@@ -12,7 +13,8 @@ const OURS = /^\{"k":"(?:figures|wake)"/;
 
 /** Keeps the tower's table of routes as the conductor has it, through restarts of either. */
 export class TowerLink implements Disposable {
-  readonly #url: string;
+  readonly #tower: Address;
+  readonly #seal: Seal | undefined;
   readonly #receive: (event: ConductorEvent) => void;
   #routes: readonly Route[] = [];
   #lost: readonly string[] = [];
@@ -21,9 +23,10 @@ export class TowerLink implements Disposable {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
 
-  constructor(tower: Address, receive: (event: ConductorEvent) => void) {
+  constructor(tower: Address, receive: (event: ConductorEvent) => void, seal?: Seal) {
     this.#receive = receive;
-    this.#url = `ws://${tower.hostname}:${tower.port}/watch`;
+    this.#tower = tower;
+    this.#seal = seal;
     this.#connect();
   }
 
@@ -51,7 +54,9 @@ export class TowerLink implements Disposable {
   }
 
   #connect(): void {
-    const socket = new WebSocket(this.#url);
+    const { hostname, port } = this.#tower;
+    const socket = this.#seal?.socket(this.#tower, { role: "tower" }, "/watch") ??
+      new WebSocket(`ws://${hostname}:${port}/watch`);
     this.#socket = socket;
     socket.onopen = () => {
       this.#waitMs = 50;

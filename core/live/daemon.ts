@@ -19,11 +19,20 @@ export interface Flag {
 export const COMMON_FLAGS: readonly Flag[] = [
   { name: "bind", value: "IP", default: "127.0.0.1", help: "address to listen on" },
   { name: "state", value: "DIR", default: ".skr8tr", help: "folder for what must survive" },
-  { name: "mesh", value: "open", help: "allow daemons to talk unsealed beyond loopback" },
+  { name: "mesh", value: "open", help: "let daemons talk unsealed, as the original's do" },
   { name: "log", value: "text|json", default: "text", help: "form of the log on stderr" },
   { name: "log-level", value: "LEVEL", default: "info", help: "debug, info, warning or error" },
   { name: "stop-with-stdin", help: "stop when standard input ends (the parent has died)" },
   { name: "help", help: "print this" },
+];
+
+/** Flags of the daemons that join a conductor's cluster. */
+export const JOIN_FLAGS: readonly Flag[] = [
+  {
+    name: "join",
+    value: "TOKEN|FILE",
+    help: "come into the cluster with this token (skr8tr token create); needed once",
+  },
 ];
 
 /** The flags' values, read by name. */
@@ -89,10 +98,9 @@ export function describeFlags(daemon: string, purpose: string, flags: readonly F
 }
 
 /**
- * Until the mesh is sealed nobody on a network may be trusted, so a daemon that listens beyond
- * loopback must be told so.
+ * The mesh is sealed unless the daemon is told otherwise: then it says so, at once and every hour.
  *
- * @throws {Failure} `mesh-not-open`.
+ * @throws {Failure} `usage`.
  */
 export function checkMesh(bind: string, mesh: string | undefined): void {
   if (mesh !== undefined && mesh !== "open") {
@@ -106,11 +114,6 @@ export function checkMesh(bind: string, mesh: string | undefined): void {
       );
     warn();
     Deno.unrefTimer(setInterval(warn, 3_600_000));
-  } else if (!bind.startsWith("127.") && bind !== "::1") {
-    throw new Failure(
-      "mesh-not-open",
-      `will not listen on ${bind}: the mesh is not sealed yet; on a network you trust add --mesh open`,
-    );
   }
 }
 
@@ -141,6 +144,7 @@ export async function runDaemon(options: {
   }
   // Listened for from the start: whoever hears of us may tell us to stop at once.
   const signal = signalled();
+  const stdin = Deno.args.includes("--stop-with-stdin") ? stdinEnds() : signal;
   let running: Running;
   let values: FlagValues;
   try {
@@ -151,7 +155,15 @@ export async function runDaemon(options: {
     }
     startLog(options.name, format, values.text("log-level") as LogLevel);
     checkMesh(values.text("bind"), values.optional("mesh"));
-    running = await options.start(values);
+    const started = options.start(values);
+    // A daemon that waits for its conductor is not ready yet, and may still be told to stop.
+    const first = await Promise.race([
+      started,
+      signal,
+      ...(values.has("stop-with-stdin") ? [stdin] : []),
+    ]);
+    if (typeof first === "string") Deno.exit(0);
+    running = first;
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     console.error(`${options.name}: ${error.message}`);
@@ -159,7 +171,7 @@ export async function runDaemon(options: {
   }
   const reason = await Promise.race([
     signal,
-    ...(values.has("stop-with-stdin") ? [stdinEnds()] : []),
+    ...(values.has("stop-with-stdin") ? [stdin] : []),
     ...(running.ended ? [running.ended] : []),
   ]);
   if (typeof reason === "number") Deno.exit(reason);

@@ -151,6 +151,9 @@ export class TestPeer {
       case "deliver":
         this.delivered.push({ text: new TextDecoder().decode(effect.text), from: effect.from });
         return;
+      case "stranger":
+      case "met":
+        return;
       case "kem": {
         const answers = this.world.kem.perform(effect.operations, this.world.random);
         this.step({ on: "kem", ticket: effect.ticket, answers });

@@ -12,24 +12,28 @@ export interface Udp extends AsyncDisposable {
   readonly counters: { received: number; dropped: number; sent: number; sendFailed: number };
   /** Sends, without a promise that it arrives. Never throws: a lost datagram is a lost datagram. */
   send(text: string, to: Address): void;
+  /** The same for bytes. */
+  sendBytes(bytes: Uint8Array, to: Address): void;
 }
 
 const encoder = new TextEncoder();
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
- * Opens a UDP socket and hands every well-formed datagram to `receive`.
+ * Opens a UDP socket and hands every well-formed datagram to `receive`; `take` sees its bytes first
+ * and says whether that was all. They are overwritten by the next datagram.
  *
  * @throws {Failure} `port-taken` or `cannot-listen`, with the remedy.
  */
 export function openUdp(
   options: Address & {
     receive(text: string, from: Address): void;
+    take?(bytes: Uint8Array, from: Address): boolean;
     /** Says whether a datagram of this source is looked at; without, all are. */
     admit?(hostname: string): boolean;
   },
 ): Udp {
-  const { hostname, port, receive } = options;
+  const { hostname, port, receive, take } = options;
   const socket = listen(hostname, port);
   const counters = { received: 0, dropped: 0, sent: 0, sendFailed: 0 };
   const log = logger("udp");
@@ -48,6 +52,7 @@ export function openUdp(
         continue;
       }
       counters.received++;
+      if (take?.(bytes, from as Deno.NetAddr)) continue;
       if (options.admit?.((from as Deno.NetAddr).hostname) === false) {
         counters.dropped++;
         continue;
@@ -58,16 +63,18 @@ export function openUdp(
     }
   };
   const finished = loop();
+  const sendBytes = (bytes: Uint8Array, { hostname, port }: Address) => {
+    socket.send(bytes, { transport: "udp", hostname, port }).then(
+      () => counters.sent++,
+      () => counters.sendFailed++,
+    );
+  };
 
   return {
     address: socket.addr as Deno.NetAddr,
     counters,
-    send(text, to) {
-      socket.send(encoder.encode(text), { transport: "udp", ...to }).then(
-        () => counters.sent++,
-        () => counters.sendFailed++,
-      );
-    },
+    send: (text, to) => sendBytes(encoder.encode(text), to),
+    sendBytes,
     async [Symbol.asyncDispose]() {
       open = false;
       socket.close();

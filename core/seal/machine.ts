@@ -65,6 +65,8 @@ export type SealEffect =
   /** `from.peer` is who said it. */
   | { readonly do: "deliver"; readonly text: Uint8Array; readonly from: Address }
   | { readonly do: "kem"; readonly ticket: number; readonly operations: readonly KemOperation[] }
+  /** A well-formed first message of a key that is not admitted: perhaps it only just was. */
+  | { readonly do: "stranger"; readonly staticKey: Uint8Array }
   /** A handshake was completed; `greeted`: we had begun it. */
   | { readonly do: "met"; readonly peer: Peer; readonly greeted: boolean };
 
@@ -181,6 +183,11 @@ export class SealMachine {
   /** Sessions that are held. */
   get size(): number {
     return this.#sessions.size;
+  }
+
+  /** Says whether a text for this address alone would go to somebody. */
+  knows(address: Address): boolean {
+    return this.#at.has(keyOf(address));
   }
 
   /** When `tick` is wanted at the latest; `Infinity` for never. */
@@ -590,6 +597,7 @@ export class SealMachine {
     const peer = said && this.#options.admit(responder.staticKey);
     if (!said || !peer) {
       this.counters.strangers++;
+      if (said) this.#emit({ do: "stranger", staticKey: responder.staticKey });
       return false;
     }
     let link = this.#links.get(peer.identity);

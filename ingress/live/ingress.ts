@@ -1,4 +1,5 @@
 import { logger } from "../../core/live/log.ts";
+import type { JoinOptions } from "../../core/live/member_seal.ts";
 import { now as clock, randomHex } from "../../core/live/clock.ts";
 import { CLIENT_CONNECTIONS, INGRESS_ALIVE_MS } from "../../core/limits.ts";
 import type { Endpoint, Route } from "../../core/mesh.ts";
@@ -26,6 +27,8 @@ export interface IngressSettings {
   /** `host:port` of the tower; absent: only the static routes and endpoints. */
   readonly tower?: string;
   readonly name?: string;
+  /** How it comes into the sealed mesh; absent: the mesh is open. */
+  readonly join?: JoinOptions;
   readonly routes?: readonly Route[];
   readonly endpoints?: readonly Endpoint[];
   /** Absent: no admin port. */
@@ -72,6 +75,10 @@ const UPSTREAM_IDLE_MS = 60_000;
  * @throws {Failure} `port-taken`, `cannot-listen` or `bad-certificate` (rejection).
  */
 export async function startIngress(settings: IngressSettings): Promise<Ingress> {
+  // Loaded only where wanted: who needs no tower, or an open mesh, does without its keys.
+  const seal = settings.join === undefined
+    ? undefined
+    : await (await import("../../core/live/member_seal.ts")).MemberSeal.open(settings.join);
   const timeouts = { ...DEFAULT_TIMEOUTS, ...settings.timeouts };
   const machine = new IngressMachine({
     name: settings.name ?? "ingress",
@@ -161,6 +168,7 @@ export async function startIngress(settings: IngressSettings): Promise<Ingress> 
     watch = openWatch(
       settings.tower,
       (event: IngressEvent) => perform(machine.step(event, proxy.tick())),
+      seal,
     );
   }
   let checkedMs = proxy.nowMs;
@@ -194,6 +202,7 @@ export async function startIngress(settings: IngressSettings): Promise<Ingress> 
     clearInterval(checks);
     clearInterval(ticks);
     watch?.close();
+    seal?.[Symbol.dispose]();
     for (const { attached } of machine.allReplicas()) {
       if (attached instanceof UpstreamPool) attached.clear();
     }

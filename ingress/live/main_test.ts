@@ -74,7 +74,7 @@ Deno.test("the ingress refuses wrong usage with exit code 2 and says why", async
       [["--route", "nonsense"], /--route needs/],
       [["--upstream", "x"], /--upstream needs/],
       [["--access-log", "xml"], /--access-log knows/],
-      [["--bind", "0.0.0.0", "--tower", "none"], /not sealed|--mesh open/],
+      [["--mesh", "ajar"], /--mesh knows only/],
     ] as const
   ) {
     const process = start("--http", "0", "--admin", "0", ...args);
@@ -125,7 +125,18 @@ Deno.test("each worker tells the tower its own figures, under a name and a start
   const folder = new URL("../", import.meta.url).pathname;
   const core = new URL("../../core/", import.meta.url).pathname;
   const process = startWith([`--allow-read=${folder},${core}`], ...[
-    ...["--workers", "2", "--http", "0", "--admin", "0", "--tower", tower.address],
+    ...[
+      "--workers",
+      "2",
+      "--http",
+      "0",
+      "--admin",
+      "0",
+      "--mesh",
+      "open",
+      "--tower",
+      tower.address,
+    ],
     ...["--name", "edge"],
   ]);
   const [log, logLater] = process.stderr.tee();

@@ -1,4 +1,6 @@
+import { readAddress } from "../../core/address.ts";
 import { logger } from "../../core/live/log.ts";
+import type { Seal } from "../../core/live/member_seal.ts";
 import { WATCH_RETRY_MAX_MS, WATCH_RETRY_MIN_MS } from "../../core/limits.ts";
 import { type WatcherMessage, watchShape } from "../../core/mesh.ts";
 import { parseShaped } from "../../core/shape.ts";
@@ -17,7 +19,11 @@ export interface Watch {
  *
  * @param tower `host:port`
  */
-export function openWatch(tower: string, receive: (event: IngressEvent) => void): Watch {
+export function openWatch(
+  tower: string,
+  receive: (event: IngressEvent) => void,
+  seal?: Seal,
+): Watch {
   const log = logger("ingress", "watch");
   let socket: WebSocket | null = null;
   let open = true;
@@ -26,7 +32,8 @@ export function openWatch(tower: string, receive: (event: IngressEvent) => void)
   let reported = false;
 
   const dial = () => {
-    const each = new WebSocket(`ws://${tower}/watch`);
+    const each = seal?.socket(readAddress(tower, "tower"), { role: "tower" }, "/watch") ??
+      new WebSocket(`ws://${tower}/watch`);
     let stood = false;
     socket = each;
     each.onopen = () => {

@@ -285,6 +285,8 @@ Deno.test("after 100 kill -9 at random moments nothing is orphaned and nothing r
     return { missing, left: [...ended].filter((each) => programs.has(each)) };
   };
   bench.start(["--stop-replicas"]);
+  // All may be well before it is up; then a signal would find it without a handler.
+  await until(() => `it beats\n${bench.log}`, () => cluster.heard.length > 0, 60_000);
   await until(
     () => `${bench.log}\nwhat is wanted runs, what is not has ended: ${JSON.stringify(wrong())}`,
     () => {

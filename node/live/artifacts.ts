@@ -4,6 +4,7 @@
 import { createHash } from "node:crypto";
 import { ARTIFACT_SPARE_BYTES, ARTIFACT_STALL_MS } from "../../core/limits.ts";
 import { logger } from "../../core/live/log.ts";
+import type { SealedInit } from "../../core/live/sealed_http.ts";
 import { packed } from "../../core/live/pack.ts";
 import { artifactFolder, placeOf, type SignedArtifact } from "../artifact.ts";
 import type { Helper } from "./helper.ts";
@@ -20,12 +21,18 @@ export interface ArtifactsOptions {
   readonly helper: Pick<Helper, "space">;
   /** `host:port` of the conductor's TCP port. */
   readonly conductor: string | null;
+  /** Asks a source for a path; plainly unless given. */
+  ask?(source: string, path: string, init: SealedInit): Promise<Response>;
   /** Folders that replicas of this node run from. */
   inUse(): ReadonlySet<string>;
 }
 
 /** `null`, or why it is not there (yet). */
 export type FetchFault = { readonly reason: string } | null;
+
+function askPlainly(source: string, path: string, init: SealedInit): Promise<Response> {
+  return fetch(`http://${source}${path}`, init as RequestInit);
+}
 
 export class Artifacts {
   readonly #under = new Map<string, Promise<FetchFault>>();
@@ -209,7 +216,8 @@ export class Artifacts {
     const stall = new AbortController();
     let timer = setTimeout(() => stall.abort(), ARTIFACT_STALL_MS);
     try {
-      const response = await fetch(`http://${source}/artifacts/${sha256}`, {
+      const ask = this.options.ask ?? askPlainly;
+      const response = await ask(source, `/artifacts/${sha256}`, {
         headers: offset > 0 ? { range: `bytes=${offset}-` } : {},
         signal: stall.signal,
       });

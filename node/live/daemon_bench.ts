@@ -56,7 +56,7 @@ export class DaemonBench implements AsyncDisposable {
         ...["--port", "0", "--metrics", "off", "--name", "node-1", "--state", this.state],
         ...["--conductor", at(conductor), "--follow", at(follow), "--tower", at(tower)],
         ...["--pubkey", `${this.folder}/operator.pub`, "--workdir", this.folder],
-        ...["--ports", "32000-32499"],
+        ...["--ports", "32000-32499", "--mesh", "open"],
         ...more,
       ],
       cwd: ROOT,

@@ -3,6 +3,7 @@
 import type { Address } from "../../core/address.ts";
 import { RETRY_MAX_MS, RETRY_MIN_MS } from "../../core/limits.ts";
 import { logger } from "../../core/live/log.ts";
+import type { MemberSeal } from "../../core/live/member_seal.ts";
 import { type FollowerMessage, followShape } from "../../core/mesh.ts";
 import { parseShaped } from "../../core/shape.ts";
 import type { Checkpoint } from "../../core/audit.ts";
@@ -17,6 +18,8 @@ export class Follower implements Disposable {
   #timer: Timer | undefined;
   #waitMs = RETRY_MIN_MS;
   #closed = false;
+  /** Records up to where the log was when this node's token was made. */
+  #held: Extract<NodeEvent, { on: "record" }>["record"][] = [];
 
   /**
    * @param known the last sequence known, and that of the last record; asked for at each dial
@@ -27,6 +30,7 @@ export class Follower implements Disposable {
     private readonly dispatch: (event: NodeEvent) => void,
     private readonly answered: (answer: SecretsAnswer) => void,
     private readonly checkpoint: (checkpoint: Checkpoint) => void,
+    private readonly seal?: MemberSeal,
   ) {
     this.#dial();
   }
@@ -35,8 +39,11 @@ export class Follower implements Disposable {
     const { hostname, port } = this.conductor;
     const authority = hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
     const { from, last } = this.known();
-    const socket = new WebSocket(`ws://${authority}/follow?from=${from}&last=${last}`);
+    const path = `/follow?from=${from}&last=${last}`;
+    const socket = this.seal?.socket(this.conductor, { role: "conductor" }, path) ??
+      new WebSocket(`ws://${authority}${path}`);
     this.#socket = socket;
+    this.#held = [];
     socket.onopen = () => this.#waitMs = RETRY_MIN_MS;
     socket.onmessage = (event) => this.#hear(event.data);
     socket.onerror = (event) => event.preventDefault();
@@ -53,7 +60,7 @@ export class Follower implements Disposable {
       case "log":
         return this.dispatch({ on: "log", log: message.log });
       case "head":
-        return this.dispatch({ on: "head", sequence: message.sequence, chain: message.chain });
+        return this.#head(message.sequence, message.chain);
       case "checkpoint":
         return this.checkpoint(message);
       case "secrets":
@@ -61,11 +68,35 @@ export class Follower implements Disposable {
         return this.answered(message);
       case "record": {
         const { k: _, ...record } = message;
-        return this.dispatch({ on: "record", record });
+        this.#held.push(record);
+        if (record.sequence > this.#least) this.#release();
+        return;
       }
       default:
         message satisfies never;
     }
+  }
+
+  /** Nothing of a log is believed before it has shown itself to be as long as it was. */
+  get #least(): number {
+    return this.seal?.head.sequence ?? 0;
+  }
+
+  #release(): void {
+    for (const record of this.#held.splice(0)) this.dispatch({ on: "record", record });
+  }
+
+  #head(sequence: number, chain: Extract<NodeEvent, { on: "head" }>["chain"]): void {
+    if (sequence >= this.#least) {
+      this.#release();
+      return this.dispatch({ on: "head", sequence, chain });
+    }
+    logger("follow").error(
+      "the conductor's log ends at {sequence}, and when this node's token was made it had {least} " +
+        "entries: it is cut short, and not followed",
+      { sequence, least: this.#least },
+    );
+    this.#socket?.close();
   }
 
   /** Asks the conductor; false where the stream is broken. */

@@ -2,6 +2,8 @@
 
 import { inNetworks, isLoopback } from "../../core/address.ts";
 import { DATAGRAM_BYTES, LOG_RING_LINES, TELEMETRY_PAST_LINES } from "../../core/limits.ts";
+import type { Seal } from "../../core/live/member_seal.ts";
+import { acceptSealed, isSealRequest, peerOf } from "../../core/live/sealed_http.ts";
 import { listenFailure } from "../../core/live/udp.ts";
 import type { NodeMachine } from "../machine.ts";
 import type { LogLine } from "../logs.ts";
@@ -25,6 +27,8 @@ export interface NodeView {
   readonly plain: readonly string[];
   /** Everybody may read. */
   readonly open: boolean;
+  /** With it the conductor asks in sealed sessions. */
+  readonly seal?: Seal;
 }
 
 const ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/;
@@ -50,13 +54,19 @@ export async function handleHttp(
   from: string,
   node: NodeView,
 ): Promise<Response> {
+  const { seal } = node;
+  if (seal && isSealRequest(request)) {
+    return acceptSealed(request, seal, (inner) => handleHttp(inner, from, node));
+  }
   const url = new URL(request.url);
   const [, first, second, ...more] = url.pathname.split("/");
   if (first === "exec" && second && more.length === 0 && request.method === "POST") {
     const { status, text } = await node.exec(decoded(second), await shortBody(request));
     return new Response(text, { status });
   }
-  if (!node.open && !isLoopback(from) && !inNetworks(from, node.plain)) {
+  const role = peerOf(request)?.role;
+  const isPeer = role === "conductor" || (role === "node" && first === "artifacts");
+  if (!node.open && !isPeer && !isLoopback(from) && !inNetworks(from, node.plain)) {
     return Response.json({ error: "only loopback and --plain networks may read" }, { status: 403 });
   }
   if (request.method !== "GET" && request.method !== "HEAD") {

@@ -1,13 +1,15 @@
 // The node daemon: the pure machine with everything it needs of the world around it.
 
-import type { Address } from "../../core/address.ts";
+import { type Address, readAddress } from "../../core/address.ts";
 import { Failure } from "../../core/errors.ts";
 import { ARTIFACT_CACHE_BYTES } from "../../core/limits.ts";
 import { now } from "../../core/live/clock.ts";
 import { createVerifier, type Verifier } from "../../core/live/crypto.ts";
 import type { Running } from "../../core/live/daemon.ts";
 import { logger } from "../../core/live/log.ts";
-import { openUdp, type Udp } from "../../core/live/udp.ts";
+import { MemberSeal } from "../../core/live/member_seal.ts";
+import { openMeshUdp } from "../../core/live/mesh_udp.ts";
+import type { Udp } from "../../core/live/udp.ts";
 import { parseManifest } from "../../core/manifest/parse.ts";
 import { SIGNATURE_BYTES } from "../../core/signed.ts";
 import { formatCopy } from "../../core/copy.ts";
@@ -15,7 +17,7 @@ import type { NodeEffect, NodeEvent } from "../effects.ts";
 import { NodeMachine } from "../machine.ts";
 import type { FenceTools } from "../sandbox.ts";
 import type { SavedReplica } from "../saved.ts";
-import { Artifacts } from "./artifacts.ts";
+import { Artifacts, type ArtifactsOptions } from "./artifacts.ts";
 import { adopt, hadProcess } from "./adopt.ts";
 import { Autoscaler } from "./autoscaler.ts";
 import { Cgroups } from "./cgroups.ts";
@@ -32,7 +34,7 @@ import { Prober } from "./prober.ts";
 import { Processes } from "./process.ts";
 import { NodeSecrets } from "./secrets.ts";
 import { Sampler } from "./sampler.ts";
-import { machineOptions, type StartOptions } from "./start_options.ts";
+import { machineOptions, meshName, type StartOptions } from "./start_options.ts";
 import { Usage } from "./usage.ts";
 
 type Timer = ReturnType<typeof setTimeout>;
@@ -62,8 +64,11 @@ export async function startNode(options: StartOptions): Promise<NodeDaemon> {
       throw new Failure("no-locker", "neither flock nor perl is on this machine; install one");
     }
     const fence = options.fence ?? await helper.fence(tools);
-    const parts = { files, helper, tools, fence, cgroups, verifier, hostName };
-    const daemon = new NodeDaemon(options, parts);
+    const seal = await openSeal(options, files.node, hostName);
+    const trusted = options.seal?.trustOperator ? seal?.operators ?? [] : [];
+    const told = { ...options, keys: [...options.keys, ...trusted] };
+    const parts = { seal, files, helper, tools, fence, cgroups, verifier, hostName };
+    const daemon = new NodeDaemon(told, parts);
     if (load) daemon.dispatch({ on: "sample", ...load });
     await daemon.begin();
     return daemon;
@@ -74,8 +79,42 @@ export async function startNode(options: StartOptions): Promise<NodeDaemon> {
   }
 }
 
+/** Comes into the cluster, or back into it. */
+async function openSeal(
+  { seal, state, follow }: StartOptions,
+  node: string,
+  hostName: string,
+): Promise<MemberSeal | undefined> {
+  return seal && await MemberSeal.open({
+    state,
+    role: "node",
+    name: meshName(hostName),
+    node,
+    ...(seal.join === undefined ? {} : { join: seal.join }),
+    ...(follow === null ? {} : { conductor: follow }),
+  });
+}
+
+/** How artifacts are asked for in the sealed mesh: of the conductor, or of another node. */
+function askSealed(seal: MemberSeal, conductor: Address | null): ArtifactsOptions["ask"] {
+  return async (source, path, init) => {
+    if (conductor && source === authority(conductor)) {
+      return await seal.fetch(conductor, { role: "conductor" }, path, init);
+    }
+    const member = await seal.lookUp({ at: source });
+    if (!member) throw new Error(`no member is known to be at ${source}`);
+    return await seal.fetch(
+      readAddress(source, "source"),
+      { identity: member.identity },
+      path,
+      init,
+    );
+  };
+}
+
 /** What a daemon needs before it can begin. */
 interface Parts {
+  readonly seal: MemberSeal | undefined;
   readonly files: NodeFiles;
   readonly helper: Helper;
   readonly tools: Awaited<ReturnType<Helper["tools"]>>;
@@ -107,6 +146,7 @@ export class NodeDaemon implements Running {
   readonly #queue: NodeEvent[] = [];
   readonly #allStopped = Promise.withResolvers<void>();
   readonly #end = Promise.withResolvers<number>();
+  readonly #seal: MemberSeal | undefined;
   #follower: Follower | null = null;
   #sampler: Sampler | null = null;
   #usage: Usage | null = null;
@@ -122,8 +162,10 @@ export class NodeDaemon implements Running {
     this.#cgroups = cgroups;
     this.#verifier = verifier;
     this.helper = helper;
+    this.#seal = parts.seal;
     const ports = openPorts(
       options,
+      parts.seal,
       (text, from) => this.#receive(text, from),
       (request, from) => handleHttp(request, from, this.#view()),
     );
@@ -143,6 +185,7 @@ export class NodeDaemon implements Running {
       maxBytes: options.artifactBytes ?? ARTIFACT_CACHE_BYTES,
       helper,
       conductor: options.follow === null ? null : authority(options.follow),
+      ...(parts.seal ? { ask: askSealed(parts.seal, options.follow) } : {}),
       inUse: () => this.machine.artifactFolders(),
     });
     this.#secrets = new NodeSecrets({
@@ -256,6 +299,7 @@ export class NodeDaemon implements Running {
           () =>
             this.#files.keepCheckpoint({ log, sequence, hash, wallMs, publicKey, signatureHex }),
         ),
+      this.#seal,
     );
   }
 
@@ -271,6 +315,7 @@ export class NodeDaemon implements Running {
       logs,
       plain: this.options.plain,
       open: this.options.open,
+      ...(this.#seal ? { seal: this.#seal } : {}),
       hasLog: (replica) => machine.replicas.has(replica) || this.#files.hasLog(replica),
       metrics: () => this.#metrics(),
       copy: () => this.#copy(),
@@ -419,6 +464,7 @@ export class NodeDaemon implements Running {
     this.#sampler?.[Symbol.dispose]();
     this.#usage?.[Symbol.dispose]();
     this.#follower?.[Symbol.dispose]();
+    this.#seal?.[Symbol.dispose]();
     this.prober[Symbol.dispose]();
     this.autoscaler[Symbol.dispose]();
     this.logs[Symbol.dispose]();
@@ -437,12 +483,17 @@ type Handler = (request: Request, from: string) => Promise<Response>;
  * are free.
  */
 function openPorts(
-  { bind: hostname, port }: StartOptions,
+  { bind: hostname, port, conductor, tower }: StartOptions,
+  seal: MemberSeal | undefined,
   receive: (text: string, from: Address) => void,
   handler: Handler,
 ): { readonly udp: Udp; readonly server: AsyncDisposable } {
   for (let tries = 1;; tries++) {
-    const udp = openUdp({ hostname, port, receive });
+    const contacts = [
+      ...(conductor ? [{ address: conductor, role: "conductor" } as const] : []),
+      ...(tower ? [{ address: tower, role: "tower" } as const] : []),
+    ];
+    const udp = openMeshUdp({ hostname, port, receive }, seal, contacts);
     try {
       return { udp, server: serveHttp({ hostname, port: udp.address.port }, handler) };
     } catch (error) {

@@ -24,6 +24,12 @@ export interface StartOptions {
   readonly tower: Address | null;
   /** Raw public keys of the operators; none: nothing is verified. */
   readonly keys: readonly Uint8Array[];
+  /** With it the mesh is sealed; the token's operator is trusted, too, unless nothing is verified. */
+  readonly seal?: {
+    /** A token, or a file that holds one. */
+    readonly join?: string;
+    readonly trustOperator: boolean;
+  };
   readonly path: string;
   readonly workdir: string;
   readonly denoDir?: string;
@@ -106,7 +112,7 @@ export function readKey(path: string): Uint8Array {
 }
 
 /** A machine's name as the mesh allows it. */
-function meshName(name: string): string {
+export function meshName(name: string): string {
   const plain = name.replace(/[^A-Za-z0-9._-]/g, "-").replace(/^[^A-Za-z0-9]+/, "").slice(0, 63);
   return plain === "" ? "node" : plain;
 }

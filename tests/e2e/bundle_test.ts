@@ -3,6 +3,8 @@
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { bundle } from "../../cli/bundle.ts";
+import { tokenPath } from "../../cli/cluster/daemons.ts";
+import { writeTokens } from "../../cli/cluster/tokens.ts";
 import { until } from "./cluster_process.ts";
 
 const ROOT = decodeURIComponent(new URL("../../", import.meta.url).pathname).replace(/\/$/, "");
@@ -58,14 +60,22 @@ Deno.test("daemons and CLI of the bundle serve a site, from a folder without the
     const keygen = await skr8tr("keygen", "--key", "signing.sec", "--out", "keys/ops.pub");
     assertEquals(keygen.code, 0, keygen.text);
     const key = `--pubkey=${folder}/keys/ops.pub`;
-    start("tower");
+    const state = (name: string) => `${folder}/state/${name}`;
+    const keys = { secret: `${folder}/signing.sec`, public: `${folder}/keys/ops.pub` };
+    await writeTokens(state("conductor"), { hostname: HOST, port: 7771 }, keys, [
+      [state("tower"), "tower"],
+      [state("node"), "node"],
+      [state("ingress"), "ingress"],
+    ]);
+    const join = (name: string) => `--join=${tokenPath(state(name))}`;
+    start("tower", join("tower"));
     start("conductor", key, `--tower=${HOST}:7772`);
     start(
       "node",
       ...[key, `--conductor=${HOST}`, `--tower=${HOST}`, "--name=one", "--metrics=off"],
-      ...["--stop-replicas", "--ports=32000-32099"],
+      ...["--stop-replicas", "--ports=32000-32099", join("node")],
     );
-    start("ingress", `--tower=${HOST}:7772`, "--http=28080");
+    start("ingress", `--tower=${HOST}:7772`, "--http=28080", join("ingress"));
     await until(
       60_000,
       "the conductor knows the node",

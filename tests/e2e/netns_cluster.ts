@@ -2,6 +2,8 @@
 // ingress on another, and the operator, who is a client, too, on the last.
 
 import { assert } from "@std/assert";
+import { tokenPath } from "../../cli/cluster/daemons.ts";
+import { writeTokens } from "../../cli/cluster/tokens.ts";
 import { cacheImports } from "../../cli/cluster/prepare.ts";
 import { makeKeys } from "../../cli/keys.ts";
 import { permissionFlags } from "../../core/permissions.ts";
@@ -184,8 +186,15 @@ export class NetworkCluster implements AsyncDisposable {
       `${ROOT}/node/live/health.worker.ts`,
     ], console.log);
     const folder = await Deno.makeTempDir({ prefix: "skr8tr-netns-" });
-    await makeKeys(`${folder}/signing.sec`, `${folder}/skrtrview.pub`);
+    const keys = { secret: `${folder}/signing.sec`, public: `${folder}/skrtrview.pub` };
+    await makeKeys(keys.secret, keys.public);
     const cluster = new NetworkCluster(await Network.build(HOSTS), folder);
+    const hostname = cluster.network.host("control").address;
+    await writeTokens(`${folder}/conductor`, { hostname, port: 7771 }, keys, [
+      [`${folder}/tower`, "tower"],
+      [`${folder}/ingress`, "ingress"],
+      ...NODES.map((name) => [`${folder}/${name}`, "node"] as const),
+    ]);
     try {
       await Promise.all([...cluster.daemons.values()].map((daemon) => daemon.start()));
       return cluster;
@@ -228,7 +237,16 @@ export class NetworkCluster implements AsyncDisposable {
         }),
         [`--tower=${tower}`, `--pubkey=${key}`, plain],
       ),
-      this.#spec("tower", control, "listening on", permissionFlags("tower", of(control)), [plain]),
+      this.#spec(
+        "tower",
+        control,
+        "listening on",
+        permissionFlags("tower", {
+          ...of(control),
+          state: state("tower"),
+        }),
+        [plain, `--join=${tokenPath(state("tower"))}`],
+      ),
       ...NODES.map((name) => {
         const host = this.network.host(name);
         return this.#spec(
@@ -238,7 +256,7 @@ export class NetworkCluster implements AsyncDisposable {
           permissionFlags("node", {
             ...of(host),
             state: state(name),
-            pubkeys: [key],
+            pubkeys: [],
             root: `${ROOT}/`,
           }),
           [
@@ -246,15 +264,25 @@ export class NetworkCluster implements AsyncDisposable {
               `--name=${name}`,
               `--conductor=${conductor}`,
               `--tower=${tower}`,
-              `--pubkey=${key}`,
+              `--join=${tokenPath(state(name))}`,
             ],
             ...[`--workdir=${ROOT}`, "--cpus=2", "--stop-replicas", plain],
           ],
         );
       }),
-      this.#spec("ingress", edge, "serving", permissionFlags("ingress", of(edge)), [
-        ...[`--http=${HTTP_PORT}`, `--tower=${tower}`],
-      ]),
+      this.#spec(
+        "ingress",
+        edge,
+        "serving",
+        permissionFlags("ingress", {
+          ...of(edge),
+          state: state("ingress"),
+        }),
+        [
+          ...[`--http=${HTTP_PORT}`, `--tower=${tower}`],
+          `--join=${tokenPath(state("ingress"))}`,
+        ],
+      ),
     ];
   }
 
@@ -270,7 +298,7 @@ export class NetworkCluster implements AsyncDisposable {
       ...[Deno.execPath(), "run", "--quiet", "--cached-only", `--config=${ROOT}/deno.json`],
       ...permissions,
       `${ROOT}/${entry}/main.ts`,
-      ...["--stop-with-stdin", "--mesh=open", `--bind=${host.address}`],
+      ...["--stop-with-stdin", `--bind=${host.address}`],
       `--state=${this.folder}/${name}`,
       ...flags,
     ]);

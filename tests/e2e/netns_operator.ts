@@ -128,23 +128,22 @@ export class Operator {
    * @param back says when it has taken up its work
    */
   async killDaemon(name: string, back: (daemon: Daemon) => boolean): Promise<void> {
-    for (let tries = 1;; tries++) {
-      const before = await this.pids();
-      const deaths = await this.deaths();
-      const daemon = this.cluster.daemon(name);
-      await this.underLoad(`${name} killed`, 0, async () => {
-        await daemon.killAndStartAgain();
-        await until(10_000, `${name} works again`, async () => {
-          return back(daemon) && await this.isWhole();
-        });
-      });
-      await this.ask();
-      // On a starved machine a node may take longer to start than it takes to be called dead.
-      const died = (await this.deaths()).length > deaths.length;
-      if (!died || tries === 3) return assertEquals(await this.pids(), before);
-      console.log(`${name} was called dead before it was back: once more`);
-      await until(15_000, `${name} is in order`, async () => await this.isWhole());
-    }
+    const before = await this.pids();
+    const died = await this.tryKillDaemon(name, back);
+    assert(!died, `${name} was called dead before it was back`);
+    assertEquals(await this.pids(), before);
+  }
+
+  /** The same; says whether a node was called dead over it, and its replicas were moved. */
+  async tryKillDaemon(name: string, back: (daemon: Daemon) => boolean): Promise<boolean> {
+    const deaths = await this.deaths();
+    const daemon = this.cluster.daemon(name);
+    await this.underLoad(`${name} killed`, 0, async () => {
+      await daemon.killAndStartAgain();
+      await until(10_000, `${name} works again`, async () => back(daemon) && await this.isWhole());
+    });
+    await this.ask();
+    return (await this.deaths()).length > deaths.length;
   }
 }
 

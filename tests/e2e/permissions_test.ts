@@ -3,7 +3,14 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { permissionFlags } from "../../core/permissions.ts";
+import { tokenPath } from "../../cli/cluster/daemons.ts";
+import { writeTokens } from "../../cli/cluster/tokens.ts";
 import { makeKeys } from "../../cli/keys.ts";
+import { type RunningConductor, startConductor } from "../../conductor/live/conductor.ts";
+import { readOperators } from "../../conductor/live/open.ts";
+import { readToken } from "../../core/live/member_seal.ts";
+import { openSealKeys } from "../../core/live/seal_keys.ts";
+import type { JoinRole } from "../../core/seal/member.ts";
 
 const ROOT = decodeURIComponent(new URL("../../", import.meta.url).pathname);
 const NETWORKS = ["127.0.0.0/8"];
@@ -59,19 +66,42 @@ interface Stage extends AsyncDisposable {
   readonly folder: string;
   readonly state: string;
   readonly publicKey: string;
+  /** Flag of the token with which the daemon joins. */
+  readonly join: string;
 }
 
-async function stage(): Promise<Stage> {
+/** A folder, and a conductor that a daemon of this role can join. */
+async function stage(role?: JoinRole): Promise<Stage> {
   const folder = await Deno.makeTempDir({ prefix: "skr8tr-permissions-" });
   const state = `${folder}/state`;
   await Deno.mkdir(state);
-  await makeKeys(`${folder}/signing.sec`, `${folder}/skrtrview.pub`);
+  const keys = { secret: `${folder}/signing.sec`, public: `${folder}/skrtrview.pub` };
+  await makeKeys(keys.secret, keys.public);
   await Deno.writeTextFile(`${folder}/probe.ts`, PROBE);
+  let conductor: RunningConductor | null = null;
+  if (role !== undefined) {
+    const own = `${folder}/conductor`;
+    conductor = await startConductor({
+      bind: BIND,
+      port: 0,
+      meshPort: 0,
+      state: own,
+      operators: await readOperators([keys.public]),
+      tower: { hostname: BIND, port: 9 },
+      plain: [],
+      keys: await openSealKeys(own, "conductor"),
+    });
+    await writeTokens(own, conductor.commands, keys, [[state, role]]);
+  }
   return {
     folder,
     state,
-    publicKey: `${folder}/skrtrview.pub`,
-    [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }),
+    publicKey: keys.public,
+    join: `--join=${tokenPath(state)}`,
+    async [Symbol.asyncDispose]() {
+      await conductor?.stop("the test is over");
+      await Deno.remove(folder, { recursive: true });
+    },
   };
 }
 
@@ -134,11 +164,12 @@ function assertRefused(probed: Probed, may: readonly (keyof Probed)[]): void {
 }
 
 Deno.test("the tower works with its flags and can do nothing else", async () => {
-  await using place = await stage();
-  const permissions = permissionFlags("tower", { bind: BIND, networks: NETWORKS });
-  const flags = ["--port=0", "--dns=0", `--state=${place.state}`];
+  await using place = await stage("tower");
+  const { state, join } = place;
+  const permissions = permissionFlags("tower", { bind: BIND, networks: NETWORKS, state });
+  const flags = ["--port=0", "--dns=0", `--state=${state}`, join];
   await startAndStop("tower", permissions, flags, "listening on");
-  assertRefused(await probe(permissions, place), []);
+  assertRefused(await probe(permissions, place), ["state"]);
 });
 
 Deno.test("the conductor works with its flags and can do nothing else", async () => {
@@ -156,8 +187,8 @@ Deno.test("the conductor works with its flags and can do nothing else", async ()
 });
 
 Deno.test("the node works with its flags, and can besides only run programs", async () => {
-  await using place = await stage();
-  const { state, publicKey } = place;
+  await using place = await stage("node");
+  const { state, publicKey, join } = place;
   const permissions = permissionFlags("node", {
     bind: BIND,
     networks: NETWORKS,
@@ -166,17 +197,19 @@ Deno.test("the node works with its flags, and can besides only run programs", as
     root: ROOT,
   });
   const flags = ["--port=0", "--metrics=0", "--conductor=127.0.0.1:9", "--tower=127.0.0.1:9"];
-  const own = [`--state=${state}`, `--pubkey=${publicKey}`, "--name=probed"];
+  const { address } = (await readToken(tokenPath(state))) ?? {};
+  const own = [`--state=${state}`, join, "--name=probed", `--follow=${address}`];
   await startAndStop("node", permissions, [...flags, ...own], "listens at");
   assertRefused(await probe(permissions, place), ["state", "run"]);
 });
 
 Deno.test("the ingress works with its flags and can do nothing else", async () => {
-  await using place = await stage();
-  const permissions = permissionFlags("ingress", { bind: BIND, networks: NETWORKS });
-  const flags = ["--http=0", "--admin=0", "--tower=127.0.0.1:9", `--state=${place.state}`];
+  await using place = await stage("ingress");
+  const { state, join } = place;
+  const permissions = permissionFlags("ingress", { bind: BIND, networks: NETWORKS, state });
+  const flags = ["--http=0", "--admin=0", "--tower=127.0.0.1:9", `--state=${state}`, join];
   await startAndStop("ingress", permissions, flags, "serving");
-  assertRefused(await probe(permissions, place), []);
+  assertRefused(await probe(permissions, place), ["state"]);
 });
 
 Deno.test("the CLI writes only here and into its key folder, and runs only the shell", async () => {

@@ -20,8 +20,11 @@ function scriptOf(blocks: readonly Block[]): string {
         return `${mark}\n${text.trim()} >cluster.output 2>&1 &\n` +
           "wait_until curl -sf 'http://127.0.0.1:8080/api/products?per_page=1'\n" +
           "wait_until grep -q 8080 cluster.output";
+      case "sh conductor":
+        return `${mark}\nstop_all\n${text.trim()} >conductor.output 2>&1 &\n` +
+          "wait_until curl -sf http://10.0.0.1:7771/health";
       case "sh daemons":
-        return `${mark}\nstop_all\n` +
+        return `${mark}\n` +
           text.trim().split(/\n\n+/).map((command, number) =>
             `${command} >daemon-${number}.output 2>&1 &`
           ).join("\n") +
@@ -50,7 +53,14 @@ Deno.test("README names only files that exist, and only known kinds of blocks", 
   for (const [, path] of readme.matchAll(/\]\((?!https?:|#)([^)]+)\)/g)) {
     if (path !== "docs/shop-1280.png") await Deno.stat(`${ROOT}/${path}`);
   }
-  const kinds = ["sh", "sh cluster", "sh daemons", "sh no-run", "text shop-bell.skr8tr"];
+  const kinds = [
+    "sh",
+    "sh cluster",
+    "sh conductor",
+    "sh daemons",
+    "sh no-run",
+    "text shop-bell.skr8tr",
+  ];
   for (const { info } of blocksOf(readme)) assert(kinds.includes(info), `a block of ${info}`);
 });
 

@@ -39,7 +39,15 @@ Deno.test("a deploy is told of as one trace, replica by replica, and says why it
     const start = (name: string, flags: readonly string[], env: Record<string, string>) =>
       daemons.push(
         new Deno.Command(Deno.execPath(), {
-          args: ["run", "-A", "--quiet", `${name}/main.ts`, `--bind=${HOST}`, ...flags],
+          args: [
+            "run",
+            "-A",
+            "--quiet",
+            `${name}/main.ts`,
+            `--bind=${HOST}`,
+            "--mesh=open",
+            ...flags,
+          ],
           cwd: ROOT,
           env: { NO_COLOR: "1", ...env },
           stdout: "null",

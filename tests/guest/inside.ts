@@ -41,7 +41,7 @@ function start(): void {
       "/app/node/live/node.js",
       ...["--port", "0", "--metrics", "off", "--name", "guest", "--state", state],
       ...["--conductor", at(cluster.conductor), "--follow", at(cluster.follow)],
-      ...["--tower", at(cluster.tower), "--pubkey", "/root/operator.pub"],
+      ...["--tower", at(cluster.tower), "--pubkey", "/root/operator.pub", "--mesh", "open"],
       ...["--workdir", "/root", "--path", "/bin"],
     ],
     stdin: "null",

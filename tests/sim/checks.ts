@@ -29,8 +29,9 @@ export class Checker implements Witness, Judge {
   readonly history = new History();
   /** How many checks were made, so that a run that checked nothing shows. */
   checked = 0;
-  /** Requests lost for which there is an excuse. */
+  /** Requests lost for which there is an excuse; of these, those that came before it was ready. */
   excused = 0;
+  early = 0;
   cast!: Cast;
   /** When each stop was first seen at work: replica -> virtual ms. */
   readonly #stopping = new Map<string, number>();
@@ -138,6 +139,7 @@ export class Checker implements Witness, Judge {
       this.excuses.isTowerNew || this.#isYoung(ingress)
     ) {
       this.excused++;
+      if (isComing) this.early++;
       return;
     }
     this.fail(`${ingress.name} lost a request to ${app}: ${why}`);
@@ -155,7 +157,7 @@ export class Checker implements Witness, Judge {
   misdirected(ingress: IngressHost, replica: Replica, by: Process): void {
     this.checked++;
     const { replica: id, app } = replica.endpoint;
-    if (by.app === app || this.excuses.isTowerNew || this.excuses.isDisturbed) return;
+    if (by.app === app) return;
     this.fail(`${ingress.name} sends a request for ${id} to ${by.replica}, which has its port`);
   }
 

@@ -12,7 +12,7 @@ import { type Operator, wantedOf } from "./operator.ts";
 import type { Process } from "./process.ts";
 
 /** How often somebody asks, in ms: more than 50 times a second. */
-const EVERY_MS = 15;
+const EVERY_MS = 12;
 const CONNECT_MS = 3_000;
 
 /** Judges what became of requests. */

@@ -58,6 +58,9 @@ function obey(cast: Cast, teller: Teller, words: readonly string[]): string[] {
       return status(cast);
     case "requests":
       return teller.requests();
+    case "loss":
+      cast.network.weather.loss = Number(rest[0]?.replace("%", "")) / 100;
+      return [];
     case "heal":
       healAll(cast);
       return [];
@@ -148,6 +151,7 @@ class Teller {
   #told = 0;
   #asked = 0;
   #lost = 0;
+  #early = 0;
 
   constructor(private readonly cast: Cast) {}
 
@@ -163,9 +167,14 @@ class Teller {
 
   requests(): string[] {
     const { asked, lost } = this.cast.clients.counters;
-    const line = `${asked - this.#asked} requests, ${lost - this.#lost} lost`;
+    const { early } = this.cast.checker;
+    const tooEarly = early - this.#early;
+    const line = `${asked - this.#asked} requests, ` +
+      (tooEarly > 0 ? `${tooEarly} before it was ready, ` : "") +
+      `${lost - this.#lost - tooEarly} lost`;
     this.#asked = asked;
     this.#lost = lost;
+    this.#early = early;
     return [line];
   }
 }

@@ -3,6 +3,8 @@
 
 import { findServer, makeSite, manifestOf } from "../../bench/server.ts";
 import { answers, ROOT, World } from "../../bench/world.ts";
+import { tokenPath } from "../../cli/cluster/daemons.ts";
+import { writeTokens } from "../../cli/cluster/tokens.ts";
 import { certificateFolder, certify } from "../../ingress/live/testing_tls.ts";
 import { growthOf, type Life, look } from "./growth.ts";
 import { askHttp1, askHttp2, pause, tally } from "./load.ts";
@@ -143,12 +145,20 @@ async function startEdge(world: World): Promise<Edge> {
   }
   const [http, https] = [freePort(), freePort()];
   const log = `${world.folder}/edge.log`;
-  const { tower } = world.layout;
+  const { tower, conductor } = world.layout;
+  const state = `${world.folder}/edge`;
+  const keys = {
+    secret: world.keyPath,
+    public: world.keyPath.replace("signing.sec", "skrtrview.pub"),
+  };
+  await writeTokens(`${world.folder}/state/conductor`, conductor, keys, [[state, "ingress"]]);
   const child = new Deno.Command("sh", {
     args: [
       ...["-c", 'log=$1; shift; exec "$@" 2>>"$log" >&2', "sh", log, Deno.execPath(), "run"],
       ...[...world.flags, "--no-prompt", "--allow-net=127.0.0.0/8"],
-      ...[`--allow-read=${certificateFolder}`, `${ROOT}/ingress/main.ts`, "--admin", "0"],
+      ...[`--allow-read=${certificateFolder},${state}`, `--allow-write=${state}`],
+      ...[`${ROOT}/ingress/main.ts`, "--admin", "0"],
+      ...["--name", "edge", "--state", state, "--join", tokenPath(state)],
       ...["--http", String(http), "--https", String(https)],
       ...["--tower", `${tower.hostname}:${tower.port}`],
       ...["--tls-cert", files.certificate, "--tls-key", files.key],

@@ -3,6 +3,9 @@
 import type { Registry as MetricsRegistry } from "prom-client";
 import type { Endpoint } from "../../core/mesh.ts";
 import { now } from "../../core/live/clock.ts";
+import type { Seal } from "../../core/live/member_seal.ts";
+import { acceptSealed, isSealRequest, peerOf, upgradeStream } from "../../core/live/sealed_http.ts";
+import type { Peer } from "../../core/seal/primitives.ts";
 import type { TowerMachine } from "../machine.ts";
 import type { Entry } from "../registry.ts";
 
@@ -10,7 +13,9 @@ export interface HttpOptions {
   readonly machine: TowerMachine;
   readonly metrics: () => Promise<MetricsRegistry>;
   /** Takes over an upgraded watch stream; `app` if it is for one app only. */
-  watch(socket: WebSocket, host: string, app: string | null): void;
+  watch(socket: WebSocket, host: string, app: string | null, peer?: Peer): void;
+  /** With it the daemons' streams are sealed. */
+  readonly seal?: Seal;
 }
 
 /** Where a request came from. */
@@ -42,8 +47,11 @@ const LIST_CHUNK = 500;
  * replica yet.
  */
 export function createHandler(options: HttpOptions): Handler {
-  const { machine } = options;
-  return (request, from) => {
+  const { machine, seal } = options;
+  const handler: Handler = (request, from) => {
+    if (seal && isSealRequest(request)) {
+      return acceptSealed(request, seal, (inner) => handler(inner, from));
+    }
     const host = from.remoteAddr.hostname;
     const url = new URL(request.url);
     if (request.method !== "GET" && request.method !== "HEAD") {
@@ -56,7 +64,8 @@ export function createHandler(options: HttpOptions): Handler {
     }
     const isWatch = url.pathname === "/watch";
     const { mayRead, mayWrite } = machine.access;
-    if (!mayRead(host) && !(isWatch && mayWrite(host))) {
+    const isMember = Boolean(peerOf(request));
+    if (!isMember && !mayRead(host) && !(isWatch && mayWrite(host))) {
       machine.counters.refused++;
       return fail(403, "this address may not read here; the tower's --plain CIDR lets it");
     }
@@ -70,6 +79,7 @@ export function createHandler(options: HttpOptions): Handler {
     if (app !== undefined) return lookup(machine, app);
     return fail(404, "the tower has /lookup/<app>, /list, /routes, /watch, /health and /metrics");
   };
+  return handler;
 }
 
 function lookup(machine: TowerMachine, encoded: string): Response {
@@ -130,8 +140,8 @@ function upgrade(options: HttpOptions, request: Request, url: URL, host: string)
     options.machine.counters.refused++;
     return fail(403, "the watch stream is not for web pages");
   }
-  const { socket, response } = Deno.upgradeWebSocket(request, { idleTimeout: 30 });
-  options.watch(socket, host, url.searchParams.get("app"));
+  const { socket, response } = upgradeStream(request, { idleTimeout: 30 });
+  options.watch(socket, host, url.searchParams.get("app"), peerOf(request) ?? undefined);
   return response;
 }
 

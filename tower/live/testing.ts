@@ -121,13 +121,14 @@ export class LiveNode implements AsyncDisposable {
   readonly held = new Map<string, Endpoint>();
   readonly voice: NodeVoice;
   readonly #udp: Udp;
-  readonly #timer: ReturnType<typeof setInterval>;
+  readonly #timer: ReturnType<typeof setInterval> | undefined;
 
-  constructor(readonly tower: Address, number = 1) {
+  /** @param renewMs how often it renews its lease; `Infinity` for never */
+  constructor(readonly tower: Address, number = 1, renewMs = LEASE_RENEW_MS) {
     this.voice = new NodeVoice(number, 1);
     const receive = (text: string) => this.#receive(decodeMesh(text)!);
     this.#udp = openUdp({ hostname: "127.0.0.1", port: 0, receive });
-    this.#timer = setInterval(() => this.#renew(), LEASE_RENEW_MS);
+    if (renewMs < Infinity) this.#timer = setInterval(() => this.#renew(), renewMs);
   }
 
   add(...endpoints: readonly Endpoint[]): void {

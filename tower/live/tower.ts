@@ -6,7 +6,10 @@ import { Failure } from "../../core/errors.ts";
 import { WATCH_BUFFER_BYTES } from "../../core/limits.ts";
 import { now, randomHex } from "../../core/live/clock.ts";
 import { logger } from "../../core/live/log.ts";
-import { listenFailure, openUdp, type Udp } from "../../core/live/udp.ts";
+import type { Seal } from "../../core/live/member_seal.ts";
+import { openMeshUdp } from "../../core/live/mesh_udp.ts";
+import { listenFailure, type Udp } from "../../core/live/udp.ts";
+import type { Peer } from "../../core/seal/primitives.ts";
 import { type TowerEffect, type TowerEvent, TowerMachine } from "../machine.ts";
 import { type LiveDns, startDns } from "./dns.ts";
 import { createHandler, type Handler } from "./http.ts";
@@ -25,6 +28,8 @@ export interface LiveTowerOptions {
   readonly plain?: readonly string[];
   /** Whether unsealed daemons beyond loopback may take part. */
   readonly meshOpen?: boolean;
+  /** With it only sealed ones do. */
+  readonly seal?: Seal;
 }
 
 /** A tower that runs. */
@@ -43,12 +48,17 @@ export interface LiveTower extends AsyncDisposable {
  * @throws {Failure} `port-taken`, `cannot-listen`, or `usage` for a network that is none.
  */
 export function startTower(options: LiveTowerOptions): LiveTower {
-  for (const network of options.plain ?? []) {
+  checkNetworks(options.plain ?? []);
+  return new RunningTower(options);
+}
+
+/** @throws {Failure} `usage` for a network that is none. */
+export function checkNetworks(plain: readonly string[]): void {
+  for (const network of plain) {
     if (!isNetwork(network)) {
       throw new Failure("usage", `--plain needs a network like 10.0.0.0/8, not ${network}`);
     }
   }
-  return new RunningTower(options);
 }
 
 class RunningTower implements LiveTower {
@@ -68,7 +78,8 @@ class RunningTower implements LiveTower {
 
   constructor(options: LiveTowerOptions) {
     const started = now();
-    this.machine = new TowerMachine({ ...options, boot: randomHex(16) }, started);
+    const sealed = options.seal !== undefined;
+    this.machine = new TowerMachine({ ...options, sealed, boot: randomHex(16) }, started);
     this.#metrics = async () => {
       // Loaded when somebody asks first: prom-client takes a fifth of the tower's memory.
       const { createMetrics } = await import("./metrics.ts");
@@ -85,7 +96,8 @@ class RunningTower implements LiveTower {
     const handler = createHandler({
       machine: this.machine,
       metrics: () => this.#metrics(),
-      watch: (socket, host, app) => this.#open(socket, host, app),
+      watch: (socket, host, app, peer) => this.#open(socket, host, app, peer),
+      ...(options.seal ? { seal: options.seal } : {}),
     });
     const { server, udp } = listenBoth(
       options,
@@ -162,11 +174,11 @@ class RunningTower implements LiveTower {
 
   // ---- Watch streams --------------------------------------------------------------------------
 
-  #open(socket: WebSocket, host: string, app: string | null): void {
+  #open(socket: WebSocket, host: string, app: string | null, peer?: Peer): void {
     const watcher = this.#nextWatcher++;
     this.#streams.set(watcher, { socket, allowance: WATCH_BUFFER_BYTES });
     socket.addEventListener("open", () => {
-      this.#step({ k: "watcher-connected", watcher, host, app });
+      this.#step({ k: "watcher-connected", watcher, host, app, ...(peer ? { peer } : {}) });
     });
     socket.addEventListener("message", ({ data }) => {
       if (!this.#streams.has(watcher)) return;
@@ -222,15 +234,16 @@ function closeSocket(socket: WebSocket, code: number, reason: string): void {
 
 /** Binds TCP and UDP to one port. */
 function listenBoth(
-  options: Address,
+  options: Address & { readonly seal?: Seal },
   handler: Handler,
   receive: (text: string, from: Address) => void,
 ): { readonly server: Deno.HttpServer<Deno.NetAddr>; readonly udp: Udp } {
   return onOnePort(options.port, () => {
     const server = serve(options, handler);
     try {
-      const { hostname } = options;
-      return { server, udp: openUdp({ hostname, port: server.addr.port, receive }) };
+      const { hostname, seal } = options;
+      const where = { hostname, port: server.addr.port };
+      return { server, udp: openMeshUdp({ ...where, receive }, seal) };
     } catch (error) {
       server.shutdown();
       throw error;

@@ -1,0 +1,209 @@
+// The CLI's sealed session with a conductor: loaded only where one is wanted.
+
+import { isLoopback } from "../core/address.ts";
+import { sha256Hex } from "../core/bytes.ts";
+import { Failure } from "../core/errors.ts";
+import { createVerifier } from "../core/live/crypto.ts";
+import { sealUrl } from "../core/live/seal_url.ts";
+import { type Channel, dialSealed } from "../core/live/sealed_channel.ts";
+import { dialWebSocket } from "../core/live/websocket_client.ts";
+import { type Dial, sealedFetch } from "../core/live/sealed_http.ts";
+import { createKem } from "../core/live/seal_primitives.ts";
+import { certificateText, parseIntroduction, staticKeyBytes } from "../core/seal/member.ts";
+import { type Pinned, readContexts, writeContexts } from "./context.ts";
+import { type HttpRequest, type HttpResponse, request } from "./http.ts";
+import { certificateOf } from "./operator_certificate.ts";
+import { type ConductorAddress, showAddress } from "./target.ts";
+
+interface Session {
+  readonly dial: Dial;
+}
+
+/** By address; `null` where the conductor has no sealed sessions. */
+const sessions = new Map<string, Promise<Session | null>>();
+
+/** Says whether what is said to this conductor is sealed. */
+export async function isSealed(to: ConductorAddress, signal: AbortSignal): Promise<boolean> {
+  return await sessionWith(to, signal) !== null;
+}
+
+/**
+ * As `request()` in http.ts, in a sealed session.
+ *
+ * @throws {Failure} `unreachable`; `conductor-changed` where the conductor does not hold the key that
+ *   it was known by; `not-sealed` where one beyond this machine offers none.
+ */
+export async function sealedRequest(
+  to: ConductorAddress,
+  options: HttpRequest,
+): Promise<HttpResponse> {
+  const session = await sessionWith(to, options.signal);
+  if (session === null) return await request(plain(to), options);
+  const { method, path, headers, body, signal } = options;
+  let response: Response;
+  try {
+    response = await sealedFetch(session.dial, path, {
+      method,
+      signal,
+      ...(headers ? { headers } : {}),
+      ...(body === undefined ? {} : { body }),
+    });
+  } catch (error) {
+    throw told(error, to);
+  }
+  return {
+    status: response.status,
+    headers: new Map(response.headers),
+    body: textOf(response, to, signal),
+  };
+}
+
+async function* textOf(
+  response: Response,
+  to: ConductorAddress,
+  signal: AbortSignal,
+): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  try {
+    for await (const part of response.body ?? []) yield decoder.decode(part, { stream: true });
+  } catch (error) {
+    throw signal.aborted ? signal.reason : told(error, to);
+  }
+}
+
+/** A failure of the session as one of the CLI. */
+function told(error: unknown, to: ConductorAddress): unknown {
+  if (!(error instanceof Failure) || error.code !== "seal") return error;
+  return new Failure("unreachable", `${showAddress(to)}: ${error.message}`);
+}
+
+function plain({ hostname, port }: ConductorAddress): ConductorAddress {
+  return { hostname, port };
+}
+
+function sessionWith(to: ConductorAddress, signal: AbortSignal): Promise<Session | null> {
+  const name = showAddress(to);
+  let session = sessions.get(name);
+  if (!session) {
+    session = open(to, signal);
+    sessions.set(name, session);
+    session.catch(() => sessions.delete(name));
+  }
+  return session;
+}
+
+async function open(to: ConductorAddress, signal: AbortSignal): Promise<Session | null> {
+  const near = isLoopback(to.hostname);
+  const known = to.seal?.pinned ?? (near ? undefined : readContexts().known[showAddress(to)]);
+  const pinned = known ?? await introduced(to, signal);
+  if (pinned === null) return null;
+  const responder = staticKeyBytes(pinned.staticKey);
+  if (responder === null) throw new Failure("bad-contexts", "the pinned key is damaged");
+  const kem = await createKem();
+  // On this machine nobody needs to say who they are to read.
+  const certificate = near ? null : await certificateOf(to.seal?.keyPath, kem);
+  const own = certificate ?? await ephemeral(kem);
+  const keys = { kem, staticKey: own.staticKey, secret: own.secret };
+  const url = sealUrl(to);
+  const idle: Channel[] = [];
+  const dial = async (): Promise<Channel> => {
+    const channel = idle.pop();
+    if (channel) return channel;
+    try {
+      const payload = certificate?.payload;
+      return await dialSealed(url, {
+        keys,
+        responder,
+        open: dialWebSocket,
+        ...(payload ? { payload } : {}),
+      });
+    } catch (error) {
+      if (!(error instanceof Failure) || !known) throw error;
+      // Somebody is there and is not who was there before?
+      const now = await introduced(to, signal, false).catch(() => null);
+      throw now && now.staticKey !== known.staticKey ? changed(to, known) : error;
+    }
+  };
+  const release = (channel: Channel) => {
+    channel.onRecord = () => {};
+    channel.onEnd = () => {
+      const at = idle.indexOf(channel);
+      if (at >= 0) idle.splice(at, 1);
+    };
+    idle.push(channel);
+  };
+  return { dial: Object.assign(dial, { release }) };
+}
+
+async function ephemeral(kem: Awaited<ReturnType<typeof createKem>>) {
+  const { publicKey, secret } = await kem.fromSeed(crypto.getRandomValues(new Uint8Array(64)));
+  return { staticKey: publicKey, secret };
+}
+
+function changed(to: ConductorAddress, known: Pinned): Failure {
+  const name = to.seal?.context ?? showAddress(to);
+  return new Failure(
+    "conductor-changed",
+    `the conductor at ${showAddress(to)} does not hold the key that it was known by ` +
+      `(${
+        known.identity.slice(0, 16)
+      }...): somebody may stand between you and it. If it was really ` +
+      `made anew, forget the old key: skr8tr context rm ${name}`,
+  );
+}
+
+/** What the conductor says of itself, checked; it is known by that from now on. */
+async function introduced(
+  to: ConductorAddress,
+  signal: AbortSignal,
+  keep = true,
+): Promise<Pinned | null> {
+  const near = isLoopback(to.hostname);
+  const response = await request(plain(to), { method: "GET", path: "/identity", signal });
+  const text = (await Array.fromAsync(response.body)).join("");
+  const said = response.status === 200 ? parseIntroduction(text) : null;
+  const staticKey = said && staticKeyBytes(said.staticKey);
+  if (!said || !staticKey) {
+    if (near && to.seal?.fingerprint === undefined) return null;
+    throw new Failure("not-sealed", `${showAddress(to)} offers no sealed session`);
+  }
+  const identityKey = Uint8Array.fromBase64(said.identityKey);
+  // On this machine, where nothing is kept of it, whose key it is makes no difference.
+  const matters = keep && (!near || to.seal?.context !== undefined);
+  const verifier = matters ? await createVerifier() : null;
+  if (
+    verifier && !await verifier.verify(
+      identityKey,
+      certificateText(staticKey),
+      said.certificate,
+    )
+  ) {
+    throw new Failure("not-sealed", `${showAddress(to)} shows a key that is not its own`);
+  }
+  const pinned = { identity: sha256Hex(identityKey), staticKey: said.staticKey };
+  const { fingerprint } = to.seal ?? {};
+  if (fingerprint !== undefined && fingerprint !== pinned.identity) {
+    throw changed(to, {
+      identity: fingerprint,
+      staticKey: "",
+    });
+  }
+  if (keep) pin(to, pinned, near);
+  return pinned;
+}
+
+function pin(to: ConductorAddress, pinned: Pinned, near: boolean): void {
+  const name = to.seal?.context;
+  if (name === undefined && near) return;
+  const all = readContexts();
+  if (name !== undefined) {
+    const context = { ...all.contexts[name]!, pinned };
+    writeContexts({ ...all, contexts: { ...all.contexts, [name]: context } });
+  } else {
+    writeContexts({ ...all, known: { ...all.known, [showAddress(to)]: pinned } });
+  }
+  console.error(
+    `the conductor at ${showAddress(to)} is known by its key from now on: ` +
+      pinned.identity,
+  );
+}

@@ -1,0 +1,60 @@
+// The conductor's seal: its roster is its own state.
+
+import type { Address } from "../../core/address.ts";
+import { RosterSeal, type Seal } from "../../core/live/member_seal.ts";
+import type { SealedInit } from "../../core/live/sealed_http.ts";
+import type { Member } from "../../core/seal/member.ts";
+import type { Peer, Role } from "../../core/seal/primitives.ts";
+import type { MemberDesk } from "./members.ts";
+import type { Members } from "../members.ts";
+
+export class ConductorSeal extends RosterSeal {
+  readonly keys: MemberDesk["keys"];
+  readonly #listeners = new Set<(forgotten: string | null) => void>();
+
+  constructor(private readonly desk: MemberDesk, private readonly members: () => Members) {
+    super();
+    this.keys = desk.keys;
+  }
+
+  membersOf(role: Role): readonly Member[] {
+    return [...this.members().all()].filter((member) => member.role === role);
+  }
+
+  admitMember(staticKey: Uint8Array): Peer | null {
+    return this.desk.member(staticKey);
+  }
+
+  override admit(staticKey: Uint8Array, payload: Uint8Array): Promise<Peer | null> {
+    return this.desk.admit(staticKey, payload);
+  }
+
+  onChange(listener: (forgotten: string | null) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** A daemon was forgotten, or (`null`) one has come in. */
+  changed(forgotten: string | null): void {
+    for (const listener of this.#listeners) listener(forgotten);
+  }
+
+  protected memberOf(identity: string): Member | undefined {
+    return this.members().get(identity);
+  }
+}
+
+/** Asks a node over TCP: sealed where it has proved itself, else plainly. */
+export function askNode(
+  seal: Seal | undefined,
+  node: Address,
+  path: string,
+  init: SealedInit = {},
+): Promise<Response> {
+  if (seal && node.peer) {
+    return seal.fetch(node, { identity: node.peer.identity }, path, init);
+  }
+  const { hostname, port } = node;
+  const authority = hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+  return fetch(`http://${authority}${path}`, init as RequestInit);
+}

@@ -1,0 +1,191 @@
+/**
+ * Who belongs to the cluster: the daemons that joined with a token that an operator signed, as the
+ * log has them, and the words by which they come in.
+ */
+
+import { base64ToText, sha256Hex, textToBase64 } from "../bytes.ts";
+import { EMPTY_HEAD, type Head } from "../log.ts";
+import { list, maybe, oneOf, parseShaped, type Shaped, struct, text, variant } from "../shape.ts";
+import { KEM_PUBLIC_BYTES, type Peer } from "./primitives.ts";
+
+const hex64 = text(64, /^[0-9a-f]{64}$/);
+const signature = text(6_618, /^[0-9a-f]{6618}$/);
+const base64 = (maxLength: number) => text(maxLength, /^[A-Za-z0-9+/]+={0,2}$/);
+const staticKey = base64(1_580);
+/** An ML-DSA-65 public key. */
+const publicKey = base64(2_604);
+const name = text(63, /^[A-Za-z0-9][A-Za-z0-9._-]*$/);
+
+/** Roles that a token can be for. The conductor is whom the token names. */
+export const JOIN_ROLES = ["node", "tower", "ingress"] as const;
+export type JoinRole = (typeof JOIN_ROLES)[number];
+
+const memberShape = struct({
+  role: oneOf("conductor", ...JOIN_ROLES),
+  name,
+  /** Hex SHA-256 of the identity's public key. */
+  identity: hex64,
+  /** ML-KEM-768, in base64. */
+  staticKey,
+  /** Of a node: its id. */
+  node: maybe(text(32, /^[0-9a-f]{32}$/)),
+});
+/** One admitted daemon. */
+export type Member = Shaped<typeof memberShape>;
+
+export function parseMember(json: string): Member | null {
+  return parseShaped(memberShape, json);
+}
+
+/** What the other side of a session is known as. */
+export function peerOfMember({ role, name, identity, node }: Member): Peer {
+  return { role, name, identity, ...(node === undefined ? {} : { node }) };
+}
+
+/** The static key's bytes; `null` where the text holds none. */
+export function staticKeyBytes(encoded: string): Uint8Array | null {
+  try {
+    const bytes = Uint8Array.fromBase64(encoded);
+    return bytes.length === KEM_PUBLIC_BYTES ? bytes : null;
+  } catch {
+    return null;
+  }
+}
+
+/** What an identity signs to say that a static key is its own. */
+export function certificateText(staticKey: Uint8Array): string {
+  return `skr8tr static key|${sha256Hex(staticKey)}`;
+}
+
+/** What an operator's key signs to say that a static key speaks for it, until `untilS`. */
+export function operatorCertificateText(staticKey: Uint8Array, untilS: number): string {
+  return `skr8tr operator static key|${sha256Hex(staticKey)}|${untilS}`;
+}
+
+// ---- Tokens -------------------------------------------------------------------------------------
+
+const introductionShape = struct({
+  /** The identity's public key (ML-DSA-65), its static key, and the one's word for the other. */
+  identityKey: publicKey,
+  staticKey,
+  certificate: signature,
+});
+/** How a daemon says who it is to one who does not know it. */
+export type Introduction = Shaped<typeof introductionShape>;
+
+export function parseIntroduction(json: string): Introduction | null {
+  return parseShaped(introductionShape, json);
+}
+
+const tokenShape = struct({
+  /** `JOIN|<id>|<role>|<until>|<conductor's identity>|<its static key's hash>|<sequence>:<hash>|<now>` */
+  text: text(1_000),
+  signature,
+  /** The public key that signed it: whoever is given the token trusts it from then on. */
+  operator: publicKey,
+  conductor: introductionShape,
+  /** `HOST:PORT` of the conductor's TCP port, as the operator reached it. */
+  address: text(300),
+});
+export type JoinToken = Shaped<typeof tokenShape>;
+
+/** What is signed in a token. */
+export interface TokenTerms {
+  readonly id: string;
+  readonly role: JoinRole;
+  readonly untilS: number;
+  /** The conductor's identity. */
+  readonly conductor: string;
+  /** Hex SHA-256 of the conductor's static key. */
+  readonly staticHash: string;
+  /** Where the log ended when the token was made: a shorter one is not this cluster's. */
+  readonly head: Head;
+}
+
+const PREFIX = "skr8tr-join-1.";
+
+export function formatTerms({ id, role, untilS, conductor, staticHash, head }: TokenTerms): string {
+  return `JOIN|${id}|${role}|${untilS}|${conductor}|${staticHash}|${head.sequence}:${head.hash}`;
+}
+
+const TERMS =
+  /^JOIN\|([A-Za-z0-9-]{8,64})\|(node|tower|ingress)\|([0-9]{1,12})\|([0-9a-f]{64})\|([0-9a-f]{64})\|([0-9]{1,15}):([0-9a-f]{64})\|[0-9]{1,12}$/;
+
+/** What a token's signed text says; `null` where it is none. */
+export function parseTerms(text: string): TokenTerms | null {
+  const found = TERMS.exec(text);
+  if (!found) return null;
+  const [, id, role, until, conductor, staticHash, sequence, hash] = found;
+  return {
+    id: id!,
+    role: role as JoinRole,
+    untilS: Number(until),
+    conductor: conductor!,
+    staticHash: staticHash!,
+    head: { sequence: Number(sequence), hash: hash! },
+  };
+}
+
+/** The token as one word, to be handed to a daemon. */
+export function formatToken(token: JoinToken): string {
+  return PREFIX + textToBase64(JSON.stringify(token));
+}
+
+/** Reads a token; `null` where the text is none. Its signature is not looked at here. */
+export function parseToken(word: string): JoinToken | null {
+  const trimmed = word.trim();
+  if (!trimmed.startsWith(PREFIX)) return null;
+  const json = base64ToText(trimmed.slice(PREFIX.length));
+  return json === null ? null : parseShaped(tokenShape, json);
+}
+
+/** Says whether a text is meant to be a token. */
+export function isToken(word: string): boolean {
+  return word.startsWith(PREFIX);
+}
+
+const joinShape = struct({
+  token: text(1_000),
+  signature,
+  role: oneOf(...JOIN_ROLES),
+  name,
+  node: maybe(text(32, /^[0-9a-f]{32}$/)),
+  introduction: introductionShape,
+});
+/** What a daemon that joins says to the conductor (`POST /join`, in a sealed session). */
+export type JoinRequest = Shaped<typeof joinShape>;
+
+export function parseJoin(json: string): JoinRequest | null {
+  return parseShaped(joinShape, json);
+}
+
+// ---- The roster, as daemons follow it (`/members`) ------------------------------------------------
+
+export const memberStreamShape = variant({
+  /** All members of the roles that were asked for. */
+  members: struct({ members: list(memberShape, 50_000) }),
+  member: struct({ member: memberShape }),
+  forgotten: struct({ identity: hex64 }),
+});
+export type MemberMessage = Shaped<typeof memberStreamShape>;
+
+const membershipShape = struct({
+  /** Id of the token that it joined with. */
+  token: text(64),
+  conductor: memberShape,
+  /** Public key of the operator who signed the token. */
+  operator: publicKey,
+  head: maybe(struct({ sequence: (value) => Number(value), hash: hex64 })),
+  address: text(300),
+  members: list(memberShape, 50_000),
+});
+/** What a daemon keeps of its cluster. */
+export type Membership = Shaped<typeof membershipShape>;
+
+export function parseMembership(json: string): Membership | null {
+  return parseShaped(membershipShape, json);
+}
+
+export function headOf({ head }: Membership): Head {
+  return head ?? EMPTY_HEAD;
+}
