@@ -74,7 +74,7 @@ function exists(path: string): boolean {
 
 /** Pids of programs with just these words; a launcher has its program's words and more. */
 function processes(text: string): number[] {
-  return processesWith((words) => words === text);
+  return processesWith((words) => words === text || words === `/bin/${text}`);
 }
 
 function processesWith(are: (words: string) => boolean): number[] {
