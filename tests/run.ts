@@ -20,7 +20,7 @@ const LIVE = /\/live\/|^cli\/cluster\/|^market\/(services|testing)|^market\/[^/]
 const GROUPS: readonly Group[] = [
   {
     name: "units",
-    has: (path) => !/^tests\//.test(path) && !LIVE.test(path),
+    has: (path) => !/^tests\/(?!soak\/)/.test(path) && !LIVE.test(path),
     computes: true,
   },
   { name: "contract", has: (path) => path.startsWith("tests/contract/"), computes: true },

@@ -393,6 +393,7 @@ class Conductor {
         for (const app of effect.apps) {
           for (const changed of this.#watchers.get(app) ?? []) changed();
         }
+        for (const changed of this.#watchers.get(ANY_APP) ?? []) changed();
         this.#traces?.changed(effect.apps, now());
         return this.#deck.changed();
       default:
@@ -414,7 +415,6 @@ class Conductor {
       if (error.code === "store-conflict") {
         log.fatal("{error}", { error: error.message });
         this.#ended.resolve(1);
-        for (const changed of this.#watchers.get(ANY_APP) ?? []) changed();
         return;
       }
       this.#step({ on: "append-failed", error: error.message });

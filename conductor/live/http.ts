@@ -349,7 +349,12 @@ function follow(parts: HttpParts, request: Request, url: URL): Response {
     return fail(426, "/follow speaks WebSocket");
   }
   const { socket, response } = upgradeStream(request);
-  parts.followers.serve(socket, from!, last!, (asked) => parts.secrets.answer(asked));
+  parts.followers.serve(
+    socket,
+    from!,
+    last!,
+    (asked) => parts.secrets.answer(asked, peerOf(request)?.node),
+  );
   return response;
 }
 
