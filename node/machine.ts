@@ -70,6 +70,8 @@ export class NodeMachine implements Stage {
   readonly #wishes = new Wishes();
   readonly #witness: Witness;
   readonly #tombstones = new Tombstones();
+  /** Answers to orders, until what they answer is saved. */
+  readonly #answers: MeshMessage[] = [];
   readonly #touched = new Set<Replica>();
   readonly #said = new Map<string, Said>();
   #out: NodeEffect[] = [];
@@ -469,11 +471,12 @@ export class NodeMachine implements Stage {
     this.emit({ do: "send", to: this.options.conductor, text: encodeMesh(message) });
   }
 
+  /** Answers an order, after what came of it is saved: an order that is answered is not sent again. */
   #answer(k: "run-ok" | "run-refused" | "stop-ok", replica: string, reason = ""): void {
     const { node, boot } = this.options;
     if (k === "run-refused") {
-      this.#tellConductor({ k, node, boot, replica, reason: reason.slice(0, 300) });
-    } else this.#tellConductor({ k, node, boot, replica });
+      this.#answers.push({ k, node, boot, replica, reason: reason.slice(0, 300) });
+    } else this.#answers.push({ k, node, boot, replica });
   }
 
   #run(order: Mesh<"run">): void {
@@ -663,6 +666,7 @@ export class NodeMachine implements Stage {
   /** Sends what is to be said by now. */
   #speak(): void {
     if (!this.#started) return;
+    for (const answer of this.#answers.splice(0)) this.#tellConductor(answer);
     const nowMs = this.now.monoMs;
     const statuses = () => new Map(this.statuses().map((each) => [each.replica, each]));
     for (const message of this.#conductor.tick(nowMs, this.sequence, statuses)) {

@@ -672,3 +672,23 @@ Deno.test("a stop while it waits to be started again is told as its end, not pas
   world.acknowledge();
   assertEquals(world.statuses.size, 0);
 });
+
+Deno.test("orders are answered only after what came of them is to be saved", () => {
+  const world = new FakeWorld().start();
+  world.record(1, "web", "");
+  const order = (give: () => void) => {
+    const from = world.effects.length;
+    give();
+    return world.effects.slice(from).flatMap((each) => {
+      if (each.do !== "send") return each.do === "log" ? [] : [each.do];
+      const k = (JSON.parse(each.text) as { k: string }).k;
+      return k.endsWith("-ok") ? [k] : [];
+    });
+  };
+  const run = order(() => world.run("web-1", "web", 1));
+  assert(run.indexOf("launch") >= 0 && run.indexOf("launch") < run.indexOf("run-ok"), `${run}`);
+  const stop = order(() => world.stop("web-1"));
+  assert(stop.indexOf("save") >= 0 && stop.indexOf("save") < stop.indexOf("stop-ok"), `${stop}`);
+  const never = order(() => world.stop("web-2"));
+  assertEquals(never.filter((each) => each !== "signal"), ["tombstone", "stop-ok"]);
+});

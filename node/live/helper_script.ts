@@ -35,6 +35,7 @@ tab=$(printf '\t')
 newline='
 '
 blanks=$IFS
+zero=
 linux=; [ -r /proc/net/tcp ] && linux=1
 LC_ALL=C; export LC_ALL
 
@@ -264,7 +265,14 @@ owner_lsof() {
 
 strays() {
   pids=
-  if [ $linux ]; then
+  # One process for all of /proc, where grep knows lines that end with a zero.
+  [ "$zero" ] || { printf 'a\0b' | grep -q -z -x -F b 2>/dev/null && zero=yes || zero=no; }
+  if [ $linux ] && [ $zero = yes ]; then
+    for file in $(grep -l -z -x -F -e "REPLICA_ID=$1" /proc/[0-9]*/environ 2>/dev/null); do
+      file=${"${file#/proc/}"}
+      pids="$pids ${"${file%/environ}"}"
+    done
+  elif [ $linux ]; then
     for folder in /proc/[0-9]*; do
       if tr '\0' '\n' <"$folder/environ" 2>/dev/null | grep -qx "REPLICA_ID=$1"; then
         pids="$pids ${"${folder#/proc/}"}"

@@ -143,16 +143,6 @@ export class Host {
     );
   }
 
-  /** Loses every packet that is the fragment of a datagram, so that no large datagram arrives. */
-  async loseFragments(): Promise<Fault> {
-    return await this.#atArrival("ip frag-off & 0x3fff != 0 counter drop");
-  }
-
-  /** Counts the packets that are fragments, and loses none. */
-  async countFragments(): Promise<Fault> {
-    return await this.#atArrival("ip frag-off & 0x3fff != 0 counter");
-  }
-
   /** Cuts the host off: nothing arrives and nothing leaves. */
   async cut(): Promise<Fault> {
     const chain = (name: string, device: string) =>

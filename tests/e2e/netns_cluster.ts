@@ -20,6 +20,11 @@ const HOSTS = { control: 10, "node-1": 11, "node-2": 12, "node-3": 13, edge: 20,
 export const NODES = ["node-1", "node-2", "node-3"] as const;
 const HTTP_PORT = 80;
 
+/** Where Deno keeps what it has fetched, whatever HOME is for the program. */
+function denoFolder(): string {
+  return Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`;
+}
+
 /** A command's end. */
 export interface Said {
   readonly code: number;
@@ -315,7 +320,13 @@ export class NetworkCluster implements AsyncDisposable {
       ...["--key", `${this.folder}/signing.sec`],
       ...words,
     ]);
-    const command = new Deno.Command(program!, { args, cwd: this.folder, stdout: "piped" });
+    const command = new Deno.Command(program!, {
+      args,
+      cwd: this.folder,
+      // A home of its own: what the CLI keeps there is not to be found by the next run.
+      env: { HOME: this.folder, DENO_DIR: denoFolder() },
+      stdout: "piped",
+    });
     const { code, stdout, stderr } = await within(60_000, `skr8tr ${words[0]}`, command.output());
     const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
     return { code, out: text(stdout), err: text(stderr) };

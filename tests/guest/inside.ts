@@ -72,11 +72,15 @@ function exists(path: string): boolean {
   }
 }
 
-/** Pids whose command line ends with this text: a launcher's has its program's words, and more. */
+/** Pids of programs with just these words; a launcher has its program's words and more. */
 function processes(text: string): number[] {
+  return processesWith((words) => words === text || words === `/bin/${text}`);
+}
+
+function processesWith(are: (words: string) => boolean): number[] {
   return [...Deno.readDirSync("/proc")].map(({ name }) => Number(name)).filter((pid) => {
     try {
-      return pid > 0 && read(`/proc/${pid}/cmdline`).replaceAll("\0", " ").trim().endsWith(text);
+      return pid > 0 && are(read(`/proc/${pid}/cmdline`).replaceAll("\0", " ").trim());
     } catch {
       return false;
     }
@@ -106,7 +110,7 @@ const tests: readonly (readonly [string, () => Promise<void>])[] = [
     expect(read(`${at}/memory.max`), String(192 * 2 ** 20));
     expect(read(`${at}/cpu.max`), "150000 100000");
     await until("its child runs", () => processes("sleep 1000").length === 1, SLOW_MS);
-    const own = processes("/root/eater.js").filter((each) =>
+    const own = processesWith((words) => words.includes("/root/eater.js")).filter((each) =>
       read(`/proc/${each}/cgroup`).endsWith("/web-1.1")
     );
     expect(own.join(), String(pid));

@@ -133,7 +133,9 @@ export class Checker implements Witness, Judge {
     const isComing = servedMs === undefined || !wish || wish.down || wish.stopped ||
       servedMs < wish.upMs;
     // A volume's replicas are replaced one after another, so a single one leaves a gap.
-    const hasGaps = wish?.volume === true && this.timeline.nowMs - wish.changedMs < COMING_MS;
+    const hasGaps = wish?.volume === true &&
+      (this.timeline.nowMs - wish.changedMs < COMING_MS ||
+        this.cast.operator.said.some((each) => each.app === app && !each.isDone));
     if (
       isComing || isGoing || hasGaps || this.excuses.isWounded(app) || this.excuses.isDisturbed ||
       this.excuses.isTowerNew || this.#isYoung(ingress)
@@ -158,6 +160,9 @@ export class Checker implements Witness, Judge {
     this.checked++;
     const { replica: id, app } = replica.endpoint;
     if (by.app === app) return;
+    // A daemon that was started again does not remember which ports rest.
+    const node = this.cast.nodes.find((each) => each.host === replica.endpoint.host);
+    if (node && node.startedMs > 0) return;
     this.fail(`${ingress.name} sends a request for ${id} to ${by.replica}, which has its port`);
   }
 

@@ -89,7 +89,7 @@ export class Operator {
       const back = fallback === undefined ? {} : { fallback };
       this.#send({ verb: "APPLY", app, generation, ...back, manifest }, () => {
         this.wishes.set(app, wish);
-        const before = wish.applied.get(wish.generation)?.replicas;
+        const before = wish.applied.get(generation - 1)?.replicas;
         if (wish.down || wish.count === 0 || before !== replicas) wish.count = undefined;
         wish.applied.set(generation, { replicas, behaviour, fallback });
         wish.generation = generation;
