@@ -324,6 +324,7 @@ export const COMMANDS: readonly Command[] = [
     examples: ["skr8tr dev shop.skr8tr"],
     arguments: [1, 1_000],
     options: [],
+    completes: "file",
     load: () => import("./commands/dev.ts"),
   },
   {

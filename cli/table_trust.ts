@@ -96,6 +96,7 @@ export const TRUST_COMMANDS: readonly Command[] = [
       },
       { name: "log", value: "NAME", help: "which log, where the copies are of several" },
     ],
+    completes: "node",
     load: () => import("./commands/recover.ts"),
   },
   {
