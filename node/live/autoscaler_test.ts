@@ -4,7 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import { Autoscaler } from "./autoscaler.ts";
 import { FakeCluster, until } from "./fake_cluster.ts";
 import { KeptWorker, NO_PERMISSIONS } from "./kept_worker.ts";
-import { startNode } from "./node.ts";
+import { startOn } from "./testing.ts";
 import type { NodeEvent } from "../effects.ts";
 import { parseManifest } from "../../core/manifest/parse.ts";
 
@@ -113,27 +113,7 @@ Deno.test("the autoscaler wishes by what it is told, app by app", async () => {
 Deno.test("a node measures the CPU of a replica's whole process group and tells the conductor", async () => {
   await using cluster = new FakeCluster();
   const folder = Deno.makeTempDirSync({ prefix: "skr8tr-scale-" });
-  const node = await startNode({
-    bind: "127.0.0.1",
-    host: "127.0.0.1",
-    port: 0,
-    name: "node-1",
-    state: `${folder}/state`,
-    conductor: cluster.conductor,
-    follow: cluster.follow,
-    tower: cluster.tower,
-    keys: [cluster.operator.publicKey],
-    path: "/usr/local/bin:/usr/bin:/bin",
-    workdir: folder,
-    ports: { first: 31_000, last: 31_999 },
-    gpu: false,
-    labels: {},
-    plain: [],
-    open: false,
-    trustPaths: false,
-    stopReplicas: true,
-    metricsPort: null,
-  });
+  const node = await startOn(cluster, folder);
   const scale = "  scale {\n    max 4\n    cpu-above 1\n  }\n  cpu 0.1\n";
   // The shell waits; its child burns.
   const burner = `app web\n  exec /bin/sh\n  args -c "while :; do :; done & wait"\n${scale}`;

@@ -2,33 +2,7 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { FakeCluster, until } from "./fake_cluster.ts";
-import { startNode } from "./node.ts";
-import type { StartOptions } from "./start_options.ts";
-
-async function start(cluster: FakeCluster, folder: string, options: Partial<StartOptions> = {}) {
-  return await startNode({
-    bind: "127.0.0.1",
-    host: "127.0.0.1",
-    port: 0,
-    name: "node-1",
-    state: `${folder}/state`,
-    conductor: cluster.conductor,
-    follow: cluster.follow,
-    tower: cluster.tower,
-    keys: [cluster.operator.publicKey],
-    path: "/usr/local/bin:/usr/bin:/bin",
-    workdir: folder,
-    ports: { first: 31_000, last: 31_999 },
-    gpu: false,
-    labels: {},
-    plain: [],
-    open: false,
-    trustPaths: false,
-    stopReplicas: true,
-    metricsPort: null,
-    ...options,
-  });
-}
+import { startOn } from "./testing.ts";
 
 /** Holds as much memory as its file says, in MiB, and says so in a line; looks again all the time. */
 const EATER = `
@@ -47,7 +21,7 @@ Deno.test("a program that eats memory is ended as out of memory, again after a r
   Deno.writeTextFileSync(`${folder}/want`, "0");
   // Without a tree of its own this machine's may limit it by itself.
   const cgroupTree = "/nonexistent";
-  let node = await start(cluster, folder, { cgroupTree, stopReplicas: false });
+  let node = await startOn(cluster, folder, { cgroupTree, stopReplicas: false });
   const manifest = `app web
   exec ${Deno.execPath()}
   args run -A ${folder}/eater.js ${folder}/want
@@ -73,7 +47,7 @@ Deno.test("a program that eats memory is ended as out of memory, again after a r
   await cluster.state("web-1", "ready");
 
   await node.stop();
-  node = await start(cluster, folder, { cgroupTree });
+  node = await startOn(cluster, folder, { cgroupTree });
   const ready = await cluster.state("web-1", "ready");
   await oom(2);
   await until("another process", () => {
@@ -97,9 +71,9 @@ Deno.test("a program is put into its cgroup; what the kernel counted there makes
     return `${cgroupTree}/skr8tr/${node}`;
   };
   // The node's id is made at its first start.
-  await (await start(cluster, folder)).stop();
+  await (await startOn(cluster, folder)).stop();
   const own = prepared(Deno.readTextFileSync(`${folder}/state/node.id`).trim());
-  let node = await start(cluster, folder, { cgroupTree, stopReplicas: false });
+  let node = await startOn(cluster, folder, { cgroupTree, stopReplicas: false });
   const sequence = cluster.apply(
     "web",
     "app web\n  exec /bin/sleep\n  args 300\n  ram 1mb\n  cpu 2\n",
@@ -114,7 +88,7 @@ Deno.test("a program is put into its cgroup; what the kernel counted there makes
 
   // The next daemon finds the cgroup of what it adopts.
   await node.stop();
-  node = await start(cluster, folder, { cgroupTree });
+  node = await startOn(cluster, folder, { cgroupTree });
   Deno.writeTextFileSync(at(1, "memory.events"), "oom 1\noom_kill 1\n");
   assert(pid);
   Deno.kill(pid, "SIGKILL");

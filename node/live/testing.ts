@@ -12,10 +12,13 @@ export interface Bench extends AsyncDisposable {
   run(lines: string, replica?: string): void;
 }
 
-export async function bench(options: Partial<StartOptions> = {}): Promise<Bench> {
-  const cluster = new FakeCluster();
-  const folder = Deno.makeTempDirSync({ prefix: "skr8tr-node-" });
-  const node = await startNode({
+/** Starts a node named node-1 against a fake cluster, with its state below a folder. */
+export function startOn(
+  cluster: FakeCluster,
+  folder: string,
+  options: Partial<StartOptions> = {},
+): Promise<NodeDaemon> {
+  return startNode({
     bind: "127.0.0.1",
     host: "127.0.0.1",
     port: 0,
@@ -37,6 +40,12 @@ export async function bench(options: Partial<StartOptions> = {}): Promise<Bench>
     metricsPort: null,
     ...options,
   });
+}
+
+export async function bench(options: Partial<StartOptions> = {}): Promise<Bench> {
+  const cluster = new FakeCluster();
+  const folder = Deno.makeTempDirSync({ prefix: "skr8tr-node-" });
+  const node = await startOn(cluster, folder, options);
   return {
     cluster,
     folder,
