@@ -340,6 +340,8 @@ export class NodeMachine implements Stage {
     if (replica.state.at === "record" && replica.instance === 0) {
       const permit = this.#permit(replica.app, replica.generation);
       if (permit.at === "verifying") return;
+      // The START that the order follows may be on its way: then it is held and not given up.
+      if (permit.mayChange) return this.#hold(replica, permit.reason);
       if (permit.at === "refused") return this.#refuseLater(replica, permit.reason);
     }
     this.#life.recordHeld(replica, spec);
@@ -362,6 +364,13 @@ export class NodeMachine implements Stage {
     if (answer.at === "wait") return;
     replica.next = undefined;
     this.#answer("run-refused", replica.id, answer.reason);
+  }
+
+  /** It waits on, and says for what. */
+  #hold(replica: Replica, reason: string): void {
+    if (replica.reason === reason) return;
+    replica.reason = reason;
+    this.touch(replica);
   }
 
   /** Its order was accepted before its record was known to be no good. */

@@ -283,6 +283,8 @@ export class Records {
   permit(app: string, generation: number): {
     readonly at: "held" | "verifying" | "refused";
     readonly reason: string;
+    /** A record that is on its way may yet allow it. */
+    readonly mayChange?: true;
     readonly started: Settled;
   } {
     const loaded = this.#newestLoaded.get(app);
@@ -295,7 +297,8 @@ export class Records {
     const lastApplied = Math.max(newest?.sequence ?? 0, loaded?.sequence ?? 0);
     const ended = this.#ended.get(app);
     if (ended !== undefined && ended > lastApplied) {
-      return refuse(`${app} is not to run: an operator has ended it (record ${ended})`);
+      const reason = `${app} is not to run: an operator has ended it (record ${ended})`;
+      return { ...refuse(reason), mayChange: true };
     }
     if (!newest || newest.generation <= generation || newest.fallback === generation) {
       return { at: "held", reason: "", started: NOTHING };

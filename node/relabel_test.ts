@@ -159,3 +159,22 @@ Deno.test("the before of a record that has none is refused", () => {
   world.run("web-1", "web", 1, 0, "before");
   assertEquals(world.take("run-refused").map((each) => each.reason), ["record 1 has no before"]);
 });
+
+Deno.test("an order that comes before the START it follows is held until that record is there", () => {
+  const before = new FakeWorld().start();
+  const verb = (sequence: number, name: "STOP" | "START") => ({
+    ...makeRecord(sequence, "web", WEB),
+    text: `${name}|id-${sequence}-web-x|web|1700000000`,
+  });
+  before.records.push(makeRecord(1, "web", WEB), verb(2, "STOP"));
+  const world = before.reborn("2".repeat(16));
+  // Its record lies on the disk and is verified only now: the order is accepted before.
+  world.run("web-1", "web", 1);
+  world.advance(10);
+  assertEquals(launches(world), []);
+  assertEquals(world.statuses.get("web-1")?.state, "waiting");
+  assertStringIncludes(world.statuses.get("web-1")?.reason ?? "", "an operator has ended it");
+  world.event({ on: "record", record: verb(3, "START") });
+  world.advance(10);
+  assertEquals(launches(world), ["web-1"]);
+});

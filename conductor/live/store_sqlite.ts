@@ -107,8 +107,9 @@ export class SqliteStore implements LogStore {
       const row = this.#database.prepare("SELECT * FROM snapshot").get() as
         | { sequence: number; hash: string; state: string; digest: string }
         | undefined;
-      const state = row && decrypt(this.key, row.state, placeOf(row));
-      if (!row || !state || sha256Hex(state) !== row.digest) return null;
+      if (typeof row?.state !== "string") return null;
+      const state = decrypt(this.key, row.state, placeOf(row));
+      if (!state || sha256Hex(state) !== row.digest) return null;
       return { head: { sequence: row.sequence, hash: row.hash }, state };
     });
   }
@@ -157,6 +158,8 @@ function placeOf({ sequence, hash }: Head): string {
 
 function toEntry(row: Row, key: Uint8Array | null): Entry {
   const { sequence, previous, hash } = row;
+  // A damaged page may give a row whose fields are gone.
+  if (typeof row.body !== "string") throw damaged(`entry ${sequence} was changed`);
   const text = decrypt(key, row.body, placeOf(row));
   if (text === null) {
     throw key === null
