@@ -55,7 +55,11 @@ Deno.test("packages are clean, and are installed, removed and purged without a t
     assertEquals(kept, ["conductor.conf", "ingress.conf", "node.conf", "tower.conf"]);
     const purged = await dpkg("--purge", ...names.slice(1, 5));
     assertEquals(purged.code, 0, purged.text);
-    const left = await run("sh", "-c", `find ${system} -path '*skr8tr*' ! -path '*/dpkg/*'`);
+    const left = await run(
+      "sh",
+      "-c",
+      `cd ${system} && find . -path '*skr8tr*' ! -path '*/dpkg/*'`,
+    );
     assertEquals(left.text, "");
   } finally {
     await Deno.remove(folder, { recursive: true });
