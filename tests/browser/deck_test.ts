@@ -65,7 +65,7 @@ Deno.test({
     await t.step("events are found by words", async () => {
       await page.locator("nav a", { hasText: "Events" }).click();
       await page.locator("input[type=search]").fill("joined");
-      await page.locator(".events li", { hasText: "node-1 joined" }).waitFor();
+      await page.locator(".events li", { hasText: "node-1 joined" }).first().waitFor();
       assertEquals(await page.locator(".events li", { hasText: "is ready" }).count(), 0);
     });
     await t.step("lines of the whole cluster are found by words", async () => {
