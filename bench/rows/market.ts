@@ -1,5 +1,7 @@
 import { cacheImports } from "../../cli/cluster/prepare.ts";
 import { appsOf } from "../../cli/manifests.ts";
+import { makeSecrets } from "../../cli/cluster/secrets.ts";
+import { openSigner } from "../../cli/keys.ts";
 import { buildFront } from "../../market/web/build.ts";
 import type { Recorder, Row } from "../row.ts";
 import { ROOT, until, World } from "../world.ts";
@@ -35,6 +37,9 @@ export async function startMarket(manifests: readonly string[]): Promise<Market>
   const specs = await appsOf(manifests);
   const world = await World.start();
   try {
+    // An operator has set them long before: they are not what is measured.
+    const signer = await openSigner(world.keyPath);
+    await makeSecrets(specs, world.conductor, signer, world.keyPath, 5_000);
     const up = world.skr8tr("up", "--wait", ...manifests);
     const failed = up.ended.then(() => new Promise<never>(() => {}));
     const wanted = new Map(specs.map(({ name, replicas }) => [name, replicas]));
