@@ -49,7 +49,7 @@ export class Deck implements Disposable {
 
   /** Whose session the request belongs to; `null` where it has none. */
   operatorOf(request: Request): string | null {
-    const secret = getCookies(request.headers)[COOKIE];
+    const secret = secretOf(request);
     return secret ? this.access.operatorOf(secret, this.#parts.now().monoMs) : null;
   }
 
@@ -90,7 +90,7 @@ export class Deck implements Disposable {
     const headers = new Headers({ "cache-control": "no-store" });
     const cookie = { name: COOKIE, path: "/", httpOnly: true, sameSite: "Strict" } as const;
     if (request.method === "DELETE") {
-      this.access.close(getCookies(request.headers)[COOKIE] ?? "");
+      this.access.close(secretOf(request) ?? "");
       setCookie(headers, { ...cookie, value: "", maxAge: 0 });
       return new Response(null, { status: 204, headers });
     }
@@ -169,6 +169,16 @@ export class Deck implements Disposable {
     if (text === this.#told) return;
     this.#told = text;
     for (const send of this.#viewers) send("status", status);
+  }
+}
+
+/** The secret of the request's session; a header that is no list of cookies holds none. */
+function secretOf(request: Request): string | undefined {
+  try {
+    return getCookies(request.headers)[COOKIE];
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
   }
 }
 

@@ -1,9 +1,12 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { buildDeck, compressedBytes, moduleOf } from "../deck/build.ts";
 import { sha256Hex } from "../../core/bytes.ts";
-import { isOwnPage } from "./deck.ts";
+import { now } from "../../core/live/clock.ts";
+import { Rig } from "../rig_test.ts";
+import { Deck, isOwnPage } from "./deck.ts";
 import { ASSETS } from "./deck_assets.ts";
-import { id, post, signed, withConductor } from "./rig_test.ts";
+import { EventHistory } from "./events.ts";
+import { id, post, signed, withConductor, withFolder } from "./rig_test.ts";
 
 /** A client that stands at another address than the conductor's loopback neighbours would. */
 async function tokenOf(url: string): Promise<string> {
@@ -97,6 +100,27 @@ Deno.test("a link's token that nobody signed for opens nothing, and none is kept
     assertEquals((await fetch(`${url}/deck/session`, { method: "POST", body: id() })).status, 403);
     const kept = await Deno.readFile(`${folder}/log.db-wal`);
     assert(!new TextDecoder("latin1").decode(kept).includes(token));
+  });
+});
+
+Deno.test("from afar the deck's stream is for those who have signed in, its page for everybody", async () => {
+  await withFolder(async (folder) => {
+    const events = new EventHistory(`${folder}/events.db`);
+    using deck = new Deck({ machine: new Rig().machine, events, now });
+    const ask = async (path: string, cookie = "") => {
+      const request = new Request(`http://x${path}`, { headers: { cookie } });
+      const response = await deck.handle(request, new URL(request.url), false);
+      await response.body?.cancel();
+      return response.status;
+    };
+    assertEquals(await ask("/deck"), 200);
+    assertEquals(await ask("/deck/stream"), 401);
+    for (const cookie of ["deck=guessed", "=", "deck", ";;=;", "a=b; =deck"]) {
+      assertEquals(await ask("/deck/stream", cookie), 401, cookie);
+    }
+    deck.access.open("secret", "ann", now().monoMs);
+    assertEquals(await ask("/deck/stream", "deck=secret"), 200);
+    events.close();
   });
 });
 
