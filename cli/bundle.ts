@@ -162,18 +162,28 @@ export function wrapperOf(binary: Binary): string {
   ].join("\n");
 }
 
-if (import.meta.main) {
+/**
+ * What a task that makes files does with its command line: `--out DIR`, or `--help`. A failure is said
+ * in one line and ends the process with 1.
+ *
+ * @param standard where the files go by default, from the project's folder
+ */
+export async function runMaking(
+  help: string,
+  standard: string,
+  make: (root: string, out: string, say: (line: string) => void) => Promise<unknown>,
+): Promise<void> {
   const root = decodeURIComponent(new URL("../", import.meta.url).pathname).replace(/\/$/, "");
   const parsed = parseArgs(Deno.args, { string: ["out"], boolean: ["help"] });
-  if (parsed.help) console.log(HELP);
-  else {
-    const out = String(parsed.out ?? "dist/skr8tr");
-    try {
-      await bundle(root, out.startsWith("/") ? out : `${root}/${out}`, (line) => console.log(line));
-    } catch (error) {
-      if (!(error instanceof Failure)) throw error;
-      console.error(`error: ${error.message}`);
-      Deno.exit(1);
-    }
+  if (parsed.help) return console.log(help);
+  const out = String(parsed.out ?? standard);
+  try {
+    await make(root, out.startsWith("/") ? out : `${root}/${out}`, (line) => console.log(line));
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    console.error(`error: ${error.message}`);
+    Deno.exit(1);
   }
 }
+
+if (import.meta.main) await runMaking(HELP, "dist/skr8tr", bundle);

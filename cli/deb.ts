@@ -1,9 +1,8 @@
 // `deno task deb`: Debian packages of the daemons and the CLI, made of the bundle by dpkg-deb.
 
-import { parseArgs } from "@std/cli/parse-args";
 import { Failure } from "../core/errors.ts";
 import { VERSION } from "../core/version.ts";
-import { bundle } from "./bundle.ts";
+import { bundle, runMaking } from "./bundle.ts";
 import { gzipSync } from "node:zlib";
 import { type DaemonName, DAEMONS, settingsOf, sysusersOf, unitOf } from "./units.ts";
 import { COMMANDS } from "./table.ts";
@@ -320,18 +319,4 @@ function postrm(program: string, daemon: DaemonName): string {
   ].join("\n");
 }
 
-if (import.meta.main) {
-  const root = decodeURIComponent(new URL("../", import.meta.url).pathname).replace(/\/$/, "");
-  const parsed = parseArgs(Deno.args, { string: ["out"], boolean: ["help"] });
-  if (parsed.help) console.log(HELP);
-  else {
-    const out = String(parsed.out ?? "dist/deb");
-    try {
-      await deb(root, out.startsWith("/") ? out : `${root}/${out}`, (line) => console.log(line));
-    } catch (error) {
-      if (!(error instanceof Failure)) throw error;
-      console.error(`error: ${error.message}`);
-      Deno.exit(1);
-    }
-  }
-}
+if (import.meta.main) await runMaking(HELP, "dist/deb", deb);
