@@ -7,7 +7,16 @@ import { EMPTY_HEAD, nextEntry } from "../../core/log.ts";
 import type { AuditView } from "../../core/view.ts";
 import { certify } from "../../ingress/live/testing_tls.ts";
 import { parseSyslogTarget } from "../../conductor/live/syslog.ts";
-import { HOST, id, keysOf, ROOT, signedBy, TrustCluster, until } from "./trust_cluster.ts";
+import {
+  HOST,
+  id,
+  keysOf,
+  nextSecond,
+  ROOT,
+  signedBy,
+  TrustCluster,
+  until,
+} from "./trust_cluster.ts";
 
 const PROJECT = new URL("../../", import.meta.url).pathname;
 const TRUE = "  exec /bin/true\n  replicas 0";
@@ -37,7 +46,7 @@ Deno.test("Audit: every accepted mutating command, join, key change and exec in 
   await cluster.command(`OPERATOR|${id()}|ann|viewer|*|*|-|${key}`);
   await cluster.up("web", "  exec /bin/sleep\n  args 600\n  grace 1s");
   await cluster.ready("web", 1);
-  await until("a new second", () => Date.now() % 1_000 < 200);
+  await nextSecond();
   assertStringIncludes(await cluster.command("EXEC|web|echo hi"), "OK|EXEC");
   assertStringIncludes(await cluster.up("web", TRUE, 2, ann), "UNAUTHORIZED");
   const forged = signedBy(keysOf(9), { verb: "DOWN", id: id(), app: "web" });

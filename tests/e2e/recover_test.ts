@@ -1,7 +1,16 @@
 // A cluster that loses its store is rebuilt from what a node has kept, and nothing that runs notices.
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { HOST, id, keysOf, ROOT, signedBy, TrustCluster, until } from "./trust_cluster.ts";
+import {
+  HOST,
+  id,
+  keysOf,
+  nextSecond,
+  ROOT,
+  signedBy,
+  TrustCluster,
+  until,
+} from "./trust_cluster.ts";
 
 const PROJECT = new URL("../../", import.meta.url).pathname;
 const SLEEP = "  exec /bin/sleep\n  args 600\n  replicas 2\n  grace 1s\n  rollout { settle 300ms }";
@@ -62,7 +71,7 @@ Deno.test("A cluster that lost its store is rebuilt from the longest valid copy 
   assertEquals([log, chain], [end.log, end.chain]);
   // Nothing from before is taken again, and work goes on.
   assert((await cluster.post(old)).startsWith("ERR|UNAUTHORIZED"));
-  await until("a new second", () => Date.now() % 1000 < 100);
+  await nextSecond();
   assertEquals(await cluster.up("web", `${SLEEP}\n  env { V 2 }`, 2, ann, 1), "OK|APPLIED|web|2");
   await until("the new generation", async () => {
     const replicas = (await cluster.view("web"))?.replicas ?? [];

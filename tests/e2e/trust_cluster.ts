@@ -46,6 +46,16 @@ export async function until<T>(
   }
 }
 
+/**
+ * Waits for the next whole second: a node runs no command signed in the second of its own start,
+ * since it cannot know whether it ran that one before.
+ */
+export async function nextSecond(): Promise<void> {
+  const second = () => Math.floor(Date.now() / 1000);
+  const startS = second();
+  await until("the next second", () => second() > startS);
+}
+
 export class TrustCluster implements AsyncDisposable {
   readonly folder = Deno.makeTempDirSync({ prefix: "skr8tr-trust-" });
   conductor: RunningConductor | null = null;

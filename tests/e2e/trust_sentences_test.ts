@@ -1,7 +1,16 @@
 // What docs/SECURITY.md promises of daemons as they are started, each test under the sentence it is for.
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { HOST, id, keysOf, ROOT, signedBy, TrustCluster, until } from "./trust_cluster.ts";
+import {
+  HOST,
+  id,
+  keysOf,
+  nextSecond,
+  ROOT,
+  signedBy,
+  TrustCluster,
+  until,
+} from "./trust_cluster.ts";
 import { NodeFiles } from "../../node/live/files.ts";
 
 const PROJECT = decodeURIComponent(new URL("../../", import.meta.url).pathname);
@@ -99,7 +108,7 @@ Deno.test("A v1 SUBMIT by path signs only the path, not the text: off unless --m
   await cluster.stopConductor();
   await cluster.startConductor({ manifests: cluster.folder });
   const node = await cluster.startNode("one");
-  await until("a new second", () => Date.now() % 1_000 < 200);
+  await nextSecond();
   const on = await cluster.command(`SUBMIT|${cluster.folder}/web.skr8tr`);
   assertStringIncludes(on, "OK|SUBMITTED|web|");
   await until("the node will not run it", async () => {
@@ -179,7 +188,7 @@ Deno.test("EXEC, cp and port-forward carry the operator's own signature to the n
   await cluster.command(`OPERATOR|${id()}|vic|viewer|*|*|-|${vic.publicKey.toBase64()}`);
   await cluster.up("web", "  exec /bin/sleep\n  args 600\n  grace 1s");
   const [{ replica = "" } = {}] = (await cluster.ready("web", 1)).replicas;
-  await until("a new second", () => Date.now() % 1_000 < 200);
+  await nextSecond();
   const open = (kind: string, of = replica) =>
     `OPEN|${id()}|${kind}|web|${of}|${btoa("the details")}`;
   for (const kind of ["exec", "copy", "forward"]) {
