@@ -149,6 +149,8 @@ export class ConductorHost extends Daemon {
     if (wakeMs < this.#wakeMs) {
       this.#wakeMs = wakeMs;
       this.later(Math.max(1, wakeMs - this.now.monoMs), () => {
+        // An earlier one was asked for meanwhile.
+        if (this.#wakeMs !== wakeMs) return;
         this.#wakeMs = Infinity;
         this.#step({ on: "tick" });
       });
