@@ -249,6 +249,15 @@ export class ConductorHost extends Daemon {
       );
       return nextEntry(head, entry.wallMs, { ...body, place: [...body.place, ...more] });
     }
+    if (this.ground.planted === "barred" && body.kind === "decision") {
+      const [barred] = this.machine!.state.bars.keys();
+      const place = body.place.map((each) => ({ ...each, node: barred ?? each.node }));
+      if (barred) return nextEntry(head, entry.wallMs, { ...body, place });
+    }
+    if (this.ground.planted === "overscale" && body.kind === "decision" && body.scale) {
+      const scale = body.scale.map((each) => ({ ...each, count: each.count * 5 }));
+      return nextEntry(head, entry.wallMs, { ...body, scale });
+    }
     return entry;
   }
 }
