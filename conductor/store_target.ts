@@ -49,20 +49,23 @@ export function parseStoreTarget(text: string): StoreTarget {
     }
     return `${host}:${port}`;
   });
-  const settings = new URLSearchParams(query);
-  for (const key of settings.keys()) {
-    if (key !== "copies" && key !== "max") throw wrong(`${key} is no setting of a store`);
-  }
+  const settings = new Map(
+    query.split("&").filter((each) => each !== "").map((each) => {
+      const [key = "", value = ""] = each.split("=");
+      if (key !== "copies" && key !== "max") throw wrong(`${key} is no setting of a store`);
+      return [key, value] as const;
+    }),
+  );
   const copies = Number(settings.get("copies") ?? Math.min(3, servers.length | 1));
   if (![1, 3, 5].includes(copies)) throw wrong("copies are 1, 3 or 5");
   const max = settings.get("max");
-  if (max !== null && !/^[0-9]{1,15}$/.test(max)) throw wrong("max is a number of bytes");
+  if (max !== undefined && !/^[0-9]{1,15}$/.test(max)) throw wrong("max is a number of bytes");
   return {
     kind: "nats",
     servers,
     tls: scheme === "tls",
     name,
     copies,
-    ...(max === null ? {} : { maxBytes: Number(max) }),
+    ...(max === undefined ? {} : { maxBytes: Number(max) }),
   };
 }
