@@ -25,7 +25,14 @@ import { Members, type MembersData } from "./members.ts";
 import { applyNodeVerb, type Bar } from "./node_verbs.ts";
 import { applySecret, type StoredSecret } from "./secrets.ts";
 import { type Announced, applyUpload } from "./artifacts.ts";
-import { applyJob, applyRun, applyRunPlace, applyRuns, type JobState } from "./jobs.ts";
+import {
+  applyJob,
+  applyRun,
+  applyRunPlace,
+  applyRuns,
+  type JobState,
+  skipTicks,
+} from "./jobs.ts";
 import { type Quota, quotaOf } from "./quota.ts";
 import {
   applyTurn,
@@ -440,6 +447,7 @@ function applyVerb(
       break;
     case "START":
       delete app.stopped;
+      skipTicks(app, entry.wallMs);
       break;
     case "RESTART":
       beginRestart(app, currentOf(app).generation, momentOf(entry));
@@ -475,6 +483,7 @@ function applyManifest(
     app = { name: spec.name, down: false, generations: [], placements: new Map(), placed: 0 };
     state.apps.set(spec.name, app);
   }
+  const rested = app.down || app.stopped === true;
   // A new generation shows itself, and one that comes back begins as its manifest says.
   if (app.down || app.count === 0) delete app.count;
   const before = app.generations.at(-1);
@@ -501,7 +510,7 @@ function applyManifest(
     at >= app.generations.length - GENERATIONS || each.generation >= oldestNeeded
   );
   app.generations.splice(0, excess);
-  applyJob(app, command.id, entry.wallMs);
+  applyJob(app, command.id, entry.wallMs, rested);
   return [app.name];
 }
 
