@@ -52,6 +52,7 @@ import {
 } from "./fleet.ts";
 import { describeRun, isJob, jobStep } from "./jobs.ts";
 import { Joins } from "./joins.ts";
+import { Visits } from "./visits.ts";
 import { Ledger } from "./ledger.ts";
 import { barText } from "./node_verbs.ts";
 import { Orders } from "./orders.ts";
@@ -123,6 +124,7 @@ export class ConductorMachine {
   /** Those of them that the log does not name yet. */
   #roots: readonly Root[];
   readonly #joins: Joins;
+  readonly #visits = new Visits();
   readonly #orders = new Orders();
   /** Dead nodes of which nobody has heard. */
   readonly #lost = new Set<string>();
@@ -210,6 +212,9 @@ export class ConductorMachine {
       case "join":
         this.#emit(...this.#joins.receive(event.join, event.reply));
         break;
+      case "visit":
+        this.#emit(...this.#visits.receive(event.visit, event.reply));
+        break;
       case "wake":
         this.traffic.wake(event.app, now.monoMs);
         this.autoscale.wake(this.state.apps.get(event.app));
@@ -286,6 +291,8 @@ export class ConductorMachine {
     const command = this.#desk.nextBody(now, this.#out);
     if (command) return command;
     for (const [node, name] of this.#joining) return { kind: "node", node, name };
+    const visit = this.#visits.nextBody();
+    if (visit) return visit;
     const balance = this.#balance(now);
     if (balance) return balance;
     for (const [node, publicKey] of this.#nodeKeys) return { kind: "node-key", node, publicKey };
@@ -414,6 +421,9 @@ export class ConductorMachine {
       this.#emit(...this.#desk.committed(entry.body, now));
     } else if (entry.body.kind === "join") {
       this.#emit(...this.#joins.committed(entry.body, now));
+    } else if (entry.body.kind === "sign-in") {
+      this.#emit(...this.#visits.committed());
+      this.record(now, { kind: "sign-in", text: entry.body.audit });
     } else if (entry.body.kind === "refused") {
       this.#emit(...this.#desk.committed(entry.body, now));
     }
@@ -534,7 +544,11 @@ export class ConductorMachine {
   #appendFailed(error: string, now: Instant): void {
     this.#inFlight = false;
     this.#storeBrokenUntilMs = now.monoMs + 1_000;
-    this.#emit(...this.#desk.failed(error), ...this.#joins.failed(error));
+    this.#emit(
+      ...this.#desk.failed(error),
+      ...this.#joins.failed(error),
+      ...this.#visits.failed(error),
+    );
     for (const app of this.state.apps.keys()) this.#dirty.add(app);
     this.record(now, { kind: "store-failed", text: `the log cannot be written: ${error}` });
   }
