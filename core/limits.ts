@@ -141,7 +141,9 @@ export const TOWER_DRAINS = 500_000;
 export const WATCH_GONE_REPLICAS = 100_000;
 /** How long a tower remembers that a replica is drained, to answer repeated questions, in ms. */
 export const DRAINED_MEMORY_MS = 30_000;
-/** A tower that heard nothing for so long and was woken so late was not running, in ms. */
+/** A tower that holds leases is woken this often, to notice if it is stopped, in ms. */
+export const TOWER_PULSE_MS = 500;
+/** One that did nothing for so long and was woken so late was not running, in ms. */
 export const TOWER_GAP_MS = 700;
 export const TOWER_LATE_MS = 20;
 /** For so long after that it concludes nothing from silence, in ms. */

@@ -12,6 +12,7 @@ import { Excuses } from "./excuses.ts";
 import { History } from "./history.ts";
 import type { IngressHost } from "./ingress_host.ts";
 import type { NodeHost } from "./node_host.ts";
+import { isFinal } from "./operator.ts";
 import type { Process } from "./process.ts";
 import type { Timeline } from "./queue.ts";
 import { Violation } from "./violation.ts";
@@ -113,12 +114,19 @@ export class Checker implements Witness, Judge {
 
   appended(_conductor: ConductorHost, entry: Entry): void {
     this.checked++;
+    if (entry.body.kind === "command") this.#executed(entry.body.signed.text);
     try {
       this.history.take(entry);
     } catch (error) {
       if (error instanceof Violation) this.tell(`VIOLATION: ${error.message}`);
       throw error;
     }
+  }
+
+  /** Who was told that a command failed can rely on that. */
+  #executed(text: string): void {
+    const said = this.cast.operator.said.find((each) => text.includes(`|${each.id}|`));
+    if (said && isFinal(said)) this.fail(`${said.id} is executed after ${said.reply} was answered`);
   }
 
   // ---- Requests -----------------------------------------------------------------------------------

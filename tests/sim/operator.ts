@@ -56,6 +56,14 @@ export interface Said {
   isDone: boolean;
 }
 
+/**
+ * Refused for good: no copy of it may be executed, whoever sends it. What failed for the disk alone
+ * may be, once, since a conductor that was started again does not remember that.
+ */
+export function isFinal({ reply }: Said): boolean {
+  return reply !== null && reply.startsWith("ERR|") && !reply.startsWith("ERR|STORE|");
+}
+
 export class Operator {
   readonly wishes = new Map<string, Wish>();
   readonly said: Said[] = [];
@@ -123,13 +131,13 @@ export class Operator {
   }
 
   /**
-   * Commands that were given up: the log tells whether they were executed, and in which order. What
-   * was executed last counts.
+   * Commands that were given up, or that the disk did not take: the log tells whether they were
+   * executed, and in which order. What was executed last counts.
    */
   settle(): void {
-    // What was refused may come again, sent by somebody else: should the clocks have been set
-    // meanwhile, or a restarted conductor not remember that it failed. It is executed once at most.
-    const unknown = this.said.filter((each) => !each.isDone && each.reply !== null);
+    const unknown = this.said.filter((each) =>
+      !each.isDone && each.reply !== null && !isFinal(each)
+    );
     if (unknown.length === 0) return;
     const order = this.#conductor.entries.flatMap(({ body }) => {
       if (body.kind !== "command") return [];
