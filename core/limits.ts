@@ -555,3 +555,11 @@ export const TELEMETRY_NODES = 500;
 export const TELEMETRY_CURSORS = 20_000;
 /** Lines of each replica that a node tells to whoever begins to follow all of its logs. */
 export const TELEMETRY_PAST_LINES = 500;
+
+/** A store on NATS: how long a request may take, and for how long one is repeated while no server takes it, ms. */
+export const NATS_TIMEOUT_MS = 2_000;
+export const NATS_PATIENCE_MS = 15_000;
+/** How often a server is asked whether it still is there; two silences, and another is gone to, ms. */
+export const NATS_PING_MS = 1_000;
+/** Characters of one message: with quoting they are less than the 1 MiB that servers take. */
+export const NATS_PART_CHARACTERS = 250_000;
