@@ -18,12 +18,14 @@ import { Joins } from "./joins.ts";
 import { barText } from "./node_verbs.ts";
 import { book, settleDecision } from "./settle.ts";
 import { applyEntry, chainAfter, type Placement, placementOf, saveState } from "./state.ts";
+import { Visits } from "./visits.ts";
 
 /** For machines that never lead one of several. */
 const NOBODY = { name: "conductor", identity: "" };
 
 export class Journal {
   readonly joins: Joins;
+  readonly visits = new Visits();
   readonly #cluster: Cluster;
   readonly #desk: CommandDesk;
   readonly #decider: Decider;
@@ -119,6 +121,8 @@ export class Journal {
     const command = this.#desk.nextBody(now, out);
     if (command) return command;
     for (const [node, name] of this.#joining) return { kind: "node", node, name };
+    const visit = this.visits.nextBody();
+    if (visit) return visit;
     const balance = this.#decider.balance(now);
     if (balance) return balance;
     for (const [node, publicKey] of this.#nodeKeys) return { kind: "node-key", node, publicKey };
@@ -146,6 +150,9 @@ export class Journal {
       cluster.emit(...this.#desk.committed(body, now));
     } else if (body.kind === "join") {
       cluster.emit(...this.joins.committed(body, now));
+    } else if (body.kind === "sign-in") {
+      cluster.emit(...this.visits.committed());
+      cluster.record(now, { kind: "sign-in", text: body.audit });
     } else if (body.kind === "refused") {
       cluster.emit(...this.#desk.committed(body, now));
     }
@@ -163,7 +170,7 @@ export class Journal {
     const cluster = this.#cluster;
     this.#inFlight = false;
     this.#brokenUntilMonoMs = now.monoMs + 1_000;
-    cluster.emit(...this.#desk.failed(error), ...this.joins.failed(error));
+    cluster.emit(...[this.#desk, this.joins, this.visits].flatMap((each) => each.failed(error)));
     for (const app of cluster.state.apps.keys()) cluster.dirty.add(app);
     cluster.record(now, { kind: "store-failed", text: `the log cannot be written: ${error}` });
   }

@@ -135,6 +135,9 @@ export class ConductorMachine {
       case "join":
         cluster.emit(...this.#journal.joins.receive(event.join, event.reply));
         break;
+      case "visit":
+        cluster.emit(...this.#journal.visits.receive(event.visit, event.reply));
+        break;
       case "wake":
         cluster.traffic.wake(event.app, now.monoMs);
         cluster.autoscale.wake(this.state.apps.get(event.app));

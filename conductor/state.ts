@@ -284,6 +284,7 @@ function applyBody(state: State, entry: Entry): string[] {
       state.forgottenUnixS = Math.floor(entry.wallMs / 1000);
       return [];
     case "lost":
+    case "sign-in":
       return [];
     case "adopted": {
       const touched = body.place.map((place) =>

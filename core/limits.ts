@@ -530,6 +530,17 @@ export const DECK_LINK_MS = 60_000;
 export const DECK_SESSION_MS = 12 * 3_600_000;
 /** Most sessions and unused links kept. */
 export const DECK_SESSIONS = 1_000;
+/**
+ * Single sign-on: how long a session that an issuer vouched for lasts (who was thrown out of a group
+ * there looks no longer than that), how long a sign-in may take, and most that are under way, ms.
+ */
+export const SSO_SESSION_MS = 3_600_000;
+export const SSO_SIGN_IN_MS = 600_000;
+export const SSO_SIGN_INS = 1_000;
+/** An issuer that has not answered a request for this long does not, s. */
+export const SSO_ANSWER_S = 5;
+/** People who have signed in and wait for the log to say so. */
+export const VISITS_WAITING = 100;
 
 /** The telemetry sink: how often nodes that are not followed are looked for, and what came is written, ms. */
 export const TELEMETRY_AGAIN_MS = 1_000;

@@ -153,6 +153,15 @@ export type EntryBody =
     readonly identityKey: string;
     readonly certificate: string;
     readonly audit: string;
+  }
+  | {
+    /** Single sign-on let somebody look at the deck. */
+    readonly kind: "sign-in";
+    readonly name: string;
+    /** The issuer's own name of this person. */
+    readonly subject: string;
+    readonly issuer: string;
+    readonly audit: string;
   };
 
 /** One committed entry. */

@@ -48,7 +48,9 @@ const DOCUMENTED = [
   "mod.ts",
   "tower/live/client.ts",
   "tower/live/service.ts",
+  "tower/live/service_metrics.ts",
   "cli/testkit/cluster.ts",
+  "docs/WORKLOADS.md",
 ];
 
 const ROOT = new URL("../", import.meta.url);
