@@ -15,7 +15,7 @@ interface Group {
   readonly asked?: true;
 }
 
-const LIVE = /\/live\/|^cli\/cluster\/|^market\/(services|testing)|^market\/[^/]*_test\.ts$/;
+const LIVE = /\/live\/|^cli\/cluster\/|^market\/(services|five|testing)|^market\/[^/]*_test\.ts$/;
 
 const GROUPS: readonly Group[] = [
   {

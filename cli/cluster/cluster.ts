@@ -9,6 +9,7 @@ import { openSigner } from "../keys.ts";
 import { appsOf } from "../manifests.ts";
 import { longestRollout } from "../up.ts";
 import { daemonSpecs, nodeState, type Places } from "./daemons.ts";
+import type { Shape } from "./options.ts";
 import { findLayout, type Layout, type WantedPorts } from "./layout.ts";
 import { buildFront, cacheImports, findKeys, holdState } from "./prepare.ts";
 import { makeSecrets } from "./secrets.ts";
@@ -24,7 +25,8 @@ export interface ClusterPlan {
   readonly ports: WantedPorts;
   /** Addresses of the nodes. */
   readonly addresses: readonly string[];
-  /** Names of manifests below market/manifests. */
+  readonly shape: Shape;
+  /** Names of manifests of that shape. */
   readonly apps: readonly string[] | "all";
 }
 
@@ -50,7 +52,13 @@ export interface Cluster {
   stop(): Promise<void>;
 }
 
-const MANIFESTS = "market/manifests";
+/** Where a shape's manifests and its programs are, and which of them serves the front. */
+const SHAPE_PLACES: {
+  readonly [S in Shape]: { manifests: string; programs: string; front: string };
+} = {
+  nine: { manifests: "market/manifests", programs: "market/services", front: "frontend-svc" },
+  five: { manifests: "market/manifests/five", programs: "market/five", front: "core-api" },
+};
 const SUFFIX = ".skr8tr";
 /** How long nodes and ingress may take from the daemons' start, ms. */
 const READY_MS = 30_000;
@@ -84,7 +92,7 @@ export async function startCluster(
     const apps = await appNames(plan);
     const [keys] = await Promise.all([
       findKeys(plan.state),
-      apps.includes("frontend-svc") ? buildFront(plan.root) : undefined,
+      apps.includes(SHAPE_PLACES[plan.shape].front) ? buildFront(plan.root) : undefined,
     ]);
     if (keys.made) listener.say(`made the operator's key: ${keys.secret}`);
     const layout = findLayout(plan.ports, (line) => listener.say(line), plan.addresses);
@@ -97,7 +105,7 @@ export async function startCluster(
       supervisor.failed,
       stopped(signal),
       Promise.all([
-        bringUp(plan.root, apps, listener, layout, conductor, keys.secret),
+        bringUp(plan, apps, listener, layout, conductor, keys.secret),
         startDaemons(supervisor, daemonSpecs(layout, places), conductor),
       ]).then(([outcomes]) => outcomes),
     ]);
@@ -141,15 +149,15 @@ function stopped(signal: AbortSignal): Promise<never> {
   });
 }
 
-async function appNames({ root, apps }: ClusterPlan): Promise<readonly string[]> {
+async function appNames({ root, shape, apps }: ClusterPlan): Promise<readonly string[]> {
   if (apps !== "all") return apps;
-  const entries = await Array.fromAsync(Deno.readDir(`${root}/${MANIFESTS}`));
+  const entries = await Array.fromAsync(Deno.readDir(`${root}/${SHAPE_PLACES[shape].manifests}`));
   const names = entries.map(({ name }) => name).filter((name) => name.endsWith(SUFFIX));
   return names.map((name) => name.slice(0, -SUFFIX.length)).sort();
 }
 
 async function bringUp(
-  root: string,
+  { root, shape }: ClusterPlan,
   apps: readonly string[],
   listener: ClusterListener,
   layout: Layout,
@@ -157,11 +165,11 @@ async function bringUp(
   keyPath: string,
 ): Promise<Outcome[]> {
   const say = (line: string) => listener.say(line);
-  const services = apps.map((app) => `market/services/${app}/main.ts`);
+  const { manifests, programs } = SHAPE_PLACES[shape];
   const [signer, specs] = await Promise.all([
     openSigner(keyPath),
-    appsOf(apps.map((app) => `${root}/${MANIFESTS}/${app}${SUFFIX}`)),
-    cacheImports(root, services, say),
+    appsOf(apps.map((app) => `${root}/${manifests}/${app}${SUFFIX}`)),
+    cacheImports(root, apps.map((app) => `${programs}/${app}/main.ts`), say),
     until("the nodes have joined", () => nodesReady(conductor, layout.nodes.length)),
   ]);
   await makeSecrets(specs, conductor, signer, keyPath, ANSWER_MS);

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { CART_KEPT_MS, PRICE_STALE_MS } from "../../kit/limits.ts";
 import { eachStore, openAt } from "../../kit/testing_stores.ts";
-import { type TestMarket, withMarket } from "../../testing_market.ts";
+import { eachShape, type TestMarket, withMarket } from "../../testing_market.ts";
 import { createCartStore, MIGRATIONS } from "./store.ts";
 
 async function open(market: TestMarket): Promise<string> {
@@ -12,10 +12,7 @@ async function open(market: TestMarket): Promise<string> {
 const add = (market: TestMarket, session: string, product_id: number, quantity: number) =>
   market.ask("cart-svc", `POST /cart/${session}/items`, { json: { product_id, quantity } });
 
-eachStore(
-  "add, change, remove, clear: the cart adds up at the shop's prices",
-  (place) =>
-    withMarket(place, async (market) => {
+eachShape("add, change, remove, clear: the cart adds up at the shop's prices", async (market) => {
       const session = await open(market);
       const price = async (id: number) =>
         (await market.ask("product-svc", `GET /products/${id}`)).body.price as number;
@@ -52,13 +49,9 @@ eachStore(
       });
       assertEquals(absent.status, 404);
       assertEquals((await market.ask("cart-svc", `DELETE /cart/${session}`)).body.items, []);
-    }),
-);
+    });
 
-eachStore(
-  "a cart has bounds, also for many hands at once",
-  (place) =>
-    withMarket(place, async (market) => {
+eachShape("a cart has bounds, also for many hands at once", async (market) => {
       const session = await open(market);
       const added = await Promise.all(
         Array.from({ length: 120 }, () => add(market, session, 5, 1)),
@@ -73,17 +66,15 @@ eachStore(
       assertEquals([full.status, full.body.field], [409, "product_id"]);
       const { body } = await market.ask("cart-svc", `GET /cart/${session}`);
       assertEquals([body.items.length, body.item_count], [50, 148]);
-    }),
-);
+    });
 
-eachStore("two carts know nothing of each other", (place) =>
-  withMarket(place, async (market) => {
+eachShape("two carts know nothing of each other", async (market) => {
     const [mine, yours] = [await open(market), await open(market)];
     await add(market, mine, 5, 1);
     await market.ask("cart-svc", `DELETE /cart/${yours}`);
     assertEquals((await market.ask("cart-svc", `GET /cart/${mine}`)).body.item_count, 1);
     assertEquals((await market.ask("cart-svc", `GET /cart/${yours}`)).body.item_count, 0);
-  }));
+  });
 
 eachStore(
   "a cart is still shown while product-svc is away, but takes nothing unpriced",

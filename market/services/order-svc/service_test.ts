@@ -2,7 +2,7 @@ import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { ORDER_ABANDONED_MS } from "../../kit/limits.ts";
 import { eventually } from "../../kit/testing.ts";
 import { eachStore } from "../../kit/testing_stores.ts";
-import { ADDRESS, type Buyer, type TestMarket, withMarket } from "../../testing_market.ts";
+import { eachShape, ADDRESS, type Buyer, type TestMarket, withMarket } from "../../testing_market.ts";
 
 const PRODUCT = 4;
 const order = (quantity = 1, more: Record<string, unknown> = {}) => ({
@@ -21,10 +21,7 @@ const stock = async (market: TestMarket, id = PRODUCT) =>
 const ordersOf = async (market: TestMarket, { id, session }: Buyer) =>
   (await market.ask("order-svc", `GET /orders/user/${id}`, { session })).body;
 
-eachStore(
-  "POST /orders takes stock, prices by the catalogue, adds shipping and tax",
-  (at) =>
-    withMarket(at, async (market) => {
+eachShape("POST /orders takes stock, prices by the catalogue, adds shipping and tax", async (market) => {
       const ada = await market.register();
       const product = (await market.ask("product-svc", `GET /products/${PRODUCT}`)).body;
       const before = await stock(market);
@@ -59,11 +56,9 @@ eachStore(
       const found = await market.ask("order-svc", `GET /orders/${id}`, { session: ada.session });
       assertEquals(found.body, body);
       assertEquals((await ordersOf(market, ada)).items, [body]);
-    }),
-);
+    });
 
-eachStore("a quote is what the order then costs", (at) =>
-  withMarket(at, async (market) => {
+eachShape("a quote is what the order then costs", async (market) => {
     const ada = await market.register();
     const json = order(2);
     const quote = (await market.ask("order-svc", "POST /orders/quote", { json })).body;
@@ -75,12 +70,9 @@ eachStore("a quote is what the order then costs", (at) =>
       json: { items: json.items },
     });
     assertEquals(partly.body.tax, 0);
-  }));
+  });
 
-eachStore(
-  "an order from a cart takes its lines and empties it",
-  (at) =>
-    withMarket(at, async (market) => {
+eachShape("an order from a cart takes its lines and empties it", async (market) => {
       const ada = await market.register();
       const { session } = (await market.ask("cart-svc", "POST /session")).body;
       for (const product_id of [PRODUCT, 7]) {
@@ -99,13 +91,9 @@ eachStore(
       assertEquals([empty.status, empty.body.field], [409, "cart_session"]);
       const forged = await place(market, ada, { ...json, cart_session: "x".repeat(66) });
       assertEquals([forged.status, forged.body.field], [401, "cart_session"]);
-    }),
-);
+    });
 
-eachStore(
-  "the same idempotency key answers the first order, once, at once or later",
-  (at) =>
-    withMarket(at, async (market) => {
+eachShape("the same idempotency key answers the first order, once, at once or later", async (market) => {
       const ada = await market.register();
       const eve = await market.register();
       const before = (await stock(market)).reserved;
@@ -125,13 +113,9 @@ eachStore(
       assertEquals(someoneElses.status, 201);
       assertNotEquals(someoneElses.body.id, answers[0]!.body.id);
       assertEquals((await ordersOf(market, ada)).total, 1);
-    }),
-);
+    });
 
-eachStore(
-  "too little stock is a 409 that takes nothing, also from the other lines",
-  (at) =>
-    withMarket(at, async (market) => {
+eachShape("too little stock is a 409 that takes nothing, also from the other lines", async (market) => {
       const ada = await market.register();
       const scarce = await findScarce(market);
       const before = await stock(market);
@@ -149,8 +133,7 @@ eachStore(
       }
       assertEquals(await stock(market), before);
       assertEquals((await ordersOf(market, ada)).total, 0);
-    }),
-);
+    });
 
 eachStore(
   "an order whose stock cannot be taken is given up, and may be repeated with its key",
@@ -235,10 +218,7 @@ eachStore(
     }),
 );
 
-eachStore(
-  "orders page through a buyer's own, newest first",
-  (at) =>
-    withMarket(at, async (market) => {
+eachShape("orders page through a buyer's own, newest first", async (market) => {
       const ada = await market.register();
       const eve = await market.register();
       const ids: string[] = [];
@@ -258,8 +238,7 @@ eachStore(
         seen.push(...body.items.map((each: { id: string }) => each.id));
       }
       assertEquals(seen, ids);
-    }),
-);
+    });
 
 async function findScarce(market: TestMarket) {
   const ids = Array.from({ length: 100 }, (_, at) => at + 1);

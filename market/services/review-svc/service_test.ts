@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { eachStore } from "../../kit/testing_stores.ts";
-import { ADDRESS, type Buyer, type TestMarket, withMarket } from "../../testing_market.ts";
+import { eachShape, ADDRESS, type Buyer, type TestMarket, withMarket } from "../../testing_market.ts";
 
 const PRODUCT = 12;
 const write = (market: TestMarket, { session }: Buyer, rating: number, product = PRODUCT) =>
@@ -11,10 +11,7 @@ const write = (market: TestMarket, { session }: Buyer, rating: number, product =
 const read = async (market: TestMarket, query = "") =>
   (await market.ask("review-svc", `GET /reviews/${PRODUCT}${query}`)).body;
 
-eachStore(
-  "reviews: average, distribution, order, one a buyer",
-  (place) =>
-    withMarket(place, async (market) => {
+eachShape("reviews: average, distribution, order, one a buyer", async (market) => {
       const nothing = await read(market);
       assertEquals([nothing.total, nothing.average_rating, nothing.review_count], [0, null, 0]);
       const ratings = [5, 4, 4, 1];
@@ -36,13 +33,9 @@ eachStore(
       assertEquals(stars(await read(market, "?sort=lowest")), [1, 4, 4, 5]);
       const second = await read(market, "?per_page=3&page=2");
       assertEquals([stars(second), second.total, second.total_pages], [[5], 4, 2]);
-    }),
-);
+    });
 
-eachStore(
-  "the verified badge is for a buyer of this very product",
-  (place) =>
-    withMarket(place, async (market) => {
+eachShape("the verified badge is for a buyer of this very product", async (market) => {
       const ada = await market.register();
       const eve = await market.register();
       await market.ask("order-svc", "POST /orders", {
@@ -52,8 +45,7 @@ eachStore(
       assertEquals((await write(market, ada, 5)).body.verified, true);
       assertEquals((await write(market, ada, 5, PRODUCT + 1)).body.verified, false);
       assertEquals((await write(market, eve, 5)).body.verified, false);
-    }),
-);
+    });
 
 eachStore(
   "a review written while order-svc is away gets its badge later",
