@@ -9,6 +9,8 @@ export interface AuditFilter {
   readonly app?: string;
   /** A name, or the beginning of a key's fingerprint. */
   readonly operator?: string;
+  /** Whether a line is for whoever asks; absent: all are. */
+  shows?(view: AuditView): boolean;
 }
 
 /** What the audit tells of an entry; `null` for what no operator and no node has done. */
@@ -44,6 +46,8 @@ export function auditView(entry: Entry, roster: Roster): AuditView | null {
         kind: "recovered",
         text: `the log was rebuilt from the copy of ${body.node}, up to record ${body.last}`,
       };
+    case "sign-in":
+      return { ...at, kind: "sign-in", operator: body.name, text: body.audit };
     default:
       return null;
   }
@@ -55,7 +59,9 @@ export function auditOfEvent(event: EventView): AuditView | null {
   return { wallMs: event.wallMs, kind: "refused", text: event.text };
 }
 
-export function matches(view: AuditView, { app, operator }: AuditFilter): boolean {
+export function matches(view: AuditView, filter: AuditFilter): boolean {
+  const { app, operator } = filter;
+  if (filter.shows?.(view) === false) return false;
   if (app !== undefined && view.app !== app) return false;
   if (operator === undefined) return true;
   return view.operator === operator || (view.key?.startsWith(operator) ?? false);

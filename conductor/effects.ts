@@ -5,6 +5,7 @@ import type { Entry } from "../core/log.ts";
 import type { Figures, Route } from "../core/mesh.ts";
 import type { EventView } from "../core/view.ts";
 import type { PendingJoin } from "./members.ts";
+import type { Visit } from "./visits.ts";
 
 /** Where a reply goes: the live layer made it and understands it. */
 export type ReplyTo = number;
@@ -37,6 +38,8 @@ export type ConductorEvent =
   | { readonly on: "wake"; readonly app: string }
   /** A daemon wants to come in; what it shows has been verified. */
   | { readonly on: "join"; readonly join: PendingJoin; readonly reply: ReplyTo }
+  /** Single sign-on let somebody in, who waits for the deck. */
+  | { readonly on: "visit"; readonly visit: Visit; readonly reply: ReplyTo }
   /** A node shows, for the first time, the key that secrets are to be sealed to for it. */
   | { readonly on: "node-key"; readonly node: string; readonly publicKey: string }
   | { readonly on: "tick" };

@@ -277,6 +277,7 @@ function applyBody(state: State, entry: Entry): string[] {
       state.forgottenUnixS = Math.floor(entry.wallMs / 1000);
       return [];
     case "lost":
+    case "sign-in":
       return [];
     case "adopted": {
       const touched = body.place.map((place) =>
@@ -328,18 +329,26 @@ function remember(state: State, signed: SignedRecord, reply: string, wallMs: num
 }
 
 function forgetAnswers(state: State, wallMs: number): void {
-  const oldest = Math.floor(wallMs / 1000) - 2 * SIGNED_WINDOW_S;
-  const forgotten = forgetBefore(state.answered, oldest);
-  state.forgottenUnixS = Math.max(state.forgottenUnixS, forgotten);
+  state.forgottenUnixS = Math.max(state.forgottenUnixS, forgetMarks(state.answered, wallMs));
   // Signed anew, a repeat has another text and a later time, so its id is kept much longer.
-  forgetBefore(state.answeredIds, Math.floor(wallMs / 1000) - COMMAND_ID_S);
+  forgetBefore(state.answeredIds, wallMs, COMMAND_ID_S);
 }
 
-/** Forgets the oldest; the latest second of what was forgotten comes back. */
-function forgetBefore(answers: Map<string, Answered>, oldestUnixS: number): number {
+/**
+ * Forgets what is too old to be executed anyway. The latest second of what was forgotten comes back:
+ * nothing signed at or before it must be taken any more, wherever the clock is set to.
+ */
+export function forgetMarks(answers: Map<string, Answered>, wallMs: number): number {
+  return forgetBefore(answers, wallMs, 2 * SIGNED_WINDOW_S);
+}
+
+function forgetBefore(answers: Map<string, Answered>, wallMs: number, keptS: number): number {
+  const nowUnixS = Math.floor(wallMs / 1000);
   let latest = 0;
   for (const [key, { unixS }] of answers) {
-    if (unixS >= oldestUnixS) break;
+    // Refused since its time had not come yet: kept until it has gone by, and nobody waits for that.
+    if (unixS > nowUnixS + SIGNED_WINDOW_S) continue;
+    if (unixS >= nowUnixS - keptS) break;
     answers.delete(key);
     latest = Math.max(latest, unixS);
   }

@@ -32,6 +32,12 @@ export const PLANTED = [
   "lost-entry",
   /** An ingress never takes a replica from its table. */
   "stale-table",
+  /** The conductor places on a node that is barred. */
+  "barred",
+  /** The conductor scales an app beyond its bounds. */
+  "overscale",
+  /** Nobody hears that a request waits for an app that sleeps. */
+  "asleep",
 ] as const;
 export type Planted = (typeof PLANTED)[number];
 

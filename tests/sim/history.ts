@@ -31,6 +31,9 @@ export class History {
   readonly #newest = new Map<string, number>();
   readonly #placed = new Map<string, Placed>();
   readonly #living = new Map<string, Placed>();
+  /** Node -> its name; and what keeps replicas off it. */
+  readonly #names = new Map<string, string>();
+  readonly #bars = new Map<string, string>();
 
   /** Takes the next entry. @throws {Violation} */
   take(entry: Entry): void {
@@ -40,6 +43,7 @@ export class History {
     const { body } = entry;
     if (body.kind === "command") this.#command(entry.sequence, body.signed.text);
     if (body.kind === "rollout" && body.back !== undefined) this.#goesBack.add(body.app);
+    if (body.kind === "node") this.#names.set(body.node, body.name);
     if (body.kind !== "decision") return;
     for (const replica of body.leave) this.#leaving.add(replica);
     for (const replica of body.gone) this.#living.delete(replica);
@@ -51,7 +55,7 @@ export class History {
   }
 
   /**
-   * A rollout adds one at a time (`batch`). An app that exists once and has a volume is never there
+   * A rollout adds one at a time (`batch`), and so does a node that is drained. An app that exists once and has a volume is never there
    * twice, not even while one is leaving.
    */
   #countSurplus(sequence: number, app: string): void {
@@ -63,12 +67,15 @@ export class History {
           all.map(([replica]) => replica).slice(0, -1).join(" "),
       );
     }
-    const living = all.filter(([replica]) => !this.#leaving.has(replica)).length;
+    const living = all.filter(([replica]) => !this.#leaving.has(replica));
     // The way back is taken at once: what is to be replaced is no good.
     const surge = this.#goesBack.has(app) ? Math.max(1, wanted) : 1;
-    if (living <= wanted + surge) return;
+    // What moves off a node that is drained is replaced one by one, whatever else goes on.
+    const moves = living.some(([, { node }]) => this.#barOf(node) === "DRAIN") ? 1 : 0;
+    if (living.length <= wanted + surge + moves) return;
     throw new Violation(
-      `entry ${sequence} makes it ${living} replicas of ${app}, where ${wanted} and ${surge} more may be`,
+      `entry ${sequence} makes it ${living.length} replicas of ${app}, where ${wanted} and ` +
+        `${surge + moves} more may be`,
     );
   }
 
@@ -86,6 +93,10 @@ export class History {
       this.#ids.add(command.id);
     }
     if (command.verb === "SCALE") this.#scaled.set(command.app, Number(command.count));
+    if (command.verb === "UNCORDON") this.#bars.delete(command.node);
+    if (command.verb === "CORDON" || command.verb === "DRAIN") {
+      this.#bars.set(command.node, command.verb);
+    }
     if (command.verb !== "APPLY") return;
     const { app, generation, fallback } = command;
     this.#goesBack.delete(app);
@@ -100,7 +111,9 @@ export class History {
     // Should it go back, as many are wanted as the manifest before said; an operator's number holds
     // until a manifest says another.
     const before = applied.get(fallback ?? 0)?.replicas ?? 0;
-    this.#wanted.set(app, Math.max(replicas, before));
+    // So does what an app that scales by itself has come to.
+    const grown = command.manifest.includes("  scale {") ? this.#wanted.get(app) ?? 0 : 0;
+    this.#wanted.set(app, Math.max(replicas, before, grown));
     applied.set(generation, {
       sequence,
       replicas,
@@ -117,6 +130,10 @@ export class History {
     if (this.#placed.has(replica)) {
       throw new Violation(`entry ${sequence} gives the id ${replica} away a second time`);
     }
+    const bar = this.#barOf(place.node);
+    if (bar !== undefined) {
+      throw new Violation(`entry ${sequence} places ${replica} on a node after its ${bar}`);
+    }
     this.#placed.set(replica, place);
     this.#living.set(replica, place);
     const newest = this.#newest.get(app) ?? 0;
@@ -130,6 +147,10 @@ export class History {
     if (this.#applied.get(app)?.get(generation)?.sequence !== place.sequence) {
       throw new Violation(`entry ${sequence} places ${replica} by a record that is not its own`);
     }
+  }
+
+  #barOf(node: string): string | undefined {
+    return this.#bars.get(this.#names.get(node) ?? "");
   }
 
   /** Says whether an operator signed just this. */

@@ -168,6 +168,8 @@ export class NodeHost extends Daemon {
     if (dueMs < this.#dueMs) {
       this.#dueMs = dueMs;
       this.later(Math.max(0.1, dueMs - this.now.monoMs), () => {
+        // An earlier one was asked for meanwhile.
+        if (this.#dueMs !== dueMs) return;
         this.#dueMs = Infinity;
         this.#step({ on: "tick" });
       });

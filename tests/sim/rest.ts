@@ -1,5 +1,6 @@
 import { currentOf } from "../../conductor/state.ts";
 import type { Cast } from "./cast.ts";
+import { isSleeper } from "./manifests.ts";
 import { wantedOf, type Wish } from "./operator.ts";
 
 /** What is still missing for everything to be as signed; empty when all is well. */
@@ -27,7 +28,8 @@ export function unfinished(cast: Cast): string[] {
     const shall = app ? currentOf(app).generation : 0;
     const wrong = whyNotSigned(wish, shall, cast.mayFail);
     if (wrong !== null) missing.push(wrong);
-    const wanted = wantedOf(wish, shall);
+    // Nobody asks for it any more.
+    const wanted = isSleeper(wish.app) ? 0 : wantedOf(wish, shall);
     const current = mine.filter(({ process }) => process.generation === shall);
     if (mine.length !== wanted || current.length !== wanted) {
       missing.push(
@@ -50,7 +52,17 @@ export function unfinished(cast: Cast): string[] {
     ),
   );
   if (listed !== alive) missing.push(`the tower lists [${listed}], running are [${alive}]`);
+  for (const [name, bar] of operator.bars) {
+    const node = nodes.find((each) => each.name === name)!;
+    for (const { replica, app } of bar === "DRAIN" ? node.running() : []) {
+      // A volume does not move.
+      if (!operator.wishes.get(app)?.volume) missing.push(`${replica} is on ${name}, which drains`);
+    }
+  }
   for (const ingress of ingresses) {
+    for (const [app] of ingress.machine?.holds.apps() ?? []) {
+      missing.push(`requests wait for ${app} at ${ingress.name}`);
+    }
     const routed = ids(
       ingress.targets().filter((each) => !stuck.has(each.app)).map((each) => each.replica),
     );

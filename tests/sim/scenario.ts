@@ -14,7 +14,7 @@
 import { currentOf } from "../../conductor/state.ts";
 import type { Cast } from "./cast.ts";
 import { doStep, healAll } from "./deeds.ts";
-import type { Verb } from "./operator.ts";
+import type { NodeVerb, Verb } from "./operator.ts";
 import type { Behaviour } from "./process.ts";
 import type { Deed } from "./steps.ts";
 import { createCast, MILD, run } from "./world.ts";
@@ -94,6 +94,12 @@ function deedOf(verb: string, rest: readonly string[]): Deed {
     }
     case "scale":
       return { do: "scale", app: first, count: Number(second) };
+    case "drain":
+    case "cordon":
+    case "uncordon":
+      return { do: "node", verb: verb.toUpperCase() as NodeVerb, node: first };
+    case "ask":
+      return { do: "ask", app: first, forMs: msOf(second) };
     case "kill":
     case "pause":
     case "power-off":

@@ -145,6 +145,12 @@ export function simulate(options: WorldOptions): Outcome {
     healAll(cast);
     // Nobody leaves a rollout paused for ever.
     for (const app of cast.operator.wishes.keys()) cast.operator.verb("RESUME", app);
+    // One node may stay barred, but not a volume's home, which nothing else can stand in for.
+    const homes = [...cast.conductor.machine?.state.apps.values() ?? []].map((app) => app.home);
+    const barred = cast.nodes.find((node) => !homes.includes(node.id));
+    for (const node of cast.nodes) {
+      if (node !== barred) cast.operator.node("UNCORDON", node.name);
+    }
     const healedMs = timeline.nowMs;
     let missing = unfinished(cast);
     while (timeline.nowMs < healedMs + options.restMs && missing.length > 0) {
