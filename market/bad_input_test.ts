@@ -110,14 +110,14 @@ function withTargets(
   test: (market: TestMarket, buyer: Buyer, all: readonly Target[]) => Promise<void>,
 ): void {
   eachShape(name, async (market) => {
-      const buyer = await market.register("Ada Buyer");
-      const all = await targets(market, buyer);
-      const before = await visible(market, buyer, all);
-      await test(market, buyer, all);
-      assertEquals(await visible(market, buyer, all), before, "something was stored");
-      const account = { email: "new@shop.test", password: "correct horse" };
-      const login = await market.ask("user-svc", "POST /login", { json: account });
-      assertEquals(login.status, 401, "an account was made");
+    const buyer = await market.register("Ada Buyer");
+    const all = await targets(market, buyer);
+    const before = await visible(market, buyer, all);
+    await test(market, buyer, all);
+    assertEquals(await visible(market, buyer, all), before, "something was stored");
+    const account = { email: "new@shop.test", password: "correct horse" };
+    const login = await market.ask("user-svc", "POST /login", { json: account });
+    assertEquals(login.status, 401, "an account was made");
   });
 }
 

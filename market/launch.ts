@@ -35,7 +35,9 @@ export function programOf(shape: Shape, service: ServiceName): ProgramName {
 
 /** A program's manifest, below the project's root. */
 export function manifestPath(program: ProgramName): string {
-  const folder = FIVE.some((each) => each === program) ? "market/manifests/five" : "market/manifests";
+  const folder = FIVE.some((each) => each === program)
+    ? "market/manifests/five"
+    : "market/manifests";
   return `${folder}/${program}.skr8tr`;
 }
 

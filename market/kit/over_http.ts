@@ -135,7 +135,8 @@ export function recommendationsOverHttp(
       const product_ids = items.map((each) => each.product_id);
       await post("/events", { type: "purchase", order_id: id, product_ids });
     },
-    rebuild: async () => (await post<{ products: number }>("/recommendations/rebuild", {})).products,
+    rebuild: async () =>
+      (await post<{ products: number }>("/recommendations/rebuild", {})).products,
   };
 }
 

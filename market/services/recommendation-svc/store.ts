@@ -123,7 +123,10 @@ export function createEventStore(database: Database): EventStore {
     },
     rebuild: (now) =>
       database.transaction(function* () {
-        yield* rows("delete from popularity where day < ?", Math.floor((now - TRENDING_MS) / DAY_MS));
+        yield* rows(
+          "delete from popularity where day < ?",
+          Math.floor((now - TRENDING_MS) / DAY_MS),
+        );
         yield* rows(
           `delete from pairs where (kind, product_id, other_id) in (
              select kind, product_id, other_id from (

@@ -1,7 +1,20 @@
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
-import { ATTEMPT_WINDOW_MS, ATTEMPTS_PER_ACCOUNT_AND_CLIENT, KEY_AHEAD_MS, KEY_LIFE_MS, REGISTRATIONS_PER_CLIENT, SESSION_MS } from "../../kit/limits.ts";
+import {
+  ATTEMPT_WINDOW_MS,
+  ATTEMPTS_PER_ACCOUNT_AND_CLIENT,
+  KEY_AHEAD_MS,
+  KEY_LIFE_MS,
+  REGISTRATIONS_PER_CLIENT,
+  SESSION_MS,
+} from "../../kit/limits.ts";
 import { eachStore, openAt } from "../../kit/testing_stores.ts";
-import { eachShape, ADDRESS, startMarket, type TestMarket, withMarket } from "../../testing_market.ts";
+import {
+  ADDRESS,
+  eachShape,
+  startMarket,
+  type TestMarket,
+  withMarket,
+} from "../../testing_market.ts";
 import { createPasswords } from "./password.ts";
 import { MIGRATIONS } from "./store.ts";
 
@@ -13,63 +26,69 @@ const login = (market: TestMarket, given: Record<string, string> = {}, from?: st
   });
 
 eachShape("register, sign in, change the profile", async (market) => {
-    const made = await market.ask("user-svc", "POST /register", { json: account });
-    assertEquals(made.status, 201);
-    const { id } = made.body.user;
-    assertMatch(id, /^[0-9a-f-]{36}$/);
-    assertEquals(made.body.user.email, "ada@shop.test");
-    assert(!JSON.stringify(made.body).includes("scrypt"));
-    const taken = await market.ask("user-svc", "POST /register", {
-      json: { ...account, email: "ADA@shop.test" },
-    });
-    assertEquals([taken.status, taken.body.field], [409, "email"]);
-    const signedIn = await login(market, { email: "ada@SHOP.test" });
-    assertEquals(signedIn.status, 200);
-    const { session } = signedIn.body;
-    const json = { name: "Ada Lovelace", address: { ...ADDRESS, line2: "3rd floor" } };
-    const changed = await market.ask("user-svc", `PUT /profile/${id}`, { session, json });
-    assertEquals(changed.body, { ...made.body.user, ...json });
-    const read = await market.ask("user-svc", `GET /profile/${id}`, { session });
-    assertEquals(read.body, changed.body);
+  const made = await market.ask("user-svc", "POST /register", { json: account });
+  assertEquals(made.status, 201);
+  const { id } = made.body.user;
+  assertMatch(id, /^[0-9a-f-]{36}$/);
+  assertEquals(made.body.user.email, "ada@shop.test");
+  assert(!JSON.stringify(made.body).includes("scrypt"));
+  const taken = await market.ask("user-svc", "POST /register", {
+    json: { ...account, email: "ADA@shop.test" },
   });
+  assertEquals([taken.status, taken.body.field], [409, "email"]);
+  const signedIn = await login(market, { email: "ada@SHOP.test" });
+  assertEquals(signedIn.status, 200);
+  const { session } = signedIn.body;
+  const json = { name: "Ada Lovelace", address: { ...ADDRESS, line2: "3rd floor" } };
+  const changed = await market.ask("user-svc", `PUT /profile/${id}`, { session, json });
+  assertEquals(changed.body, { ...made.body.user, ...json });
+  const read = await market.ask("user-svc", `GET /profile/${id}`, { session });
+  assertEquals(read.body, changed.body);
+});
 
 eachShape("a wrong password and an unknown email are told the same", async (market) => {
-      await market.ask("user-svc", "POST /register", { json: account });
-      const wrong = await login(market, { password: "correct horsf" });
-      const unknown = await login(market, { email: "nobody@shop.test" });
-      assertEquals([wrong.status, wrong.body], [401, unknown.body]);
-      assertEquals(unknown.status, 401);
-    });
+  await market.ask("user-svc", "POST /register", { json: account });
+  const wrong = await login(market, { password: "correct horsf" });
+  const unknown = await login(market, { email: "nobody@shop.test" });
+  assertEquals([wrong.status, wrong.body], [401, unknown.body]);
+  assertEquals(unknown.status, 401);
+});
 
-eachShape("tries to sign in are limited by account and client, and forgiven in time", async (market) => {
-      await market.ask("user-svc", "POST /register", { json: account });
-      for (let at = 0; at < ATTEMPTS_PER_ACCOUNT_AND_CLIENT; at++) {
-        assertEquals((await login(market, { password: "wrong" }, "203.0.113.9")).status, 401);
-      }
-      const limited = await login(market, {}, "203.0.113.9");
-      assertEquals([limited.status, limited.body.field], [429, "email"]);
-      assertEquals(limited.headers.get("retry-after"), String(ATTEMPT_WINDOW_MS / 1_000));
-      // Who tries from elsewhere does not lock the owner out.
-      assertEquals((await login(market, {}, "198.51.100.1")).status, 200);
-      market.advance(ATTEMPT_WINDOW_MS + 1);
-      assertEquals((await login(market, {}, "203.0.113.9")).status, 200);
-    });
+eachShape(
+  "tries to sign in are limited by account and client, and forgiven in time",
+  async (market) => {
+    await market.ask("user-svc", "POST /register", { json: account });
+    for (let at = 0; at < ATTEMPTS_PER_ACCOUNT_AND_CLIENT; at++) {
+      assertEquals((await login(market, { password: "wrong" }, "203.0.113.9")).status, 401);
+    }
+    const limited = await login(market, {}, "203.0.113.9");
+    assertEquals([limited.status, limited.body.field], [429, "email"]);
+    assertEquals(limited.headers.get("retry-after"), String(ATTEMPT_WINDOW_MS / 1_000));
+    // Who tries from elsewhere does not lock the owner out.
+    assertEquals((await login(market, {}, "198.51.100.1")).status, 200);
+    market.advance(ATTEMPT_WINDOW_MS + 1);
+    assertEquals((await login(market, {}, "203.0.113.9")).status, 200);
+  },
+);
 
-eachShape("signing in rightly clears the count; parallel tries do not get past it", async (market) => {
-      await market.ask("user-svc", "POST /register", { json: account });
-      for (let round = 0; round < 3; round++) {
-        for (let at = 1; at < ATTEMPTS_PER_ACCOUNT_AND_CLIENT; at++) {
-          await login(market, { password: "wrong" });
-        }
-        assertEquals((await login(market)).status, 200);
+eachShape(
+  "signing in rightly clears the count; parallel tries do not get past it",
+  async (market) => {
+    await market.ask("user-svc", "POST /register", { json: account });
+    for (let round = 0; round < 3; round++) {
+      for (let at = 1; at < ATTEMPTS_PER_ACCOUNT_AND_CLIENT; at++) {
+        await login(market, { password: "wrong" });
       }
-      const tries = await Promise.all(
-        Array.from({ length: 40 }, () => login(market, { password: "wrong" })),
-      );
-      const judged = tries.filter((each) => each.status === 401);
-      assertEquals(judged.length, ATTEMPTS_PER_ACCOUNT_AND_CLIENT);
-      assertEquals(tries.filter((each) => each.status === 429).length, 30);
-    });
+      assertEquals((await login(market)).status, 200);
+    }
+    const tries = await Promise.all(
+      Array.from({ length: 40 }, () => login(market, { password: "wrong" })),
+    );
+    const judged = tries.filter((each) => each.status === 401);
+    assertEquals(judged.length, ATTEMPTS_PER_ACCOUNT_AND_CLIENT);
+    assertEquals(tries.filter((each) => each.status === 429).length, 30);
+  },
+);
 
 eachStore("sessions outlive a restart, and SESSION_SECRET makes them portable", async (place) => {
   const first = await startMarket(place);

@@ -42,7 +42,12 @@ export async function createSessionKeys(
         origin,
       );
       if (newest && newest.made_at > since) return;
-      yield* rows("insert into signing_keys (seed, first, made_at) values (?, ?, ?) on conflict do nothing", seed, origin, now());
+      yield* rows(
+        "insert into signing_keys (seed, first, made_at) values (?, ?, ?) on conflict do nothing",
+        seed,
+        origin,
+        now(),
+      );
     });
   const random = () => crypto.getRandomValues(new Uint8Array(32)).toHex();
   const read = async () => {
