@@ -10,6 +10,7 @@ import { COMMAND_ID_S, GENERATIONS, SIGNED_WINDOW_S } from "../core/limits.ts";
 import {
   EMPTY_HEAD,
   type Entry,
+  type EntryBody,
   type Head,
   logNameOf,
   type Place,
@@ -112,6 +113,9 @@ interface Answered {
   readonly reply: string;
 }
 
+/** Which conductor leads, in which term. */
+export type Term = Omit<Extract<EntryBody, { readonly kind: "term" }>, "kind">;
+
 export interface State {
   head: Head;
   readonly apps: Map<string, App>;
@@ -136,6 +140,8 @@ export interface State {
    * must not let a command in again when the clock steps back.
    */
   forgottenUnixS: number;
+  /** Who began to lead last, of several conductors; `null`: it was always one. */
+  term: Term | null;
   /** The operators, their keys and grants. */
   readonly roster: Roster;
   /** The log's name: the hash of its first entry, or what a recovered one had. Empty: no entry yet. */
@@ -167,6 +173,7 @@ export function emptyState(): State {
     answered: new Map(),
     answeredIds: new Map(),
     forgottenUnixS: 0,
+    term: null,
     roster: new Roster(),
     log: "",
     chain: { sequence: 0, hash: genesisOf("") },
@@ -284,6 +291,7 @@ function applyBody(state: State, entry: Entry): string[] {
       state.forgottenUnixS = Math.floor(entry.wallMs / 1000);
       return [];
     case "lost":
+    case "sign-in":
       return [];
     case "adopted": {
       const touched = body.place.map((place) =>
@@ -294,6 +302,11 @@ function applyBody(state: State, entry: Entry): string[] {
         if (app) app.placed = Math.max(app.placed, count);
       }
       return touched;
+    }
+    case "term": {
+      const { kind: _, ...term } = body;
+      state.term = term;
+      return [];
     }
     case "roots":
       for (const [key] of body.roots) state.roots.add(key);
@@ -597,6 +610,7 @@ interface Snapshot {
   readonly answered: readonly (readonly [string, Answered])[];
   readonly answeredIds: readonly (readonly [string, Answered])[];
   readonly forgottenUnixS: number;
+  readonly term?: Term;
   readonly roster?: RosterData;
   readonly secrets?: readonly (readonly [string, StoredSecret])[];
   readonly nodeKeys?: readonly (readonly [string, string])[];
@@ -623,6 +637,7 @@ export function saveState(state: State): string {
     answered: [...state.answered],
     answeredIds: [...state.answeredIds],
     forgottenUnixS: state.forgottenUnixS,
+    ...(state.term === null ? {} : { term: state.term }),
     roster: state.roster.save(),
     secrets: [...state.secrets],
     nodeKeys: [...state.nodeKeys],
@@ -653,6 +668,7 @@ export function loadState(head: Head, text: string): State | null {
   for (const root of snapshot.roots ?? []) state.roots.add(root);
   for (const [namespace, quota] of snapshot.quotas ?? []) state.quotas.set(namespace, quota);
   state.forgottenUnixS = snapshot.forgottenUnixS;
+  state.term = snapshot.term ?? null;
   for (const [node, name] of snapshot.nodes) state.nodes.set(node, name);
   for (const [node, bar] of snapshot.bars ?? []) state.bars.set(node, bar);
   for (const app of snapshot.rebalancing ?? []) state.rebalancing.add(app);

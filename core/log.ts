@@ -130,6 +130,14 @@ export type EntryBody =
     readonly placed: readonly (readonly [app: string, count: number])[];
   }
   | {
+    /** One of several conductors begins to lead: whoever led before can write nothing after this. */
+    readonly kind: "term";
+    readonly term: number;
+    /** The conductor's name, and whose key it holds (hex SHA-256); all of a cluster hold the same. */
+    readonly name: string;
+    readonly identity: string;
+  }
+  | {
     /** The keys that the conductor was given when it was started, where the log has them not yet. */
     readonly kind: "roots";
     /** Fingerprint and raw key in base64. */
@@ -144,6 +152,15 @@ export type EntryBody =
     /** Raw in base64, and its signature over the member's static key. */
     readonly identityKey: string;
     readonly certificate: string;
+    readonly audit: string;
+  }
+  | {
+    /** Single sign-on let somebody look at the deck. */
+    readonly kind: "sign-in";
+    readonly name: string;
+    /** The issuer's own name of this person. */
+    readonly subject: string;
+    readonly issuer: string;
     readonly audit: string;
   };
 
