@@ -441,8 +441,8 @@ class Conductor {
     }
     this.#admitViewer(entry);
     this.#members?.note(entry);
-    this.#step({ on: "appended", entry });
     this.#traces?.appended(entry);
+    this.#step({ on: "appended", entry });
     this.#followers.push(entry);
     this.#audit.push(entry);
     this.#checkpoints.note({ sequence: entry.sequence, hash: entry.hash });
