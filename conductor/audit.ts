@@ -40,6 +40,8 @@ export function auditView(entry: Entry, roster: Roster): AuditView | null {
         kind: "roots",
         text: `admin by --pubkey: ${body.roots.map(([key]) => key.slice(0, 12)).join(", ")}`,
       };
+    case "term":
+      return { ...at, kind: "term", text: leadsText(body) };
     case "recovered":
       return {
         ...at,
@@ -51,6 +53,13 @@ export function auditView(entry: Entry, roster: Roster): AuditView | null {
     default:
       return null;
   }
+}
+
+/** For people: who leads, of several conductors. */
+export function leadsText(
+  { name, term }: { readonly name: string; readonly term: number },
+): string {
+  return `conductor ${name} leads from here on (term ${term})`;
 }
 
 /** What the history tells of refusals to strangers, who are in no log. */

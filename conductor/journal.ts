@@ -7,16 +7,21 @@ import type { Instant } from "../core/instant.ts";
 import { SNAPSHOT_ENTRIES, SNAPSHOT_REPLICAS } from "../core/limits.ts";
 import { type Entry, type EntryBody, nextEntry } from "../core/log.ts";
 import { type Root, rootName } from "../core/roster.ts";
+import { leadsText } from "./audit.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Decider } from "./decider.ts";
 import type { CommandDesk } from "./desk.ts";
 import type { ConductorEffect } from "./effects.ts";
 import { eventOfTurn } from "./events.ts";
+import type { ConductorOptions } from "./machine.ts";
 import { Joins } from "./joins.ts";
 import { barText } from "./node_verbs.ts";
 import { book, settleDecision } from "./settle.ts";
 import { applyEntry, chainAfter, type Placement, placementOf, saveState } from "./state.ts";
 import { Visits } from "./visits.ts";
+
+/** For machines that never lead one of several. */
+const NOBODY = { name: "conductor", identity: "" };
 
 export class Journal {
   readonly joins: Joins;
@@ -30,6 +35,8 @@ export class Journal {
   readonly #joining = new Map<string, string>();
   /** Node -> its key for secrets, to be entered. */
   readonly #nodeKeys = new Map<string, string>();
+  /** How the log is to name this conductor. */
+  readonly #self: NonNullable<ConductorOptions["self"]>;
   #barred: ReadonlySet<string>;
   #inFlight = false;
   #brokenUntilMonoMs = 0;
@@ -37,8 +44,14 @@ export class Journal {
   /** What is wanted, or where it runs, has changed since `takeCommanded()`. */
   #commanded = true;
 
-  constructor(cluster: Cluster, desk: CommandDesk, decider: Decider, roots: readonly Root[]) {
+  constructor(
+    cluster: Cluster,
+    desk: CommandDesk,
+    decider: Decider,
+    { roots = [], self = NOBODY }: Pick<ConductorOptions, "roots" | "self">,
+  ) {
     const { state } = cluster;
+    this.#self = self;
     this.#cluster = cluster;
     this.#desk = desk;
     this.#decider = decider;
@@ -54,7 +67,8 @@ export class Journal {
 
   /** Starts the next append, if none is under way and something wants one. */
   pump(now: Instant): void {
-    if (this.#inFlight || now.monoMs < this.#brokenUntilMonoMs) return;
+    const { reign } = this.#cluster;
+    if (this.#inFlight || !reign.holds(now.monoMs) || now.monoMs < this.#brokenUntilMonoMs) return;
     const body = this.#nextBody(now, this.#cluster.out);
     if (!body) return;
     this.#inFlight = true;
@@ -64,8 +78,8 @@ export class Journal {
   }
 
   /** When the next app may be compared and its decision appended; `Infinity` if not known. */
-  nextDueMonoMs(): number {
-    return this.#inFlight
+  nextDueMonoMs(now: Instant): number {
+    return this.#inFlight || !this.#cluster.reign.holds(now.monoMs)
       ? Infinity
       : Math.max(this.#decider.restedMonoMs(), this.#brokenUntilMonoMs);
   }
@@ -97,6 +111,10 @@ export class Journal {
   }
 
   #nextBody(now: Instant, out: ConductorEffect[]): EntryBody | null {
+    const { reign, state } = this.#cluster;
+    if (reign.term > (state.term?.term ?? 0)) {
+      return { kind: "term", term: reign.term, ...this.#self };
+    }
     if (this.#roots.length > 0) return rootsBody(this.#roots);
     const join = this.joins.nextBody(now, out);
     if (join) return join;
@@ -138,6 +156,7 @@ export class Journal {
     } else if (body.kind === "refused") {
       cluster.emit(...this.#desk.committed(body, now));
     }
+    if (!cluster.reign.holds(now.monoMs)) return;
     // A snapshot costs as much as the state is large: a large one is kept the less often.
     const enough = Math.max(SNAPSHOT_ENTRIES, cluster.state.replicas.size / SNAPSHOT_REPLICAS);
     if (entry.sequence - this.#lastSnapshot >= enough) {
@@ -154,6 +173,26 @@ export class Journal {
     cluster.emit(...[this.#desk, this.joins, this.visits].flatMap((each) => each.failed(error)));
     for (const app of cluster.state.apps.keys()) cluster.dirty.add(app);
     cluster.record(now, { kind: "store-failed", text: `the log cannot be written: ${error}` });
+  }
+
+  /** What another has appended. */
+  followed(entry: Entry, now: Instant): void {
+    if (entry.sequence === this.#cluster.state.head.sequence + 1) this.appended(entry, now);
+  }
+
+  /**
+   * This conductor does not lead any more. Whether the entry under way is in the log is found out by
+   * following it; whoever waits is told nothing, and asks whoever leads.
+   */
+  standBy(): void {
+    this.#inFlight = false;
+    this.#cluster.emit(...this.#desk.abandon(), ...this.joins.abandon());
+  }
+
+  /** It leads: what it may have published or promised before counts for nothing. */
+  lead(): void {
+    this.#commanded = true;
+    this.#brokenUntilMonoMs = 0;
   }
 
   /** A node has joined, or is called differently. */
@@ -187,6 +226,9 @@ export class Journal {
 
   /** What follows from an entry that is durable now: bookings, orders, history. */
   #settle(body: EntryBody, before: ReadonlyMap<string, Placement>, now: Instant): void {
+    if (body.kind === "term") {
+      this.#cluster.record(now, { kind: "term", text: leadsText(body) });
+    }
     if (body.kind === "node-key") this.#nodeKeys.delete(body.node);
     if (body.kind === "roots") {
       this.#roots = [];

@@ -563,3 +563,16 @@ export const NATS_PATIENCE_MS = 15_000;
 export const NATS_PING_MS = 1_000;
 /** Characters of one message: with quoting they are less than the 1 MiB that servers take. */
 export const NATS_PART_CHARACTERS = 250_000;
+
+/**
+ * For how long a lease of the conductors holds after it was written, how much earlier its holder
+ * stops, how often it is written anew, and how often the others look, ms.
+ */
+export const LEAD_MS = 1_800;
+export const LEAD_MARGIN_MS = 200;
+export const LEAD_RENEW_MS = 400;
+export const LEAD_LOOK_MS = 200;
+/** Beats of which a node remembers when it sent them: orders count from one of them. */
+export const BEATS_REMEMBERED = 64;
+/** For how long an answer of the store is waited for at the end, ms. */
+export const LEAD_PATIENCE_MS = 500;

@@ -130,6 +130,14 @@ export type EntryBody =
     readonly placed: readonly (readonly [app: string, count: number])[];
   }
   | {
+    /** One of several conductors begins to lead: whoever led before can write nothing after this. */
+    readonly kind: "term";
+    readonly term: number;
+    /** The conductor's name, and whose key it holds (hex SHA-256); all of a cluster hold the same. */
+    readonly name: string;
+    readonly identity: string;
+  }
+  | {
     /** The keys that the conductor was given when it was started, where the log has them not yet. */
     readonly kind: "roots";
     /** Fingerprint and raw key in base64. */
