@@ -97,8 +97,10 @@ bothWays("Products", async (around, reach) => {
 bothWays("Stock", async (around, reach) => {
   const module = await createInventory(around, { products: createProducts().api });
   const stock = reach(around, module, (to) => stockOverHttp(to, proof, "app"));
-  await eventually("there is stock", () =>
-    stock.reserve("first", [{ product_id: 1, quantity: 1 }]).then(() => true, () => false));
+  await eventually(
+    "there is stock",
+    () => stock.reserve("first", [{ product_id: 1, quantity: 1 }]).then(() => true, () => false),
+  );
   await stock.reserve("first", [{ product_id: 1, quantity: 1 }]);
   const short = await problemOf(stock.reserve("second", [
     { product_id: 2, quantity: 1 },
@@ -117,8 +119,10 @@ bothWays("Stock", async (around, reach) => {
 bothWays("Carts", async (around, reach) => {
   const module = await createCarts(around, { products: createProducts().api });
   const carts = reach(around, module, (to) => cartsOverHttp(to, "app"));
-  const service = serve(around, { ...module, routes: (kit, check) =>
-    module.routes({ ...kit, onClose: () => {} }, check) });
+  const service = serve(around, {
+    ...module,
+    routes: (kit, check) => module.routes({ ...kit, onClose: () => {} }, check),
+  });
   const ask = async (path: string, json?: unknown) =>
     await (await service(`http://module.test${path}`, {
       method: "POST",
@@ -126,9 +130,9 @@ bothWays("Carts", async (around, reach) => {
     })).json();
   const { session } = await ask("/session");
   await ask(`/cart/${session}/items`, { product_id: 3, quantity: 2 });
-  const pieces = (await carts.items(session)).map(({ product_id, quantity }) =>
-    [product_id, quantity]
-  );
+  const pieces = (await carts.items(session)).map((
+    { product_id, quantity },
+  ) => [product_id, quantity]);
   assertEquals(pieces, [[3, 2]]);
   await carts.clear(session);
   assertEquals(await carts.items(session), []);
@@ -152,7 +156,10 @@ bothWays("Purchases", async (around, reach) => {
     name: "order-svc",
     migrations: MIGRATIONS,
   });
-  const nobody = { contact: () => Promise.reject(new Error()), keys: () => Promise.resolve({ keys: [] }) };
+  const nobody = {
+    contact: () => Promise.reject(new Error()),
+    keys: () => Promise.resolve({ keys: [] }),
+  };
   const module = createOrders(around, database, {
     products: createProducts().api,
     stock: (await createInventory(around, { products: createProducts().api })).api,
@@ -180,8 +187,10 @@ bothWays("Recommendations", async (around, reach) => {
     module,
     (to) => recommendationsOverHttp(to, proof, "app"),
   );
-  await eventually("the catalogue is there", () =>
-    recommendations.confirmed(order).then(() => true, () => false));
+  await eventually(
+    "the catalogue is there",
+    () => recommendations.confirmed(order).then(() => true, () => false),
+  );
   await recommendations.confirmed(order);
   assertEquals(await recommendations.rebuild(), 2);
   const strange = { ...order, id: "o-2", items: [{ ...order.items[0]!, product_id: 9_999 }] };

@@ -8,29 +8,34 @@ import { ready, stop } from "./testing_programs.ts";
 
 for (const shape of ["nine", "five"] as const) {
   eachStore(
-  `every one of the ${shape} starts, answers and stops with its manifest's permissions`,
-  async (place) => {
-    const urls: Record<string, string> = {};
-    const started: Running[] = [];
-    try {
-      for (const service of SHAPES[shape]) {
-        // A node always gives a volume's folder; with DATABASE_URL beside it nothing is kept there.
-        const env = { DATA_DIR: "/tmp/market-unused", ...placeEnv(place), ...urls, SERVICE_TOKEN: "x" };
-        const running = launch(service, { host: "127.0.0.1", port: 0, replica: "r1", env });
-        started.push(running);
-        urls[fixedName(service)] = await ready(running);
+    `every one of the ${shape} starts, answers and stops with its manifest's permissions`,
+    async (place) => {
+      const urls: Record<string, string> = {};
+      const started: Running[] = [];
+      try {
+        for (const service of SHAPES[shape]) {
+          // A node always gives a volume's folder; with DATABASE_URL beside it nothing is kept there.
+          const env = {
+            DATA_DIR: "/tmp/market-unused",
+            ...placeEnv(place),
+            ...urls,
+            SERVICE_TOKEN: "x",
+          };
+          const running = launch(service, { host: "127.0.0.1", port: 0, replica: "r1", env });
+          started.push(running);
+          urls[fixedName(service)] = await ready(running);
+        }
+        for (const [name, url] of Object.entries(urls)) {
+          const metrics = await fetch(`${url}/metrics`);
+          assertMatch(await metrics.text(), /^# HELP http_request_duration_seconds/, name);
+          assertEquals(metrics.headers.get("x-replica"), "r1", name);
+        }
+        assertEquals(await Promise.all(started.map(stop)), started.map(() => 0));
+      } finally {
+        await Promise.all(started.map(stop));
       }
-      for (const [name, url] of Object.entries(urls)) {
-        const metrics = await fetch(`${url}/metrics`);
-        assertMatch(await metrics.text(), /^# HELP http_request_duration_seconds/, name);
-        assertEquals(metrics.headers.get("x-replica"), "r1", name);
-      }
-      assertEquals(await Promise.all(started.map(stop)), started.map(() => 0));
-    } finally {
-      await Promise.all(started.map(stop));
-    }
-  },
-);
+    },
+  );
 }
 
 Deno.test("a program may do nothing beyond its manifest's permissions", async () => {

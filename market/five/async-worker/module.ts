@@ -60,8 +60,7 @@ export function createWorker(needs: WorkerNeeds): Module<null> {
       return fresh;
     };
     const regularly = (everyMs: number, what: () => Promise<unknown>) => {
-      const run = () =>
-        what().catch((error) => note("queue-trouble", { error: String(error) }));
+      const run = () => what().catch((error) => note("queue-trouble", { error: String(error) }));
       const timer = setInterval(run, everyMs);
       onClose(() => clearInterval(timer));
     };

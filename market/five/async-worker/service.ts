@@ -1,5 +1,10 @@
 import { openFromEnv } from "../../kit/database.ts";
-import { identityOverHttp, productsOverHttp, recommendationsOverHttp, stockOverHttp } from "../../kit/over_http.ts";
+import {
+  identityOverHttp,
+  productsOverHttp,
+  recommendationsOverHttp,
+  stockOverHttp,
+} from "../../kit/over_http.ts";
 import { noteTo, type Service, type Surroundings } from "../../kit/service.ts";
 import { SECRETS_TABLE } from "../../kit/secrets.ts";
 import { createServiceProof } from "../../kit/service_auth.ts";

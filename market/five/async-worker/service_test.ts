@@ -48,96 +48,115 @@ async function staff(market: TestMarket): Promise<string> {
   return (await market.ask("user-svc", "POST /login", { json })).body.session;
 }
 
-Deno.test({ name: "an order is confirmed by one mail with its invoice", ...LOOSE }, () =>
-  withWorker(async (market, smtp) => {
-    const buyer = await market.register();
-    const placed = await order(market, buyer.session, 40);
-    await eventually("the mail has come", () => smtp.mails.length > 0);
-    const [mail] = smtp.mails;
-    assertEquals(mail!.to, [buyer.email]);
-    assertEquals(mail!.id, `<order-confirmed.${placed.id}@sovereign-market.invalid>`);
-    assertMatch(mail!.raw, /^Content-Type: application\/pdf/m);
-    const read = (session?: string) => {
-      const headers: HeadersInit = session ? { authorization: `Bearer ${session}` } : {};
-      const url = `http://shop.test/invoices/${placed.id}`;
-      return market.services["async-worker"].fetch(new Request(url, { headers }));
-    };
-    const eve = await market.register("Eve Other");
-    assertEquals((await read()).status, 401);
-    assertEquals((await read(eve.session)).status, 403);
-    assertEquals((await read(await staff(market))).status, 200);
-    const answer = await read(buyer.session);
-    assertEquals(answer.headers.get("content-type"), "application/pdf");
-    const pdf = await PDFDocument.load(await answer.arrayBuffer());
-    assertEquals([pdf.getTitle(), pdf.getPageCount()], [`Invoice ${placed.id}`, 2]);
-    const counts = (await worker(market, "GET /jobs", { session: await staff(market) })).body;
-    assertEquals([counts.waiting, counts.running, counts.dead], [0, 0, 0]);
-    assertEquals(smtp.mails.length, 1);
-  }));
+Deno.test(
+  { name: "an order is confirmed by one mail with its invoice", ...LOOSE },
+  () =>
+    withWorker(async (market, smtp) => {
+      const buyer = await market.register();
+      const placed = await order(market, buyer.session, 40);
+      await eventually("the mail has come", () => smtp.mails.length > 0);
+      const [mail] = smtp.mails;
+      assertEquals(mail!.to, [buyer.email]);
+      assertEquals(mail!.id, `<order-confirmed.${placed.id}@sovereign-market.invalid>`);
+      assertMatch(mail!.raw, /^Content-Type: application\/pdf/m);
+      const read = (session?: string) => {
+        const headers: HeadersInit = session ? { authorization: `Bearer ${session}` } : {};
+        const url = `http://shop.test/invoices/${placed.id}`;
+        return market.services["async-worker"].fetch(new Request(url, { headers }));
+      };
+      const eve = await market.register("Eve Other");
+      assertEquals((await read()).status, 401);
+      assertEquals((await read(eve.session)).status, 403);
+      assertEquals((await read(await staff(market))).status, 200);
+      const answer = await read(buyer.session);
+      assertEquals(answer.headers.get("content-type"), "application/pdf");
+      const pdf = await PDFDocument.load(await answer.arrayBuffer());
+      assertEquals([pdf.getTitle(), pdf.getPageCount()], [`Invoice ${placed.id}`, 2]);
+      const counts = (await worker(market, "GET /jobs", { session: await staff(market) })).body;
+      assertEquals([counts.waiting, counts.running, counts.dead], [0, 0, 0]);
+      assertEquals(smtp.mails.length, 1);
+    }),
+);
 
-Deno.test({ name: "orders wait for a worker that is away, and are then confirmed once", ...LOOSE }, () =>
-  withWorker(async (market, smtp) => {
-    const buyer = await market.register();
-    market.down.add("async-worker");
-    const placed = [await order(market, buyer.session), await order(market, buyer.session)];
-    market.down.delete("async-worker");
-    market.advance(60_000);
-    await eventually("both mails have come", () => smtp.mails.length >= 2);
-    assertEquals(
-      smtp.ids(),
-      placed.map(({ id }) => `<order-confirmed.${id}@sovereign-market.invalid>`).sort(),
-    );
-    assertEquals(smtp.mails.length, 2);
-  }));
+Deno.test(
+  { name: "orders wait for a worker that is away, and are then confirmed once", ...LOOSE },
+  () =>
+    withWorker(async (market, smtp) => {
+      const buyer = await market.register();
+      market.down.add("async-worker");
+      const placed = [await order(market, buyer.session), await order(market, buyer.session)];
+      market.down.delete("async-worker");
+      market.advance(60_000);
+      await eventually("both mails have come", () => smtp.mails.length >= 2);
+      assertEquals(
+        smtp.ids(),
+        placed.map(({ id }) => `<order-confirmed.${id}@sovereign-market.invalid>`).sort(),
+      );
+      assertEquals(smtp.mails.length, 2);
+    }),
+);
 
-Deno.test({ name: "pictures are made in every width and format when one is asked for", ...LOOSE }, () =>
-  withWorker(async (market) => {
-    const ask = (path: string) =>
-      market.services["async-worker"].fetch(new Request(`http://shop.test/pictures/${path}`));
-    const first = await ask("17/320.webp");
-    assertEquals([first.status, first.headers.get("retry-after")], [202, "1"]);
-    await eventually("it is there", async () => (await ask("17/640.jpeg")).status === 200);
-    for (const [file, magic] of [["160.webp", "RIFF"], ["320.avif", "ftypavif"], ["640.jpeg", "ÿØÿ"]]) {
-      const answer = await ask(`17/${file}`);
-      const bytes = new Uint8Array(await answer.arrayBuffer());
-      const head = new TextDecoder("latin1").decode(bytes.slice(0, 16));
-      assertEquals(answer.headers.get("content-type"), `image/${file!.split(".")[1]}`);
-      assert(head.includes(magic!), `${file} begins with ${head}`);
-    }
-    const refused: [path: string, status: number][] = [
-      ["17/321.webp", 400],
-      ["17/320.exe", 400],
-      ["9999/320.webp", 404],
-      ["x/320.webp", 400],
-    ];
-    for (const [path, status] of refused) assertEquals((await ask(path)).status, status, path);
-  }));
+Deno.test(
+  { name: "pictures are made in every width and format when one is asked for", ...LOOSE },
+  () =>
+    withWorker(async (market) => {
+      const ask = (path: string) =>
+        market.services["async-worker"].fetch(new Request(`http://shop.test/pictures/${path}`));
+      const first = await ask("17/320.webp");
+      assertEquals([first.status, first.headers.get("retry-after")], [202, "1"]);
+      await eventually("it is there", async () => (await ask("17/640.jpeg")).status === 200);
+      for (
+        const [file, magic] of [["160.webp", "RIFF"], ["320.avif", "ftypavif"], ["640.jpeg", "ÿØÿ"]]
+      ) {
+        const answer = await ask(`17/${file}`);
+        const bytes = new Uint8Array(await answer.arrayBuffer());
+        const head = new TextDecoder("latin1").decode(bytes.slice(0, 16));
+        assertEquals(answer.headers.get("content-type"), `image/${file!.split(".")[1]}`);
+        assert(head.includes(magic!), `${file} begins with ${head}`);
+      }
+      const refused: [path: string, status: number][] = [
+        ["17/321.webp", 400],
+        ["17/320.exe", 400],
+        ["9999/320.webp", 404],
+        ["x/320.webp", 400],
+      ];
+      for (const [path, status] of refused) assertEquals((await ask(path)).status, status, path);
+    }),
+);
 
-Deno.test({ name: "what has run low is ordered, once a turn", ...LOOSE }, () =>
-  withWorker(async (market) => {
-    const stock = async (id: number) => (await market.ask("inventory-svc", `GET /stock/${id}`)).body;
-    const buyer = await market.register();
-    const before = await stock(3);
-    const rest = before.available - before.reorder_point;
-    for (let left = rest; left > 0; left -= 99) {
-      const { status } = await market.ask("order-svc", "POST /orders", {
-        session: buyer.session,
-        json: {
-          items: [{ product_id: 3, quantity: Math.min(99, left) }],
-          shipping_address: ADDRESS,
-        },
-      });
-      assertEquals(status, 201);
-    }
-    assertEquals((await stock(3)).status, "low_stock");
-    const { headers } = await proofOf(market);
-    const reorder = (key: string) =>
-      market.ask("inventory-svc", "POST /stock/reorder", { json: { key }, headers });
-    const first = (await reorder("reorder-1")).body.ordered;
-    assertEquals((await reorder("reorder-1")).body.ordered, first, "the same turn orders nothing more");
-    assertEquals((await stock(3)).quantity, before.quantity + 100);
-    assertEquals((await reorder("reorder-2")).body.ordered, []);
-  }));
+Deno.test(
+  { name: "what has run low is ordered, once a turn", ...LOOSE },
+  () =>
+    withWorker(async (market) => {
+      const stock = async (id: number) =>
+        (await market.ask("inventory-svc", `GET /stock/${id}`)).body;
+      const buyer = await market.register();
+      const before = await stock(3);
+      const rest = before.available - before.reorder_point;
+      for (let left = rest; left > 0; left -= 99) {
+        const { status } = await market.ask("order-svc", "POST /orders", {
+          session: buyer.session,
+          json: {
+            items: [{ product_id: 3, quantity: Math.min(99, left) }],
+            shipping_address: ADDRESS,
+          },
+        });
+        assertEquals(status, 201);
+      }
+      assertEquals((await stock(3)).status, "low_stock");
+      const { headers } = await proofOf(market);
+      const reorder = (key: string) =>
+        market.ask("inventory-svc", "POST /stock/reorder", { json: { key }, headers });
+      const first = (await reorder("reorder-1")).body.ordered;
+      assertEquals(
+        (await reorder("reorder-1")).body.ordered,
+        first,
+        "the same turn orders nothing more",
+      );
+      assertEquals((await stock(3)).quantity, before.quantity + 100);
+      assertEquals((await reorder("reorder-2")).body.ordered, []);
+    }),
+);
 
 /** The worker's own proof, as it shows it to core-api. */
 async function proofOf(market: TestMarket): Promise<{ headers: Record<string, string> }> {
@@ -153,7 +172,10 @@ async function proofOf(market: TestMarket): Promise<{ headers: Record<string, st
   return { headers: { "x-service-token": token } };
 }
 
-Deno.test({ name: "jobs: who may queue, look and revive; too large a payload is refused", ...LOOSE }, () =>
+Deno.test({
+  name: "jobs: who may queue, look and revive; too large a payload is refused",
+  ...LOOSE,
+}, () =>
   withWorker(async (market) => {
     const buyer = await market.register();
     const boss = await staff(market);
@@ -202,7 +224,10 @@ async function coreToken(market: TestMarket): Promise<string> {
   return token;
 }
 
-Deno.test({ name: "sessions that are forged, expired or for somebody else open nothing of the five", ...LOOSE }, () =>
+Deno.test({
+  name: "sessions that are forged, expired or for somebody else open nothing of the five",
+  ...LOOSE,
+}, () =>
   withWorker(async (market) => {
     const buyer = await market.register();
     const [head, payload, signature] = buyer.session.split(".") as [string, string, string];

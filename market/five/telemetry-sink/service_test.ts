@@ -118,9 +118,10 @@ Deno.test("what is no telemetry is refused or left out, and nothing comes from t
       }
     }
     assertEquals(await post("traces", '{"resourceSpans":{}}'), 400);
-    const span = (more: object) => JSON.stringify({
-      resourceSpans: [{ scopeSpans: [{ spans: [{ name: "x", ...more }] }] }],
-    });
+    const span = (more: object) =>
+      JSON.stringify({
+        resourceSpans: [{ scopeSpans: [{ spans: [{ name: "x", ...more }] }] }],
+      });
     assertEquals(await post("traces", span({ traceId: "no", spanId: 7 })), 200);
     assertEquals(await read("traces"), []);
   }));
@@ -156,7 +157,8 @@ Deno.test("the sink takes what another program's OpenTelemetry sends", () =>
       market.services["telemetry-sink"].fetch,
     );
     try {
-      const code = 'console.log("hello from afar"); await fetch("http://127.0.0.1:9/").catch(() => {});';
+      const code =
+        'console.log("hello from afar"); await fetch("http://127.0.0.1:9/").catch(() => {});';
       const { success } = await new Deno.Command(Deno.execPath(), {
         args: ["run", "-A", "--no-config", `data:text/javascript,${encodeURIComponent(code)}`],
         env: {

@@ -88,11 +88,16 @@ export function openSpanStore(path: string): SpanStore {
   const spansWhere = (where: string, ...values: (string | number)[]) =>
     (db.prepare(
       `select traceId, spanId, parentId, service, name, startMs, durationMs, failed from span ${where}`,
-    ).all(...values) as unknown as SpanRow[]).map((each) => ({ ...each, failed: each.failed === 1 }));
+    ).all(...values) as unknown as SpanRow[]).map((each) => ({
+      ...each,
+      failed: each.failed === 1,
+    }));
   return {
     addSpans: (spans) =>
       together(() => {
-        for (const { traceId, spanId, parentId, service, name, startMs, durationMs, failed } of spans) {
+        for (
+          const { traceId, spanId, parentId, service, name, startMs, durationMs, failed } of spans
+        ) {
           insertSpan.run(
             ...[traceId, spanId, parentId, service, name, startMs, durationMs, Number(failed)],
           );
