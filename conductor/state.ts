@@ -4,7 +4,7 @@
  */
 
 import { type OperatorCommand, parseOperatorCommand } from "../core/command.ts";
-import { genesisOf, linkOf } from "../core/chain.ts";
+import { type Anchor, genesisOf, linkOf } from "../core/chain.ts";
 import { invariant } from "../core/errors.ts";
 import { COMMAND_ID_S, GENERATIONS, SIGNED_WINDOW_S } from "../core/limits.ts";
 import {
@@ -312,6 +312,11 @@ function applyBody(state: State, entry: Entry): string[] {
   }
 }
 
+/** Where the chain of signed commands ends, for a token; nothing of an empty log. */
+export function anchorOf({ log, chain }: State): { readonly anchor?: Anchor } {
+  return log === "" ? {} : { anchor: { log, sequence: chain.sequence, chain: chain.hash } };
+}
+
 type CommandBody = Extract<Entry["body"], { kind: "command" }>;
 
 /** The end of the chain of signed commands once this one stands at that sequence. */
@@ -412,9 +417,12 @@ function applyCommand(
     case "OPEN":
     case "DECK":
       return [];
-    case "FORGET":
-      state.members.forget(command.member);
+    case "FORGET": {
+      // A machine that comes back with this id has a key of its own for secrets.
+      const node = state.members.forget(command.member)?.node;
+      if (node !== undefined) state.nodeKeys.delete(node);
       return [];
+    }
     case "OPERATOR":
     case "GRANT":
     case "UNGRANT":
@@ -643,11 +651,21 @@ export function saveState(state: State): string {
   return JSON.stringify(snapshot);
 }
 
-/** The reverse of `saveState`; `null` where the text is of another version or does not parse. */
+/** The reverse of `saveState`; `null` where the text is of another version or no snapshot at all. */
 export function loadState(head: Head, text: string): State | null {
   const snapshot = parseSnapshot(text);
+  try {
+    return snapshot && restore(head, snapshot);
+  } catch (error) {
+    // What should be a list is none: the log makes the state again.
+    if (error instanceof TypeError) return null;
+    throw error;
+  }
+}
+
+function restore(head: Head, snapshot: Snapshot): State | null {
   // Without these it is from before them, and the whole log makes them.
-  if (!snapshot?.chain || snapshot.log === undefined) return null;
+  if (!snapshot.chain || snapshot.log === undefined) return null;
   const state: State = {
     ...emptyState(),
     roster: Roster.load(snapshot.roster),
