@@ -117,9 +117,11 @@ export class Checker implements Witness, Judge {
     if (this.timeline.nowMs < process.answersMs) return;
     if (this.#drainMs(process.replica) >= DRAIN_MS) return;
     for (const ingress of this.cast.ingresses) {
-      // One that came (back) only when the drain had begun is not waited for.
+      // One that came (back) only when the drain had begun is not waited for, nor one that has been
+      // silent for as long as its lease meanwhile.
       const stopMs = this.#stopping.get(process.replica) ?? this.timeline.nowMs;
-      if (!ingress.listens || ingress.connectedMs > stopMs - 100) continue;
+      const sinceMs = Math.max(ingress.connectedMs, ingress.returnedMs);
+      if (!ingress.listens || sinceMs > stopMs - 100) continue;
       const sends = ingress.targets().some((each) => each.replica === process.replica);
       const busy = ingress.inFlight.get(process.replica) ?? 0;
       if (!sends && busy === 0) continue;

@@ -59,8 +59,10 @@ export function unfinished(cast: Cast): string[] {
   for (const [name, bar] of operator.bars) {
     const node = nodes.find((each) => each.name === name)!;
     for (const { replica, app } of bar === "DRAIN" ? node.running() : []) {
-      // A volume does not move.
-      if (!operator.wishes.get(app)?.volume) missing.push(`${replica} is on ${name}, which drains`);
+      // A volume does not move, nor what waits for its rollout.
+      if (!stuck.has(app) && !operator.wishes.get(app)?.volume) {
+        missing.push(`${replica} is on ${name}, which drains`);
+      }
     }
   }
   for (const ingress of ingresses) {
