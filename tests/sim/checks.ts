@@ -12,7 +12,7 @@ import { Excuses } from "./excuses.ts";
 import { History } from "./history.ts";
 import type { IngressHost } from "./ingress_host.ts";
 import type { NodeHost } from "./node_host.ts";
-import { isSleeper, NAP } from "./manifests.ts";
+import { isSleeper, NAP, SHY_PERCENT } from "./manifests.ts";
 import { isFinal } from "./operator.ts";
 import type { Process } from "./process.ts";
 import type { Timeline } from "./queue.ts";
@@ -215,6 +215,15 @@ export class Checker implements Witness, Judge {
     if (this.excuses.isTowerNew || this.excuses.isWounded(app)) return;
     if (this.#drainMs(id) >= DRAIN_MS) return;
     this.fail(`${ingress.name} sends a request to ${id}, which is not ready`);
+  }
+
+  shared(ingress: IngressHost, app: string, canary: number, all: number): void {
+    this.checked++;
+    if (canary <= all * SHY_PERCENT / 100 + 1) return;
+    // Where the old ones do not answer the new one is better than nothing.
+    if (this.cast.mayFail && (this.excuses.isDisturbed || this.excuses.isWounded(app))) return;
+    if (this.cast.mayFail && (this.excuses.isTowerNew || this.#isYoung(ingress))) return;
+    this.fail(`${ingress.name} gave the canary of ${app} ${canary} of ${all} requests`);
   }
 
   misdirected(ingress: IngressHost, replica: Replica, by: Process): void {

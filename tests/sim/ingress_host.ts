@@ -99,6 +99,12 @@ export class IngressHost extends Daemon {
     if (this.ground.planted === "stale-table" && message.k === "delta") {
       return this.#step({ k: "message", message: { ...message, down: [] } });
     }
+    if (this.ground.planted === "no-share" && message.k === "routes") {
+      const routes = message.routes.map((route) =>
+        route.canary ? { ...route, canary: { ...route.canary, percent: 100 } } : route
+      );
+      return this.#step({ k: "message", message: { ...message, routes } });
+    }
     this.#step({ k: "message", message });
   }
 
