@@ -11,6 +11,7 @@ import type { Address } from "../core/address.ts";
 import {
   CONDUCTOR_TICK_MS,
   CONDUCTOR_WARMUP_MS,
+  PREPARE_UNHEARD_MS,
   REBALANCE_REST_MS,
   RECONCILE_REST_US,
   RETRY_MAX_MS,
@@ -57,8 +58,10 @@ import { barText } from "./node_verbs.ts";
 import { Orders } from "./orders.ts";
 import { type Booking, isEmpty, mergeDecisions, type Plan, planApp } from "./plan.ts";
 import { rebalance } from "./rebalance.ts";
+import { Preparing } from "./preparing.ts";
 import { type Buckets, reconcile, type Sight, wantedOf } from "./reconcile.ts";
 import { ReadySince } from "./ready_since.ts";
+import type { Around } from "./rollout.ts";
 import { RolloutWatch } from "./rollout_watch.ts";
 import { routesOf } from "./routes.ts";
 import { Traffic } from "./traffic.ts";
@@ -124,6 +127,7 @@ export class ConductorMachine {
   #roots: readonly Root[];
   readonly #joins: Joins;
   readonly #orders = new Orders();
+  readonly #preparing = new Preparing();
   /** Dead nodes of which nobody has heard. */
   readonly #lost = new Set<string>();
   /** Replica -> since when it has been ready. */
@@ -229,6 +233,7 @@ export class ConductorMachine {
     }
     this.#pump(now);
     this.#sendOrders(now);
+    this.#askPrepared(now);
     this.#publish();
     return this.#out;
   }
@@ -239,6 +244,7 @@ export class ConductorMachine {
       this.#lastTickMonoMs + CONDUCTOR_TICK_MS,
       this.suspicion.nextDueMonoMs(),
       this.#orders.nextDueMonoMs(),
+      this.#preparing.nextDueMonoMs(),
       this.#restedMonoMs(),
       ...this.#again.values(),
     );
@@ -338,7 +344,7 @@ export class ConductorMachine {
       }
       this.#dirty.delete(name);
       this.#rest(app, now);
-      const plan = planApp(app, buckets, this.ledger, bookings, mayPlace);
+      const plan = this.#plan(app, buckets, bookings, mayPlace, now);
       plans.push({ ...plan, app: name });
       this.#noteWaits(app, plan, buckets, now);
     }
@@ -353,10 +359,34 @@ export class ConductorMachine {
       return jobStep(app, this.sightsOf(app, now), { wallMs: now.wallMs, missingNeeds });
     }
     const unplaced = this.unplaced.get(app.name) ?? [];
-    const around = this.#rollouts.around(app, unplaced, this.traffic, now);
+    const around = {
+      ...this.#rollouts.around(app, unplaced, this.traffic, now),
+      ...this.#unprepared(app, now),
+    };
     const compare = (app: App, sights: readonly Sight[]) =>
       reconcile(app, sights, missingNeeds, around);
     return bucketsOf(app, this.sightsOf(app, now), this, compare);
+  }
+
+  /** The plan of one app; nodes are asked whether they can run what others are to be stopped for. */
+  #plan(app: App, buckets: Buckets, bookings: Booking[], mayPlace: boolean, now: Instant): Plan {
+    const { generation, sequence } = currentOf(app);
+    let asks = false;
+    const prepared = (node: string) => {
+      asks = true;
+      return this.#preparing.verdict({ app: app.name, generation, sequence, node }, now.monoMs);
+    };
+    const plan = planApp(app, buckets, this.ledger, bookings, mayPlace, prepared);
+    if (!asks) this.#preparing.drop(app.name);
+    return plan;
+  }
+
+  /** What a node has said that was asked whether it can run the current generation. */
+  #unprepared(app: App, now: Instant): Pick<Around, "unprepared"> {
+    const fault = this.#preparing.faultOf(app.name, currentOf(app).sequence, now.monoMs);
+    if (!fault) return {};
+    const { reason, forMs, node } = fault;
+    return { unprepared: { nodeName: this.fleet.get(node)?.name ?? node, reason, forMs } };
   }
 
   /** Both generations of the app's rollout, as the ingresses see them. */
@@ -386,9 +416,12 @@ export class ConductorMachine {
   #noteWaits(app: App, plan: Plan, buckets: Buckets, now: Instant): void {
     const before = JSON.stringify([this.unplaced.get(app.name), this.waiting.get(app.name)]);
     setOrDelete(this.unplaced, app.name, plan.unplaced);
-    setOrDelete(this.waiting, app.name, buckets.wait);
-    if (buckets.againMs === undefined) this.#again.delete(app.name);
-    else this.#again.set(app.name, now.monoMs + buckets.againMs);
+    setOrDelete(this.waiting, app.name, [...buckets.wait, ...plan.wait]);
+    // A node that does not know the question never answers it.
+    const unheardMs = plan.wait.length > 0 ? PREPARE_UNHEARD_MS : Infinity;
+    const againMs = Math.min(buckets.againMs ?? Infinity, unheardMs);
+    if (againMs === Infinity) this.#again.delete(app.name);
+    else this.#again.set(app.name, now.monoMs + againMs);
     if (JSON.stringify([this.unplaced.get(app.name), this.waiting.get(app.name)]) === before) {
       return;
     }
@@ -558,6 +591,10 @@ export class ConductorMachine {
       case "run-refused":
       case "stop-ok":
         return this.#answered(message, now);
+      case "prepared":
+        if (this.fleet.get(message.node)?.beat?.boot !== message.boot) return;
+        if (this.#preparing.take(message, now.monoMs)) this.#dirty.add(message.app);
+        return;
       case "probe-ok":
         return this.#heardOf(this.fleet.get(message.by), message.boot, now);
       case "probe-result":
@@ -802,8 +839,20 @@ export class ConductorMachine {
     }
   }
 
+  #askPrepared(now: Instant): void {
+    for (const { app, generation, sequence, node } of this.#preparing.takeDue(now.monoMs)) {
+      const to = this.fleet.get(node)?.address;
+      if (!to || !this.state.apps.has(app)) continue;
+      const sources = this.#sourcesOf({ app, generation, node });
+      const order = { k: "prepare", node, app, generation, sequence } as const;
+      this.#send(to, { ...order, ...(sources.length === 0 ? {} : { sources }) });
+    }
+  }
+
   /** Other nodes that have what this replica runs from. */
-  #sourcesOf({ app, generation, node }: Placement): readonly string[] {
+  #sourcesOf(
+    { app, generation, node }: Pick<Placement, "app" | "generation" | "node">,
+  ): readonly string[] {
     const sha256 = generationOf(this.state.apps.get(app)!, generation)?.spec.artifact?.sha256;
     return sha256 === undefined ? [] : holdersOf(this, sha256, node);
   }
