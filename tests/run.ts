@@ -17,6 +17,8 @@ interface Group {
 
 const LIVE = /\/live\/|^cli\/cluster\/|^market\/(services|testing)|^market\/[^/]*_test\.ts$/;
 
+const SHOP = "tests/guest/shop_test.ts";
+
 const GROUPS: readonly Group[] = [
   {
     name: "units",
@@ -39,8 +41,13 @@ const GROUPS: readonly Group[] = [
   { name: "end-to-end", has: (path) => path.startsWith("tests/e2e/"), lane: "waits" },
   { name: "browser", has: (path) => path.startsWith("tests/browser/"), lane: "waits" },
   // Whole machines are emulated for these two. The second is asked for by its name.
-  { name: "guests", has: (path) => path.startsWith("tests/guests/"), lane: "alone" },
-  { name: "guest", has: (path) => path.startsWith("tests/guest/"), lane: "alone", asked: true },
+  { name: "guests", has: (path) => path === SHOP, lane: "alone" },
+  {
+    name: "guest",
+    has: (path) => path.startsWith("tests/guest/") && path !== SHOP,
+    lane: "alone",
+    asked: true,
+  },
 ];
 
 /** Public files whose examples are tests. */

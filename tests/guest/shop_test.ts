@@ -4,7 +4,7 @@ import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { Failure } from "../../core/errors.ts";
 import { GuestNetwork } from "../../cli/guests/guests.ts";
 import { readGuestsPlan } from "../../cli/guests/main.ts";
-import { findParts } from "../guest/guest.ts";
+import { findParts } from "./guest.ts";
 
 const ROOT = decodeURIComponent(new URL("../../", import.meta.url).pathname).replace(/\/$/, "");
 
