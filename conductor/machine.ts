@@ -62,7 +62,6 @@ export class ConductorMachine {
   readonly #presence: Presence;
   readonly #meshOpen: boolean;
   #lastTickMonoMs: number;
-  #published = "";
 
   constructor(options: ConductorOptions) {
     const { state, boot, prng, now } = options;
@@ -126,9 +125,12 @@ export class ConductorMachine {
       default:
         event satisfies never;
     }
+    cluster.settle();
     this.#journal.pump(now);
     sendOrders(cluster, now);
-    this.#publish();
+    if (cluster.routes.takeChanged()) {
+      cluster.emit({ do: "publish", routes: routesOf(this.state) });
+    }
     return cluster.out;
   }
 
@@ -196,15 +198,6 @@ export class ConductorMachine {
         (app.rollout === undefined || app.rollout.phase === "done") &&
         ![...app.placements.values()].some((each) => isOutdated(app, each)),
     };
-  }
-
-  #publish(): void {
-    if (!this.#journal.takeCommanded()) return;
-    const routes = routesOf(this.state);
-    const text = JSON.stringify(routes);
-    if (text === this.#published) return;
-    this.#published = text;
-    this.#cluster.emit({ do: "publish", routes });
   }
 
   /** Emits an event for the history. */

@@ -118,7 +118,7 @@ function noteStatus(
     orders.want("stop", replica, node.id, now.monoMs);
   }
   cluster.dirty.add(placement.app);
-  for (const app of cluster.needersOf(placement.app)) cluster.dirty.add(app);
+  for (const app of cluster.needs.needersOf(placement.app)) cluster.dirty.add(app);
   cluster.emit({ do: "changed", apps: [placement.app] });
   for (const event of describeChange(node.name, before, status)) cluster.record(now, event);
 }
