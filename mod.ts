@@ -17,6 +17,14 @@
  * @module
  */
 export { type Endpoint, Tower, TowerError, type TowerOptions } from "./tower/live/client.ts";
+export {
+  type Counter,
+  type Histogram,
+  type HistogramOptions,
+  type Labels,
+  type Metrics,
+  openMetrics,
+} from "./tower/live/service_metrics.ts";
 export { serve, type Service, type ServiceOptions } from "./tower/live/service.ts";
 export {
   ClusterError,

@@ -18,6 +18,7 @@ import { Orders } from "./orders.ts";
 import { ReadySince } from "./ready_since.ts";
 import { RouteTable } from "./routes.ts";
 import { currentOf, type State } from "./state.ts";
+import { Reign } from "./reign.ts";
 import { Traffic } from "./traffic.ts";
 import { V1Nodes } from "./v1_nodes.ts";
 
@@ -54,12 +55,14 @@ export class Cluster {
   /**
    * @param state what the log says
    * @param boot names this start of the conductor
+   * @param reign whether it may decide and order
    */
   constructor(
     readonly state: State,
     readonly boot: string,
     readonly prng: Prng,
     now: Instant,
+    readonly reign = new Reign(true, state.term?.term ?? 0),
   ) {
     this.autoscale = new Autoscale(now.monoMs);
     this.#unheard = new Set(state.nodes.keys());
@@ -82,6 +85,11 @@ export class Cluster {
   /** Emits an event for the history. */
   record(now: Instant, event: Omit<EventView, "sequence" | "wallMs">): void {
     this.emit({ do: "event", event: { wallMs: now.wallMs, ...event } });
+  }
+
+  /** Says whether orders may be given now. */
+  mayOrder(now: Instant): boolean {
+    return this.reign.mayOrder(this.state.term?.term ?? 0, now.monoMs);
   }
 
   /** True while some node of the log has not been heard since the start: placing waits for it. */

@@ -20,7 +20,7 @@ import { type App, currentOf } from "./state.ts";
 
 export class Decider {
   readonly #cluster: Cluster;
-  readonly #rollouts: RolloutWatch;
+  #rollouts: RolloutWatch;
   /** Large app -> until when it is not compared again. */
   readonly #restUntil = new Map<string, number>();
   /** App -> when it is looked at again without another cause. */
@@ -52,6 +52,12 @@ export class Decider {
       balanced: [...rebalancing],
       reasons: moves.map((move) => move.reason),
     };
+  }
+
+  /** This conductor begins to lead: the time before makes nobody late. */
+  lead(now: Instant): void {
+    this.#rollouts = new RolloutWatch(now);
+    for (const name of this.#cluster.state.apps.keys()) this.#cluster.dirty.add(name);
   }
 
   /** A node came: in a while the load may be shared out better. */

@@ -16,7 +16,7 @@ import { VerifyBudget } from "./budget.ts";
 import { Refusals } from "./refusals.ts";
 import { choose } from "./choose.ts";
 import { judge, judgeManifest, type Outcome } from "./commands.ts";
-import type { ConductorEffect, Source } from "./effects.ts";
+import { type ConductorEffect, NOT_LEADING, type Source } from "./effects.ts";
 import type { ConductorMachine, ConductorOptions } from "./machine.ts";
 import { whyNoReader, whyUnauthorised } from "./auth.ts";
 import { forgetMarks, idKey } from "./state.ts";
@@ -215,6 +215,25 @@ export class CommandDesk {
     this.#current = null;
     const pending = [...current ? [current.pending] : [], ...this.#ready.splice(0)];
     return pending.flatMap((each) => this.#fail(each, `ERR|STORE|${error}`));
+  }
+
+  /** This conductor does not lead any more: nobody who waits is answered. */
+  abandon(): ConductorEffect[] {
+    const pending = new Set([
+      ...this.#current ? [this.#current.pending] : [],
+      ...this.#ready.splice(0),
+      ...this.#reading.values(),
+      ...this.#waiting.values(),
+    ]);
+    const sources = [
+      ...[...pending].flatMap((each) => each.sources),
+      ...[...this.#verifying.values()].map((each) => each.source),
+    ];
+    this.#current = null;
+    this.#reading.clear();
+    this.#waiting.clear();
+    this.#verifying.clear();
+    return sources.map(({ reply }) => ({ do: "ignore", to: reply, why: NOT_LEADING }));
   }
 
   /** Once in a while: tells of floods, and forgets what time has made harmless. */

@@ -7,18 +7,25 @@ import type { Instant } from "../core/instant.ts";
 import { SNAPSHOT_ENTRIES, SNAPSHOT_REPLICAS } from "../core/limits.ts";
 import { type Entry, type EntryBody, nextEntry } from "../core/log.ts";
 import { type Root, rootName } from "../core/roster.ts";
+import { leadsText } from "./audit.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Decider } from "./decider.ts";
 import type { CommandDesk } from "./desk.ts";
 import type { ConductorEffect } from "./effects.ts";
 import { eventOfTurn } from "./events.ts";
+import type { ConductorOptions } from "./machine.ts";
 import { Joins } from "./joins.ts";
 import { barText } from "./node_verbs.ts";
 import { book, settleDecision } from "./settle.ts";
 import { applyEntry, chainAfter, type Placement, placementOf, saveState } from "./state.ts";
+import { Visits } from "./visits.ts";
+
+/** For machines that never lead one of several. */
+const NOBODY = { name: "conductor", identity: "" };
 
 export class Journal {
   readonly joins: Joins;
+  readonly visits = new Visits();
   readonly #cluster: Cluster;
   readonly #desk: CommandDesk;
   readonly #decider: Decider;
@@ -28,13 +35,21 @@ export class Journal {
   readonly #joining = new Map<string, string>();
   /** Node -> its key for secrets, to be entered. */
   readonly #nodeKeys = new Map<string, string>();
+  /** How the log is to name this conductor. */
+  readonly #self: NonNullable<ConductorOptions["self"]>;
   #barred: ReadonlySet<string>;
   #inFlight = false;
   #brokenUntilMonoMs = 0;
   #lastSnapshot: number;
 
-  constructor(cluster: Cluster, desk: CommandDesk, decider: Decider, roots: readonly Root[]) {
+  constructor(
+    cluster: Cluster,
+    desk: CommandDesk,
+    decider: Decider,
+    { roots = [], self = NOBODY }: Pick<ConductorOptions, "roots" | "self">,
+  ) {
     const { state } = cluster;
+    this.#self = self;
     this.#cluster = cluster;
     this.#desk = desk;
     this.#decider = decider;
@@ -50,7 +65,8 @@ export class Journal {
 
   /** Starts the next append, if none is under way and something wants one. */
   pump(now: Instant): void {
-    if (this.#inFlight || now.monoMs < this.#brokenUntilMonoMs) return;
+    const { reign } = this.#cluster;
+    if (this.#inFlight || !reign.holds(now.monoMs) || now.monoMs < this.#brokenUntilMonoMs) return;
     const body = this.#nextBody(now, this.#cluster.out);
     if (!body) return;
     this.#inFlight = true;
@@ -60,8 +76,8 @@ export class Journal {
   }
 
   /** When the next app may be compared and its decision appended; `Infinity` if not known. */
-  nextDueMonoMs(): number {
-    return this.#inFlight
+  nextDueMonoMs(now: Instant): number {
+    return this.#inFlight || !this.#cluster.reign.holds(now.monoMs)
       ? Infinity
       : Math.max(this.#decider.restedMonoMs(), this.#brokenUntilMonoMs);
   }
@@ -86,12 +102,18 @@ export class Journal {
   }
 
   #nextBody(now: Instant, out: ConductorEffect[]): EntryBody | null {
+    const { reign, state } = this.#cluster;
+    if (reign.term > (state.term?.term ?? 0)) {
+      return { kind: "term", term: reign.term, ...this.#self };
+    }
     if (this.#roots.length > 0) return rootsBody(this.#roots);
     const join = this.joins.nextBody(now, out);
     if (join) return join;
     const command = this.#desk.nextBody(now, out);
     if (command) return command;
     for (const [node, name] of this.#joining) return { kind: "node", node, name };
+    const visit = this.visits.nextBody();
+    if (visit) return visit;
     const balance = this.#decider.balance(now);
     if (balance) return balance;
     for (const [node, publicKey] of this.#nodeKeys) return { kind: "node-key", node, publicKey };
@@ -124,9 +146,13 @@ export class Journal {
       cluster.emit(...this.#desk.committed(body, now));
     } else if (body.kind === "join") {
       cluster.emit(...this.joins.committed(body, now));
+    } else if (body.kind === "sign-in") {
+      cluster.emit(...this.visits.committed());
+      cluster.record(now, { kind: "sign-in", text: body.audit });
     } else if (body.kind === "refused") {
       cluster.emit(...this.#desk.committed(body, now));
     }
+    if (!cluster.reign.holds(now.monoMs)) return;
     // A snapshot costs as much as the state is large: a large one is kept the less often.
     const enough = Math.max(SNAPSHOT_ENTRIES, cluster.state.replicas.size / SNAPSHOT_REPLICAS);
     if (entry.sequence - this.#lastSnapshot >= enough) {
@@ -140,9 +166,28 @@ export class Journal {
     const cluster = this.#cluster;
     this.#inFlight = false;
     this.#brokenUntilMonoMs = now.monoMs + 1_000;
-    cluster.emit(...this.#desk.failed(error), ...this.joins.failed(error));
+    cluster.emit(...[this.#desk, this.joins, this.visits].flatMap((each) => each.failed(error)));
     for (const app of cluster.state.apps.keys()) cluster.dirty.add(app);
     cluster.record(now, { kind: "store-failed", text: `the log cannot be written: ${error}` });
+  }
+
+  /** What another has appended. */
+  followed(entry: Entry, now: Instant): void {
+    if (entry.sequence === this.#cluster.state.head.sequence + 1) this.appended(entry, now);
+  }
+
+  /**
+   * This conductor does not lead any more. Whether the entry under way is in the log is found out by
+   * following it; whoever waits is told nothing, and asks whoever leads.
+   */
+  standBy(): void {
+    this.#inFlight = false;
+    this.#cluster.emit(...this.#desk.abandon(), ...this.joins.abandon());
+  }
+
+  /** It leads: that the log could not be written before counts for nothing. */
+  lead(): void {
+    this.#brokenUntilMonoMs = 0;
   }
 
   /** A node has joined, or is called differently. */
@@ -176,6 +221,9 @@ export class Journal {
 
   /** What follows from an entry that is durable now: bookings, orders, history. */
   #settle(body: EntryBody, before: ReadonlyMap<string, Placement>, now: Instant): void {
+    if (body.kind === "term") {
+      this.#cluster.record(now, { kind: "term", text: leadsText(body) });
+    }
     if (body.kind === "node-key") this.#nodeKeys.delete(body.node);
     if (body.kind === "roots") {
       this.#roots = [];

@@ -28,6 +28,7 @@ import { Journal } from "./journal.ts";
 import { Presence } from "./presence.ts";
 import type { Buckets, Sight } from "./reconcile.ts";
 import { hearAnswer, hearReport, hearStatus } from "./replica_news.ts";
+import { Reign } from "./reign.ts";
 import { RolloutWatch } from "./rollout_watch.ts";
 import { routesOf } from "./routes.ts";
 import { sendOrders } from "./send_orders.ts";
@@ -48,6 +49,10 @@ export interface ConductorOptions {
   readonly meshOpen?: boolean;
   /** Whether replicas move by themselves to nodes that come (`--rebalance`). */
   readonly rebalance?: boolean;
+  /** Whether others may lead in its place: then it stands by until it hears `lead`. */
+  readonly several?: boolean;
+  /** How the log names it where it leads one of several. */
+  readonly self?: { readonly name: string; readonly identity: string };
   /** The operators' keys that this conductor was started with: admins from the beginning. */
   readonly roots?: readonly Root[];
   readonly now: Instant;
@@ -62,16 +67,20 @@ export class ConductorMachine {
   readonly #presence: Presence;
   readonly #meshOpen: boolean;
   #lastTickMonoMs: number;
+  /** The time of the last step. */
+  #now: Instant;
 
   constructor(options: ConductorOptions) {
     const { state, boot, prng, now } = options;
     this.startedMonoMs = now.monoMs;
     this.#lastTickMonoMs = now.monoMs;
+    this.#now = now;
     this.#meshOpen = options.meshOpen ?? false;
-    this.#cluster = new Cluster(state, boot, prng, now);
+    const reign = new Reign(!(options.several ?? false), state.term?.term ?? 0);
+    this.#cluster = new Cluster(state, boot, prng, now, reign);
     this.#decider = new Decider(this.#cluster, now);
     this.#desk = new CommandDesk(this, options);
-    this.#journal = new Journal(this.#cluster, this.#desk, this.#decider, options.roots ?? []);
+    this.#journal = new Journal(this.#cluster, this.#desk, this.#decider, options);
     const rebalances = options.rebalance ?? false;
     this.#presence = new Presence(this.#cluster, this.#journal, this.#decider, rebalances, now);
   }
@@ -79,6 +88,7 @@ export class ConductorMachine {
   /** Takes one event and says what is to be done. */
   step(event: ConductorEvent, now: Instant): ConductorEffect[] {
     const cluster = this.#cluster;
+    this.#now = now;
     cluster.out = [];
     switch (event.on) {
       case "command":
@@ -102,6 +112,19 @@ export class ConductorMachine {
       case "append-failed":
         this.#journal.failed(event.error, now);
         break;
+      case "followed":
+        this.#journal.followed(event.entry, now);
+        break;
+      case "lead":
+        this.#lead(event.term, event.untilMonoMs, now);
+        break;
+      case "extend":
+        cluster.reign.extend(event.untilMonoMs);
+        break;
+      case "stand-by":
+        cluster.reign.standBy();
+        this.#journal.standBy();
+        break;
       case "figures":
         cluster.traffic.take(event.figures, now.monoMs);
         for (const { app } of event.figures.apps) {
@@ -110,6 +133,9 @@ export class ConductorMachine {
         break;
       case "join":
         cluster.emit(...this.#journal.joins.receive(event.join, event.reply));
+        break;
+      case "visit":
+        cluster.emit(...this.#journal.visits.receive(event.visit, event.reply));
         break;
       case "wake":
         cluster.traffic.wake(event.app, now.monoMs);
@@ -128,7 +154,7 @@ export class ConductorMachine {
     cluster.settle();
     this.#journal.pump(now);
     sendOrders(cluster, now);
-    if (cluster.routes.takeChanged()) {
+    if (cluster.mayOrder(now) && cluster.routes.takeChanged()) {
       cluster.emit({ do: "publish", routes: routesOf(this.state) });
     }
     return cluster.out;
@@ -136,13 +162,30 @@ export class ConductorMachine {
 
   /** When `tick` is wanted at the latest. */
   wakeMonoMs(): number {
+    const { orders } = this.#cluster;
+    const now = this.#now;
     return Math.min(
       this.#lastTickMonoMs + CONDUCTOR_TICK_MS,
       this.suspicion.nextDueMonoMs(),
-      this.#cluster.orders.nextDueMonoMs(),
-      this.#journal.nextDueMonoMs(),
+      this.#cluster.mayOrder(now) ? orders.nextDueMonoMs() : Infinity,
+      this.#journal.nextDueMonoMs(now),
       this.#decider.againMonoMs(),
     );
+  }
+
+  /** Says whether this conductor decides and orders now; else another does, or nobody. */
+  leads(now: Instant): boolean {
+    return this.#cluster.mayOrder(now);
+  }
+
+  /** Everything is known already, by standing by: only the orders are to be made anew. */
+  #lead(term: number, untilMonoMs: number, now: Instant): void {
+    const { state, reign } = this.#cluster;
+    reign.lead(term, state.term?.term ?? 0, untilMonoMs);
+    this.#cluster.routes.publishAgain();
+    this.#journal.lead();
+    this.#decider.lead(now);
+    this.#presence.lead(now);
   }
 
   #mesh(text: string, from: Address, now: Instant): void {
@@ -184,7 +227,7 @@ export class ConductorMachine {
     this.#decider.tick(now);
     const { answeredStops, dirty } = this.#cluster;
     for (const replica of answeredStops.keys()) dirty.add(this.state.replicas.get(replica) ?? "");
-    this.autoscale.look(this.#scaleWorld(), now);
+    if (this.leads(now)) this.autoscale.look(this.#scaleWorld(), now);
     this.#desk.forget(now);
   }
 

@@ -61,6 +61,10 @@ export class Orders {
     this.#due.remove(order);
   }
 
+  clear(): void {
+    for (const replica of this.#orders.keys()) this.drop(replica);
+  }
+
   /** Orders that are due now, as they were wanted; each is due again after its backoff. */
   takeDue(monoMs: number): Order[] {
     const due: Order[] = [];

@@ -10,7 +10,7 @@ import type { Decider } from "./decider.ts";
 import { addNode, beatEveryMs, type FleetNode, needsReport, takeBeat } from "./fleet.ts";
 import type { Journal } from "./journal.ts";
 import { barText } from "./node_verbs.ts";
-import { stopStranger } from "./replica_news.ts";
+import { reconsider, stopStranger, wantWhatIsMissing } from "./replica_news.ts";
 import { placementOf } from "./state.ts";
 import { Suspicion } from "./suspicion.ts";
 import { ONLY_V1 } from "./v1_nodes.ts";
@@ -76,7 +76,35 @@ export class Presence {
       beat: beat.beat,
       everyMs: beatEveryMs(fleet.size),
       ...(reportPlease === undefined ? {} : { reportPlease }),
+      ...this.#standing(now),
     });
+  }
+
+  /** In which term this conductor leads, or that it does not. */
+  #standing(now: Instant): Partial<Mesh<"beat-ok">> {
+    const { reign } = this.#cluster;
+    if (!this.#cluster.mayOrder(now)) return { standby: true };
+    return reign.term === 0 ? {} : { term: reign.term };
+  }
+
+  /**
+   * This conductor begins to lead. What it ordered before counts for nothing; what is to be ordered
+   * follows from what the log says and the nodes have reported.
+   */
+  lead(now: Instant): void {
+    const { fleet, state, orders, answeredStops, refused, refusedSince } = this.#cluster;
+    orders.clear();
+    answeredStops.clear();
+    refused.clear();
+    refusedSince.clear();
+    for (const node of fleet.values()) {
+      if (!node.beat) continue;
+      reconsider(this.#cluster, node, now);
+      for (const replica of state.byNode.get(node.id) ?? []) {
+        if (!node.statuses.has(replica)) wantWhatIsMissing(this.#cluster, node, replica, now);
+      }
+    }
+    this.#cluster.emit({ do: "lost", nodes: [...this.#lost] });
   }
 
   /** A node of the original: shown, never placed upon. An id of our own nodes stays theirs. */
@@ -115,7 +143,7 @@ export class Presence {
    * @param lateMs how much later than asked for the conductor was woken
    */
   look(lateMs: number, now: Instant): void {
-    const { fleet, ledger, v1Nodes } = this.#cluster;
+    const { fleet, ledger, v1Nodes, reign } = this.#cluster;
     const found = this.suspicion.look(fleet, lateMs, now.monoMs);
     for (const { to, message } of found.sends) this.#cluster.send(to, message);
     // Nothing new is placed there until it is known how it is.
@@ -133,7 +161,9 @@ export class Presence {
     for (const node of found.silent) {
       this.#died(node, "silent", "is not heard, and neither is any other node", now);
     }
-    if (found.dead.length > 0) this.#cluster.emit({ do: "lost", nodes: [...this.#lost] });
+    if (found.dead.length > 0 && reign.holds(now.monoMs)) {
+      this.#cluster.emit({ do: "lost", nodes: [...this.#lost] });
+    }
     for (const node of v1Nodes.takeDead(now.monoMs)) {
       const text = `${node.name} is dead: silent for ${silentMs(node, now)} ms`;
       this.#cluster.record(now, { kind: "node-dead", node: node.name, text });

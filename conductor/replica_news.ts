@@ -19,12 +19,11 @@ export function hearStatus(
   const { status } = message;
   const node = cluster.fleet.get(message.node);
   if (node?.beat?.boot !== message.boot) return;
-  cluster.send(from, {
-    k: "status-ok",
-    node: node.id,
-    replica: status.replica,
-    version: status.version,
-  });
+  // Only who leads answers: a standby hears it, and the next beat's digest tells what it missed.
+  if (cluster.mayOrder(now)) {
+    const { replica, version } = status;
+    cluster.send(from, { k: "status-ok", node: node.id, replica, version });
+  }
   // The last word of a replica that nobody wants any more: the node drops it at our answer.
   if (status.state === "finished" && !placementOf(cluster.state, status.replica)) {
     dropStatus(node, status.replica);
@@ -49,10 +48,26 @@ export function hearReport(cluster: Cluster, message: Mesh<"report">, now: Insta
   for (const { app, replica } of taken.removed) cluster.readySince.delete(app, replica);
   cluster.touchNode(node);
   for (const replica of state.byNode.get(node.id) ?? []) {
-    if (node.statuses.has(replica) || orders.get(replica)) continue;
-    const leaving = placementOf(state, replica)?.leaving ?? true;
-    orders.want(leaving ? "stop" : "run", replica, node.id, now.monoMs);
+    if (!node.statuses.has(replica) && !orders.get(replica)) {
+      wantWhatIsMissing(cluster, node, replica, now);
+    }
   }
+}
+
+/** The node does not have what is placed there: it may not have heard the order. */
+export function wantWhatIsMissing(
+  cluster: Cluster,
+  node: FleetNode,
+  replica: string,
+  now: Instant,
+): void {
+  const leaving = placementOf(cluster.state, replica)?.leaving ?? true;
+  cluster.orders.want(leaving ? "stop" : "run", replica, node.id, now.monoMs);
+}
+
+/** What is to be ordered about all that the node has reported. */
+export function reconsider(cluster: Cluster, node: FleetNode, now: Instant): void {
+  for (const status of node.statuses.values()) wantFor(cluster, node, status, now);
 }
 
 /** A node answers an order. */
@@ -105,22 +120,38 @@ function noteStatus(
   before: ReplicaStatus | undefined,
   now: Instant,
 ): void {
-  const { orders } = cluster;
   const { replica } = status;
   if (status.state === "ready") cluster.readySince.add(status.app, replica, now.monoMs);
   else cluster.readySince.delete(status.app, replica);
-  const placement = placementOf(cluster.state, replica);
-  if (!placement || placement.node !== node.id) return stopStranger(cluster, node, status, now);
+  const placement = wantFor(cluster, node, status, now);
+  if (!placement) return;
   cluster.accepted(replica);
+  cluster.dirty.add(placement.app);
+  for (const app of cluster.needs.needersOf(placement.app)) cluster.dirty.add(app);
+  cluster.emit({ do: "changed", apps: [placement.app] });
+  for (const event of describeChange(node.name, before, status)) cluster.record(now, event);
+}
+
+/** What is to be ordered about a replica; its placement, if it is to be there. */
+function wantFor(
+  cluster: Cluster,
+  node: FleetNode,
+  status: ReplicaStatus,
+  now: Instant,
+): Placement | null {
+  const { orders } = cluster;
+  const { replica } = status;
+  const placement = placementOf(cluster.state, replica);
+  if (!placement || placement.node !== node.id) {
+    stopStranger(cluster, node, status, now);
+    return null;
+  }
   if (status.generation === placement.generation) orders.done("run", replica);
   else if (!placement.leaving) orders.want("run", replica, node.id, now.monoMs);
   if (placement.leaving && status.state !== "finished") {
     orders.want("stop", replica, node.id, now.monoMs);
   }
-  cluster.dirty.add(placement.app);
-  for (const app of cluster.needs.needersOf(placement.app)) cluster.dirty.add(app);
-  cluster.emit({ do: "changed", apps: [placement.app] });
-  for (const event of describeChange(node.name, before, status)) cluster.record(now, event);
+  return placement;
 }
 
 /**

@@ -36,6 +36,11 @@ export class RouteTable {
     else this.#texts.set(app.name, text);
   }
 
+  /** Whatever was published before counts for nothing. */
+  publishAgain(): void {
+    this.#changed = true;
+  }
+
   /** Says whether the table has to be published, again or for the first time; once. */
   takeChanged(): boolean {
     const was = this.#changed;

@@ -6,14 +6,17 @@ import type { Cluster } from "./cluster.ts";
 import { generationOf, type Placement, placementOf } from "./state.ts";
 
 export function sendOrders(cluster: Cluster, now: Instant): void {
-  const { fleet, orders, state } = cluster;
+  const { fleet, orders, state, reign } = cluster;
+  if (!cluster.mayOrder(now)) return;
   const holders = new Map<string, readonly string[]>();
   for (const order of orders.takeDue(now.monoMs)) {
     const node = fleet.get(order.node);
     const to = node?.address;
     if (!to) continue;
+    const by = reign.stampFor(node);
+    const stamp = by === undefined ? {} : { reign: by };
     if (order.kind === "stop") {
-      cluster.send(to, { k: "stop", node: order.node, replica: order.replica });
+      cluster.send(to, { k: "stop", node: order.node, replica: order.replica, ...stamp });
       // A dead node that is back reports what it still has, and is told anew.
       const isMoot = !state.replicas.has(order.replica) && node.state === "dead";
       if (isMoot) orders.drop(order.replica);
@@ -36,6 +39,7 @@ export function sendOrders(cluster: Cluster, now: Instant): void {
       index,
       ...(part === undefined ? {} : { part }),
       ...(sources.length === 0 ? {} : { sources }),
+      ...stamp,
     });
   }
 }

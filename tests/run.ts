@@ -16,7 +16,7 @@ interface Group {
 }
 
 const LIVE =
-  /\/live\/|^cli\/(cluster|testkit)\/|^market\/(services|testing)|^market\/[^/]*_test\.ts$/;
+  /\/live\/|^cli\/(cluster|testkit)\/|^market\/(services|five|testing)|^market\/[^/]*_test\.ts$/;
 
 const GROUPS: readonly Group[] = [
   {
@@ -48,7 +48,9 @@ const DOCUMENTED = [
   "mod.ts",
   "tower/live/client.ts",
   "tower/live/service.ts",
+  "tower/live/service_metrics.ts",
   "cli/testkit/cluster.ts",
+  "docs/WORKLOADS.md",
 ];
 
 const ROOT = new URL("../", import.meta.url);
