@@ -1,8 +1,9 @@
 import { Failure } from "../../core/errors.ts";
-import type { EventView, StatusView } from "../../core/view.ts";
+import type { AppView, EventView, NodeDetailView } from "../../core/view.ts";
 import { type Context, DONE } from "../command.ts";
 import { type Conductor, conductorAt } from "../conductor.ts";
 import { describeApp, describeNode, describeReplica } from "../render/describe.ts";
+import type { AppsPage } from "../pages.ts";
 import { targetOf } from "../target.ts";
 
 const EVENTS = 15;
@@ -12,11 +13,12 @@ export async function run({ arguments: args, output }: Context): Promise<number>
   const target = targetOf(args);
   const conductor = conductorAt(target.conductor, target.timeoutMs);
   const name = args.positional[0]!;
-  const status = await conductor.get<StatusView>("/api/status");
   const nowMs = Date.now();
-  const app = status.apps.find((each) => each.app === name);
-  const node = status.nodes.find((each) => each.name === name || each.id === name);
-  const owner = status.apps.find((each) => each.replicas.some((one) => one.replica === name));
+  const app = await known<AppView>(conductor, `/api/apps/${encodeURIComponent(name)}`);
+  const owner = app ? null : await ownerOf(conductor, name);
+  const node = app || owner
+    ? null
+    : (await known<NodeDetailView>(conductor, `/api/nodes/${encodeURIComponent(name)}`))?.node;
   if (app) {
     const path = `/api/apps/${app.app}/manifest`;
     const { manifest } = await conductor.get<{ manifest: string }>(path);
@@ -31,8 +33,8 @@ export async function run({ arguments: args, output }: Context): Promise<number>
     else describeReplica(owner, replica, events, output, nowMs).forEach((l) => output.print(l));
   } else if (node) {
     const events = await eventsOf(conductor, (event) => event.node === node.name, "");
-    const replicas = status.apps.flatMap((each) => each.replicas)
-      .filter((each) => each.nodeId === node.id);
+    const { apps } = await conductor.get<AppsPage>(`/api/apps?node=${node.id}`);
+    const replicas = apps.flatMap((each) => each.replicas).filter((one) => one.nodeId === node.id);
     if (args.has("json")) output.print(JSON.stringify({ ...node, placed: replicas, events }));
     else describeNode(node, replicas, events, output, nowMs).forEach((line) => output.print(line));
   } else {
@@ -42,6 +44,24 @@ export async function run({ arguments: args, output }: Context): Promise<number>
     );
   }
   return DONE;
+}
+
+/** A view, or `null` where there is none. */
+async function known<T>(conductor: Conductor, path: string): Promise<T | null> {
+  try {
+    return await conductor.get<T>(path);
+  } catch (error) {
+    if (error instanceof Failure && error.code === "not-found") return null;
+    throw error;
+  }
+}
+
+/** The app whose replica is called so: `web.12` is one of `web`. */
+async function ownerOf(conductor: Conductor, replica: string): Promise<AppView | null> {
+  const name = replica.slice(0, Math.max(0, replica.lastIndexOf(".")));
+  if (name === "") return null;
+  const app = await known<AppView>(conductor, `/api/apps/${encodeURIComponent(name)}`);
+  return app?.replicas.some((one) => one.replica === replica) ? app : null;
 }
 
 /** The latest events of one thing, oldest first. */

@@ -14,7 +14,7 @@ import { appsShown } from "../deck_shown.ts";
 import { History, takeSample } from "../history.ts";
 import type { ConductorMachine } from "../machine.ts";
 import type { SsoSettings } from "../sso.ts";
-import { statusView } from "../views.ts";
+import { statusView } from "../status_view.ts";
 import type { Visit } from "../visits.ts";
 import { DeckSso } from "./deck_sso.ts";
 import type { EventHistory } from "./events.ts";
