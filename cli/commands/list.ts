@@ -1,6 +1,6 @@
 import { type Context, DONE } from "../command.ts";
 import { conductorAt } from "../conductor.ts";
-import { allApps, appsPath, type AppsPage } from "../pages.ts";
+import { allApps, type AppsPage, appsPath } from "../pages.ts";
 import { listTable } from "../render/views.ts";
 import { show } from "../repeat.ts";
 import { targetOf } from "../target.ts";

@@ -1,6 +1,6 @@
 import { type Context, DONE } from "../command.ts";
 import { conductorAt } from "../conductor.ts";
-import { allNodes, nodesPath, type NodesPage } from "../pages.ts";
+import { allNodes, type NodesPage, nodesPath } from "../pages.ts";
 import { nodesTable } from "../render/views.ts";
 import { show } from "../repeat.ts";
 import { targetOf } from "../target.ts";
