@@ -17,6 +17,7 @@ import { Orders } from "./orders.ts";
 import { ReadySince } from "./ready_since.ts";
 import { currentOf, type State } from "./state.ts";
 import { Reign } from "./reign.ts";
+import { RouteTraffic } from "./route_traffic.ts";
 import { Traffic } from "./traffic.ts";
 import { V1Nodes } from "./v1_nodes.ts";
 
@@ -27,6 +28,8 @@ export class Cluster {
   readonly orders = new Orders();
   /** The requests of the apps, as the ingresses see them. */
   readonly traffic = new Traffic();
+  /** The same by route, for people. */
+  readonly routeTraffic = new RouteTraffic();
   readonly autoscale: Autoscale;
   /** App -> why some of its replicas have no place. */
   readonly unplaced = new Map<string, readonly string[]>();
