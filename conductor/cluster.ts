@@ -19,6 +19,7 @@ import { ReadySince } from "./ready_since.ts";
 import { RouteTable } from "./routes.ts";
 import { currentOf, type State } from "./state.ts";
 import { Reign } from "./reign.ts";
+import { RouteTraffic } from "./route_traffic.ts";
 import { Traffic } from "./traffic.ts";
 import { V1Nodes } from "./v1_nodes.ts";
 
@@ -29,6 +30,8 @@ export class Cluster {
   readonly orders = new Orders();
   /** The requests of the apps, as the ingresses see them. */
   readonly traffic = new Traffic();
+  /** The same by route, for people. */
+  readonly routeTraffic = new RouteTraffic();
   readonly autoscale: Autoscale;
   /** App -> why some of its replicas have no place. */
   readonly unplaced = new Map<string, readonly string[]>();

@@ -127,6 +127,7 @@ export class ConductorMachine {
         break;
       case "figures":
         cluster.traffic.take(event.figures, now.monoMs);
+        cluster.routeTraffic.take(event.figures, now.monoMs);
         for (const { app } of event.figures.apps) {
           if (RolloutWatch.judges(this.state.apps.get(app))) cluster.dirty.add(app);
         }
@@ -268,6 +269,10 @@ export class ConductorMachine {
 
   get ledger(): Cluster["ledger"] {
     return this.#cluster.ledger;
+  }
+
+  get routeTraffic(): Cluster["routeTraffic"] {
+    return this.#cluster.routeTraffic;
   }
 
   get traffic(): Cluster["traffic"] {

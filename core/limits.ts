@@ -528,6 +528,7 @@ export const DECK_SAMPLES = 450;
 /** Most nodes and apps that a sample of the deck has. */
 export const DECK_SAMPLE_NODES = 256;
 export const DECK_SAMPLE_APPS = 256;
+export const DECK_SAMPLE_ROUTES = 256;
 /** A status is told to the deck's viewers at most this often, ms. */
 export const DECK_STATUS_MS = 500;
 /** Most viewers of the deck at a time. */
