@@ -1,5 +1,6 @@
 /**
- * What a workload needs on skr8tr: to be a good service, and to find the others.
+ * What a workload needs on skr8tr: to be a good service, to find the others, and a cluster to be
+ * tested on.
  *
  * ```ts
  * import { assertGreater } from "@std/assert";
@@ -16,4 +17,22 @@
  * @module
  */
 export { type Endpoint, Tower, TowerError, type TowerOptions } from "./tower/live/client.ts";
+export {
+  type Counter,
+  type Histogram,
+  type HistogramOptions,
+  type Labels,
+  type Metrics,
+  openMetrics,
+} from "./tower/live/service_metrics.ts";
 export { serve, type Service, type ServiceOptions } from "./tower/live/service.ts";
+export {
+  ClusterError,
+  type ClusterOptions,
+  type ClusterReplica,
+  type CommandOutput,
+  type DeployedApp,
+  type LogLine,
+  startCluster,
+  type TestCluster,
+} from "./cli/testkit/cluster.ts";

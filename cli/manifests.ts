@@ -73,10 +73,7 @@ export async function appsWithFolders(
   paths: readonly string[],
 ): Promise<Pick<Manifests, "specs" | "folders">> {
   const { specs, errors, folders } = await readManifests(paths);
-  if (errors.length > 0) {
-    const count = `${errors.length} error${errors.length === 1 ? "" : "s"}, nothing was done`;
-    throw new Failure("manifest", `${count}:\n${formatErrors(errors)}`);
-  }
+  if (errors.length > 0) throw wrong(errors);
   const seen = new Set<string>();
   for (const { name } of specs) {
     if (seen.has(name)) {
@@ -85,6 +82,23 @@ export async function appsWithFolders(
     seen.add(name);
   }
   return { specs, folders };
+}
+
+/**
+ * The apps of a text.
+ *
+ * @param file how errors call it
+ * @throws {Failure} `manifest` with every error.
+ */
+export function appsOfText(text: string, file: string): readonly AppSpec[] {
+  const parsed = parseManifest(text, file);
+  if (!parsed.ok) throw wrong(parsed.errors);
+  return parsed.apps;
+}
+
+function wrong(errors: readonly ManifestError[]): Failure {
+  const count = `${errors.length} error${errors.length === 1 ? "" : "s"}, nothing was done`;
+  return new Failure("manifest", `${count}:\n${formatErrors(errors)}`);
 }
 
 /** Prints errors as people read them, with how many there are. */

@@ -4,7 +4,7 @@ import type { OperatorCommand } from "../core/command.ts";
 import { ARTIFACT_BYTES, ARTIFACT_HOLDERS, ARTIFACTS } from "../core/limits.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
 import type { Outcome } from "./commands.ts";
-import type { ConductorMachine } from "./machine.ts";
+import type { Cluster } from "./cluster.ts";
 import { generationOf, type State } from "./state.ts";
 
 /** An artifact that an operator has announced by a signed UPLOAD. */
@@ -73,13 +73,17 @@ export function artifactRefusal(state: State, spec: AppSpec): string | null {
  * Nodes that have an artifact, as `host:port` of their TCP listener: those whose replicas run from
  * it. Not `except`, and not more than a datagram holds with ease.
  */
-export function holdersOf(machine: ConductorMachine, sha256: string, except?: string): string[] {
+export function holdersOf(
+  cluster: Pick<Cluster, "state" | "fleet">,
+  sha256: string,
+  except?: string,
+): string[] {
   const holders = new Set<string>();
-  for (const app of machine.state.apps.values()) {
+  for (const app of cluster.state.apps.values()) {
     for (const { replica, node, generation } of app.placements.values()) {
       if (node === except || holders.size >= ARTIFACT_HOLDERS) continue;
       if (generationOf(app, generation)?.spec.artifact?.sha256 !== sha256) continue;
-      const known = machine.fleet.get(node);
+      const known = cluster.fleet.get(node);
       const state = known?.statuses.get(replica)?.state;
       const has = state === "starting" || state === "ready" || state === "stopping";
       if (!known?.beat || known.state === "dead" || !has) continue;

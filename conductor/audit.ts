@@ -9,6 +9,8 @@ export interface AuditFilter {
   readonly app?: string;
   /** A name, or the beginning of a key's fingerprint. */
   readonly operator?: string;
+  /** Whether a line is for whoever asks; absent: all are. */
+  shows?(view: AuditView): boolean;
 }
 
 /** What the audit tells of an entry; `null` for what no operator and no node has done. */
@@ -38,15 +40,26 @@ export function auditView(entry: Entry, roster: Roster): AuditView | null {
         kind: "roots",
         text: `admin by --pubkey: ${body.roots.map(([key]) => key.slice(0, 12)).join(", ")}`,
       };
+    case "term":
+      return { ...at, kind: "term", text: leadsText(body) };
     case "recovered":
       return {
         ...at,
         kind: "recovered",
         text: `the log was rebuilt from the copy of ${body.node}, up to record ${body.last}`,
       };
+    case "sign-in":
+      return { ...at, kind: "sign-in", operator: body.name, text: body.audit };
     default:
       return null;
   }
+}
+
+/** For people: who leads, of several conductors. */
+export function leadsText(
+  { name, term }: { readonly name: string; readonly term: number },
+): string {
+  return `conductor ${name} leads from here on (term ${term})`;
 }
 
 /** What the history tells of refusals to strangers, who are in no log. */
@@ -55,7 +68,9 @@ export function auditOfEvent(event: EventView): AuditView | null {
   return { wallMs: event.wallMs, kind: "refused", text: event.text };
 }
 
-export function matches(view: AuditView, { app, operator }: AuditFilter): boolean {
+export function matches(view: AuditView, filter: AuditFilter): boolean {
+  const { app, operator } = filter;
+  if (filter.shows?.(view) === false) return false;
   if (app !== undefined && view.app !== app) return false;
   if (operator === undefined) return true;
   return view.operator === operator || (view.key?.startsWith(operator) ?? false);

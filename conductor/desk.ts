@@ -10,17 +10,16 @@ import { inNetworks, isLoopback } from "../core/address.ts";
 import type { Instant } from "../core/instant.ts";
 import type { EntryBody } from "../core/log.ts";
 import { parseOperatorCommand, SIGNED_VERBS } from "../core/command.ts";
-import { SIGNED_WINDOW_S } from "../core/limits.ts";
 import { inTime, replayKey } from "../core/signed.ts";
 import { parseSigned, type SignedCommand, splitVerb, UNAUTHORIZED } from "../core/wire.ts";
 import { VerifyBudget } from "./budget.ts";
 import { Refusals } from "./refusals.ts";
 import { choose } from "./choose.ts";
 import { judge, judgeManifest, type Outcome } from "./commands.ts";
-import type { ConductorEffect, Source } from "./effects.ts";
+import { type ConductorEffect, NOT_LEADING, type Source } from "./effects.ts";
 import type { ConductorMachine, ConductorOptions } from "./machine.ts";
 import { whyNoReader, whyUnauthorised } from "./auth.ts";
-import { idKey } from "./state.ts";
+import { forgetMarks, idKey } from "./state.ts";
 import { formatList, formatNodes } from "./v1.ts";
 
 interface Pending {
@@ -37,6 +36,15 @@ interface Pending {
   readonly manifest?: string;
   /** What its sender is told, where that manifest cannot be had. */
   readonly hopeless?: string;
+  /** Why its time does not let it be executed. */
+  readonly untimely?: string;
+}
+
+/** A command whose signature is being verified. */
+interface Verifying {
+  readonly signed: SignedCommand;
+  readonly source: Source;
+  readonly untimely: string | null;
 }
 
 const READS = ["PING", "NODES", "LIST", "LOGS"];
@@ -45,7 +53,7 @@ export class CommandDesk {
   readonly #machine: ConductorMachine;
   readonly #options: ConductorOptions;
   readonly #budget = new VerifyBudget();
-  readonly #verifying = new Map<number, { signed: SignedCommand; source: Source }>();
+  readonly #verifying = new Map<number, Verifying>();
   readonly #reading = new Map<number, Pending>();
   /** Commands whose signature is good, by replay mark and by `idKey`. */
   readonly #waiting = new Map<string, Pending>();
@@ -69,19 +77,18 @@ export class CommandDesk {
   receive(text: string, source: Source, now: Instant): ConductorEffect[] {
     const signed = parseSigned(text);
     if (!signed) return this.#unsigned(text, source, now);
-    if (!inTime(signed, now.wallMs)) {
-      const offS = Math.round(signed.unixS - now.wallMs / 1000);
-      const side = offS > 0 ? "ahead of" : "behind";
-      return this.#refuse(source, now, `its time is ${Math.abs(offS)} s ${side} this clock`);
-    }
+    const untimely = whyUntimely(signed, now);
     if (signed.unixS <= Math.max(this.#forgottenUnixS, this.#machine.state.forgottenUnixS)) {
-      return this.#refuse(source, now, "its time lies before what the replay guard remembers");
+      const why = untimely ?? "its time lies before what the replay guard remembers";
+      return this.#refuse(source, now, why);
     }
+    // One that is refused only for its time is verified all the same: its time may come, or a clock
+    // may be set, and then no copy of it must do what its sender was told had failed.
     if (source.via === "udp" && !this.#budget.take(source.address, now.monoMs)) {
       return [{ do: "ignore", to: source.reply, why: "over the budget of signatures" }];
     }
     const id = this.#nextId++;
-    this.#verifying.set(id, { signed, source });
+    this.#verifying.set(id, { signed, source, untimely });
     return [{ do: "verify", id, text: signed.text, signatureHex: signed.signatureHex }];
   }
 
@@ -89,10 +96,13 @@ export class CommandDesk {
     const asked = this.#verifying.get(id);
     if (!asked) return [];
     this.#verifying.delete(id);
-    const { signed, source } = asked;
-    if (key === null) return this.#refuse(source, now, "no authorised key made its signature");
+    const { signed, source, untimely } = asked;
+    if (key === null) {
+      return this.#refuse(source, now, untimely ?? "no authorised key made its signature");
+    }
     const [verb] = splitVerb(signed.command);
     if (READS.includes(verb)) {
+      if (untimely !== null) return this.#refuse(source, now, untimely);
       const why = whyNoReader(this.#machine.state, key, now.wallMs);
       return why === null
         ? this.#read(signed.command, source, now)
@@ -105,6 +115,7 @@ export class CommandDesk {
     const { answered, answeredIds } = this.#machine.state;
     const before = this.#failed.get(mark) ?? answered.get(mark) ??
       (commandId === undefined ? undefined : answeredIds.get(commandId));
+    if (before && untimely !== null) return this.#refuse(source, now, untimely);
     if (before) {
       return commandId === undefined
         ? this.#refuse(source, now, "it was executed before (a replay)")
@@ -117,7 +128,15 @@ export class CommandDesk {
       if (mark !== waiting.mark) waiting.again.push({ mark, unixS: signed.unixS });
       return [];
     }
-    const pending: Pending = { signed, key, mark, id: commandId, again: [], sources: [source] };
+    const pending: Pending = {
+      signed,
+      key,
+      mark,
+      id: commandId,
+      again: [],
+      sources: [source],
+      ...(untimely === null ? {} : { untimely }),
+    };
     this.#waiting.set(commandId ?? mark, pending);
     this.#ready.push(pending);
     return [];
@@ -198,14 +217,29 @@ export class CommandDesk {
     return pending.flatMap((each) => this.#fail(each, `ERR|STORE|${error}`));
   }
 
+  /** This conductor does not lead any more: nobody who waits is answered. */
+  abandon(): ConductorEffect[] {
+    const pending = new Set([
+      ...this.#current ? [this.#current.pending] : [],
+      ...this.#ready.splice(0),
+      ...this.#reading.values(),
+      ...this.#waiting.values(),
+    ]);
+    const sources = [
+      ...[...pending].flatMap((each) => each.sources),
+      ...[...this.#verifying.values()].map((each) => each.source),
+    ];
+    this.#current = null;
+    this.#reading.clear();
+    this.#waiting.clear();
+    this.#verifying.clear();
+    return sources.map(({ reply }) => ({ do: "ignore", to: reply, why: NOT_LEADING }));
+  }
+
   /** Once in a while: tells of floods, and forgets what time has made harmless. */
   forget(now: Instant): void {
-    const oldestS = now.wallMs / 1000 - 2 * SIGNED_WINDOW_S;
-    for (const [mark, { unixS }] of this.#failed) {
-      if (unixS >= oldestS) break;
-      this.#failed.delete(mark);
-      this.#forgottenUnixS = Math.max(this.#forgottenUnixS, unixS);
-    }
+    const forgotten = forgetMarks(this.#failed, now.wallMs);
+    this.#forgottenUnixS = Math.max(this.#forgottenUnixS, forgotten);
     for (const text of this.#refusals.sum(now.monoMs)) {
       this.#machine.record(now, { kind: "refused", text });
     }
@@ -214,6 +248,9 @@ export class CommandDesk {
   #judge(pending: Pending, now: Instant): Outcome {
     const { command } = pending.signed;
     const { state } = this.#machine;
+    if (pending.untimely !== undefined) {
+      return { kind: "refuse", reply: UNAUTHORIZED, why: pending.untimely };
+    }
     if (pending.hopeless !== undefined) return { kind: "refuse", reply: pending.hopeless };
     const why = whyUnauthorised(state, { ...pending, command }, now.wallMs);
     if (why !== null) return { kind: "refuse", reply: UNAUTHORIZED, why };
@@ -347,6 +384,13 @@ export class CommandDesk {
     }
     return [{ do: "reply", to: source.reply, text: UNAUTHORIZED }];
   }
+}
+
+/** Why a command's time does not let it be executed; `null` where it does. */
+function whyUntimely(signed: SignedCommand, now: Instant): string | null {
+  if (inTime(signed, now.wallMs)) return null;
+  const offS = Math.round(signed.unixS - now.wallMs / 1000);
+  return `its time is ${Math.abs(offS)} s ${offS > 0 ? "ahead of" : "behind"} this clock`;
 }
 
 /** What a command is about, without what it carries: its first fields, the id left out. */

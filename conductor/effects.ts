@@ -5,6 +5,7 @@ import type { Entry } from "../core/log.ts";
 import type { Figures, Route } from "../core/mesh.ts";
 import type { EventView } from "../core/view.ts";
 import type { PendingJoin } from "./members.ts";
+import type { Visit } from "./visits.ts";
 
 /** Where a reply goes: the live layer made it and understands it. */
 export type ReplyTo = number;
@@ -31,12 +32,22 @@ export type ConductorEvent =
   | { readonly on: "appended"; readonly entry: Entry }
   /** It is not, and nothing of it is in the log. */
   | { readonly on: "append-failed"; readonly error: string }
+  /** An entry that another conductor has appended; only the next one in order is taken. */
+  | { readonly on: "followed"; readonly entry: Entry }
+  /** This conductor leads until then: its copy of the log goes up to the end. */
+  | { readonly on: "lead"; readonly term: number; readonly untilMonoMs: number }
+  /** It goes on leading until then. */
+  | { readonly on: "extend"; readonly untilMonoMs: number }
+  /** It does not lead any more; an append that is under way is nobody's any more. */
+  | { readonly on: "stand-by" }
   /** An ingress tells what it has seen of the requests. */
   | { readonly on: "figures"; readonly figures: Figures }
   /** An ingress holds a request for an app without replicas; repeated while it does. */
   | { readonly on: "wake"; readonly app: string }
   /** A daemon wants to come in; what it shows has been verified. */
   | { readonly on: "join"; readonly join: PendingJoin; readonly reply: ReplyTo }
+  /** Single sign-on let somebody in, who waits for the deck. */
+  | { readonly on: "visit"; readonly visit: Visit; readonly reply: ReplyTo }
   /** A node shows, for the first time, the key that secrets are to be sealed to for it. */
   | { readonly on: "node-key"; readonly node: string; readonly publicKey: string }
   | { readonly on: "tick" };
@@ -75,3 +86,6 @@ export type ConductorEffect =
   | { readonly do: "lost"; readonly nodes: readonly string[] }
   /** These apps look different now. */
   | { readonly do: "changed"; readonly apps: readonly string[] };
+
+/** Why a standby leaves what it is sent unanswered: whoever leads is to be asked. */
+export const NOT_LEADING = "this conductor does not lead";

@@ -26,6 +26,8 @@ export interface FleetNode {
    */
   state: "unknown" | "ready" | "silent" | "dead";
   heardMonoMs: number;
+  /** When its last beat came. */
+  beatMonoMs: number;
   /** Silence counts from here: later than `heardMonoMs` where the observer itself was not there. */
   countedMonoMs: number;
   /** Earlier boots, newest last: a delayed message of one of them changes nothing. */
@@ -70,6 +72,7 @@ export function addNode(fleet: Fleet, id: string, name: string, monoMs: number):
     address: null,
     state: "unknown",
     heardMonoMs: monoMs,
+    beatMonoMs: -Infinity,
     countedMonoMs: monoMs,
     earlierBoots: [],
     statuses: new Map(),
@@ -100,6 +103,7 @@ export function takeBeat(node: FleetNode, beat: Beat, from: Address, monoMs: num
   node.name = beat.name;
   node.address = from;
   node.heardMonoMs = monoMs;
+  node.beatMonoMs = monoMs;
   node.countedMonoMs = monoMs;
   node.state = "ready";
   if (isNewBoot) {

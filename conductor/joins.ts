@@ -3,7 +3,7 @@
 import type { Instant } from "../core/instant.ts";
 import { JOINS_WAITING } from "../core/limits.ts";
 import type { EntryBody } from "../core/log.ts";
-import type { ConductorEffect, ReplyTo } from "./effects.ts";
+import { type ConductorEffect, NOT_LEADING, type ReplyTo } from "./effects.ts";
 import { joinEntry, type PendingJoin } from "./members.ts";
 import type { State } from "./state.ts";
 
@@ -65,6 +65,13 @@ export class Joins {
       { do: "event", event },
       ...(reply === undefined ? [] : [{ do: "reply", to: reply, text: "OK|JOINED" } as const]),
     ];
+  }
+
+  /** Nobody who waits is answered: this conductor does not lead any more. */
+  abandon(): ConductorEffect[] {
+    const all = [...this.#underWay ? [this.#underWay] : [], ...this.#waiting.splice(0)];
+    this.#underWay = null;
+    return all.map(({ reply }) => ({ do: "ignore", to: reply, why: NOT_LEADING }));
   }
 
   /** The entry could not be written; nothing has happened. */

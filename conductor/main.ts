@@ -7,6 +7,7 @@ import { startConductor } from "./live/conductor.ts";
 import { readAtRestKey } from "./live/at_rest.ts";
 import { parseSyslogTarget } from "./live/syslog.ts";
 import { readOperators } from "./live/open.ts";
+import { readSsoSettings } from "./live/sso_settings.ts";
 
 const FLAGS: readonly Flag[] = [
   { name: "port", value: "PORT", default: "7771", help: "operators: UDP and TCP" },
@@ -29,6 +30,11 @@ const FLAGS: readonly Flag[] = [
     value: "SIZE",
     default: "256mb",
     help: "keep so much of the cluster's logs here, searchable; 0 for nothing",
+  },
+  {
+    name: "sso",
+    value: "FILE",
+    help: "let groups of an OpenID Connect issuer look at the deck, as this file says (mode 0600)",
   },
   { name: "trace", help: "tell of deploys by OpenTelemetry (with OTEL_DENO=true)" },
   { name: "manifests", value: "DIR", help: "allow v1 SUBMIT and ROLLOUT of files below this" },
@@ -55,6 +61,7 @@ await runDaemon({
       );
     }
     const atRest = flags.optional("at-rest-key");
+    const sso = flags.optional("sso");
     const ca = flags.optional("syslog-ca");
     const caCerts = ca === undefined ? {} : { caCerts: [await Deno.readTextFile(ca)] };
     return await startConductor({
@@ -67,6 +74,7 @@ await runDaemon({
       trace: flags.has("trace"),
       syslog: flags.all("syslog").map((each) => ({ ...parseSyslogTarget(each), ...caCerts })),
       ...(atRest === undefined ? {} : { atRestKey: await readAtRestKey(atRest) }),
+      ...(sso === undefined ? {} : { sso: await readSsoSettings(sso) }),
       telemetryBytes: sizeOf(flags.text("telemetry")),
       meshOpen: flags.optional("mesh") === "open",
       keys: await openSealKeys(flags.text("state"), "conductor"),

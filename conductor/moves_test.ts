@@ -169,6 +169,49 @@ Deno.test("a drain goes on after the conductor's restart, and through a rollout"
   ]);
 });
 
+Deno.test("what moves while a rollout is paused stays of its generation, one at a time", () => {
+  const rig = cluster(3);
+  rig.apply("web", manifestOf("web", ["replicas 1", ...HEALTH]));
+  rig.live(1_000);
+  for (const node of nodesOf(rig)) node.quick = false;
+  rig.apply("web", manifestOf("web", ["replicas 4", ...HEALTH]), 2, 1);
+  rig.live(500);
+  rig.verb("PAUSE", "web");
+  for (const node of nodesOf(rig)) {
+    for (const { replica } of [...node.statuses.values()]) node.become(replica, "ready");
+  }
+  rig.live(1_000);
+  assertEquals(running(rig, "web").length, 5);
+  tell(rig, "DRAIN", { node: "node-2" });
+  rig.live(30_000);
+  const { placements } = rig.machine.state.apps.get("web")!;
+  assertEquals([...placements.values()].map((each) => each.generation), [1, 2, 2, 2, 2, 2]);
+});
+
+Deno.test("what a restart replaces is not moved as well when its node is drained", () => {
+  const rig = cluster(2);
+  tell(rig, "CORDON", { node: "node-2" });
+  rig.apply("web", manifestOf("web", ["replicas 5", ...HEALTH]));
+  rig.live(1_000);
+  tell(rig, "UNCORDON", { node: "node-2" });
+  for (const node of nodesOf(rig)) node.quick = false;
+  rig.verb("RESTART", "web");
+  const { placements } = rig.machine.state.apps.get("web")!;
+  let most = 0;
+  for (let round = 0; round < 80; round++) {
+    if (round === 3) tell(rig, "DRAIN", { node: "node-1" });
+    for (const node of nodesOf(rig)) {
+      for (const { replica, state } of [...node.statuses.values()]) {
+        if (state === "starting" && round % 2 === 0) node.become(replica, "ready");
+        if (state === "stopping") node.become(replica, "finished");
+      }
+    }
+    rig.live(250);
+    most = Math.max(most, [...placements.values()].filter((each) => !each.leaving).length);
+  }
+  assertEquals([most, running(rig, "web").length, on(rig, "node-1")], [6, 5, []]);
+});
+
 Deno.test("a node that comes stays empty until a rebalancing is asked for", () => {
   const rig = cluster(2);
   rig.apply("web", manifestOf("web", ["replicas 6", "ram 256mb", ...HEALTH]));

@@ -45,6 +45,11 @@ export class Orders {
     this.#orders.delete(replica);
   }
 
+  clear(): void {
+    this.#orders.clear();
+    this.#nextDueMonoMs = Infinity;
+  }
+
   /** Orders that are due now; each is due again after its backoff. */
   takeDue(monoMs: number): Order[] {
     if (this.#nextDueMonoMs > monoMs) return [];

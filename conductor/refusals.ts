@@ -8,6 +8,9 @@ const MINUTE_MS = 60_000;
  * any number of sources. The rest is counted.
  */
 export class Refusals {
+  /** @param what is refused, in the plural */
+  constructor(private readonly what = "commands") {}
+
   readonly #sources = new Map<string, { count: number; readonly sinceMonoMs: number }>();
   #told = 0;
   #untold = 0;
@@ -41,11 +44,11 @@ export class Refusals {
       this.#sources.delete(source);
       if (count <= REFUSALS_TOLD) continue;
       if (lines.length < REFUSALS_TOLD) {
-        lines.push(`${count - REFUSALS_TOLD} more commands from ${source} were refused`);
+        lines.push(`${count - REFUSALS_TOLD} more ${this.what} from ${source} were refused`);
       } else this.#untold += count - REFUSALS_TOLD;
     }
     if (this.#untold > 0 && monoMs - this.#sinceMonoMs >= MINUTE_MS) {
-      lines.push(`${this.#untold} more commands from many sources were refused`);
+      lines.push(`${this.#untold} more ${this.what} from many sources were refused`);
       this.#untold = 0;
     }
     return lines;

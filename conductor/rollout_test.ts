@@ -58,10 +58,16 @@ function crash(rig: Rig, generation: number): string {
   return victim.replica;
 }
 
-/** The conductor hears of its ingresses what the test says. */
+/** What the conductor of each rig hears of its ingresses. */
+const heard = new WeakMap<Rig, FakeTraffic>();
+
+/** The conductor hears of its ingresses what the test says, also after a restart. */
 function listen(rig: Rig): FakeTraffic {
-  const traffic = new FakeTraffic();
-  Object.assign(rig.machine, { traffic });
+  const traffic = heard.get(rig) ?? new FakeTraffic();
+  heard.set(rig, traffic);
+  const between = (app: string, generation: number) => traffic.between(app, generation);
+  const ratePerSecond = () => traffic.ratePerSecond();
+  Object.assign(rig.machine.traffic, { between, ratePerSecond });
   return traffic;
 }
 
@@ -631,9 +637,8 @@ function happen(rig: Rig, what: string, who: number, lines: string[]): void {
       return;
     }
     case "restart": {
-      const { traffic } = rig.machine;
       rig.restart();
-      Object.assign(rig.machine, { traffic });
+      listen(rig);
       return;
     }
     case "reboot":
@@ -644,8 +649,8 @@ function happen(rig: Rig, what: string, who: number, lines: string[]): void {
       node.cut = false;
       return;
     case "500":
-      trafficOf(rig).set(newest.generation, 200, 150);
-      trafficOf(rig).set(goodOf(rig) ?? 0, 200, 0);
+      heard.get(rig)!.set(newest.generation, 200, 150);
+      heard.get(rig)!.set(goodOf(rig) ?? 0, 200, 0);
       return;
     case "PAUSE":
     case "RESUME":
@@ -657,10 +662,6 @@ function happen(rig: Rig, what: string, who: number, lines: string[]): void {
     default:
       return rig.live(100 + who * 50);
   }
-}
-
-function trafficOf(rig: Rig): FakeTraffic {
-  return rig.machine.traffic as unknown as FakeTraffic;
 }
 
 /** The generation that the CLI would name as the fallback. */

@@ -4,12 +4,13 @@
  */
 
 import { type OperatorCommand, parseOperatorCommand } from "../core/command.ts";
-import { genesisOf, linkOf } from "../core/chain.ts";
+import { type Anchor, genesisOf, linkOf } from "../core/chain.ts";
 import { invariant } from "../core/errors.ts";
 import { COMMAND_ID_S, GENERATIONS, SIGNED_WINDOW_S } from "../core/limits.ts";
 import {
   EMPTY_HEAD,
   type Entry,
+  type EntryBody,
   type Head,
   logNameOf,
   type Place,
@@ -25,7 +26,7 @@ import { Members, type MembersData } from "./members.ts";
 import { applyNodeVerb, type Bar } from "./node_verbs.ts";
 import { applySecret, type StoredSecret } from "./secrets.ts";
 import { type Announced, applyUpload } from "./artifacts.ts";
-import { applyJob, applyRun, applyRunPlace, applyRuns, type JobState } from "./jobs.ts";
+import { applyJob, applyRun, applyRunPlace, applyRuns, type JobState, skipTicks } from "./jobs.ts";
 import { type Quota, quotaOf } from "./quota.ts";
 import {
   applyTurn,
@@ -105,6 +106,9 @@ interface Answered {
   readonly reply: string;
 }
 
+/** Which conductor leads, in which term. */
+export type Term = Omit<Extract<EntryBody, { readonly kind: "term" }>, "kind">;
+
 export interface State {
   head: Head;
   readonly apps: Map<string, App>;
@@ -129,6 +133,8 @@ export interface State {
    * must not let a command in again when the clock steps back.
    */
   forgottenUnixS: number;
+  /** Who began to lead last, of several conductors; `null`: it was always one. */
+  term: Term | null;
   /** The operators, their keys and grants. */
   readonly roster: Roster;
   /** The log's name: the hash of its first entry, or what a recovered one had. Empty: no entry yet. */
@@ -160,6 +166,7 @@ export function emptyState(): State {
     answered: new Map(),
     answeredIds: new Map(),
     forgottenUnixS: 0,
+    term: null,
     roster: new Roster(),
     log: "",
     chain: { sequence: 0, hash: genesisOf("") },
@@ -277,6 +284,7 @@ function applyBody(state: State, entry: Entry): string[] {
       state.forgottenUnixS = Math.floor(entry.wallMs / 1000);
       return [];
     case "lost":
+    case "sign-in":
       return [];
     case "adopted": {
       const touched = body.place.map((place) =>
@@ -288,6 +296,11 @@ function applyBody(state: State, entry: Entry): string[] {
       }
       return touched;
     }
+    case "term": {
+      const { kind: _, ...term } = body;
+      state.term = term;
+      return [];
+    }
     case "roots":
       for (const [key] of body.roots) state.roots.add(key);
       return [];
@@ -297,6 +310,11 @@ function applyBody(state: State, entry: Entry): string[] {
     default:
       return body satisfies never;
   }
+}
+
+/** Where the chain of signed commands ends, for a token; nothing of an empty log. */
+export function anchorOf({ log, chain }: State): { readonly anchor?: Anchor } {
+  return log === "" ? {} : { anchor: { log, sequence: chain.sequence, chain: chain.hash } };
 }
 
 type CommandBody = Extract<Entry["body"], { kind: "command" }>;
@@ -328,18 +346,26 @@ function remember(state: State, signed: SignedRecord, reply: string, wallMs: num
 }
 
 function forgetAnswers(state: State, wallMs: number): void {
-  const oldest = Math.floor(wallMs / 1000) - 2 * SIGNED_WINDOW_S;
-  const forgotten = forgetBefore(state.answered, oldest);
-  state.forgottenUnixS = Math.max(state.forgottenUnixS, forgotten);
+  state.forgottenUnixS = Math.max(state.forgottenUnixS, forgetMarks(state.answered, wallMs));
   // Signed anew, a repeat has another text and a later time, so its id is kept much longer.
-  forgetBefore(state.answeredIds, Math.floor(wallMs / 1000) - COMMAND_ID_S);
+  forgetBefore(state.answeredIds, wallMs, COMMAND_ID_S);
 }
 
-/** Forgets the oldest; the latest second of what was forgotten comes back. */
-function forgetBefore(answers: Map<string, Answered>, oldestUnixS: number): number {
+/**
+ * Forgets what is too old to be executed anyway. The latest second of what was forgotten comes back:
+ * nothing signed at or before it must be taken any more, wherever the clock is set to.
+ */
+export function forgetMarks(answers: Map<string, Answered>, wallMs: number): number {
+  return forgetBefore(answers, wallMs, 2 * SIGNED_WINDOW_S);
+}
+
+function forgetBefore(answers: Map<string, Answered>, wallMs: number, keptS: number): number {
+  const nowUnixS = Math.floor(wallMs / 1000);
   let latest = 0;
   for (const [key, { unixS }] of answers) {
-    if (unixS >= oldestUnixS) break;
+    // Refused since its time had not come yet: kept until it has gone by, and nobody waits for that.
+    if (unixS > nowUnixS + SIGNED_WINDOW_S) continue;
+    if (unixS >= nowUnixS - keptS) break;
     answers.delete(key);
     latest = Math.max(latest, unixS);
   }
@@ -391,9 +417,12 @@ function applyCommand(
     case "OPEN":
     case "DECK":
       return [];
-    case "FORGET":
-      state.members.forget(command.member);
+    case "FORGET": {
+      // A machine that comes back with this id has a key of its own for secrets.
+      const node = state.members.forget(command.member)?.node;
+      if (node !== undefined) state.nodeKeys.delete(node);
       return [];
+    }
     case "OPERATOR":
     case "GRANT":
     case "UNGRANT":
@@ -432,6 +461,7 @@ function applyVerb(
       break;
     case "START":
       delete app.stopped;
+      skipTicks(app, entry.wallMs);
       break;
     case "RESTART":
       beginRestart(app, currentOf(app).generation, momentOf(entry));
@@ -467,6 +497,7 @@ function applyManifest(
     app = { name: spec.name, down: false, generations: [], placements: new Map(), placed: 0 };
     state.apps.set(spec.name, app);
   }
+  const rested = app.down || app.stopped === true;
   // A new generation shows itself, and one that comes back begins as its manifest says.
   if (app.down || app.count === 0) delete app.count;
   const before = app.generations.at(-1);
@@ -493,7 +524,7 @@ function applyManifest(
     at >= app.generations.length - GENERATIONS || each.generation >= oldestNeeded
   );
   app.generations.splice(0, excess);
-  applyJob(app, command.id, entry.wallMs);
+  applyJob(app, command.id, entry.wallMs, rested);
   return [app.name];
 }
 
@@ -580,6 +611,7 @@ interface Snapshot {
   readonly answered: readonly (readonly [string, Answered])[];
   readonly answeredIds: readonly (readonly [string, Answered])[];
   readonly forgottenUnixS: number;
+  readonly term?: Term;
   readonly roster?: RosterData;
   readonly secrets?: readonly (readonly [string, StoredSecret])[];
   readonly nodeKeys?: readonly (readonly [string, string])[];
@@ -606,6 +638,7 @@ export function saveState(state: State): string {
     answered: [...state.answered],
     answeredIds: [...state.answeredIds],
     forgottenUnixS: state.forgottenUnixS,
+    ...(state.term === null ? {} : { term: state.term }),
     roster: state.roster.save(),
     secrets: [...state.secrets],
     nodeKeys: [...state.nodeKeys],
@@ -618,11 +651,21 @@ export function saveState(state: State): string {
   return JSON.stringify(snapshot);
 }
 
-/** The reverse of `saveState`; `null` where the text is of another version or does not parse. */
+/** The reverse of `saveState`; `null` where the text is of another version or no snapshot at all. */
 export function loadState(head: Head, text: string): State | null {
   const snapshot = parseSnapshot(text);
+  try {
+    return snapshot && restore(head, snapshot);
+  } catch (error) {
+    // What should be a list is none: the log makes the state again.
+    if (error instanceof TypeError) return null;
+    throw error;
+  }
+}
+
+function restore(head: Head, snapshot: Snapshot): State | null {
   // Without these it is from before them, and the whole log makes them.
-  if (!snapshot?.chain || snapshot.log === undefined) return null;
+  if (!snapshot.chain || snapshot.log === undefined) return null;
   const state: State = {
     ...emptyState(),
     roster: Roster.load(snapshot.roster),
@@ -636,6 +679,7 @@ export function loadState(head: Head, text: string): State | null {
   for (const root of snapshot.roots ?? []) state.roots.add(root);
   for (const [namespace, quota] of snapshot.quotas ?? []) state.quotas.set(namespace, quota);
   state.forgottenUnixS = snapshot.forgottenUnixS;
+  state.term = snapshot.term ?? null;
   for (const [node, name] of snapshot.nodes) state.nodes.set(node, name);
   for (const [node, bar] of snapshot.bars ?? []) state.bars.set(node, bar);
   for (const app of snapshot.rebalancing ?? []) state.rebalancing.add(app);

@@ -11,6 +11,7 @@ import type {
   ReplicaView,
   StatusView,
 } from "../core/view.ts";
+import { type DeckGrants, shows } from "./deck_grants.ts";
 import { describeExit } from "./events.ts";
 import type { FleetNode } from "./fleet.ts";
 import { jobReasons, jobView } from "./job_views.ts";
@@ -204,9 +205,15 @@ function phaseText({ phase, kind }: Rollout): string {
   return kind === "back" ? "(the way back) stands still" : "stands still";
 }
 
-export function appViews(machine: ConductorMachine, now: Instant): AppView[] {
+/** @param grants whose apps are left out that they do not show */
+export function appViews(
+  machine: ConductorMachine,
+  now: Instant,
+  grants: DeckGrants = null,
+): AppView[] {
   return [...machine.state.apps.values()]
     .filter((app) => !app.down || app.placements.size > 0)
+    .filter((app) => shows(grants, currentOf(app).spec.namespace))
     .map((app) => appView(machine, app, now))
     .sort((a, b) => a.app < b.app ? -1 : 1);
 }
@@ -215,9 +222,10 @@ export function statusView(
   machine: ConductorMachine,
   version: string,
   now: Instant,
+  grants: DeckGrants = null,
 ): StatusView {
   const nodes = nodeViews(machine, now);
-  const apps = appViews(machine, now);
+  const apps = appViews(machine, now, grants);
   return {
     conductor: {
       version,
@@ -234,8 +242,9 @@ export function statusView(
       ...apps.filter((app) => app.state === "failing" || app.state === "degraded").flatMap((app) =>
         app.reasons.length > 0 ? app.reasons : [`${app.app}: ${app.ready} of ${app.wanted} ready`]
       ),
-      ...[...machine.state.apps.values()].flatMap(rolledBack),
-      ...strangers(machine),
+      ...[...machine.state.apps.values()]
+        .filter((app) => shows(grants, currentOf(app).spec.namespace)).flatMap(rolledBack),
+      ...(shows(grants) ? strangers(machine) : []),
     ],
   };
 }

@@ -33,7 +33,24 @@ export interface DeckSample {
 export interface DeckViewer {
   /** Fingerprint of the operator's key, or the name that single sign-on gave; absent: nobody. */
   readonly operator?: string;
+  /** Whether the audit is shown to them. */
+  readonly audit: boolean;
 }
+
+/** How one may come in: `GET /deck/session`. */
+export interface DeckSignIn {
+  /** Whether there is single sign-on. */
+  readonly sso: boolean;
+}
+
+/** What `DELETE /deck/session` answers where the issuer has a session that should end, too. */
+export interface DeckSignOut {
+  /** The issuer's page for that. */
+  readonly next: string;
+}
+
+/** How a sign-in by single sign-on failed: the page is `/deck#/sign-in/<this>`. */
+export type SsoRefusal = "denied" | "failed" | "late" | "down";
 
 /** The messages by the name of their event. */
 export interface DeckMessages {

@@ -141,7 +141,9 @@ export const TOWER_DRAINS = 500_000;
 export const WATCH_GONE_REPLICAS = 100_000;
 /** How long a tower remembers that a replica is drained, to answer repeated questions, in ms. */
 export const DRAINED_MEMORY_MS = 30_000;
-/** A tower that heard nothing for so long and was woken so late was not running, in ms. */
+/** A tower that holds leases is woken this often, to notice if it is stopped, in ms. */
+export const TOWER_PULSE_MS = 500;
+/** One that did nothing for so long and was woken so late was not running, in ms. */
 export const TOWER_GAP_MS = 700;
 export const TOWER_LATE_MS = 20;
 /** For so long after that it concludes nothing from silence, in ms. */
@@ -552,6 +554,17 @@ export const DECK_LINK_MS = 60_000;
 export const DECK_SESSION_MS = 12 * 3_600_000;
 /** Most sessions and unused links kept. */
 export const DECK_SESSIONS = 1_000;
+/**
+ * Single sign-on: how long a session that an issuer vouched for lasts (who was thrown out of a group
+ * there looks no longer than that), how long a sign-in may take, and most that are under way, ms.
+ */
+export const SSO_SESSION_MS = 3_600_000;
+export const SSO_SIGN_IN_MS = 600_000;
+export const SSO_SIGN_INS = 1_000;
+/** An issuer that has not answered a request for this long does not, s. */
+export const SSO_ANSWER_S = 5;
+/** People who have signed in and wait for the log to say so. */
+export const VISITS_WAITING = 100;
 
 /** The telemetry sink: how often nodes that are not followed are looked for, and what came is written, ms. */
 export const TELEMETRY_AGAIN_MS = 1_000;
@@ -566,3 +579,24 @@ export const TELEMETRY_NODES = 500;
 export const TELEMETRY_CURSORS = 20_000;
 /** Lines of each replica that a node tells to whoever begins to follow all of its logs. */
 export const TELEMETRY_PAST_LINES = 500;
+
+/** A store on NATS: how long a request may take, and for how long one is repeated while no server takes it, ms. */
+export const NATS_TIMEOUT_MS = 2_000;
+export const NATS_PATIENCE_MS = 15_000;
+/** How often a server is asked whether it still is there; two silences, and another is gone to, ms. */
+export const NATS_PING_MS = 1_000;
+/** Characters of one message: with quoting they are less than the 1 MiB that servers take. */
+export const NATS_PART_CHARACTERS = 250_000;
+
+/**
+ * For how long a lease of the conductors holds after it was written, how much earlier its holder
+ * stops, how often it is written anew, and how often the others look, ms.
+ */
+export const LEAD_MS = 1_800;
+export const LEAD_MARGIN_MS = 200;
+export const LEAD_RENEW_MS = 400;
+export const LEAD_LOOK_MS = 200;
+/** Beats of which a node remembers when it sent them: orders count from one of them. */
+export const BEATS_REMEMBERED = 64;
+/** For how long an answer of the store is waited for at the end, ms. */
+export const LEAD_PATIENCE_MS = 500;

@@ -130,6 +130,14 @@ export type EntryBody =
     readonly placed: readonly (readonly [app: string, count: number])[];
   }
   | {
+    /** One of several conductors begins to lead: whoever led before can write nothing after this. */
+    readonly kind: "term";
+    readonly term: number;
+    /** The conductor's name, and whose key it holds (hex SHA-256); all of a cluster hold the same. */
+    readonly name: string;
+    readonly identity: string;
+  }
+  | {
     /** The keys that the conductor was given when it was started, where the log has them not yet. */
     readonly kind: "roots";
     /** Fingerprint and raw key in base64. */
@@ -144,6 +152,15 @@ export type EntryBody =
     /** Raw in base64, and its signature over the member's static key. */
     readonly identityKey: string;
     readonly certificate: string;
+    readonly audit: string;
+  }
+  | {
+    /** Single sign-on let somebody look at the deck. */
+    readonly kind: "sign-in";
+    readonly name: string;
+    /** The issuer's own name of this person. */
+    readonly subject: string;
+    readonly issuer: string;
     readonly audit: string;
   };
 
@@ -212,7 +229,8 @@ export interface LogStore {
    * Appends an entry durably.
    *
    * @throws {Failure} `store-conflict` if the last sequence is not `entry.sequence - 1`;
-   *   `store-failed` if it could not be made durable: nothing was appended then.
+   *   `store-failed` if it could not be made durable: nothing was appended then; `store-unsure`
+   *   where nobody can say (only of a store that others write, too): read on before anything else.
    */
   append(entry: Entry): Promise<void>;
   /** Entries after `sequence`, at most `limit`, in order. */
@@ -223,4 +241,34 @@ export interface LogStore {
   /** The last kept state, or `null`. A damaged one counts as none: the log can make it again. */
   loadSnapshot(): Promise<{ readonly head: Head; readonly state: string } | null>;
   close(): Promise<void>;
+}
+
+/** Who leads, as everybody who looks at the store sees it. */
+export interface Lease {
+  /** Of this writing of it. Each is greater than all before. */
+  readonly revision: number;
+  /** What whoever wrote it last said of itself; `null`: it was given back. */
+  readonly holder: string | null;
+}
+
+/**
+ * A log that several conductors open, and the lease by which one of them leads. The store knows
+ * nothing of time: how long a lease holds is measured by who holds it and by who wants it, each on a
+ * clock of its own (conductor/leadership.ts).
+ */
+export interface SharedStore extends LogStore {
+  /** The lease as it stands; `null` where none was ever taken. It may be behind what was written. */
+  lease(): Promise<Lease | null>;
+  /**
+   * Writes the lease if it still is the one of `revision` (0: none was ever taken). The new revision
+   * comes back; `null` where somebody else was first.
+   *
+   * @throws {Failure} `store-unsure`: it may have been written or not; `store-failed`: it was not.
+   */
+  swapLease(revision: number, holder: string | null): Promise<number | null>;
+  /**
+   * Calls `changed` soon after another has appended, perhaps more often; what there is, is then to
+   * be read. It may stay silent while the store is out of reach.
+   */
+  watch(changed: () => void): Disposable;
 }

@@ -117,6 +117,16 @@ const wish = struct({
 /** How one app's replicas on one node are loaded. */
 export type Wish = Shaped<typeof wish>;
 
+const reign = struct({
+  /** Grows with each conductor that begins to lead. */
+  term: count,
+  /**
+   * For how long this may be obeyed, counted from when the node sent this beat of this boot. Absent:
+   * the conductor leads alone and holds no lease.
+   */
+  until: maybe(struct({ boot: bootId, beat: count, ms: count })),
+});
+
 const beat = struct({
   node: nodeId,
   boot: bootId,
@@ -188,6 +198,10 @@ export const meshShape = variant({
     everyMs: integer(50, 60_000),
     /** Present: send every status under this request id. */
     reportPlease: maybe(ID),
+    /** In which term it leads; absent: alone, or not at all. */
+    term: maybe(count),
+    /** It does not lead, but hears everything, so as to lead at any time. */
+    standby: maybe(flag),
   }),
   "status-ok": struct({ node: nodeId, replica: ID, version: count }),
   /**
@@ -206,9 +220,11 @@ export const meshShape = variant({
     part: maybe(oneOf("before")),
     /** Nodes that have its artifact, as `host:port`. */
     sources: maybe(list(text(80, /^[0-9A-Za-z.:[\]-]+$/), 8)),
+    /** Of one of several conductors: what its right to order rests on (node/allegiance.ts). */
+    reign: maybe(reign),
   }),
   /** Drain and end it. For an unknown id the node answers and remembers it as finished. */
-  stop: struct({ node: nodeId, replica: ID }),
+  stop: struct({ node: nodeId, replica: ID, reign: maybe(reign) }),
 
   // conductor or node -> node
   /** Say at once that you live; whoever else is at this address keeps silent. */

@@ -20,7 +20,10 @@ export interface PermissionParameters {
     readonly pubkeys: readonly string[];
     /** Folder of `--manifests`. */
     readonly manifests?: string;
-    /** Files of `--at-rest-key` and `--syslog-ca`. Where the audit is sent is one of its networks. */
+    /**
+     * Files of `--at-rest-key`, `--syslog-ca` and `--sso`. Where the audit is sent, and the issuer of
+     * single sign-on, are among its networks.
+     */
     readonly files?: readonly string[];
   };
   readonly node: Daemon & {

@@ -355,7 +355,7 @@ export interface AuditView {
   /** Where in the log; absent for refusals to strangers, which stand beside it. */
   readonly sequence?: number;
   readonly wallMs: number;
-  /** `command`, `refused`, `joined`, `node-key`, `roots`, `recovered`. */
+  /** `command`, `refused`, `joined`, `sign-in`, `node-key`, `roots`, `recovered`. */
   readonly kind: string;
   /** Of a command: `APPLY`, `GRANT`, `EXEC`... */
   readonly verb?: string;

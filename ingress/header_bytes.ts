@@ -236,7 +236,7 @@ function isRequestId(bytes: Uint8Array, ints: Int32Array, base: number): boolean
 }
 
 /** W3C Trace Context 3.2: version 00, no all-zero ids. */
-function isTraceparent(bytes: Uint8Array, ints: Int32Array, base: number): boolean {
+export function isTraceparent(bytes: Uint8Array, ints: Int32Array, base: number): boolean {
   const from = ints[base + VALUE]!;
   if (ints[base + VALUE_END]! - from !== 55) return false;
   let traceZero = true;

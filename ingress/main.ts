@@ -104,6 +104,12 @@ const FLAGS: readonly Flag[] = [
     help: "one line a request, on standard output",
   },
   {
+    name: "trace",
+    value: "RATIO",
+    help: "record this share of the requests, 0 to 1, as spans of OpenTelemetry (with OTEL_DENO=" +
+      "true); of those with a traceparent from --trust the ones that it says",
+  },
+  {
     name: "max-connections",
     value: "N",
     default: String(CLIENT_CONNECTIONS),
@@ -210,6 +216,14 @@ function joinOf(flags: FlagValues): IngressSettings["join"] {
   };
 }
 
+function traceRatioOf(flags: FlagValues): number | undefined {
+  if (flags.optional("trace") === undefined) return undefined;
+  const text = flags.text("trace");
+  const ratio = Number(text);
+  if (ratio >= 0 && ratio <= 1) return ratio;
+  throw new Failure("usage", `--trace needs a share from 0 to 1, such as 0.01, not ${text}`);
+}
+
 function settingsOf(flags: FlagValues): IngressSettings {
   const accessLog = flags.text("access-log");
   if (accessLog !== "none" && accessLog !== "combined" && accessLog !== "json") {
@@ -232,6 +246,7 @@ function settingsOf(flags: FlagValues): IngressSettings {
     routes: flags.all("route").map(parseRouteFlag),
     endpoints: flags.all("upstream").map(parseUpstreamFlag),
     accessLog,
+    traceRatio: traceRatioOf(flags),
     tls: tlsOf(flags),
     proxyProtocol: flags.has("proxy-protocol"),
     h2c: flags.has("h2c"),

@@ -2,6 +2,7 @@ import { ascii, FIELD_INTS, ID, VALUE, VALUE_END } from "./field_block.ts";
 import {
   HTTP2_SETTINGS,
   PROXY_AUTHORIZATION,
+  TRACEPARENT,
   X_FORWARDED_FOR,
   X_FORWARDED_PROTO,
   X_REAL_IP,
@@ -36,8 +37,10 @@ const FORWARDED_FOR = ascii("X-Forwarded-For: ");
 const FORWARDED_HOST = ascii("X-Forwarded-Host: ");
 const FORWARDED_PROTO = ascii("X-Forwarded-Proto: ");
 const REAL_IP = ascii("X-Real-IP: ");
+const TRACE_NAME = ascii("traceparent: ");
 const TRACE_START = ascii("traceparent: 00-");
 const TRACE_END = ascii("-01\r\n");
+const TRACE_END_UNSAMPLED = ascii("-00\r\n");
 const TE_LINE = ascii("TE: trailers\r\nConnection: TE\r\n");
 const TE_WITH_UPGRADE = ascii("TE: trailers\r\nConnection: TE, upgrade\r\n");
 const COMMA = ascii(", ");
@@ -45,6 +48,15 @@ const COMMA = ascii(", ");
 const DROP_REQUEST = idSet(...HOP_BY_HOP, HTTP2_SETTINGS, PROXY_AUTHORIZATION, ...CLAIMS);
 // A trusted peer's word stands; X-Forwarded-For is written anew with the peer added.
 const DROP_TRUSTED = idSet(...HOP_BY_HOP, HTTP2_SETTINGS, PROXY_AUTHORIZATION, X_FORWARDED_FOR);
+
+/** The same for a request whose trace goes on by a span of our own. */
+function withTrace(drop: Uint8Array): Uint8Array {
+  const more = drop.slice();
+  more[TRACEPARENT] = 1;
+  return more;
+}
+const DROP_REQUEST_TRACED = withTrace(DROP_REQUEST);
+const DROP_TRUSTED_TRACED = withTrace(DROP_TRUSTED);
 
 /** What a request's next hop is told about its origin; made once a connection where possible. */
 export interface Origin {
@@ -83,6 +95,10 @@ export interface RequestExtras {
   readonly requestId: Uint8Array;
   /** Four random 32-bit numbers for a new trace and two for its span. */
   readonly random: () => number;
+  /** The `traceparent` that is sent instead of the request's own, where its span is recorded here. */
+  readonly trace: Uint8Array | null;
+  /** New traces say that nobody records them: it was decided here, and not for this one. */
+  readonly unsampled: boolean;
   /** The client's address as a trusted peer's X-Forwarded-For has it. */
   readonly realIp: Uint8Array;
   /** Set by `writeRequestHead`: the request brought no id of its own, `requestId` was written. */
@@ -99,7 +115,7 @@ export function writeRequestHead(
 ): number {
   at = writeRequestLine(out, at, bytes, head, extras);
   const { origin } = extras;
-  const drop = origin.trusted ? DROP_TRUSTED : DROP_REQUEST;
+  const drop = dropped(extras);
   const { absolute, upgrade } = head;
   const seen = copyKept(out, at, bytes, head, drop, absolute, upgrade, !origin.trusted);
   at = copiedTo;
@@ -121,17 +137,26 @@ export function writeRequestHead(
     at = putShort(out, at, extras.requestId);
     at = putShort(out, at, CRLF);
   }
-  if ((seen & SAW_TRACE) === 0) {
+  if (extras.trace !== null) {
+    at = putShort(out, at, TRACE_NAME);
+    at = put(out, at, extras.trace);
+    at = putShort(out, at, CRLF);
+  } else if ((seen & SAW_TRACE) === 0) {
     at = putShort(out, at, TRACE_START);
     for (let word = 0; word < 4; word++) at = putHex8(out, at, extras.random());
     out[at++] = 0x2d;
     for (let word = 0; word < 2; word++) at = putHex8(out, at, extras.random() | 1);
-    at = putShort(out, at, TRACE_END);
+    at = putShort(out, at, extras.unsampled ? TRACE_END_UNSAMPLED : TRACE_END);
   }
   if (head.wantsTrailers) at = put(out, at, head.upgrade ? TE_WITH_UPGRADE : TE_LINE);
   else if (head.upgrade) at = put(out, at, CONNECTION_UPGRADE);
   at = putShort(out, at, VIA);
   return putShort(out, at, CRLF);
+}
+
+function dropped({ origin, trace }: RequestExtras): Uint8Array {
+  if (trace !== null) return origin.trusted ? DROP_TRUSTED_TRACED : DROP_REQUEST_TRACED;
+  return origin.trusted ? DROP_TRUSTED : DROP_REQUEST;
 }
 
 function writeRequestLine(

@@ -1,5 +1,6 @@
 // What this node keeps telling the conductor: that it lives, and how its replicas are.
 
+import { Allegiance } from "./allegiance.ts";
 import { BEAT_HURRY_MS, BEAT_MS } from "../core/limits.ts";
 import {
   type Beat,
@@ -30,6 +31,7 @@ export interface ConductorSelf {
 export type Load = Pick<Beat, "cpuPercent" | "ramTotalBytes" | "ramFreeBytes">;
 
 export class ConductorLink {
+  readonly allegiance: Allegiance;
   load: Load = { cpuPercent: 0, ramTotalBytes: 0, ramFreeBytes: 0 };
   readonly #outbox = new StatusOutbox();
   #beat = 0;
@@ -40,7 +42,9 @@ export class ConductorLink {
   #conductor: string | null = null;
 
   /** @param enabled false where the node has no conductor: then nothing is ever sent */
-  constructor(private readonly self: ConductorSelf, private readonly enabled: boolean) {}
+  constructor(private readonly self: ConductorSelf, private readonly enabled: boolean) {
+    this.allegiance = new Allegiance(self.boot);
+  }
 
   /** How often the conductor wants to hear this node, in ms. */
   get beatMs(): number {
@@ -62,8 +66,9 @@ export class ConductorLink {
     this.#outbox.remove(replica);
   }
 
-  /** Says whether this is another conductor than the one before. */
+  /** Says whether another conductor leads than the one before. */
   onBeatOk(message: Mesh<"beat-ok">, nowMs: number): boolean {
+    if (message.standby || !this.allegiance.hear(message.term)) return false;
     const other = this.#conductor !== null && this.#conductor !== message.conductor;
     this.#conductor = message.conductor;
     this.#everyMs = message.everyMs;
@@ -92,6 +97,7 @@ export class ConductorLink {
     const out: MeshMessage[] = [];
     if (nowMs >= this.#nextBeatMs) {
       out.push(this.#nextBeat([...all.values()], sequence));
+      this.allegiance.beaten(this.#beat, nowMs);
       this.#nextBeatMs = nowMs + this.#everyMs;
       this.#beatenMs = nowMs;
     }

@@ -183,8 +183,8 @@ export type NodeEffect =
   | { readonly do: "save"; readonly saved: SavedReplica }
   /** Remember an id as finished that had no state here. */
   | { readonly do: "tombstone"; readonly replica: string; readonly wallMs: number }
-  /** The conductor is another one than before: follow its log from where this node is. */
-  | { readonly do: "follow" }
+  /** The conductor at this address leads now: follow its log from where this node is. */
+  | { readonly do: "follow"; readonly at: Address }
   | { readonly do: "log"; readonly level: "info" | "warning" | "error"; readonly text: string }
   /** Everything has ended after `stop-all`. */
   | { readonly do: "stopped" };

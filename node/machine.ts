@@ -5,6 +5,7 @@
  */
 
 import type { Address } from "../core/address.ts";
+import type { Anchor } from "../core/chain.ts";
 import type { Runs } from "../core/copy.ts";
 import { specOfPart } from "../core/before.ts";
 import type { Instant } from "../core/instant.ts";
@@ -25,7 +26,7 @@ import { describeExit, Life, type Stage } from "./life.ts";
 import { PlainDesk } from "./plain.ts";
 import { specOfLaunch, type Surroundings, unsupported } from "./plan.ts";
 import { PortTable } from "./ports.ts";
-import { type Anchor, type Read, Records, type Settled } from "./records.ts";
+import { type Read, Records, type Settled } from "./records.ts";
 import type { Root, Roster } from "../core/roster.ts";
 import { type Label, takeLabel } from "./relabel.ts";
 import { dueOf, endpointOf, hasProcess, type Replica, savedOf, statusOf } from "./replica.ts";
@@ -39,6 +40,8 @@ export interface NodeOptions extends Surroundings, ConductorSelf {
   /** Run manifests of which an operator signed only the path (v1 SUBMIT). */
   readonly trustPaths: boolean;
   readonly conductor: Address | null;
+  /** Further ones: any of them may lead. */
+  readonly moreConductors?: readonly Address[];
   readonly tower: Address | null;
   /** The operators' keys that this node was given; none: it runs what nobody signed. */
   readonly roots?: readonly Root[];
@@ -71,7 +74,8 @@ export class NodeMachine implements Stage {
   readonly #witness: Witness;
   readonly #tombstones = new Tombstones();
   /** Answers to orders, until what they answer is saved. */
-  readonly #answers: MeshMessage[] = [];
+  readonly #answers: { readonly to: Address | null; readonly message: MeshMessage }[] = [];
+  #disobeyed = 0;
   readonly #touched = new Set<Replica>();
   readonly #said = new Map<string, Said>();
   #out: NodeEffect[] = [];
@@ -137,6 +141,11 @@ export class NodeMachine implements Stage {
   /** Names this start of the daemon. */
   get boot(): string {
     return this.options.boot;
+  }
+
+  /** Orders that were not obeyed, since who gave them did not lead any more. */
+  get disobeyed(): number {
+    return this.#disobeyed;
   }
 
   /** The machine's load as last heard. */
@@ -363,7 +372,7 @@ export class NodeMachine implements Stage {
     if (answer.at === "taken") return this.#life.relabel(replica, label, answer.spec);
     if (answer.at === "wait") return;
     replica.next = undefined;
-    this.#answer("run-refused", replica.id, answer.reason);
+    this.#answer(null, "run-refused", replica.id, answer.reason);
   }
 
   /** It waits on, and says for what. */
@@ -375,7 +384,7 @@ export class NodeMachine implements Stage {
 
   /** Its order was accepted before its record was known to be no good. */
   #refuseLater(replica: Replica, reason: string): void {
-    if (replica.state.at === "record") this.#answer("run-refused", replica.id, reason);
+    if (replica.state.at === "record") this.#answer(null, "run-refused", replica.id, reason);
     this.#life.refuse(replica, reason);
   }
 
@@ -420,15 +429,17 @@ export class NodeMachine implements Stage {
     const nowMs = this.now.monoMs;
     switch (message.k) {
       case "beat-ok":
-        if (this.#conductor.onBeatOk(message, nowMs)) this.emit({ do: "follow" });
-        if (message.reportPlease !== undefined) this.#report(message.reportPlease);
+        if (this.#conductor.onBeatOk(message, nowMs)) this.emit({ do: "follow", at: from });
+        if (message.reportPlease !== undefined) this.#report(message.reportPlease, from);
         return;
       case "status-ok":
         return this.#acknowledged(message);
       case "run":
-        return this.#run(message);
+        if (this.#obeys(message)) this.#run(message, from);
+        return;
       case "stop":
-        return this.#stop(message.replica);
+        if (this.#obeys(message)) this.#stop(message.replica, from);
+        return;
       case "probe":
         return this.#probed(message.request, from);
       case "probe-please":
@@ -475,24 +486,50 @@ export class NodeMachine implements Stage {
     this.#conductor.hurry(this.now.monoMs);
   }
 
-  #tellConductor(message: MeshMessage): void {
-    if (!this.options.conductor) return;
-    this.emit({ do: "send", to: this.options.conductor, text: encodeMesh(message) });
+  /** Says whether an order comes from who leads now. An old one is told of, and not answered. */
+  #obeys({ k, replica, reign }: Mesh<"run"> | Mesh<"stop">): boolean {
+    const why = this.#conductor.allegiance.whyNot(reign, this.now.monoMs);
+    if (why === null) return true;
+    this.#disobeyed++;
+    const text = `the order to ${k} ${replica} is not obeyed: ${why}`;
+    this.emit({ do: "log", level: "warning", text });
+    // Was it one of who leads, counted from a beat too old, the next beat mends that.
+    this.#conductor.hurry(this.now.monoMs);
+    return false;
   }
 
-  /** Answers an order, after what came of it is saved: an order that is answered is not sent again. */
-  #answer(k: "run-ok" | "run-refused" | "stop-ok", replica: string, reason = ""): void {
+  /** All of them hear everything, so that each may lead at any time. */
+  #tellConductors(message: MeshMessage): void {
+    const text = encodeMesh(message);
+    const { conductor, moreConductors = [] } = this.options;
+    for (const to of conductor ? [conductor, ...moreConductors] : []) {
+      this.emit({ do: "send", to, text });
+    }
+  }
+
+  /**
+   * Answers an order, after what came of it is saved: an order that is answered is not sent again.
+   *
+   * @param to `null`: it was answered before, and is not obeyed after all, which all may hear
+   */
+  #answer(
+    to: Address | null,
+    k: "run-ok" | "run-refused" | "stop-ok",
+    replica: string,
+    reason = "",
+  ): void {
     const { node, boot } = this.options;
-    if (k === "run-refused") {
-      this.#answers.push({ k, node, boot, replica, reason: reason.slice(0, 300) });
-    } else this.#answers.push({ k, node, boot, replica });
+    const message: MeshMessage = k === "run-refused"
+      ? { k, node, boot, replica, reason: reason.slice(0, 300) }
+      : { k, node, boot, replica };
+    this.#answers.push({ to, message });
   }
 
-  #run(order: Mesh<"run">): void {
+  #run(order: Mesh<"run">, from: Address): void {
     const known = this.replicas.get(order.replica);
     const refusal = this.#refusalOf(order, known);
-    if (refusal !== null) return this.#answer("run-refused", order.replica, refusal);
-    this.#answer("run-ok", order.replica);
+    if (refusal !== null) return this.#answer(from, "run-refused", order.replica, refusal);
+    this.#answer(from, "run-ok", order.replica);
     if (known) {
       // Whoever still asks for what has finished has not heard that it has.
       if (known.state.at === "finished") this.#conductor.tell(known.id, this.now.monoMs);
@@ -534,9 +571,9 @@ export class NodeMachine implements Stage {
     return spec ? unsupported(spec, this.options) : `record ${order.sequence} has no before`;
   }
 
-  #stop(id: string): void {
+  #stop(id: string, from: Address): void {
     const replica = this.replicas.get(id);
-    this.#answer("stop-ok", id);
+    this.#answer(from, "stop-ok", id);
     if (replica) {
       const hadFinished = replica.state.at === "finished";
       replica.stopOrdered = true;
@@ -569,9 +606,12 @@ export class NodeMachine implements Stage {
     this.#tombstones.add(replica.id, this.now.wallMs);
   }
 
-  #report(request: string): void {
+  /** To whoever asked, who waits for these pages. */
+  #report(request: string, to: Address): void {
     this.#settle();
-    for (const page of this.#conductor.report(request, this.statuses())) this.#tellConductor(page);
+    for (const page of this.#conductor.report(request, this.statuses())) {
+      this.emit({ do: "send", to, text: encodeMesh(page) });
+    }
   }
 
   // ---- Plain commands -----------------------------------------------------------------------------
@@ -675,17 +715,20 @@ export class NodeMachine implements Stage {
   /** Sends what is to be said by now. */
   #speak(): void {
     if (!this.#started) return;
-    for (const answer of this.#answers.splice(0)) this.#tellConductor(answer);
+    for (const { to, message } of this.#answers.splice(0)) {
+      if (to) this.emit({ do: "send", to, text: encodeMesh(message) });
+      else this.#tellConductors(message);
+    }
     const nowMs = this.now.monoMs;
     const statuses = () => new Map(this.statuses().map((each) => [each.replica, each]));
     for (const message of this.#conductor.tick(nowMs, this.sequence, statuses)) {
-      this.#tellConductor(message);
+      this.#tellConductors(message);
     }
     for (const message of this.#wishes.tick(nowMs, this.options, this.#conductor.beatMs)) {
-      this.#tellConductor(message);
+      this.#tellConductors(message);
     }
     for (const { to, message } of this.#witness.tick(nowMs)) {
-      if (to === "conductor") this.#tellConductor(message);
+      if (to === "conductor") this.#tellConductors(message);
       else this.emit({ do: "send", to, text: encodeMesh(message) });
     }
     const { tower } = this.options;

@@ -15,7 +15,8 @@ interface Group {
   readonly asked?: true;
 }
 
-const LIVE = /\/live\/|^cli\/cluster\/|^market\/(services|testing)|^market\/[^/]*_test\.ts$/;
+const LIVE =
+  /\/live\/|^cli\/(cluster|testkit)\/|^market\/(services|five|testing)|^market\/[^/]*_test\.ts$/;
 
 const GROUPS: readonly Group[] = [
   {
@@ -43,7 +44,14 @@ const GROUPS: readonly Group[] = [
 ];
 
 /** Public files whose examples are tests. */
-const DOCUMENTED = ["mod.ts", "tower/live/client.ts", "tower/live/service.ts"];
+const DOCUMENTED = [
+  "mod.ts",
+  "tower/live/client.ts",
+  "tower/live/service.ts",
+  "tower/live/service_metrics.ts",
+  "cli/testkit/cluster.ts",
+  "docs/WORKLOADS.md",
+];
 
 const ROOT = new URL("../", import.meta.url);
 Deno.chdir(ROOT);

@@ -1,5 +1,11 @@
 import { assertEquals } from "@std/assert";
-import { LEASE_MS, TOWER_BLIND_MS, TOWER_WARMUP_MS } from "../core/limits.ts";
+import {
+  INGRESS_LEASE_MS,
+  LEASE_MS,
+  TOWER_BLIND_MS,
+  TOWER_TICK_MS,
+  TOWER_WARMUP_MS,
+} from "../core/limits.ts";
 import { digestOf } from "../core/mesh.ts";
 import { endpointOf, NodeVoice, Rig } from "./testing.ts";
 
@@ -61,4 +67,39 @@ Deno.test("a tower that is blind only for a moment finds the silent afterwards",
   assertEquals(rig.listed, ["a"]);
   rig.advance(TOWER_BLIND_MS + 100);
   assertEquals(rig.listed, []);
+});
+
+Deno.test("a tower that was stopped until just after a lease lets it not lapse", () => {
+  for (let lateMs = 1; lateMs <= 2_000; lateMs += 7) {
+    const { rig, node } = calm();
+    rig.advance(300);
+    // The ingress spoke 300 ms ago; the tower stands still until its lease is over by a little.
+    rig.nowMs += INGRESS_LEASE_MS - 300 + lateMs;
+    const answers = rig.mesh(node.deregister("a"));
+    assertEquals(
+      answers.map((each) => each.k === "deregister-ok" && each.drained),
+      [false],
+      `${lateMs} ms late`,
+    );
+  }
+});
+
+Deno.test("a tower that is stopped again soon does not take silence for consent either", () => {
+  const { rig, node, ingress } = calm();
+  rig.nowMs += 3_000;
+  rig.ack(ingress);
+  rig.advance(TOWER_BLIND_MS + 100);
+  rig.ack(ingress);
+  rig.nowMs += 3_000;
+  const answers = rig.mesh(node.deregister("a"));
+  assertEquals(answers.map((each) => each.k === "deregister-ok" && each.drained), [false]);
+});
+
+Deno.test("a tower that runs finds a silent ingress as soon as its lease is over", () => {
+  const { rig, node } = calm();
+  rig.advance(INGRESS_LEASE_MS - 1);
+  assertEquals(rig.machine.drains.liveIngresses, 1);
+  rig.advance(TOWER_TICK_MS);
+  const answers = rig.mesh(node.deregister("a"));
+  assertEquals(answers.map((each) => each.k === "deregister-ok" && each.drained), [true]);
 });

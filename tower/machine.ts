@@ -2,7 +2,12 @@
 
 import { type Address, inNetworks } from "../core/address.ts";
 import type { Instant } from "../core/instant.ts";
-import { TOWER_DRAINS, TOWER_WARMUP_MAX_MS, TOWER_WARMUP_MS } from "../core/limits.ts";
+import {
+  TOWER_DRAINS,
+  TOWER_PULSE_MS,
+  TOWER_WARMUP_MAX_MS,
+  TOWER_WARMUP_MS,
+} from "../core/limits.ts";
 import {
   decodeMesh,
   encodeMesh,
@@ -132,7 +137,7 @@ export class TowerMachine {
     this.#handle(event, nowMs);
     this.#tell();
     if (!isBlind) this.#completeIfDue(nowMs);
-    this.#wake(event.k === "tick");
+    this.#wake(nowMs, event.k === "tick");
     return this.#effects;
   }
 
@@ -440,14 +445,16 @@ export class TowerMachine {
     this.#effects.push(...this.watch.tell(changes));
   }
 
-  #wake(isTick: boolean): void {
+  #wake(nowMs: number, isTick: boolean): void {
     const firstMs = Math.min(
       this.registry.nextExpiryMs,
       this.#completeDueMs,
       this.drains.nextExpiryMs,
       this.watch.nextExpiryMs,
     );
-    const dueMs = Math.max(firstMs, this.#blindness.untilMs);
+    const dueMs = firstMs === Infinity
+      ? Infinity
+      : Math.min(Math.max(firstMs, this.#blindness.untilMs), nowMs + TOWER_PULSE_MS);
     if (isTick) this.#wakeMs = Infinity;
     if (dueMs >= this.#wakeMs) return;
     this.#wakeMs = dueMs;

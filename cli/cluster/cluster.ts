@@ -1,15 +1,18 @@
 // A whole cluster on this machine: brought up, watched, taken down again.
 
 import { Failure } from "../../core/errors.ts";
+import type { AppSpec } from "../../core/manifest/spec.ts";
 import type { AppView, NodeView } from "../../core/view.ts";
 import { type Conductor, conductorAt } from "../conductor.ts";
 import { deploy, type Outcome } from "../deploy.ts";
 import { request } from "../http.ts";
-import { openSigner } from "../keys.ts";
-import { appsOf } from "../manifests.ts";
+import { openSigner, type Signer } from "../keys.ts";
+import { appsWithFolders } from "../manifests.ts";
+import { ship } from "../ship.ts";
 import { longestRollout } from "../up.ts";
 import { daemonSpecs, nodeState, type Places } from "./daemons.ts";
-import { findLayout, type Layout, type WantedPorts } from "./layout.ts";
+import { findLayout, type Layout, type PortRange, type WantedPorts } from "./layout.ts";
+import type { Shape } from "./options.ts";
 import { buildFront, cacheImports, findKeys, holdState } from "./prepare.ts";
 import { makeSecrets } from "./secrets.ts";
 import { type DaemonSpec, Supervisor } from "./supervisor.ts";
@@ -24,8 +27,14 @@ export interface ClusterPlan {
   readonly ports: WantedPorts;
   /** Addresses of the nodes. */
   readonly addresses: readonly string[];
-  /** Names of manifests below market/manifests. */
+  /** What replicas listen on where their own ports are taken, for all nodes together. */
+  readonly replicaPorts?: PortRange;
+  /** In which shape the market is deployed (nine). */
+  readonly shape?: Shape;
+  /** Names of manifests of that shape. */
   readonly apps: readonly string[] | "all";
+  /** Folder in which replicas are started; absent: the project's. */
+  readonly workdir?: string;
 }
 
 /** What a cluster tells while it lives. */
@@ -46,11 +55,32 @@ export interface Cluster {
   readonly outcomes: readonly Outcome[];
   /** Rejects with a `Failure` when a daemon can no longer be started. */
   readonly failed: Promise<never>;
+  /**
+   * Deploys apps and waits until they are ready and the ingress serves them.
+   *
+   * @param folders app -> the folder that paths in its manifest are relative to
+   * @throws {Failure} `deploy` with what went wrong and the replica's last lines, `refused`, `late`.
+   */
+  up(specs: readonly AppSpec[], folders: ReadonlyMap<string, string>): Promise<Outcome[]>;
+  /**
+   * Ends a node and all that runs on it at once, as if its machine had lost its power.
+   *
+   * @throws {Failure} `state` if it is killed already.
+   */
+  kill(node: string): Promise<void>;
+  /** Starts a node that was killed. @throws {Failure} `state` if it was not. */
+  start(node: string): void;
   /** Ends everything: daemons, replicas. */
   stop(): Promise<void>;
 }
 
-const MANIFESTS = "market/manifests";
+/** Where a shape's manifests and its programs are, and which of them serves the front. */
+const SHAPE_PLACES: {
+  readonly [S in Shape]: { manifests: string; programs: string; front: string };
+} = {
+  nine: { manifests: "market/manifests", programs: "market/services", front: "frontend-svc" },
+  five: { manifests: "market/manifests/five", programs: "market/five", front: "core-api" },
+};
 const SUFFIX = ".skr8tr";
 /** How long nodes and ingress may take from the daemons' start, ms. */
 const READY_MS = 30_000;
@@ -66,7 +96,7 @@ const ASK_MS = 15;
  *
  * @throws {Failure} what went wrong; `stopped` if the signal was aborted.
  */
-export async function startCluster(
+export async function launchCluster(
   plan: ClusterPlan,
   listener: ClusterListener,
   signal: AbortSignal,
@@ -84,25 +114,48 @@ export async function startCluster(
     const apps = await appNames(plan);
     const [keys] = await Promise.all([
       findKeys(plan.state),
-      apps.includes("frontend-svc") ? buildFront(plan.root) : undefined,
+      apps.includes(SHAPE_PLACES[plan.shape ?? "nine"].front) ? buildFront(plan.root) : undefined,
     ]);
     if (keys.made) listener.say(`made the operator's key: ${keys.secret}`);
-    const layout = findLayout(plan.ports, (line) => listener.say(line), plan.addresses);
+    const say = (line: string) => listener.say(line);
+    const layout = findLayout(plan.ports, say, plan.addresses, plan.replicaPorts);
     const places = placesOf(plan, keys.public);
     await prepareTokens(plan.state, layout, keys);
     states = layout.nodes.map((node) => nodeState(places, node.name));
     listener.onLayout?.(layout);
     const conductor = conductorAt({ ...layout.conductor, seal: {} }, ANSWER_MS);
-    const outcomes = await Promise.race([
+    // The signer's first run takes a moment, in which the daemons start.
+    const asking = openSigner(keys.secret).then((signer): Asking => (
+      { conductor, signer, keyPath: keys.secret, timeoutMs: ANSWER_MS }
+    ));
+    const up = deployer(asking, layout, listener);
+    const daemons = daemonSpecs(layout, places);
+    const [outcomes] = await Promise.race([
       supervisor.failed,
       stopped(signal),
       Promise.all([
-        bringUp(plan.root, apps, listener, layout, conductor, keys.secret),
-        startDaemons(supervisor, daemonSpecs(layout, places), conductor),
-      ]).then(([outcomes]) => outcomes),
+        bringUp(plan, apps, listener, layout, asking, up),
+        startDaemons(supervisor, daemons, conductor),
+      ]),
     ]);
-    const { failed } = supervisor;
-    return { layout, conductor, secretKey: keys.secret, outcomes, failed, stop };
+    return {
+      layout,
+      conductor,
+      secretKey: keys.secret,
+      outcomes,
+      failed: supervisor.failed,
+      up,
+      async kill(node) {
+        if (!supervisor.keeps(node)) throw new Failure("state", `${node} does not run`);
+        await supervisor.kill(node);
+        await sweepReplicas([nodeState(places, node)]);
+      },
+      start(node) {
+        if (supervisor.keeps(node)) throw new Failure("state", `${node} runs already`);
+        supervisor.start(daemons.find(({ name }) => name === node)!);
+      },
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;
@@ -130,7 +183,8 @@ async function startDaemons(
 function placesOf(plan: ClusterPlan, publicKey: string): Places {
   const deno = Deno.execPath();
   const path = [deno.slice(0, deno.lastIndexOf("/")), "/usr/local/bin", "/usr/bin", "/bin"];
-  return { root: plan.root, state: plan.state, publicKey, path: path.join(":") };
+  const { root, state, workdir = root } = plan;
+  return { root, state, workdir, publicKey, path: path.join(":") };
 }
 
 function stopped(signal: AbortSignal): Promise<never> {
@@ -141,44 +195,69 @@ function stopped(signal: AbortSignal): Promise<never> {
   });
 }
 
-async function appNames({ root, apps }: ClusterPlan): Promise<readonly string[]> {
+async function appNames({ root, shape = "nine", apps }: ClusterPlan): Promise<readonly string[]> {
   if (apps !== "all") return apps;
-  const entries = await Array.fromAsync(Deno.readDir(`${root}/${MANIFESTS}`));
+  const entries = await Array.fromAsync(Deno.readDir(`${root}/${SHAPE_PLACES[shape].manifests}`));
   const names = entries.map(({ name }) => name).filter((name) => name.endsWith(SUFFIX));
   return names.map((name) => name.slice(0, -SUFFIX.length)).sort();
 }
 
+type Up = Cluster["up"];
+
+/** With what commands are signed, and whom they are sent to. */
+interface Asking {
+  readonly conductor: Conductor;
+  readonly signer: Signer;
+  readonly keyPath: string;
+  readonly timeoutMs: number;
+}
+
+/** Waits for the nodes, and deploys the market's apps. */
 async function bringUp(
-  root: string,
+  { root, shape = "nine" }: ClusterPlan,
   apps: readonly string[],
   listener: ClusterListener,
   layout: Layout,
-  conductor: Conductor,
-  keyPath: string,
+  asking: Promise<Asking>,
+  up: Up,
 ): Promise<Outcome[]> {
-  const say = (line: string) => listener.say(line);
-  const services = apps.map((app) => `market/services/${app}/main.ts`);
-  const [signer, specs] = await Promise.all([
-    openSigner(keyPath),
-    appsOf(apps.map((app) => `${root}/${MANIFESTS}/${app}${SUFFIX}`)),
-    cacheImports(root, services, say),
-    until("the nodes have joined", () => nodesReady(conductor, layout.nodes.length)),
+  const joined = asking.then(({ conductor }) =>
+    until("the nodes have joined", () => nodesReady(conductor, layout.nodes.map((n) => n.name)))
+  );
+  if (apps.length === 0) return await joined.then(() => []);
+  const { manifests, programs } = SHAPE_PLACES[shape];
+  const [{ specs, folders }] = await Promise.all([
+    appsWithFolders(apps.map((app) => `${root}/${manifests}/${app}${SUFFIX}`)),
+    cacheImports(
+      root,
+      apps.map((app) => `${programs}/${app}/main.ts`),
+      (line) => listener.say(line),
+    ),
+    joined,
   ]);
-  await makeSecrets(specs, conductor, signer, keyPath, ANSWER_MS);
-  const outcomes = await deploy({
-    specs,
-    conductor,
-    signer,
-    keyPath,
-    timeoutMs: ANSWER_MS,
-    waitMs: longestRollout(specs),
-    onView: (view) => listener.onView?.(view),
-  });
-  const lost = outcomes.find((outcome) => outcome.result === "failed");
-  if (lost) throw deployFailure(lost);
-  const routed = specs.filter((spec) => spec.routes.length > 0);
-  await until("the ingress serves them", () => ingressServes(layout, routed));
-  return outcomes;
+  const { conductor, signer, keyPath, timeoutMs } = await asking;
+  await makeSecrets(specs, conductor, signer, keyPath, timeoutMs);
+  return await up(specs, folders);
+}
+
+/** What deploys apps to a cluster, and shows their progress. */
+function deployer(asking: Promise<Asking>, layout: Layout, listener: ClusterListener): Up {
+  return async (written, folders) => {
+    const specs = await ship(written, folders, await asking);
+    const outcomes = await deploy({
+      ...await asking,
+      specs,
+      waitMs: longestRollout(specs),
+      onView: (view) => listener.onView?.(view),
+    });
+    const lost = outcomes.find((outcome) => outcome.result === "failed");
+    if (lost) throw deployFailure(lost);
+    const routed = specs.filter((spec) => spec.routes.length > 0);
+    if (routed.length > 0) {
+      await until("the ingress serves them", () => ingressServes(layout, routed));
+    }
+    return outcomes;
+  };
 }
 
 function deployFailure(outcome: Outcome): Failure {
@@ -187,8 +266,12 @@ function deployFailure(outcome: Outcome): Failure {
   return new Failure("deploy", `${outcome.app}${where}: ${outcome.reason ?? "failed"}${lines}`);
 }
 
-/** Asks until it is so; a peer that does not answer yet is asked again. */
-async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
+/**
+ * Asks until it is so; a peer that does not answer yet is asked again.
+ *
+ * @throws {Failure} `late`.
+ */
+export async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
   const endMs = performance.now() + READY_MS;
   while (performance.now() < endMs) {
     try {
@@ -201,11 +284,12 @@ async function until(what: string, isSo: () => Promise<boolean>): Promise<void> 
   throw new Failure("late", `waited ${READY_MS / 1000} s until ${what}, in vain`);
 }
 
-async function nodesReady(conductor: Conductor, count: number): Promise<boolean> {
+/** Says whether these nodes can be given replicas. */
+async function nodesReady(conductor: Conductor, names: readonly string[]): Promise<boolean> {
   const { nodes } = await conductor.get<{ nodes: readonly NodeView[] }>("/api/nodes");
   // A node that has not measured its memory yet would get nothing.
   const able = nodes.filter((node) => node.state === "ready" && node.ramTotalBytes > 0);
-  return able.length >= count;
+  return names.every((name) => able.some((node) => node.name === name));
 }
 
 /** What the ingress's own port says, as far as we look at it. */

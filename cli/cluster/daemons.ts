@@ -15,6 +15,8 @@ export interface Places {
   readonly root: string;
   readonly state: string;
   readonly publicKey: string;
+  /** Folder in which replicas are started; absent: the project's. */
+  readonly workdir?: string;
   /** Where replicas' programs are looked for. */
   readonly path: string;
 }
@@ -122,7 +124,7 @@ function nodeSpec(node: NodePlace, layout: Layout, places: Places): DaemonSpec {
     `--pubkey=${places.publicKey}`,
     `--join=${tokenPath(state)}`,
     `--path=${places.path}`,
-    `--workdir=${places.root}`,
+    `--workdir=${places.workdir ?? places.root}`,
     `--metrics=${node.metrics.port}`,
     `--ports=${node.ports.first}-${node.ports.last}`,
     // Each node announces the whole machine; on a small one three still hold the market's replicas.

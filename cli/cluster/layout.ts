@@ -25,7 +25,13 @@ export interface NodePlace {
   readonly address: Address;
   readonly metrics: Address;
   /** What its replicas listen on where their own ports are taken. */
-  readonly ports: { readonly first: number; readonly last: number };
+  readonly ports: PortRange;
+}
+
+/** Ports from the first to the last, both included. */
+export interface PortRange {
+  readonly first: number;
+  readonly last: number;
 }
 
 /** Where each listener would be if every port were free. */
@@ -67,9 +73,8 @@ export function portsFrom(base: number): WantedPorts {
 }
 
 const LOOPBACK = "127.0.0.1";
-/** Ports for replicas: so many for each node from here on, so that nodes do not race for one. */
-const REPLICA_PORT = 20_000;
-const REPLICA_PORTS = 3_000;
+/** Ports for replicas. Each node has its share of them, so that nodes do not race for one. */
+const REPLICA_PORTS: PortRange = { first: 20_000, last: 28_999 };
 /** Each node has an address of its own, as on a network, where the system has these (Linux). */
 export const NODE_ADDRESSES: readonly string[] = ["127.0.0.11", "127.0.0.12", "127.0.0.13"];
 /** How many ports after a taken one are tried. */
@@ -89,6 +94,7 @@ export function findLayout(
   wanted: WantedPorts,
   say: (line: string) => void,
   addresses: readonly string[] = NODE_ADDRESSES,
+  replicaPorts: PortRange = REPLICA_PORTS,
 ): Layout {
   const given = new Set<string>();
   const find = (
@@ -110,6 +116,7 @@ export function findLayout(
     );
   };
   const both = ["udp", "tcp"] as const;
+  const share = Math.floor((replicaPorts.last - replicaPorts.first + 1) / addresses.length);
   const own = new Set(addresses).size === addresses.length && addresses.every(hasAddress);
   return {
     mesh: find("the conductor's mesh", LOOPBACK, wanted.mesh, ["udp"]),
@@ -126,8 +133,8 @@ export function findLayout(
         address: find(name, hostname, wanted.node + step, both),
         metrics: find(`the metrics of ${name}`, hostname, wanted.nodeMetrics + step, ["tcp"]),
         ports: {
-          first: REPLICA_PORT + index * REPLICA_PORTS,
-          last: REPLICA_PORT + (index + 1) * REPLICA_PORTS - 1,
+          first: replicaPorts.first + index * share,
+          last: replicaPorts.first + (index + 1) * share - 1,
         },
       };
     }),

@@ -4,7 +4,7 @@ import { Failure } from "../../core/errors.ts";
 import { exitCodeOf } from "../main.ts";
 import { type Output, standardOutput, unheard } from "../output.ts";
 import { showAddress } from "../target.ts";
-import { type Cluster, startCluster } from "./cluster.ts";
+import { type Cluster, launchCluster } from "./cluster.ts";
 import { clusterHelp, type ClusterOptions, readOptions } from "./options.ts";
 import { Screen } from "./screen.ts";
 import { watchStarter } from "./starter.ts";
@@ -29,7 +29,7 @@ async function run(options: ClusterOptions, output: Output): Promise<number> {
   const screen = new Screen(output);
   let cluster: Cluster;
   try {
-    cluster = await startCluster(
+    cluster = await launchCluster(
       { root: ROOT, ...options },
       { say: (line) => screen.say(line), onView: (view) => screen.view(view) },
       stop.signal,

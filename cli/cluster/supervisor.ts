@@ -28,7 +28,9 @@ const LOG_BYTES = 10 * 1024 * 1024;
 /** Daemons under supervision. */
 export class Supervisor {
   readonly #running = new Map<string, Deno.ChildProcess>();
-  readonly #loops: Promise<void>[] = [];
+  readonly #loops = new Map<string, Promise<void>>();
+  /** Daemons that are not to be started again when they end. */
+  readonly #away = new Set<string>();
   readonly #stopping = new AbortController();
   readonly #failed = Promise.withResolvers<never>();
 
@@ -49,18 +51,36 @@ export class Supervisor {
 
   /** Starts a daemon and keeps it running. */
   start(spec: DaemonSpec): void {
-    this.#loops.push(this.#keep(spec));
+    this.#away.delete(spec.name);
+    this.#loops.set(spec.name, this.#keep(spec));
+  }
+
+  /** Says whether a daemon was started, and not killed since. */
+  keeps(name: string): boolean {
+    return this.#loops.has(name) && !this.#away.has(name);
+  }
+
+  /** Ends a daemon by SIGKILL. It stays away until it is started anew; resolves when it is gone. */
+  async kill(name: string): Promise<void> {
+    this.#away.add(name);
+    const child = this.#running.get(name);
+    if (child) end(child, "SIGKILL");
+    await this.#loops.get(name);
+  }
+
+  #ends(name: string): boolean {
+    return this.#stopping.signal.aborted || this.#away.has(name);
   }
 
   async #keep(spec: DaemonSpec): Promise<void> {
     let backoffMs = 0;
-    while (!this.#stopping.signal.aborted) {
+    while (!this.#ends(spec.name)) {
       await rotate(spec.log);
       // Told to stop meanwhile: what is started now, nobody would end.
-      if (this.#stopping.signal.aborted) return;
+      if (this.#ends(spec.name)) return;
       const begunMs = performance.now();
       const status = await this.#run(spec);
-      if (this.#stopping.signal.aborted) return;
+      if (this.#ends(spec.name)) return;
       const ranMs = performance.now() - begunMs;
       if (status.code === CANNOT_START && status.signal === null) {
         return this.#failed.reject(new Failure("daemon", await lastWords(spec)));
@@ -115,18 +135,20 @@ export class Supervisor {
       this.say(`killing what has not stopped: ${[...this.#running.keys()].join(", ")}`);
       this.#signal("SIGKILL");
     }, graceMs);
-    await Promise.all(this.#loops);
+    await Promise.all(this.#loops.values());
     clearTimeout(late);
   }
 
   #signal(signal: Deno.Signal): void {
-    for (const child of this.#running.values()) {
-      try {
-        child.kill(signal);
-      } catch (error) {
-        if (!(error instanceof TypeError)) throw error; // it has just ended by itself
-      }
-    }
+    for (const child of this.#running.values()) end(child, signal);
+  }
+}
+
+function end(child: Deno.ChildProcess, signal: Deno.Signal): void {
+  try {
+    child.kill(signal);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error; // it has just ended by itself
   }
 }
 

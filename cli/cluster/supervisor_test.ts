@@ -105,3 +105,19 @@ Deno.test("Supervisor.stop() kills what does not stop, and gives it the end of i
   assertStringIncludes(test.said[0]!, "killing what has not stopped: daemon");
   assertEquals(await Deno.stat(`/proc/${pid}`).then(() => true, () => false), false);
 });
+
+Deno.test("Supervisor.kill() ends a daemon, which stays away until it is started anew", async () => {
+  await using test = await stage();
+  const daemon = test.daemon(FOREVER);
+  test.supervisor.start(daemon);
+  await until(async () => await test.starts() === 1);
+  await test.supervisor.kill("daemon");
+  assertEquals([test.supervisor.pidOf("daemon"), test.supervisor.keeps("daemon")], [
+    undefined,
+    false,
+  ]);
+  assertEquals([await test.starts(), test.said], [1, []]);
+  test.supervisor.start(daemon);
+  assert(test.supervisor.keeps("daemon"));
+  await until(async () => await test.starts() === 2);
+});

@@ -3,32 +3,24 @@
 import { render } from "preact";
 import { Header } from "./parts/header.tsx";
 import { AppPage } from "./pages/app.tsx";
+import { AuditPage } from "./pages/audit.tsx";
 import { EventsPage } from "./pages/events.tsx";
 import { LogsPage } from "./pages/logs.tsx";
 import { NodePage } from "./pages/node.tsx";
 import { Overview } from "./pages/overview.tsx";
+import { SignInPage } from "./pages/sign_in.tsx";
 import { link, place, start, status } from "./state.ts";
 
 function Page() {
   const [kind, name] = place.value;
-  if (link.value === "refused") return <SignIn />;
+  if (link.value === "refused" || kind === "sign-in") return <SignInPage refusal={name} />;
   if (!status.value) return <p class="hush">Asking the conductor…</p>;
   if (kind === "app" && name) return <AppPage key={name} name={name} />;
   if (kind === "node" && name) return <NodePage key={name} name={name} />;
   if (kind === "events") return <EventsPage />;
   if (kind === "logs") return <LogsPage />;
+  if (kind === "audit") return <AuditPage />;
   return <Overview />;
-}
-
-function SignIn() {
-  return (
-    <section class="card">
-      <h1>Sign in</h1>
-      <p>From here the deck is shown to operators only. On the machine with your signing key:</p>
-      <pre><code>skr8tr deck</code></pre>
-      <p>It signs a challenge with that key and prints a link that opens this page for you.</p>
-    </section>
-  );
 }
 
 function Deck() {

@@ -1,7 +1,7 @@
 /** What the deck knows: the conductor's stream as signals. */
 
 import { computed, signal } from "@preact/signals";
-import type { DeckMessages, DeckSample, DeckViewer } from "../../core/deck_view.ts";
+import type { DeckMessages, DeckSample, DeckSignOut, DeckViewer } from "../../core/deck_view.ts";
 import type { EventView, StatusView } from "../../core/view.ts";
 
 const SAMPLES = 450;
@@ -9,7 +9,7 @@ const EVENTS = 500;
 
 /** `asking`: not connected yet; `refused`: a session is needed. */
 export const link = signal<"asking" | "live" | "broken" | "refused">("asking");
-export const viewer = signal<DeckViewer>({});
+export const viewer = signal<DeckViewer>({ audit: false });
 export const status = signal<StatusView | null>(null);
 export const samples = signal<readonly DeckSample[]>([]);
 /** Newest first. */
@@ -46,8 +46,10 @@ async function redeemLink(): Promise<void> {
 }
 
 export async function signOut(): Promise<void> {
-  await fetch("/deck/session", { method: "DELETE" }).catch(() => {});
-  location.reload();
+  const response = await fetch("/deck/session", { method: "DELETE" }).catch(() => null);
+  // Who came in by an issuer's word is signed out there, too.
+  if (response?.status === 200) location.assign((await response.json() as DeckSignOut).next);
+  else location.reload();
 }
 
 function connect(): void {

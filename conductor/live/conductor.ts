@@ -16,6 +16,8 @@ import { createPrng } from "../../core/prng.ts";
 import type { Root } from "../../core/roster.ts";
 import { fitDatagram } from "../../core/wire.ts";
 import { SourceGate } from "../gate.ts";
+import type { SsoSettings } from "../sso.ts";
+import type { Visit } from "../visits.ts";
 import type { ConductorEffect, ConductorEvent, ReplyTo } from "../effects.ts";
 import { holdersOf, wantedArtifacts } from "../artifacts.ts";
 import { ConductorMachine } from "../machine.ts";
@@ -61,6 +63,8 @@ export interface ConductorSettings {
   readonly rebalance?: boolean;
   /** How much of the cluster's logs is kept here, in bytes; 0 or absent: nothing. */
   readonly telemetryBytes?: number;
+  /** Who may look at the deck by an issuer's word. */
+  readonly sso?: SsoSettings;
   /** Whether deploys are told of by OpenTelemetry. */
   readonly trace?: boolean;
 }
@@ -187,7 +191,14 @@ class Conductor {
       () => machine.state,
       (node, publicKey) => this.#step({ on: "node-key", node, publicKey }),
     );
-    this.#deck = new Deck({ machine, events: this.#events, now });
+    this.#deck = new Deck({
+      machine,
+      events: this.#events,
+      now,
+      ...(settings.sso
+        ? { sso: { settings: settings.sso, visit: (visit) => this.#visit(visit) } }
+        : {}),
+    });
     const { telemetryBytes = 0, state } = settings;
     this.#telemetry = telemetryBytes === 0 ? null : new Telemetry({
       path: `${state}/telemetry.db`,
@@ -321,6 +332,14 @@ class Conductor {
     });
   }
 
+  /** Has a sign-in written down; resolves to why that failed, or `null`. */
+  async #visit(visit: Visit): Promise<string | null> {
+    const reply = await new Promise<string | null>((resolve) => {
+      this.#step({ on: "visit", visit, reply: this.#expectReply(resolve) });
+    });
+    return reply === "OK|VISIT" ? null : reply?.split("|").slice(2).join("|") ?? "no answer";
+  }
+
   #expectReply(answer: (text: string | null) => void): ReplyTo {
     const reply = this.#nextReply++;
     this.#replies.set(reply, answer);
@@ -422,8 +441,8 @@ class Conductor {
     }
     this.#admitViewer(entry);
     this.#members?.note(entry);
-    this.#step({ on: "appended", entry });
     this.#traces?.appended(entry);
+    this.#step({ on: "appended", entry });
     this.#followers.push(entry);
     this.#audit.push(entry);
     this.#checkpoints.note({ sequence: entry.sequence, hash: entry.hash });

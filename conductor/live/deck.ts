@@ -3,24 +3,32 @@
 import { getCookies, setCookie } from "@std/http/cookie";
 import { ServerSentEventStream } from "@std/http/server-sent-event-stream";
 import { isLoopback } from "../../core/address.ts";
-import type { DeckMessages, DeckSample } from "../../core/deck_view.ts";
+import type { DeckMessages, DeckSample, DeckSignIn, DeckSignOut } from "../../core/deck_view.ts";
 import type { Instant } from "../../core/instant.ts";
 import { DECK_SAMPLE_MS, DECK_STATUS_MS, DECK_VIEWERS } from "../../core/limits.ts";
 import { randomHex } from "../../core/live/clock.ts";
-import type { EventView } from "../../core/view.ts";
 import { VERSION } from "../../core/version.ts";
-import { DeckAccess } from "../deck_access.ts";
+import { DeckAccess, type DeckSession } from "../deck_access.ts";
+import { type DeckGrants, isAuditor, shows } from "../deck_grants.ts";
+import { appsShown } from "../deck_shown.ts";
 import { History, takeSample } from "../history.ts";
 import type { ConductorMachine } from "../machine.ts";
+import type { SsoSettings } from "../sso.ts";
 import { statusView } from "../views.ts";
+import type { Visit } from "../visits.ts";
+import { DeckSso } from "./deck_sso.ts";
 import type { EventHistory } from "./events.ts";
 
 const COOKIE = "deck";
+const SESSION_COOKIE = { name: COOKIE, path: "/", httpOnly: true, sameSite: "Strict" } as const;
 
 /** Nothing but what the deck brings along runs in its page. */
 const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
   "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " +
   "require-trusted-types-for 'script'; trusted-types 'none'";
+
+/** Headers by which a proxy says that it is one. */
+const PROXIED = ["forwarded", "via", "x-forwarded-for", "x-real-ip"];
 
 /** Past events that a viewer is told at first. */
 const EVENTS_AT_FIRST = 200;
@@ -28,29 +36,71 @@ const EVENTS_AT_FIRST = 200;
 export interface DeckParts {
   readonly machine: ConductorMachine;
   readonly events: EventHistory;
+  /** Absent: operators come in by their keys alone. */
+  readonly sso?: {
+    readonly settings: SsoSettings;
+    /** Writes a sign-in into the log; resolves to why that failed, or `null`. */
+    visit(visit: Visit): Promise<string | null>;
+  };
   now(): Instant;
 }
 
 type Send = <K extends keyof DeckMessages>(name: K, message: DeckMessages[K]) => void;
 
+interface Viewer {
+  readonly send: Send;
+  readonly grants: DeckGrants;
+  /** Whether they may go on looking. */
+  mayStay(): boolean;
+  end(): void;
+}
+
 export class Deck implements Disposable {
   readonly access = new DeckAccess();
   readonly #parts: DeckParts;
   readonly #history = new History();
-  readonly #viewers = new Set<Send>();
+  readonly #viewers = new Set<Viewer>();
+  readonly #sso: DeckSso | null;
   readonly #sampling: ReturnType<typeof setInterval>;
   #pending: ReturnType<typeof setTimeout> | undefined;
   #told = "";
 
   constructor(parts: DeckParts) {
     this.#parts = parts;
+    this.#sso = parts.sso ? this.#openSso(parts.sso) : null;
     this.#sampling = setInterval(() => this.#sample(), DECK_SAMPLE_MS);
   }
 
-  /** Whose session the request belongs to; `null` where it has none. */
-  operatorOf(request: Request): string | null {
-    const secret = secretOf(request);
-    return secret ? this.access.operatorOf(secret, this.#parts.now().monoMs) : null;
+  #openSso({ settings, visit }: NonNullable<DeckParts["sso"]>): DeckSso {
+    const { events, now } = this.#parts;
+    return new DeckSso({
+      settings,
+      now,
+      visit,
+      refused: (text) => events.add({ wallMs: now().wallMs, kind: "refused", text }),
+      open: (session, headers) => {
+        const secret = randomHex(64);
+        this.access.open(secret, session, now().monoMs);
+        const secure = settings.deck.startsWith("https:");
+        setCookie(headers, { ...SESSION_COOKIE, value: secret, secure });
+      },
+    });
+  }
+
+  /** The session that the request belongs to; `null` where it has none. */
+  sessionOf(request: Request): DeckSession | null {
+    return this.#sessionOf(secretOf(request));
+  }
+
+  #sessionOf(secret: string | undefined): DeckSession | null {
+    const { machine, now } = this.#parts;
+    const { monoMs, wallMs } = now();
+    const session = secret ? this.access.sessionOf(secret, monoMs) : null;
+    if (session?.grants !== null) return session;
+    // An operator may have been revoked meanwhile.
+    const { roster, head } = machine.state;
+    const why = roster.whyNot(head.sequence + 1, session.operator, "viewer", null, wallMs / 1_000);
+    return why === null ? session : null;
   }
 
   /** Something looks different now: viewers are told soon. */
@@ -65,19 +115,23 @@ export class Deck implements Disposable {
   /**
    * Answers what is below `/deck`.
    *
-   * @param mayRead the address may read without a session
+   * @param mayRead the address may read everything without a session
+   * @param from where the request comes from
    */
-  async handle(request: Request, url: URL, mayRead: boolean): Promise<Response> {
+  async handle(request: Request, url: URL, mayRead: boolean, from: string): Promise<Response> {
     if (url.pathname === "/deck/session") return await this.#session(request);
+    if (this.#sso && /^\/deck\/sso(\/|$)/.test(url.pathname)) {
+      return await this.#sso.handle(request, url, from);
+    }
     if (request.method !== "GET" && request.method !== "HEAD") {
       return new Response("the deck is only read\n", { status: 405 });
     }
     if (url.pathname !== "/deck/stream") return await asset(url.pathname);
-    const operator = this.operatorOf(request);
-    if (operator === null && !mayRead) {
+    const session = this.sessionOf(request);
+    if (session === null && !mayRead) {
       return new Response("sign in with: skr8tr deck\n", { status: 401 });
     }
-    return this.#stream(operator);
+    return this.#stream(session, mayRead ? undefined : secretOf(request));
   }
 
   [Symbol.dispose](): void {
@@ -88,11 +142,16 @@ export class Deck implements Disposable {
   /** Opens a session for the token of a link, or ends one. */
   async #session(request: Request): Promise<Response> {
     const headers = new Headers({ "cache-control": "no-store" });
-    const cookie = { name: COOKIE, path: "/", httpOnly: true, sameSite: "Strict" } as const;
+    if (request.method === "GET") {
+      return Response.json({ sso: this.#sso !== null } satisfies DeckSignIn, { headers });
+    }
     if (request.method === "DELETE") {
+      const next = this.sessionOf(request)?.signOut;
       this.access.close(secretOf(request) ?? "");
-      setCookie(headers, { ...cookie, value: "", maxAge: 0 });
-      return new Response(null, { status: 204, headers });
+      setCookie(headers, { ...SESSION_COOKIE, value: "", maxAge: 0 });
+      return next === undefined
+        ? new Response(null, { status: 204, headers })
+        : Response.json({ next } satisfies DeckSignOut, { headers });
     }
     if (request.method !== "POST") return new Response("POST a token\n", { status: 405, headers });
     const length = Number(request.headers.get("content-length") ?? Infinity);
@@ -103,38 +162,50 @@ export class Deck implements Disposable {
       const text = "this link was used or is too old; skr8tr deck makes another\n";
       return new Response(text, { status: 403, headers });
     }
-    setCookie(headers, { ...cookie, value: secret });
+    setCookie(headers, { ...SESSION_COOKIE, value: secret });
     return Response.json({ operator }, { headers });
   }
 
-  #stream(operator: string | null): Response {
+  /** @param secret of the session that the stream ends with; absent: it ends with none */
+  #stream(session: DeckSession | null, secret: string | undefined): Response {
     if (this.#viewers.size >= DECK_VIEWERS) {
       return new Response("too many look at the deck already\n", { status: 503 });
     }
     const { machine, events } = this.#parts;
     const { readable, writable } = new ServerSentEventStream();
     const writer = writable.getWriter();
-    const end = () => {
-      this.#viewers.delete(send);
+    const grants = secret === undefined ? null : session?.grants ?? null;
+    const leave = () => {
+      this.#viewers.delete(viewer);
       stopEvents();
     };
     const send: Send = (event, message) => {
       // A viewer that does not read is cut off: its browser comes again by itself.
       if (event !== "history" && (writer.desiredSize ?? 0) < -DECK_VIEWERS) {
-        end();
+        leave();
         return void writer.abort("the viewer reads too slowly").catch(() => {});
       }
       writer.write({ event, data: JSON.stringify(message) }).catch(() => {});
     };
-    writer.closed.catch(() => {}).finally(end);
-    this.#viewers.add(send);
-    const stopEvents = events.follow((event) => send("event", event));
+    const viewer: Viewer = {
+      send,
+      grants,
+      mayStay: () => secret === undefined || this.#sessionOf(secret) !== null,
+      end: () => void writer.close().catch(() => {}),
+    };
+    writer.closed.catch(() => {}).finally(leave);
+    this.#viewers.add(viewer);
+    const shown = appsShown(machine.state, grants);
+    const stopEvents = events.follow((event) => shown.event(event) && send("event", event));
     send("history", {
-      viewer: operator === null ? {} : { operator },
-      samples: this.#history.samples(),
-      events: Array.from(events.read({ limit: EVENTS_AT_FIRST }), (event: EventView) => event),
+      viewer: {
+        ...(session === null ? {} : { operator: session.operator }),
+        audit: isAuditor(grants),
+      },
+      samples: this.#history.samples().map(shown.sample),
+      events: events.read({ limit: EVENTS_AT_FIRST }).filter(shown.event),
     });
-    send("status", statusView(machine, VERSION, this.#parts.now()));
+    send("status", statusView(machine, VERSION, this.#parts.now(), grants));
     return new Response(readable, {
       headers: { "content-type": "text/event-stream", "cache-control": "no-store" },
     });
@@ -151,12 +222,18 @@ export class Deck implements Disposable {
   #sample(): void {
     const sample = this.look();
     this.#history.add(sample);
-    for (const send of this.#viewers) send("sample", sample);
+    const { state } = this.#parts.machine;
+    for (const { send, grants, mayStay, end } of this.#viewers) {
+      if (mayStay()) send("sample", appsShown(state, grants).sample(sample));
+      else end();
+    }
     if (this.#viewers.size > 0) this.#tellStatus();
   }
 
   #tellStatus(): void {
-    const status = statusView(this.#parts.machine, VERSION, this.#parts.now());
+    const { machine } = this.#parts;
+    const now = this.#parts.now();
+    const status = statusView(machine, VERSION, now);
     // How long ago a node was heard changes all the time and is no news.
     const text = JSON.stringify([
       status.sequence,
@@ -168,7 +245,9 @@ export class Deck implements Disposable {
     ]);
     if (text === this.#told) return;
     this.#told = text;
-    for (const send of this.#viewers) send("status", status);
+    for (const { send, grants } of this.#viewers) {
+      send("status", shows(grants) ? status : statusView(machine, VERSION, now, grants));
+    }
   }
 }
 
@@ -204,6 +283,8 @@ async function asset(path: string): Promise<Response> {
  * ask, and not by a name that somebody else's DNS let point here.
  */
 export function isOwnPage(request: Request, from: string): boolean {
+  // What a proxy hands on comes from anywhere, however near the proxy is.
+  if (PROXIED.some((header) => request.headers.has(header))) return false;
   const site = request.headers.get("sec-fetch-site");
   if (site !== null && site !== "same-origin" && site !== "none") return false;
   if (!isLoopback(from)) return true;

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { buildDeck, compressedBytes, moduleOf } from "../deck/build.ts";
 import { sha256Hex } from "../../core/bytes.ts";
 import { now } from "../../core/live/clock.ts";
-import { Rig } from "../rig_test.ts";
+import { ALICE, MALLORY, Rig } from "../rig_test.ts";
 import { Deck, isOwnPage } from "./deck.ts";
 import { ASSETS } from "./deck_assets.ts";
 import { EventHistory } from "./events.ts";
@@ -58,7 +58,7 @@ Deno.test("the deck's page names its files, and nothing else may run in it", asy
 Deno.test("the deck's stream tells what was, what is, and what happens", async () => {
   await withConductor(async (_, url) => {
     const history = await readUntil(await fetch(`${url}/deck/stream`), "history");
-    assertEquals((history as { viewer: unknown }).viewer, {});
+    assertEquals((history as { viewer: unknown }).viewer, { audit: true });
     const stream = await fetch(`${url}/deck/stream`);
     const told = readUntil(stream, "event");
     await tokenOf(url);
@@ -86,11 +86,11 @@ Deno.test("a link of skr8tr deck opens one session, which signing out ends", asy
     const headers = { cookie: cookie.split(";")[0]! };
     const viewerOf = async () =>
       (await readUntil(await fetch(`${url}/deck/stream`, { headers }), "history") as {
-        viewer: { operator?: string };
+        viewer: { operator?: string; audit: boolean };
       }).viewer;
-    assertEquals(await viewerOf(), { operator });
+    assertEquals(await viewerOf(), { operator, audit: true });
     await fetch(`${url}/deck/session`, { method: "DELETE", headers });
-    assertEquals(await viewerOf(), {});
+    assertEquals(await viewerOf(), { audit: true });
   });
 });
 
@@ -109,7 +109,7 @@ Deno.test("from afar the deck's stream is for those who have signed in, its page
     using deck = new Deck({ machine: new Rig().machine, events, now });
     const ask = async (path: string, cookie = "") => {
       const request = new Request(`http://x${path}`, { headers: { cookie } });
-      const response = await deck.handle(request, new URL(request.url), false);
+      const response = await deck.handle(request, new URL(request.url), false, "203.0.113.5");
       await response.body?.cancel();
       return response.status;
     };
@@ -118,8 +118,30 @@ Deno.test("from afar the deck's stream is for those who have signed in, its page
     for (const cookie of ["deck=guessed", "=", "deck", ";;=;", "a=b; =deck"]) {
       assertEquals(await ask("/deck/stream", cookie), 401, cookie);
     }
-    deck.access.open("secret", "ann", now().monoMs);
+    deck.access.open("secret", { operator: "ann", grants: null }, now().monoMs);
     assertEquals(await ask("/deck/stream", "deck=secret"), 200);
+    events.close();
+  });
+});
+
+Deno.test("an operator who is no more loses the session, and the stream that is open", async () => {
+  await withFolder(async (folder) => {
+    const events = new EventHistory(`${folder}/events.db`);
+    const roots = [{ key: ALICE, publicKey: new Uint8Array(1_952) }];
+    using deck = new Deck({ machine: new Rig({ roots }).machine, events, now });
+    const open = async (cookie: string) => {
+      const request = new Request("http://x/deck/stream", { headers: { cookie } });
+      return await deck.handle(request, new URL(request.url), false, "203.0.113.5");
+    };
+    deck.access.open("alice", { operator: ALICE, grants: null }, now().monoMs);
+    deck.access.open("gone", { operator: MALLORY, grants: null }, now().monoMs);
+    const refused = await open("deck=gone");
+    assertEquals(refused.status, 401);
+    await refused.body?.cancel();
+    const stream = await open("deck=alice");
+    assertEquals(stream.status, 200);
+    deck.access.close("alice");
+    for await (const part of stream.body!) void part;
     events.close();
   });
 });
@@ -133,6 +155,8 @@ Deno.test("isOwnPage() refuses pages of other sites and names that others point 
     [{ host: "127.0.0.1:7771", "sec-fetch-site": "cross-site" }, "127.0.0.1", false],
     [{ host: "evil.example:7771" }, "127.0.0.1", false],
     [{ host: "conductor.example:7771" }, "10.0.0.7", true],
+    [{ host: "127.0.0.1:7771", "x-forwarded-for": "203.0.113.5" }, "127.0.0.1", false],
+    [{ host: "10.0.0.1:7771", via: "1.1 proxy" }, "10.0.0.7", false],
     [{ host: "10.0.0.1:7771", "sec-fetch-site": "same-site" }, "10.0.0.7", false],
   ];
   for (const [headers, from, own] of cases) {

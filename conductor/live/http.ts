@@ -17,6 +17,8 @@ import { operatorsView, secretsView } from "../trust_views.ts";
 import type { ArtifactStore } from "./artifacts.ts";
 import { type Deck, isOwnPage } from "./deck.ts";
 import { nodeDetail, volumeViews } from "../node_views.ts";
+import type { DeckGrants } from "../deck_grants.ts";
+import { appsShown } from "../deck_shown.ts";
 import { parseQuestion, whatIf } from "../what_if.ts";
 import { matches } from "../audit.ts";
 import type { LogStore } from "../../core/log.ts";
@@ -24,9 +26,11 @@ import type { AuditReader } from "./audit.ts";
 import type { EventHistory } from "./events.ts";
 import type { Followers } from "./follow.ts";
 import { streamLogs } from "./logs.ts";
+import { readShown } from "./shown_reads.ts";
 import type { StreamRelay } from "./streams.ts";
 import type { MemberDesk } from "./members.ts";
 import type { Telemetry } from "./telemetry.ts";
+import { isFound } from "./telemetry_store.ts";
 
 export interface HttpParts {
   readonly machine: ConductorMachine;
@@ -71,12 +75,13 @@ export function httpHandler(
     const isOwn = peerOf(request) !== undefined || isOwnPage(request, from);
     const isNear = (isLoopback(from) || inNetworks(from, parts.plain)) && isOwn;
     if (url.pathname === "/deck" || url.pathname.startsWith("/deck/")) {
-      return await parts.deck.handle(request, url, isNear);
+      return await parts.deck.handle(request, url, isNear, from);
     }
-    const mayRead = isNear || members?.mayRead(request) ||
-      parts.deck.operatorOf(request) !== null;
+    const session = parts.deck.sessionOf(request);
+    const mayRead = isNear || members?.mayRead(request) || session?.grants === null;
     const forNodes = url.pathname === "/follow" ||
       (request.method === "GET" && url.pathname.startsWith("/artifacts/"));
+    if (!mayRead && session?.grants) return await readShown(parts, request, url, session.grants);
     if (!mayRead && !(forNodes && members?.isNode(request))) {
       return fail(403, "reads are answered to loopback and to the networks given by --plain");
     }
@@ -97,7 +102,12 @@ export function httpHandler(
   return handler;
 }
 
-async function read(parts: HttpParts, url: URL): Promise<Response> {
+/** @param grants what is shown, where that is not everything */
+export async function read(
+  parts: HttpParts,
+  url: URL,
+  grants: DeckGrants = null,
+): Promise<Response> {
   const { machine } = parts;
   const [api, kind, name, ...more] = url.pathname.slice(1).split("/");
   if (api !== "api") return fail(404, `nothing is at ${url.pathname}`);
@@ -111,11 +121,11 @@ async function read(parts: HttpParts, url: URL): Promise<Response> {
   const now = parts.now();
   switch (kind) {
     case "status":
-      return Response.json(statusView(machine, VERSION, now));
+      return Response.json(statusView(machine, VERSION, now, grants));
     case "telemetry":
       return searchLogs(parts, url, now);
     case "sample":
-      return Response.json(parts.deck.look());
+      return Response.json(appsShown(machine.state, grants).sample(parts.deck.look()));
     case "nodes":
       return name === undefined
         ? Response.json({ nodes: nodeViews(machine, now) })
@@ -126,20 +136,20 @@ async function read(parts: HttpParts, url: URL): Promise<Response> {
       return readWhatIf(parts, url);
     case "apps":
       return name === undefined
-        ? Response.json({ apps: appViews(machine, now) })
+        ? Response.json({ apps: appViews(machine, now, grants) })
         : oneApp(parts, name, url);
     case "secrets":
       return Response.json(secretsView(machine.state));
     case "secret-key":
       return Response.json({ publicKey: await parts.secrets.publicKey() });
     case "audit":
-      return await readAudit(parts, url);
+      return await readAudit(parts, url, grants);
     case "log":
       return streamLog(parts.store, Number(url.searchParams.get("from") ?? 0));
     case "operators":
       return Response.json(operatorsView(machine.state));
     case "events":
-      return readEvents(parts, url);
+      return readEvents(parts, url, grants);
     case "logs":
       return readLogs(parts, name ?? "", url);
     default:
@@ -147,7 +157,7 @@ async function read(parts: HttpParts, url: URL): Promise<Response> {
   }
 }
 
-function fail(status: number, error: string): Response {
+export function fail(status: number, error: string): Response {
   return Response.json({ error }, { status });
 }
 
@@ -242,10 +252,12 @@ function readWhatIf(parts: HttpParts, url: URL): Response {
   return "error" in answer ? fail(404, answer.error) : Response.json(answer);
 }
 
-function readEvents(parts: HttpParts, url: URL): Response {
+function readEvents(parts: HttpParts, url: URL, grants: DeckGrants): Response {
+  const shown = appsShown(parts.machine.state, grants);
   const app = url.searchParams.get("app") ?? undefined;
   const limit = countOf(url, "limit");
-  const past = parts.events.read({ ...(app === undefined ? {} : { app }), limit });
+  const past = parts.events.read({ ...(app === undefined ? {} : { app }), limit })
+    .filter(shown.event);
   const text = past.map((event) => `${JSON.stringify(event)}\n`).join("");
   if (url.searchParams.get("follow") !== "1") {
     return new Response(text, { headers: { "content-type": "application/x-ndjson" } });
@@ -253,17 +265,20 @@ function readEvents(parts: HttpParts, url: URL): Response {
   return stream((send) => {
     for (const event of past) send(JSON.stringify(event));
     return parts.events.follow((event) => {
-      if (app === undefined || event.app === app) send(JSON.stringify(event));
+      if ((app === undefined || event.app === app) && shown.event(event)) {
+        send(JSON.stringify(event));
+      }
     });
   });
 }
 
-async function readAudit(parts: HttpParts, url: URL): Promise<Response> {
+async function readAudit(parts: HttpParts, url: URL, grants: DeckGrants): Promise<Response> {
   const given = (name: string) => url.searchParams.get(name) ?? undefined;
   const [app, operator] = [given("app"), given("operator")];
   const filter = {
     ...(app === undefined ? {} : { app }),
     ...(operator === undefined ? {} : { operator }),
+    shows: appsShown(parts.machine.state, grants).audit,
   };
   const past = await parts.audit.read(filter, countOf(url, "limit"));
   const text = past.map((view) => `${JSON.stringify(view)}\n`).join("");
@@ -296,8 +311,8 @@ function streamLog(store: LogStore, from: number): Response {
 
 /** A parameter that says how many: 100 where it is absent or no number, 10,000 at most. */
 function countOf(url: URL, name: string): number {
-  const count = Number(url.searchParams.get(name) ?? 100);
-  return Number.isSafeInteger(count) && count > 0 ? Math.min(10_000, count) : 100;
+  const count = Number(url.searchParams.get(name) || 100);
+  return Number.isSafeInteger(count) && count >= 0 ? Math.min(10_000, count) : 100;
 }
 
 function readLogs(parts: HttpParts, name: string, url: URL): Response {
@@ -331,13 +346,21 @@ function searchLogs({ telemetry }: HttpParts, url: URL, now: Instant): Response 
   const query = (name: string) => url.searchParams.get(name) ?? undefined;
   const [app, node, grep] = [query("app"), query("node"), query("grep")];
   const sinceMs = Number(query("since") ?? NaN);
-  const lines = telemetry.search({
-    limit: countOf(url, "lines"),
+  const wanted = {
     ...(app === undefined ? {} : { app }),
     ...(node === undefined ? {} : { node }),
     ...(grep === undefined ? {} : { grep }),
     ...(sinceMs >= 0 ? { sinceWallMs: now.wallMs - sinceMs } : {}),
-  });
+  };
+  const lines = telemetry.search({ ...wanted, limit: countOf(url, "lines") });
+  if (query("follow") === "1") {
+    return stream((send) => {
+      for (const line of lines) send(JSON.stringify(line));
+      return telemetry.follow((line) => {
+        if (isFound(line, wanted)) send(JSON.stringify(line));
+      });
+    });
+  }
   return new Response(lines.map((line) => `${JSON.stringify(line)}\n`).join(""), {
     headers: { "content-type": "application/x-ndjson" },
   });

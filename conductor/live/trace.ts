@@ -4,6 +4,7 @@ import { context, type Span, SpanStatusCode, trace } from "@opentelemetry/api";
 import { parseOperatorCommand } from "../../core/command.ts";
 import type { Instant } from "../../core/instant.ts";
 import { commandOf, type Entry } from "../../core/log.ts";
+import type { AppView } from "../../core/view.ts";
 import type { ConductorMachine } from "../machine.ts";
 import { appView } from "../views.ts";
 
@@ -11,13 +12,15 @@ interface Deploy {
   readonly generation: number;
   readonly span: Span;
   /** Replica -> its span, and the state it was last seen in. */
+  /** Why its rollout failed. */
+  failure?: string;
   readonly replicas: Map<string, { readonly span: Span; state: string; done: boolean }>;
 }
 
 /**
  * One trace a deploy: a span from the signed APPLY to the app's readiness or failure, and below it a
  * span for each replica, from the decision to place it until it is ready, with an event at each of
- * its states.
+ * its states. The deploy's own events are the turns of its rollout and the old replicas that leave.
  */
 export class DeployTraces implements Disposable {
   readonly #tracer = trace.getTracer("skr8tr.conductor");
@@ -25,7 +28,7 @@ export class DeployTraces implements Disposable {
 
   constructor(private readonly machine: ConductorMachine) {}
 
-  /** An entry of the log is durable and applied. */
+  /** An entry of the log is durable, and about to be applied: what it changes is told after it. */
   appended({ body, sequence }: Entry): void {
     if (body.kind === "command") {
       const command = parseOperatorCommand(commandOf(body.signed));
@@ -52,6 +55,15 @@ export class DeployTraces implements Disposable {
         const span = this.#tracer.startSpan(`replica ${place.replica}`, { attributes }, parent);
         deploy.replicas.set(place.replica, { span, state: "placed", done: false });
       }
+      for (const replica of body.leave) {
+        const attributes = { "skr8tr.replica": replica };
+        this.#deploys.get(appOf(replica))?.span.addEvent("leave", attributes);
+      }
+    } else if (body.kind === "rollout") {
+      const deploy = this.#deploys.get(body.app);
+      if (deploy?.generation !== body.generation) return;
+      deploy.span.addEvent(body.turn, { "skr8tr.reason": body.reason });
+      if (body.turn === "failed") deploy.failure = body.reason;
     }
   }
 
@@ -71,8 +83,10 @@ export class DeployTraces implements Disposable {
         if (state === "finished") endReplica(seen, SpanStatusCode.ERROR, reason);
       }
       if (view.generation !== deploy.generation) {
-        this.#end(name, SpanStatusCode.ERROR, "it went back to another generation");
-      } else if (view.state === "ready") this.#end(name, SpanStatusCode.OK);
+        const why = deploy.failure ?? "it went back to another generation";
+        this.#end(name, SpanStatusCode.ERROR, why);
+      } else if (isUnderWay(view)) continue; // its next turn says how it ended
+      else if (view.state === "ready") this.#end(name, SpanStatusCode.OK);
       else if (view.state === "failing") {
         this.#end(name, SpanStatusCode.ERROR, view.reasons.join("; "));
       } else if (view.state === "down") this.#end(name, SpanStatusCode.UNSET, "it was taken down");
@@ -94,6 +108,16 @@ export class DeployTraces implements Disposable {
     const message = "the conductor stopped";
     for (const app of [...this.#deploys.keys()]) this.#end(app, SpanStatusCode.UNSET, message);
   }
+}
+
+function isUnderWay({ rollout, generation }: AppView): boolean {
+  if (rollout?.generation !== generation) return false;
+  return rollout.phase === "before" || rollout.phase === "canary" || rollout.phase === "rolling";
+}
+
+/** The app of a replica's id: `shop` of `shop.3`. */
+function appOf(replica: string): string {
+  return replica.slice(0, replica.lastIndexOf("."));
 }
 
 function endReplica(

@@ -144,3 +144,8 @@ export class FrameWriter {
     this.bytes = larger;
   }
 }
+
+/** The 32 bits at a place, as a signed number. */
+export function word(bytes: Uint8Array, at: number): number {
+  return bytes[at]! << 24 | bytes[at + 1]! << 16 | bytes[at + 2]! << 8 | bytes[at + 3]!;
+}

@@ -34,7 +34,8 @@ import {
   WINDOW_UPDATE,
 } from "./frames.ts";
 import { encodeFields, type Field } from "./hpack.ts";
-import { Session, TOO_LARGE } from "./session.ts";
+import { Session } from "./session.ts";
+import { TOO_LARGE } from "./stream_frames.ts";
 import type { Stream, StreamUser } from "./stream.ts";
 
 interface Frame {

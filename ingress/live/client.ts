@@ -40,6 +40,7 @@ import { type Proxy, REQUEST_ID_BYTES } from "./proxy.ts";
 import { closeQuietly, type Connection } from "./connection.ts";
 import { Outbox, type OutboxOwner } from "./outbox.ts";
 import { RequestBuffer } from "./request_buffer.ts";
+import type { RequestSpan } from "./tracer.ts";
 import type { Upstream } from "./upstream.ts";
 import { tunnel } from "./tunnel.ts";
 import { type Admission, admit, isGrpc, type Peer, stickyCookie } from "./admission.ts";
@@ -91,6 +92,8 @@ export class Http1Client implements Front, OutboxOwner {
   private responseDone = false;
   private frame = false;
   private remembered: Remembered | null = null;
+  /** Where the request is recorded. */
+  private span: RequestSpan | null = null;
 
   private readonly requestId = new Uint8Array(REQUEST_ID_BYTES);
   private readonly requestExtras: Mutable<RequestExtras>;
@@ -116,6 +119,8 @@ export class Http1Client implements Front, OutboxOwner {
       defaultHost: NOTHING,
       requestId: this.requestId,
       random: proxy.nextRandom,
+      trace: null,
+      unsampled: proxy.tracer !== null,
       realIp: origin.peer,
       ownId: true,
     };
@@ -253,6 +258,10 @@ export class Http1Client implements Front, OutboxOwner {
     requestExtras.defaultHost = head.hostStart < 0
       ? ascii(admission.match.destination.route.app)
       : NOTHING;
+    if (proxy.tracer !== null) {
+      this.span = proxy.tracer.begin(bytes, head, admission, this.peer);
+      requestExtras.trace = this.span?.traceparent ?? null;
+    }
     const inline = head.framing === BY_LENGTH ? Math.min(head.length, GATHER_BYTES) : 0;
     const room = head.at - head.start + REQUEST_HEAD_ROOM + inline +
       (head.framing === CHUNKED ? this.end - this.start + 64 : 0);
@@ -619,6 +628,7 @@ export class Http1Client implements Front, OutboxOwner {
     this.state = CLOSED;
     this.outbox.close();
     this.exchange.abandon();
+    this.record();
     closeQuietly(this.connection);
     this.list.clientClosed(this);
   }
@@ -646,7 +656,13 @@ export class Http1Client implements Front, OutboxOwner {
     if (this.resting) this.linger();
   }
 
+  private record(): void {
+    this.span?.end(this.exchange, this.outbox.total);
+    this.span = null;
+  }
+
   private log(): void {
+    this.record();
     const { exchange, remembered } = this;
     const { accessLog } = this.proxy;
     if (accessLog === null || remembered === null) return;

@@ -6,7 +6,8 @@ import {
   REFUSED_STREAM,
 } from "../h2/frames.ts";
 import type { Field } from "../h2/hpack.ts";
-import { Session, TOO_LARGE } from "../h2/session.ts";
+import { Session } from "../h2/session.ts";
+import { TOO_LARGE } from "../h2/stream_frames.ts";
 import type { Stream, StreamUser } from "../h2/stream.ts";
 import { ChunkedBody } from "../chunked.ts";
 import { BAD, DONE } from "../field_block.ts";

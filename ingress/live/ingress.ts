@@ -36,6 +36,8 @@ export interface IngressSettings {
   readonly accessLog?: "none" | "combined" | "json";
   /** Where the access log goes; standard output unless given. */
   readonly writeLog?: (bytes: Uint8Array) => Promise<unknown>;
+  /** Share of the requests that is recorded as spans, from 0 to 1; absent: none. */
+  readonly traceRatio?: number;
   readonly timeouts?: Partial<Timeouts>;
   readonly maxConnections?: number;
   readonly maxBodyBytes?: number;
@@ -98,6 +100,10 @@ export async function startIngress(settings: IngressSettings): Promise<Ingress> 
     settings.maxBodyBytes ?? Infinity,
     settings.trusted,
   );
+  if (settings.traceRatio !== undefined) {
+    const { RequestTracer } = await import("./tracer.ts");
+    proxy.tracer = RequestTracer.open(settings.traceRatio, proxy.nextRandom);
+  }
   const maxConnections = settings.maxConnections ?? CLIENT_CONNECTIONS;
   const { hostname } = settings;
   const clients = new ClientSet(proxy);

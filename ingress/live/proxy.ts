@@ -10,6 +10,7 @@ import type { Replica } from "../balance.ts";
 import type { AccessLog } from "./access_log.ts";
 import { Buffers } from "./buffers.ts";
 import type { Metrics } from "./metrics.ts";
+import type { RequestTracer } from "./tracer.ts";
 
 /** How long the ingress waits for others, in ms. */
 export interface Timeouts {
@@ -57,6 +58,8 @@ export class Proxy {
   httpsPort: number | null = null;
   /** What answers an ACME challenge over HTTP. */
   challengeAnswer: ((token: string) => string | null) | null = null;
+  /** Records requests; `null`: none. */
+  tracer: RequestTracer | null = null;
   /** Every plain request is sent there. */
   redirectToHttps = false;
 

@@ -11,7 +11,7 @@ import { accessibilityFindings, THEMES, visitor, WIDTHS } from "./pages.ts";
 
 const chromium = await haveChromium();
 
-const PAGES = ["", "app/product-svc", "node/node-1", "events", "logs"];
+const PAGES = ["", "app/product-svc", "node/node-1", "events", "logs", "audit"];
 
 Deno.test({
   name: "the deck shows a cluster as it is, in a browser",

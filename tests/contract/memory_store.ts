@@ -1,14 +1,17 @@
 import { Failure } from "../../core/errors.ts";
-import { EMPTY_HEAD, type Entry, type Head, type LogStore } from "../../core/log.ts";
+import { EMPTY_HEAD, type Entry, type Head, type Lease, type SharedStore } from "../../core/log.ts";
 
 /** What a memory store keeps; several stores over one of these are several openings of it. */
 export interface Memory {
   readonly entries: Entry[];
   snapshot: { readonly head: Head; readonly state: string } | null;
+  lease?: Lease;
+  /** Whoever wants to hear of new entries. */
+  readonly watchers?: Set<() => void>;
 }
 
 /** A log in memory, for simulations. */
-export class MemoryStore implements LogStore {
+export class MemoryStore implements SharedStore {
   readonly #memory: Memory;
 
   constructor(memory: Memory) {
@@ -22,6 +25,7 @@ export class MemoryStore implements LogStore {
       return Promise.reject(new Failure("store-conflict", text));
     }
     entries.push(structuredClone(entry));
+    for (const changed of this.#memory.watchers ?? []) changed();
     return Promise.resolve();
   }
 
@@ -41,6 +45,22 @@ export class MemoryStore implements LogStore {
 
   loadSnapshot(): Promise<{ readonly head: Head; readonly state: string } | null> {
     return Promise.resolve(this.#memory.snapshot);
+  }
+
+  lease(): Promise<Lease | null> {
+    return Promise.resolve(this.#memory.lease ?? null);
+  }
+
+  swapLease(revision: number, holder: string | null): Promise<number | null> {
+    const last = this.#memory.lease?.revision ?? 0;
+    if (revision !== last) return Promise.resolve(null);
+    this.#memory.lease = { revision: last + 1, holder };
+    return Promise.resolve(last + 1);
+  }
+
+  watch(changed: () => void): Disposable {
+    this.#memory.watchers?.add(changed);
+    return { [Symbol.dispose]: () => void this.#memory.watchers?.delete(changed) };
   }
 
   close(): Promise<void> {

@@ -32,9 +32,17 @@ async function codeOf(work: Promise<unknown>): Promise<string> {
 }
 
 /** Registers the suite for one implementation. */
-export function storeContract(name: string, make: () => Promise<OpenStore>): void {
+export function storeContract(
+  name: string,
+  make: () => Promise<OpenStore>,
+  options: Pick<Deno.TestDefinition, "ignore"> = {},
+): void {
   const test = (what: string, body: (open: OpenStore) => Promise<void>) =>
-    Deno.test(`store ${name}: ${what}`, async () => await body(await make()));
+    Deno.test({
+      ...options,
+      name: `store ${name}: ${what}`,
+      fn: async () => await body(await make()),
+    });
 
   test("a new log is empty", async (open) => {
     const store = await open();

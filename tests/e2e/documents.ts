@@ -1,7 +1,8 @@
 // What the tests of documents share: the blocks of a page, a copy of the project to run them in, and
 // a network of its own, where every port is free.
 
-import { assert } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
+import { sweepReplicas } from "../../cli/cluster/sweep.ts";
 
 export const ROOT = decodeURIComponent(new URL("../../", import.meta.url).pathname).replace(
   /\/$/,
@@ -50,6 +51,60 @@ export async function ownNetwork(): Promise<string[] | null> {
     if (success) return flags;
   }
   return null;
+}
+
+/** The script of somebody who follows a page: saves its files where it says, runs its commands. */
+export function scriptOf(markdown: string): string {
+  const parts = blocksOf(markdown).map(({ info, text }, at) => {
+    const mark = `echo "=== ${at}"`;
+    if (info === "sh") return `${mark}\n${text}`;
+    if (info === "sh cluster") {
+      return `${mark}\n${text.trim()} >cluster.output 2>&1 &\n` +
+        "wait_until grep -q 'ready in' cluster.output";
+    }
+    if (info === "ts" || info === "json") return ""; // deno test --doc; for an editor
+    const [, file] = /^\w+ (mine\/\S+)$/.exec(info) ?? [];
+    assert(file !== undefined, `a block of ${info}`);
+    const folder = file.slice(0, file.lastIndexOf("/"));
+    return `mkdir -p ${folder}\ncat >${file} <<'END OF FILE'\n${text}END OF FILE`;
+  });
+  return `set -e\n${WAIT}\n${parts.join("\n")}\necho "=== end"\n`;
+}
+
+/**
+ * Follows a page below docs/ in a copy of the project and a network of its own; resolves to what its
+ * commands said.
+ */
+export async function followPage(name: string, network: readonly string[]): Promise<string> {
+  const folder = await Deno.makeTempDir({ prefix: "skr8tr-page-" });
+  try {
+    await copyProject(folder);
+    const page = await Deno.readTextFile(`${ROOT}/docs/${name}`);
+    await Deno.writeTextFile(`${folder}/script.sh`, scriptOf(page));
+    await Deno.mkdir(`${folder}/home`);
+    const setup = ["set -e", "unset INIT_CWD", "ip link set lo up", "exec bash script.sh"];
+    const { code, stdout, stderr } = await new Deno.Command("unshare", {
+      args: [...network, "sh", "-c", setup.join("\n")],
+      cwd: folder,
+      env: { ...await denoDir(), HOME: `${folder}/home`, NO_COLOR: "1", SKR8TR_KEY: "" },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).output();
+    const said = new TextDecoder().decode(stdout);
+    assertEquals(code, 0, said + new TextDecoder().decode(stderr));
+    return said;
+  } finally {
+    const nodes = [1, 2, 3].map((number) => `${folder}/.skr8tr/node-${number}`);
+    assertEquals(await sweepReplicas(nodes), [], "replicas were left behind");
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** The links of a page below docs/ to files of the project, as paths from docs/. */
+export async function linksOf(name: string): Promise<string[]> {
+  const page = await Deno.readTextFile(`${ROOT}/docs/${name}`);
+  return [...page.matchAll(/\]\((?!https?:|#)([^)#]+)(?:#[^)]*)?\)/g)].map(([, path]) => path!);
 }
 
 /** What a clone would have, from the working tree. */

@@ -10,6 +10,7 @@ import { type RunningConductor, startConductor } from "../../conductor/live/cond
 import { readOperators } from "../../conductor/live/open.ts";
 import { readToken } from "../../core/live/member_seal.ts";
 import { openSealKeys } from "../../core/live/seal_keys.ts";
+import { CLIENT, startIssuer } from "./oidc_issuer.ts";
 import type { JoinRole } from "../../core/seal/member.ts";
 
 const ROOT = decodeURIComponent(new URL("../../", import.meta.url).pathname);
@@ -124,6 +125,7 @@ async function startAndStop(
   permissions: readonly string[],
   flags: readonly string[],
   started: string,
+  use: (log: string) => Promise<void> = () => Promise.resolve(),
 ): Promise<void> {
   const child = new Deno.Command(Deno.execPath(), {
     args: [
@@ -147,6 +149,7 @@ async function startAndStop(
     // The end of its input is its order to stop; then its log ends and so does this loop.
     if (told || !log.includes(started)) continue;
     told = true;
+    await use(log);
     await child.stdin.close();
   }
   const { code } = await child.status;
@@ -183,6 +186,41 @@ Deno.test("the conductor works with its flags and can do nothing else", async ()
   });
   const flags = ["--port=0", "--mesh-port=0", `--state=${state}`, `--pubkey=${publicKey}`];
   await startAndStop("conductor", permissions, flags, "ready:");
+  assertRefused(await probe(permissions, place), ["state"]);
+});
+
+Deno.test("the conductor with single sign-on reaches its issuer besides, and nothing more", async () => {
+  await using place = await stage();
+  await using issuer = await startIssuer("127.0.9.73", "https://deck.example/deck/sso/back");
+  const { state, publicKey, folder } = place;
+  const file = `${folder}/sso.json`;
+  const settings = {
+    issuer: issuer.url,
+    client: CLIENT.id,
+    secret: CLIENT.secret,
+    deck: "https://deck.example",
+    groups: { platform: { role: "admin" } },
+  };
+  await Deno.writeTextFile(file, JSON.stringify(settings), { mode: 0o600 });
+  const permissions = permissionFlags("conductor", {
+    bind: BIND,
+    networks: [new URL(issuer.url).host],
+    state,
+    pubkeys: [publicKey],
+    files: [file],
+  });
+  const flags = ["--port=0", "--mesh-port=0", `--state=${state}`, `--pubkey=${publicKey}`];
+  await startAndStop(
+    "conductor",
+    permissions,
+    [...flags, `--sso=${file}`],
+    "ready:",
+    async (log) => {
+      const [, address] = /commands at ([0-9.:]+)/.exec(log)!;
+      const begun = await fetch(`http://${address}/deck/sso`, { redirect: "manual" });
+      assertStringIncludes(begun.headers.get("location")!, `${issuer.url}/auth?`);
+    },
+  );
   assertRefused(await probe(permissions, place), ["state"]);
 });
 

@@ -5,31 +5,15 @@ import { assert, assertEquals } from "@std/assert";
 import { keyPairFromSeed, sign } from "../../core/sign.ts";
 import { formatSigned } from "../../core/wire.ts";
 import { kill, until } from "./cluster_process.ts";
+import { collector, type ExportedSpan } from "./collector.ts";
 import { ROOT } from "./documents.ts";
 
 const HOST = "127.0.0.27";
 
-interface ExportedSpan {
-  readonly name: string;
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly parentSpanId?: string;
-  readonly status?: { readonly code?: number; readonly message?: string };
-  readonly events?: readonly { readonly name: string }[];
-}
-
 Deno.test("a deploy is told of as one trace, replica by replica, and says why it failed", async () => {
   const folder = await Deno.makeTempDir({ prefix: "skr8tr-trace-" });
-  const spans: ExportedSpan[] = [];
-  const collector = Deno.serve({ hostname: HOST, port: 0, onListen() {} }, async (request) => {
-    const body = await request.json();
-    if (new URL(request.url).pathname === "/v1/traces") {
-      for (const resource of body.resourceSpans) {
-        for (const scope of resource.scopeSpans) spans.push(...scope.spans);
-      }
-    }
-    return Response.json({});
-  });
+  await using telemetry = collector(HOST);
+  const { spans } = telemetry;
   const keys = keyPairFromSeed(crypto.getRandomValues(new Uint8Array(32)));
   await Deno.writeFile(`${folder}/operator.pub`, keys.publicKey);
   const daemons: Deno.ChildProcess[] = [];
@@ -57,12 +41,7 @@ Deno.test("a deploy is told of as one trace, replica by replica, and says why it
     start("conductor", [
       ...["--trace", `--port=${udp}`, `--mesh-port=${mesh}`, `--tower=${HOST}:1`],
       ...[`--pubkey=${folder}/operator.pub`, `--state=${folder}/conductor`],
-    ], {
-      OTEL_DENO: "true",
-      OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
-      OTEL_EXPORTER_OTLP_ENDPOINT: `http://${HOST}:${collector.addr.port}`,
-      OTEL_BSP_SCHEDULE_DELAY: "100",
-    });
+    ], telemetry.env);
     start("node", [
       ...["--name=traced", "--port=0", "--metrics=0", `--conductor=${HOST}:${mesh}`],
       ...[`--follow=${HOST}:${udp}`, `--tower=${HOST}:1`, "--stop-replicas"],
@@ -96,10 +75,10 @@ Deno.test("a deploy is told of as one trace, replica by replica, and says why it
     const failed = spans.filter(isDeploy)[1]!;
     assertEquals(failed.status?.code, 2);
     assert(failed.status?.message?.includes("/no/such/program"), failed.status?.message);
+    assert(failed.events?.some(({ name }) => name === "failed"), JSON.stringify(failed.events));
   } finally {
     for (const daemon of daemons.toReversed()) kill(daemon.pid, "SIGTERM");
     await Promise.all(daemons.map((daemon) => daemon.status));
-    await collector.shutdown();
     await Deno.remove(folder, { recursive: true });
   }
 });

@@ -3,6 +3,7 @@
 
 import { assert } from "@std/assert";
 import type { Planted } from "./daemon.ts";
+import type { Deed, Step } from "./steps.ts";
 import { MILD, simulate } from "./world.ts";
 
 const CRIES: Readonly<Record<Planted, string>> = {
@@ -15,12 +16,54 @@ const CRIES: Readonly<Record<Planted, string>> = {
   "early": "which is not ready",
   "lost-entry": "does not follow in the log",
   "stale-table": "into its drain",
+  "barred": "after its DRAIN",
+  "overscale": "is the most",
+  "tick-twice": "takes a tick of tick again",
+  "tick-lost": "passes over 1 ticks of tick",
+  "run-twice": "starts run 1 of once a second time",
+  "asleep": "it was not ready in 30000 ms",
+};
+
+const up = (app: string): Deed => ({
+  do: "up",
+  app,
+  replicas: 1,
+  volume: false,
+  behaviour: "good",
+});
+
+/** What must happen for a fault to show, where not every world has it. */
+const PLANS: Readonly<Partial<Record<Planted, readonly Step[]>>> = {
+  "barred": [
+    { atMs: 0, ...up("web") },
+    { atMs: 1_000, do: "node", verb: "DRAIN", node: "node-1" },
+    { atMs: 3_000, ...up("late") },
+  ],
+  "overscale": [
+    { atMs: 0, ...up("nap") },
+    { atMs: 100, do: "ask", app: "nap", forMs: 6_000 },
+    { atMs: 9_000, ...up("late") },
+  ],
+  "tick-twice": [{ atMs: 0, ...up("tick") }, { atMs: 22_000, ...up("late") }],
+  "tick-lost": [{ atMs: 0, ...up("tick") }, { atMs: 22_000, ...up("late") }],
+  "run-twice": [{ atMs: 0, ...up("once") }],
+  "asleep": [
+    { atMs: 0, ...up("nap") },
+    { atMs: 8_000, do: "ask", app: "nap", forMs: 500 },
+    { atMs: 10_000, ...up("late") },
+  ],
 };
 
 for (const [planted, cry] of Object.entries(CRIES)) {
   Deno.test(`a planted ${planted} is caught`, () => {
     for (const seed of [1, 2, 3]) {
-      const { violation, story } = simulate({ ...MILD, seed, planted: planted as Planted });
+      const plan = PLANS[planted as Planted];
+      const { violation, story } = simulate({
+        ...MILD,
+        seed,
+        planted: planted as Planted,
+        ...(plan ? { plan } : {}),
+      });
       assert(
         violation?.includes(cry),
         `seed ${seed}: ${violation}\n${story.slice(-20).join("\n")}`,

@@ -12,6 +12,8 @@ import { Excuses } from "./excuses.ts";
 import { History } from "./history.ts";
 import type { IngressHost } from "./ingress_host.ts";
 import type { NodeHost } from "./node_host.ts";
+import { isSleeper, NAP } from "./manifests.ts";
+import { isFinal } from "./operator.ts";
 import type { Process } from "./process.ts";
 import type { Timeline } from "./queue.ts";
 import { Violation } from "./violation.ts";
@@ -20,6 +22,10 @@ import { Violation } from "./violation.ts";
 const DRAIN_MS = 1_900;
 /** A ready replica is in the tower's list, and in an ingress's table, after so long at most. */
 const LISTED_MS = 10_000;
+/** A slow disk takes so long at most. */
+const DISK_MS = 1_000;
+/** With nothing broken a request to an app that sleeps is answered within this. */
+const WAKE_MS = 5_000;
 /** Apps whose last change is more recent than this may be without a replica. */
 const COMING_MS = 12_000;
 
@@ -35,6 +41,8 @@ export class Checker implements Witness, Judge {
   cast!: Cast;
   /** When each stop was first seen at work: replica -> virtual ms. */
   readonly #stopping = new Map<string, number>();
+  /** App that scales -> its last step. */
+  readonly #counts = new Map<string, { readonly count: number; readonly atMs: number }>();
   /** Replica -> since when it has been ready and somebody has not known it. */
   readonly #unlisted = new Map<string, number>();
   /** Apps that have been served, to the conductor's knowledge, since they came up; since when. */
@@ -66,6 +74,7 @@ export class Checker implements Witness, Judge {
         }
       }
     }
+    this.#work(node, process);
     if (!this.history.isSigned(process.app, process.generation, process.sequence)) {
       this.fail(
         `${process.replica} runs generation ${process.generation} by entry ${process.sequence}, ` +
@@ -74,8 +83,24 @@ export class Checker implements Witness, Judge {
     }
   }
 
+  /** A run is done once, and one after the other. */
+  #work(node: NodeHost, process: Process): void {
+    const run = this.history.jobs.runOf(process.replica);
+    if (run === undefined) return;
+    const programs = this.cast.nodes.flatMap((each) => each.processes);
+    if (programs.some((each) => each.replica === process.replica && each.code === 0)) {
+      this.fail(`${process.replica}, ${run}, is started again after it had succeeded`);
+    }
+    const beside = programs.find((each) =>
+      each.alive && each.app === process.app && this.history.jobs.runOf(each.replica) !== run
+    );
+    // What runs on a node that was called dead is not waited for.
+    if (!beside || this.excuses.isDisturbed) return;
+    this.fail(`${run} starts on ${node.name} while ${beside.replica} of another run is at work`);
+  }
+
   ended(node: NodeHost, process: Process): void {
-    const how = process.signal ?? `code ${process.code}`;
+    const how = process.lost ? "no power" : process.signal ?? `code ${process.code}`;
     this.tell(`${node.name}: ${process.replica} ends (${how})`);
     this.cast.clients.ended(process, node.powered);
     if (process.signalledMs === undefined) this.excuses.died(process.app);
@@ -113,11 +138,37 @@ export class Checker implements Witness, Judge {
 
   appended(_conductor: ConductorHost, entry: Entry): void {
     this.checked++;
+    const { body } = entry;
+    if (body.kind === "command") this.#executed(body.signed.text);
+    if (body.kind === "decision") { for (const step of body.scale ?? []) this.#scaled(step); }
     try {
       this.history.take(entry);
     } catch (error) {
       if (error instanceof Violation) this.tell(`VIOLATION: ${error.message}`);
       throw error;
+    }
+  }
+
+  /** Who was told that a command failed can rely on that. */
+  #executed(text: string): void {
+    const said = this.cast.operator.said.find((each) => text.includes(`|${each.id}|`));
+    if (said && isFinal(said)) this.fail(`${said.id} is executed after ${said.reply} was answered`);
+  }
+
+  /** What scales by itself keeps to its bounds, and takes one step in its cooldown. */
+  #scaled({ app, count }: { readonly app: string; readonly count: number }): void {
+    if (!isSleeper(app)) return;
+    const { nowMs } = this.timeline;
+    const before = this.#counts.get(app);
+    this.#counts.set(app, { count, atMs: nowMs });
+    if (count > NAP.max) this.fail(`${app} scales to ${count}, where ${NAP.max} is the most`);
+    // Waking and falling asleep wait for nothing.
+    if (!before || before.count === 0 || count === 0) return;
+    const sinceMs = Math.round(nowMs - before.atMs);
+    if (Math.abs(count - before.count) > 1 || sinceMs < NAP.cooldownMs - DISK_MS) {
+      this.fail(
+        `${app} scales from ${before.count} to ${count}, ${sinceMs} ms after its last step`,
+      );
     }
   }
 
@@ -145,6 +196,14 @@ export class Checker implements Witness, Judge {
       return;
     }
     this.fail(`${ingress.name} lost a request to ${app}: ${why}`);
+  }
+
+  woke(ingress: IngressHost, app: string, waitedMs: number): void {
+    this.checked++;
+    const wish = this.cast.operator.wishes.get(app);
+    const since = wish ? this.timeline.nowMs - wish.changedMs : 0;
+    if (this.cast.mayFail || waitedMs <= WAKE_MS || since < COMING_MS) return;
+    this.fail(`${ingress.name} held a request to ${app} for ${Math.round(waitedMs)} ms`);
   }
 
   refused(ingress: IngressHost, replica: Replica): void {

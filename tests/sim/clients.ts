@@ -1,13 +1,14 @@
 // Clients of the virtual world: real requests, matched and balanced by the ingresses' own tables, sent
 // on to the programs that listen, and retried by the rules of ingress/live/exchange.ts.
 
-import { ATTEMPTS } from "../../core/limits.ts";
+import { ATTEMPTS, HELD_MS, RECENT_ANSWER_MS, RECOVER_MS } from "../../core/limits.ts";
 import type { Replica } from "../../ingress/balance.ts";
 import { RequestHead } from "../../ingress/http1.ts";
 import type { Destination } from "../../ingress/route.ts";
 import type { Ground } from "./daemon.ts";
 import type { IngressHost } from "./ingress_host.ts";
 import type { NodeHost } from "./node_host.ts";
+import { isJob, isSleeper } from "./manifests.ts";
 import { type Operator, wantedOf } from "./operator.ts";
 import type { Process } from "./process.ts";
 
@@ -19,6 +20,8 @@ const CONNECT_MS = 3_000;
 export interface Judge {
   /** A request got no answer that is worth anything. */
   lost(ingress: IngressHost, app: string, why: string): void;
+  /** A request waited for its app to wake for so long, and is answered now. */
+  woke(ingress: IngressHost, app: string, waitedMs: number): void;
   /** A connection was refused by the replica's host. */
   refused(ingress: IngressHost, replica: Replica): void;
   /** Another program than the one that was meant listens there. */
@@ -31,6 +34,11 @@ interface Request {
   readonly app: string;
   readonly destination: Destination;
   readonly tried: Replica[];
+  readonly askedMs: number;
+  /** Until when it waits, and since when; 0 while it never has. */
+  heldUntilMs: number;
+  heldMs: number;
+  isHeld: boolean;
   attempts: number;
   resets: number;
 }
@@ -45,6 +53,8 @@ export class Clients {
   readonly #heads = new Map<string, { bytes: Uint8Array; head: RequestHead }>();
   /** Requests that programs are answering. */
   readonly #pending = new Map<Process, Set<{ request: Request; replica: Replica }>>();
+  /** App that sleeps -> until when somebody asks for it. */
+  readonly #askedUntilMs = new Map<string, number>();
   #turn = 0;
 
   constructor(
@@ -61,6 +71,9 @@ export class Clients {
     this.#nodes = new Map(parts.nodes.map((node) => [node.host, node]));
     this.#operator = parts.operator;
     this.#judge = parts.judge;
+    for (const ingress of parts.ingresses) {
+      ingress.onAwake = (request) => this.#goOn(request as Request);
+    }
   }
 
   /** Asks from now on. */
@@ -69,9 +82,20 @@ export class Clients {
     this.#ground.timeline.after(EVERY_MS, () => this.start());
   }
 
+  /** Asks for an app that sleeps, for so long from now on. */
+  askFor(app: string, forMs: number): void {
+    this.#askedUntilMs.set(app, this.#ground.timeline.nowMs + forMs);
+  }
+
+  #isAsked(app: string): boolean {
+    if (isJob(app)) return false;
+    return !isSleeper(app) ||
+      this.#ground.timeline.nowMs < (this.#askedUntilMs.get(app) ?? 0);
+  }
+
   #ask(): void {
     const apps = [...this.#operator.wishes.values()].filter((wish) =>
-      wantedOf(wish, wish.generation) > 0
+      wantedOf(wish, wish.generation) > 0 && this.#isAsked(wish.app)
     );
     const ingresses = this.#ingresses.filter((each) => each.up && !each.paused);
     if (apps.length === 0 || ingresses.length === 0) return;
@@ -88,6 +112,10 @@ export class Clients {
       app,
       destination: match.destination,
       tried: [],
+      askedMs: this.#ground.timeline.nowMs,
+      heldUntilMs: 0,
+      heldMs: 0,
+      isHeld: false,
       attempts: 0,
       resets: 0,
     });
@@ -109,7 +137,11 @@ export class Clients {
     const { ingress, destination, tried } = request;
     const { nowMs } = this.#ground.timeline;
     const replica = destination.pool.pick(nowMs, tried);
-    if (!replica) return this.#lost(ingress, request.app, "no replica is ready");
+    if (!replica) {
+      if (this.#hold(request)) return;
+      this.#count(request, null, 503);
+      return this.#lost(ingress, request.app, "no replica is ready");
+    }
     request.attempts++;
     replica.outstanding++;
     replica.circuit.began();
@@ -133,6 +165,51 @@ export class Clients {
     this.#serve(request, replica, process);
   }
 
+  /** Waits for the app to get a replica: one that sleeps, or one that has just answered. */
+  #hold(request: Request): boolean {
+    const { ingress, destination: { route, pool } } = request;
+    const { nowMs } = this.#ground.timeline;
+    const machine = ingress.machine!;
+    const holds = route.wake ? machine.holds : machine.recovering;
+    const forMs = route.wake
+      ? HELD_MS
+      : nowMs - pool.answeredMs < RECENT_ANSWER_MS
+      ? RECOVER_MS
+      : 0;
+    if (request.heldUntilMs === 0) {
+      request.heldUntilMs = nowMs + forMs;
+      request.heldMs = nowMs;
+    }
+    if (nowMs >= request.heldUntilMs || !holds.add(pool.app, request, 100)) return false;
+    request.isHeld = true;
+    if (route.wake) ingress.wake(pool.app);
+    const untilMs = request.heldUntilMs;
+    this.#ground.timeline.at(untilMs, () => {
+      if (!this.#isThere(request) || !request.isHeld) return;
+      holds.remove(pool.app, request);
+      this.#count(request, null, 503);
+      this.#lost(
+        ingress,
+        request.app,
+        `it was not ready in ${Math.round(untilMs - request.heldMs)} ms`,
+      );
+    });
+    return true;
+  }
+
+  /** What it waited for is there. */
+  #goOn(request: Request): void {
+    request.isHeld = false;
+    if (this.#isThere(request)) this.#attempt(request);
+  }
+
+  /** The figures that rollouts and scaling are judged by. */
+  #count(request: Request, replica: Replica | null, status: number): void {
+    const { ingress, app, askedMs } = request;
+    const counted = replica?.counted ?? ingress.machine!.figures.of(app, 0);
+    counted.count(status, this.#ground.timeline.nowMs - askedMs);
+  }
+
   #serve(request: Request, replica: Replica, process: Process): void {
     const { ingress } = request;
     const { timeline, prng } = this.#ground;
@@ -150,8 +227,14 @@ export class Clients {
         return this.#lost(ingress, request.app, "its host vanished with the request");
       }
       this.#leaves(ingress, replica);
-      if (replica.circuit.succeeded(timeline.nowMs)) request.destination.pool.warms(replica);
+      const { pool, route } = request.destination;
+      pool.answeredMs = timeline.nowMs;
+      if (replica.circuit.succeeded(timeline.nowMs)) pool.warms(replica);
+      this.#count(request, replica, process.behaviour === "errors" ? 500 : 200);
       ingress.left(replica);
+      if (route.wake && request.heldMs > 0) {
+        this.#judge.woke(ingress, request.app, timeline.nowMs - request.heldMs);
+      }
       if (process.behaviour === "errors") this.counters.errors++;
       else this.counters.answered++;
     });
@@ -188,6 +271,7 @@ export class Clients {
   #reset(request: Request, replica: Replica): void {
     replica.circuit.failed(this.#ground.timeline.nowMs, false);
     if (request.resets > 0 || request.attempts >= ATTEMPTS) {
+      this.#count(request, replica, 502);
       request.ingress.left(replica);
       return this.#lost(request.ingress, request.app, "two replicas died with the request");
     }
@@ -203,6 +287,7 @@ export class Clients {
       each !== replica && !tried.includes(each)
     );
     if (untried && request.attempts < ATTEMPTS) return this.#retry(request, replica);
+    this.#count(request, replica, 502);
     ingress.left(replica);
     this.#lost(ingress, request.app, `${replica.endpoint.replica} ${what}`);
   }

@@ -34,6 +34,12 @@ export function doStep(cast: Cast, deed: Deed): void {
     case "verb":
       checker.tell(`operator: ${deed.verb} ${deed.app}`);
       return operator.verb(deed.verb, deed.app);
+    case "node":
+      checker.tell(`operator: ${deed.verb.toLowerCase()} ${deed.node}`);
+      return operator.node(deed.verb, deed.node);
+    case "ask":
+      checker.tell(`clients ask for ${deed.app}`);
+      return cast.clients.askFor(deed.app, deed.forMs);
     case "scale":
       checker.tell(`operator: scale ${deed.app}=${deed.count}`);
       return operator.scale(deed.app, deed.count);
@@ -116,6 +122,7 @@ export function healAll(cast: Cast): void {
   cast.network.heal();
   Object.assign(cast.network.weather, { loss: 0, repeat: 0, delayMs: 2 });
   cast.operator.skewMs = 0;
+  cast.clients.askFor("nap", 0);
   for (const owner of [cast.conductor, ...cast.nodes]) {
     owner.diskFull = false;
     owner.diskMs = 0.3;

@@ -2,6 +2,7 @@
 
 import { parseOperatorCommand } from "../../core/command.ts";
 import { checkEntry, EMPTY_HEAD, type Entry, type Head } from "../../core/log.ts";
+import { JobBook } from "./job_book.ts";
 import { Violation } from "./violation.ts";
 
 interface Placed {
@@ -16,6 +17,7 @@ interface Applied {
 }
 
 export class History {
+  readonly jobs = new JobBook();
   #head: Head = EMPTY_HEAD;
   readonly #texts = new Set<string>();
   readonly #ids = new Set<string>();
@@ -31,6 +33,9 @@ export class History {
   readonly #newest = new Map<string, number>();
   readonly #placed = new Map<string, Placed>();
   readonly #living = new Map<string, Placed>();
+  /** Node -> its name; and what keeps replicas off it. */
+  readonly #names = new Map<string, string>();
+  readonly #bars = new Map<string, string>();
 
   /** Takes the next entry. @throws {Violation} */
   take(entry: Entry): void {
@@ -38,20 +43,25 @@ export class History {
     if (wrong) throw new Violation(`entry ${entry.sequence} does not follow in the log: ${wrong}`);
     this.#head = entry;
     const { body } = entry;
-    if (body.kind === "command") this.#command(entry.sequence, body.signed.text);
+    if (body.kind === "command") this.#command(entry, body.signed.text);
     if (body.kind === "rollout" && body.back !== undefined) this.#goesBack.add(body.app);
+    if (body.kind === "node") this.#names.set(body.node, body.name);
     if (body.kind !== "decision") return;
     for (const replica of body.leave) this.#leaving.add(replica);
     for (const replica of body.gone) this.#living.delete(replica);
+    for (const { app, run } of body.runs ?? []) this.jobs.decided(entry.sequence, app, run);
     for (const { app, count } of body.scale ?? []) this.#wanted.set(app, count);
-    for (const place of body.place) this.#place(entry.sequence, place);
+    for (const place of body.place) {
+      this.#place(entry.sequence, place);
+      this.jobs.placed(entry.sequence, place);
+    }
     for (const app of new Set(body.place.map((place) => place.app))) {
-      this.#countSurplus(entry.sequence, app);
+      if (!this.jobs.has(app)) this.#countSurplus(entry.sequence, app);
     }
   }
 
   /**
-   * A rollout adds one at a time (`batch`). An app that exists once and has a volume is never there
+   * A rollout adds one at a time (`batch`), and so does a node that is drained. An app that exists once and has a volume is never there
    * twice, not even while one is leaving.
    */
   #countSurplus(sequence: number, app: string): void {
@@ -63,16 +73,19 @@ export class History {
           all.map(([replica]) => replica).slice(0, -1).join(" "),
       );
     }
-    const living = all.filter(([replica]) => !this.#leaving.has(replica)).length;
+    const living = all.filter(([replica]) => !this.#leaving.has(replica));
     // The way back is taken at once: what is to be replaced is no good.
     const surge = this.#goesBack.has(app) ? Math.max(1, wanted) : 1;
-    if (living <= wanted + surge) return;
+    // What moves off a node that is drained is replaced one by one, whatever else goes on.
+    const moves = living.some(([, { node }]) => this.#barOf(node) === "DRAIN") ? 1 : 0;
+    if (living.length <= wanted + surge + moves) return;
     throw new Violation(
-      `entry ${sequence} makes it ${living} replicas of ${app}, where ${wanted} and ${surge} more may be`,
+      `entry ${sequence} makes it ${living.length} replicas of ${app}, where ${wanted} and ` +
+        `${surge + moves} more may be`,
     );
   }
 
-  #command(sequence: number, text: string): void {
+  #command({ sequence, wallMs }: Entry, text: string): void {
     if (this.#texts.has(text)) {
       throw new Violation(`entry ${sequence} executes a signed command a second time`);
     }
@@ -86,7 +99,17 @@ export class History {
       this.#ids.add(command.id);
     }
     if (command.verb === "SCALE") this.#scaled.set(command.app, Number(command.count));
-    if (command.verb !== "APPLY") return;
+    if (command.verb === "UNCORDON") this.#bars.delete(command.node);
+    if (command.verb === "CORDON" || command.verb === "DRAIN") {
+      this.#bars.set(command.node, command.verb);
+    }
+    if (command.verb !== "APPLY") {
+      if ("app" in command) this.jobs.said(command.verb, command.app, wallMs);
+      return;
+    }
+    if (command.manifest.includes("  type job")) {
+      this.jobs.applied(command.app, command.manifest, wallMs);
+    }
     const { app, generation, fallback } = command;
     this.#goesBack.delete(app);
     const newest = this.#newest.get(app) ?? 0;
@@ -100,7 +123,9 @@ export class History {
     // Should it go back, as many are wanted as the manifest before said; an operator's number holds
     // until a manifest says another.
     const before = applied.get(fallback ?? 0)?.replicas ?? 0;
-    this.#wanted.set(app, Math.max(replicas, before));
+    // So does what an app that scales by itself has come to.
+    const grown = command.manifest.includes("  scale {") ? this.#wanted.get(app) ?? 0 : 0;
+    this.#wanted.set(app, Math.max(replicas, before, grown));
     applied.set(generation, {
       sequence,
       replicas,
@@ -117,6 +142,10 @@ export class History {
     if (this.#placed.has(replica)) {
       throw new Violation(`entry ${sequence} gives the id ${replica} away a second time`);
     }
+    const bar = this.#barOf(place.node);
+    if (bar !== undefined) {
+      throw new Violation(`entry ${sequence} places ${replica} on a node after its ${bar}`);
+    }
     this.#placed.set(replica, place);
     this.#living.set(replica, place);
     const newest = this.#newest.get(app) ?? 0;
@@ -130,6 +159,10 @@ export class History {
     if (this.#applied.get(app)?.get(generation)?.sequence !== place.sequence) {
       throw new Violation(`entry ${sequence} places ${replica} by a record that is not its own`);
     }
+  }
+
+  #barOf(node: string): string | undefined {
+    return this.#bars.get(this.#names.get(node) ?? "");
   }
 
   /** Says whether an operator signed just this. */

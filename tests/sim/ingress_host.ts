@@ -15,6 +15,8 @@ export class IngressHost extends Daemon {
   lostMs: number | null = 0;
   /** Replica -> requests on their way there through this ingress. */
   readonly inFlight = new Map<string, number>();
+  /** A request that was held may go on. */
+  onAwake: (request: unknown) => void = () => {};
   #stream: Stream | null = null;
 
   constructor(ground: Ground, readonly towerHost: TowerHost, readonly index: number) {
@@ -38,7 +40,10 @@ export class IngressHost extends Daemon {
   }
 
   protected begin(): void {
-    this.machine = new IngressMachine({ name: this.name }, this.now);
+    this.machine = new IngressMachine({
+      name: this.name,
+      boot: this.ground.prng.hex(16),
+    }, this.now);
     this.inFlight.clear();
     this.lostMs = this.startedMs;
     this.#connect();
@@ -55,6 +60,11 @@ export class IngressHost extends Daemon {
   left(replica: Replica): void {
     replica.outstanding--;
     if (this.machine) this.#perform(this.machine.idle(replica, this.now));
+  }
+
+  /** A request waits for an app that sleeps. */
+  wake(app: string): void {
+    if (this.machine) this.#perform(this.machine.wake(app, this.now));
   }
 
   #tick(): void {
@@ -95,10 +105,18 @@ export class IngressHost extends Daemon {
 
   #perform(effects: readonly IngressEffect[]): void {
     for (const effect of effects) {
+      if (effect.k === "awake") this.#awake(effect.app);
       if (effect.k !== "send") continue;
       const { k } = effect.message;
+      if (k === "wake" && this.ground.planted === "asleep") continue;
       if (k === "ack" || k === "hello") this.lastSaidMs = this.now.monoMs;
       this.#stream?.toServer(JSON.stringify(effect.message));
+    }
+  }
+
+  #awake(app: string): void {
+    for (const holds of [this.machine!.holds, this.machine!.recovering]) {
+      for (const request of holds.take(app)) this.onAwake(request);
     }
   }
 }

@@ -6,6 +6,7 @@ import { lastGoodOf } from "../../conductor/rollout_state.ts";
 import { formatSigned } from "../../core/wire.ts";
 import type { ConductorHost } from "./conductor_host.ts";
 import { COMMANDS, fakeSignature, type Ground, instant, OPERATOR } from "./daemon.ts";
+import { manifestOf } from "./manifests.ts";
 import type { Behaviour } from "./process.ts";
 
 /** After this the CLI says that the conductor does not answer. */
@@ -42,12 +43,16 @@ export function wantedOf(wish: Wish, generation: number): number {
 }
 
 /** Commands that name an app and no more. */
-export type Verb = "STOP" | "START" | "RESTART" | "PAUSE" | "RESUME" | "DOWN";
+export type Verb = "STOP" | "START" | "RESTART" | "PAUSE" | "RESUME" | "DOWN" | "RUN";
+
+/** Commands that name a node and no more. */
+export type NodeVerb = "CORDON" | "DRAIN" | "UNCORDON";
 
 /** A command and what became of it. */
 export interface Said {
   readonly id: string;
   readonly verb: string;
+  /** What it is about. */
   readonly app: string;
   readonly sentMs: number;
   /** `null` while it waits; `unknown`: given up, executed or not. */
@@ -56,8 +61,18 @@ export interface Said {
   isDone: boolean;
 }
 
+/**
+ * Refused for good: no copy of it may be executed, whoever sends it. What failed for the disk alone
+ * may be, once, since a conductor that was started again does not remember that.
+ */
+export function isFinal({ reply }: Said): boolean {
+  return reply !== null && reply.startsWith("ERR|") && !reply.startsWith("ERR|STORE|");
+}
+
 export class Operator {
   readonly wishes = new Map<string, Wish>();
+  /** Node -> what keeps replicas off it. */
+  readonly bars = new Map<string, "CORDON" | "DRAIN">();
   readonly said: Said[] = [];
   /** Signed datagrams as anybody on the way may have kept them. */
   readonly overheard: string[] = [];
@@ -85,7 +100,13 @@ export class Operator {
       const generation = (known?.generations.at(-1)?.generation ?? wish.generation) + 1;
       const isUp = known && !known.down && !known.stopped;
       const fallback = isUp ? lastGoodOf(known) : undefined;
-      const manifest = manifestOf(wish, replicas, generation, behaviour);
+      const manifest = manifestOf({
+        app,
+        volume: wish.volume,
+        replicas,
+        generation,
+        behaviour,
+      });
       const back = fallback === undefined ? {} : { fallback };
       this.#send({ verb: "APPLY", app, generation, ...back, manifest }, () => {
         this.wishes.set(app, wish);
@@ -122,14 +143,23 @@ export class Operator {
     });
   }
 
+  node(verb: NodeVerb, node: string): void {
+    this.#enqueue(() => {
+      this.#send({ verb, node }, () => {
+        if (verb === "UNCORDON") this.bars.delete(node);
+        else this.bars.set(node, verb);
+      });
+    });
+  }
+
   /**
-   * Commands that were given up: the log tells whether they were executed, and in which order. What
-   * was executed last counts.
+   * Commands that were given up, or that the disk did not take: the log tells whether they were
+   * executed, and in which order. What was executed last counts.
    */
   settle(): void {
-    // What was refused may come again, sent by somebody else: should the clocks have been set
-    // meanwhile, or a restarted conductor not remember that it failed. It is executed once at most.
-    const unknown = this.said.filter((each) => !each.isDone && each.reply !== null);
+    const unknown = this.said.filter((each) =>
+      !each.isDone && each.reply !== null && !isFinal(each)
+    );
     if (unknown.length === 0) return;
     const order = this.#conductor.entries.flatMap(({ body }) => {
       if (body.kind !== "command") return [];
@@ -165,7 +195,7 @@ export class Operator {
     const said: Said = {
       id,
       verb: command.verb,
-      app: "app" in command ? command.app : "",
+      app: "app" in command ? command.app : "node" in command ? command.node : "",
       sentMs,
       reply: null,
       done,
@@ -235,25 +265,3 @@ function freshWish(app: string, volume: boolean): Wish {
 }
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
-
-function manifestOf(
-  wish: Wish,
-  replicas: number,
-  generation: number,
-  behaviour: Behaviour,
-): string {
-  return [
-    `app ${wish.app}`,
-    "  exec /bin/program",
-    "  port 8001",
-    `  replicas ${replicas}`,
-    `  env { VERSION ${generation}; BEHAVIOUR ${behaviour} }`,
-    "  drain 2s",
-    "  grace 1s",
-    "  rollout { timeout 8s }",
-    ...(wish.volume ? ["  volume { path data; env DATA }"] : []),
-    "  health { check GET /health 200; interval 1s; timeout 500ms; retries 3 }",
-    `  route { path /${wish.app} }`,
-    "",
-  ].join("\n");
-}

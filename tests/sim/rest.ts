@@ -1,5 +1,7 @@
+import { isOver } from "../../core/job.ts";
 import { currentOf } from "../../conductor/state.ts";
 import type { Cast } from "./cast.ts";
+import { isJob, isSleeper } from "./manifests.ts";
 import { wantedOf, type Wish } from "./operator.ts";
 
 /** What is still missing for everything to be as signed; empty when all is well. */
@@ -21,13 +23,15 @@ export function unfinished(cast: Cast): string[] {
     if (newest && newest.behaviour !== "good" && newest.fallback === undefined) stuck.add(wish.app);
   }
   for (const wish of operator.wishes.values()) {
-    if (stuck.has(wish.app)) continue;
+    if (isJob(wish.app)) missing.push(...unfinishedRuns(cast, wish.app));
+    if (stuck.has(wish.app) || isJob(wish.app)) continue;
     const mine = running.filter(({ process }) => process.app === wish.app);
     const app = conductor.machine?.state.apps.get(wish.app);
     const shall = app ? currentOf(app).generation : 0;
     const wrong = whyNotSigned(wish, shall, cast.mayFail);
     if (wrong !== null) missing.push(wrong);
-    const wanted = wantedOf(wish, shall);
+    // Nobody asks for it any more.
+    const wanted = isSleeper(wish.app) ? 0 : wantedOf(wish, shall);
     const current = mine.filter(({ process }) => process.generation === shall);
     if (mine.length !== wanted || current.length !== wanted) {
       missing.push(
@@ -42,7 +46,9 @@ export function unfinished(cast: Cast): string[] {
   }
   const ids = (list: Iterable<string>) => [...list].sort().join(" ");
   const alive = ids(
-    running.filter(({ process }) => !stuck.has(process.app)).map(({ process }) => process.replica),
+    running.filter(({ process: { app } }) => !stuck.has(app) && !isJob(app)).map(({ process }) =>
+      process.replica
+    ),
   );
   const listed = ids(
     [...operator.wishes.keys()].filter((app) => !stuck.has(app)).flatMap((app) =>
@@ -50,7 +56,17 @@ export function unfinished(cast: Cast): string[] {
     ),
   );
   if (listed !== alive) missing.push(`the tower lists [${listed}], running are [${alive}]`);
+  for (const [name, bar] of operator.bars) {
+    const node = nodes.find((each) => each.name === name)!;
+    for (const { replica, app } of bar === "DRAIN" ? node.running() : []) {
+      // A volume does not move.
+      if (!operator.wishes.get(app)?.volume) missing.push(`${replica} is on ${name}, which drains`);
+    }
+  }
   for (const ingress of ingresses) {
+    for (const [app] of ingress.machine?.holds.apps() ?? []) {
+      missing.push(`requests wait for ${app} at ${ingress.name}`);
+    }
     const routed = ids(
       ingress.targets().filter((each) => !stuck.has(each.app)).map((each) => each.replica),
     );
@@ -64,6 +80,18 @@ export function unfinished(cast: Cast): string[] {
     }
   }
   return missing;
+}
+
+/** Runs that are not over, and ticks that nobody has taken. */
+function unfinishedRuns(cast: Cast, app: string): string[] {
+  const runs = cast.conductor.machine?.state.apps.get(app)?.job?.runs ?? [];
+  const open = runs.filter((run) => !isOver(run));
+  const { wallMs } = cast.conductor.now;
+  const dueMs = cast.checker.history.jobs.overdueSinceMs(app, wallMs);
+  return [
+    ...open.map(({ run, state }) => `run ${run} of ${app} is ${state}`),
+    ...(dueMs === null ? [] : [`${app} was due ${wallMs - dueMs} ms ago`]),
+  ];
 }
 
 /**

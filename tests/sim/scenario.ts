@@ -14,7 +14,7 @@
 import { currentOf } from "../../conductor/state.ts";
 import type { Cast } from "./cast.ts";
 import { doStep, healAll } from "./deeds.ts";
-import type { Verb } from "./operator.ts";
+import type { NodeVerb, Verb } from "./operator.ts";
 import type { Behaviour } from "./process.ts";
 import type { Deed } from "./steps.ts";
 import { createCast, MILD, run } from "./world.ts";
@@ -72,7 +72,9 @@ function obey(cast: Cast, teller: Teller, words: readonly string[]): string[] {
   }
 }
 
-const VERBS: readonly string[] = ["stop", "start", "restart", "pause-rollout", "resume", "down"];
+const VERBS: readonly string[] = [
+  ...["stop", "start", "restart", "pause-rollout", "resume", "down", "run"],
+];
 
 function deedOf(verb: string, rest: readonly string[]): Deed {
   const [first = "", second = "", third = ""] = rest;
@@ -94,6 +96,12 @@ function deedOf(verb: string, rest: readonly string[]): Deed {
     }
     case "scale":
       return { do: "scale", app: first, count: Number(second) };
+    case "drain":
+    case "cordon":
+    case "uncordon":
+      return { do: "node", verb: verb.toUpperCase() as NodeVerb, node: first };
+    case "ask":
+      return { do: "ask", app: first, forMs: msOf(second) };
     case "kill":
     case "pause":
     case "power-off":
@@ -134,6 +142,11 @@ function status(cast: Cast): string[] {
   for (const app of state.apps.values()) {
     const { generation } = currentOf(app);
     const how = app.down ? "down" : app.stopped ? "stopped" : `generation ${generation}`;
+    if (app.job) {
+      const runs = app.job.runs.map((each) => `run ${each.run} ${each.state}`);
+      lines.push(`${app.name}  ${how}, ${runs.join(", ")}`);
+      continue;
+    }
     const serving = ingresses[0]!.targets().filter((each) => each.app === app.name)
       .map((each) => each.replica).sort();
     const rollout = app.rollout && app.rollout.phase !== "done"

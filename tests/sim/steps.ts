@@ -2,7 +2,7 @@
 // repeated, and made smaller.
 
 import type { Prng } from "../../core/prng.ts";
-import type { Verb } from "./operator.ts";
+import type { NodeVerb, Verb } from "./operator.ts";
 import type { Behaviour } from "./process.ts";
 
 /** One step. `forMs`: after that time what broke is mended. */
@@ -15,6 +15,9 @@ export type Deed =
     readonly behaviour: Behaviour;
   }
   | { readonly do: "verb"; readonly verb: Verb; readonly app: string }
+  | { readonly do: "node"; readonly verb: NodeVerb; readonly node: string }
+  /** Clients ask for an app that sleeps otherwise. */
+  | { readonly do: "ask"; readonly app: string; readonly forMs: number }
   | { readonly do: "scale"; readonly app: string; readonly count: number }
   /** A daemon is killed by SIGKILL and started again. */
   | { readonly do: "kill"; readonly daemon: string; readonly forMs: number }
@@ -67,6 +70,10 @@ function wordsOf(step: Step): string {
     }
     case "verb":
       return `${step.verb.toLowerCase()} ${step.app}`;
+    case "node":
+      return `${step.verb.toLowerCase()} ${step.node}`;
+    case "ask":
+      return `ask ${step.app}`;
     case "scale":
       return `scale ${step.app}=${step.count}`;
     case "crash":
@@ -108,7 +115,7 @@ export function planSteps(prng: Prng, options: PlanOptions): Step[] {
   ];
   let atMs = CALM_MS;
   for (let count = 0; count < options.steps; count++) {
-    const work = operate(prng);
+    const work = operate(prng, options);
     if (work) steps.push({ atMs, ...work });
     const fault = options.faults ? breakSomething(prng, options) : null;
     if (fault) steps.push({ atMs, ...fault });
@@ -121,9 +128,9 @@ function good(volume: boolean): { readonly volume: boolean; readonly behaviour: 
   return { volume, behaviour: "good" };
 }
 
-function operate(prng: Prng): Deed | null {
+function operate(prng: Prng, options: PlanOptions): Deed | null {
   const verb = (name: Verb): Deed => ({ do: "verb", verb: name, app: "web" });
-  switch (prng.below(24)) {
+  switch (prng.below(36)) {
     case 0:
     case 1:
     case 2:
@@ -156,6 +163,34 @@ function operate(prng: Prng): Deed | null {
     case 18:
     case 19:
       return { do: "verb", verb: "START", app: prng.below(2) === 0 ? "late" : "shop" };
+    case 20:
+    case 21:
+      return { do: "up", app: "nap", replicas: 1, ...good(false) };
+    case 22:
+    case 23:
+      return { do: "ask", app: "nap", forMs: 500 + prng.below(6_000) };
+    case 24:
+    case 25: {
+      const node = `node-${1 + prng.below(options.nodes)}`;
+      return { do: "node", verb: (["CORDON", "DRAIN", "DRAIN"] as const)[prng.below(3)]!, node };
+    }
+    case 26:
+      return { do: "node", verb: "UNCORDON", node: `node-${1 + prng.below(options.nodes)}` };
+    case 27:
+      return { do: "up", app: "tick", replicas: 1, ...good(false) };
+    case 28:
+      return {
+        do: "verb",
+        verb: (["STOP", "START", "DOWN", "RUN"] as const)[prng.below(4)]!,
+        app: "tick",
+      };
+    case 29: {
+      const behaviour = prng.below(3) === 0 ? "crash" : "good";
+      return { do: "up", app: "once", replicas: 1 + prng.below(2), volume: false, behaviour };
+    }
+    case 30:
+    case 31:
+      return { do: "verb", verb: "RUN", app: "once" };
     default:
       return null;
   }

@@ -6,6 +6,7 @@ export class TowerHost extends Daemon {
   machine: TowerMachine | null = null;
   readonly #streams = new Map<number, Stream>();
   #nextWatcher = 1;
+  #wakeMs = Infinity;
   #close = () => {};
 
   constructor(ground: Ground) {
@@ -51,6 +52,14 @@ export class TowerHost extends Daemon {
     for (const effect of this.machine.step(event, this.now)) this.#perform(effect);
   }
 
+  /** Replaces what was asked for before. */
+  #wake(atMs: number): void {
+    this.#wakeMs = atMs;
+    this.later(Math.max(0.1, atMs - this.now.monoMs), () => {
+      if (this.#wakeMs === atMs) this.#step({ k: "tick" });
+    });
+  }
+
   #perform(effect: TowerEffect): void {
     switch (effect.k) {
       case "datagram":
@@ -60,10 +69,7 @@ export class TowerHost extends Daemon {
       case "close":
         return this.#streams.get(effect.watcher)?.break();
       case "wake":
-        return this.later(
-          Math.max(0.1, effect.atMonoMs - this.now.monoMs),
-          () => this.#step({ k: "tick" }),
-        );
+        return this.#wake(effect.atMonoMs);
       case "log":
         return;
       default:

@@ -76,6 +76,8 @@ export function createCast(options: WorldOptions): Cast {
   resetStarts();
   const prng = createPrng(options.seed);
   const timeline = new Timeline();
+  // A full minute, at which jobs are due, comes while things happen.
+  timeline.epochMs += 30_000 + prng.below(15_000);
   const network = new Network(timeline, createPrng(prng.below(2 ** 31)));
   const checker = new Checker(timeline);
   const planted = options.planted === undefined ? {} : { planted: options.planted };
@@ -145,6 +147,12 @@ export function simulate(options: WorldOptions): Outcome {
     healAll(cast);
     // Nobody leaves a rollout paused for ever.
     for (const app of cast.operator.wishes.keys()) cast.operator.verb("RESUME", app);
+    // One node may stay barred, but not a volume's home, which nothing else can stand in for.
+    const homes = [...cast.conductor.machine?.state.apps.values() ?? []].map((app) => app.home);
+    const barred = cast.nodes.find((node) => !homes.includes(node.id));
+    for (const node of cast.nodes) {
+      if (node !== barred) cast.operator.node("UNCORDON", node.name);
+    }
     const healedMs = timeline.nowMs;
     let missing = unfinished(cast);
     while (timeline.nowMs < healedMs + options.restMs && missing.length > 0) {

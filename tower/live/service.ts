@@ -1,4 +1,7 @@
-// A kit for services that run on skr8tr: where to listen, health, a graceful stop. Public, by mod.ts.
+// A kit for services that run on skr8tr: where to listen, health, a graceful stop, metrics. Public,
+// by mod.ts.
+
+import { type Metrics, RequestMetrics } from "./service_metrics.ts";
 
 /** How a service runs; everything has a default. */
 export interface ServiceOptions {
@@ -23,6 +26,11 @@ export interface ServiceOptions {
    * Default true.
    */
   readonly signals?: boolean;
+  /**
+   * Answers `GET /metrics` with these and counts requests, `/health` and `/metrics` aside. What came
+   * through the ingress does not see them: it is for the handler, as any other path. Default: none.
+   */
+  readonly metrics?: Metrics;
 }
 
 /** A service that runs. */
@@ -72,19 +80,24 @@ class RunningService implements Service {
   readonly #options: ServiceOptions;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
   readonly #finished = Promise.withResolvers<void>();
+  readonly #metrics: RequestMetrics | null;
   #stopping: Promise<void> | null = null;
   #onSignal = () => this.#endProcess();
 
   constructor(handler: Deno.ServeHandler<Deno.NetAddr>, options: ServiceOptions) {
     this.#options = options;
+    this.#metrics = options.metrics ? new RequestMetrics(options.metrics) : null;
     this.hostname = options.hostname ?? Deno.env.get("HOST") ?? "127.0.0.1";
     this.#server = Deno.serve({
       hostname: this.hostname,
       port: options.port ?? portOf(Deno.env.get("PORT") ?? "8000"),
       onListen() {},
     }, (request, info) => {
-      const isHealth = request.method === "GET" && new URL(request.url).pathname === "/health";
-      return isHealth ? this.#health() : handler(request, info);
+      const path = request.method === "GET" ? new URL(request.url).pathname : "";
+      if (path === "/health") return this.#health();
+      if (this.#metrics === null) return handler(request, info);
+      if (path === "/metrics" && !isThroughIngress(request)) return this.#metrics.response();
+      return this.#metrics.answer(request, () => handler(request, info));
     });
     this.port = this.#server.addr.port;
     this.finished = this.#finished.promise;
@@ -126,6 +139,11 @@ class RunningService implements Service {
   #signals(): readonly Deno.Signal[] {
     return this.#options.signals === false ? [] : ["SIGTERM", "SIGINT"];
   }
+}
+
+/** The ingress says so in each request, whatever the client says. */
+function isThroughIngress(request: Request): boolean {
+  return request.headers.get("via")?.includes("skr8tr") ?? false;
 }
 
 function portOf(text: string): number {

@@ -2,6 +2,7 @@ import { span } from "../format.ts";
 import { link, place, signOut, status, viewer } from "../state.ts";
 
 const LINKS = [["", "Overview"], ["events", "Events"], ["logs", "Logs"]] as const;
+const AUDIT = [["audit", "Audit"]] as const;
 
 export function Header() {
   const view = status.value;
@@ -10,7 +11,7 @@ export function Header() {
     <header class="top">
       <a class="brand" href="#/">skr8tr</a>
       <nav aria-label="Pages">
-        {LINKS.map(([path, text]) => (
+        {[...LINKS, ...viewer.value.audit ? AUDIT : []].map(([path, text]) => (
           <a href={`#/${path}`} aria-current={(place.value[0] ?? "") === path ? "page" : undefined}>
             {text}
           </a>
@@ -29,7 +30,7 @@ export function Header() {
       {viewer.value.operator
         ? (
           <button type="button" onClick={signOut} title={viewer.value.operator}>
-            Sign out {viewer.value.operator.slice(0, 12)}
+            Sign out {viewer.value.operator.replace("sso:", "").slice(0, 12)}
           </button>
         )
         : null}

@@ -2,6 +2,7 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { LogView } from "../../../core/view.ts";
+import { followLines } from "../lines.ts";
 
 const KEPT = 400;
 const COLORS = 6;
@@ -14,7 +15,11 @@ export function Logs({ app }: { readonly app: string }) {
   useEffect(() => {
     if (paused) return;
     const stop = new AbortController();
-    void follow(app, stop.signal, (fresh) => show((known) => [...known, ...fresh].slice(-KEPT)));
+    void followLines<LogView>(
+      `/api/logs/${app}?lines=100&follow=1`,
+      stop.signal,
+      (fresh) => show((known) => [...known, ...fresh].slice(-KEPT)),
+    ).then((why) => why !== null && console.warn(why));
     return () => {
       stop.abort();
       show([]);
@@ -45,24 +50,4 @@ export function Logs({ app }: { readonly app: string }) {
 
 function tintOf(replica: string): number {
   return Number(replica.slice(replica.lastIndexOf(".") + 1)) % COLORS;
-}
-
-/** Hands over new lines in bundles, so that a talkative app does not draw the page line by line. */
-async function follow(
-  app: string,
-  signal: AbortSignal,
-  take: (lines: readonly LogView[]) => void,
-): Promise<void> {
-  try {
-    const response = await fetch(`/api/logs/${app}?lines=100&follow=1`, { signal });
-    if (!response.ok || !response.body) return;
-    let rest = "";
-    for await (const text of response.body.pipeThrough(new TextDecoderStream())) {
-      const parts = (rest + text).split("\n");
-      rest = parts.pop() ?? "";
-      take(parts.filter((part) => part !== "").map((part) => JSON.parse(part) as LogView));
-    }
-  } catch (error) {
-    if (!signal.aborted) console.warn(error);
-  }
 }

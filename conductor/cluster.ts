@@ -1,0 +1,136 @@
+/**
+ * What the conductor knows of its cluster, and the effects that one step gathers: shared by all
+ * rooms of its machine. Only the state is durable; the rest comes back from the nodes.
+ */
+
+import type { Address } from "../core/address.ts";
+import type { Instant } from "../core/instant.ts";
+import { encodeMesh, type MeshMessage } from "../core/mesh.ts";
+import type { Prng } from "../core/prng.ts";
+import type { EventView } from "../core/view.ts";
+import { Autoscale } from "./autoscale.ts";
+import type { ConductorEffect } from "./effects.ts";
+import { addNode, type Fleet, type FleetNode } from "./fleet.ts";
+import { Ledger } from "./ledger.ts";
+import { barText } from "./node_verbs.ts";
+import { Orders } from "./orders.ts";
+import { ReadySince } from "./ready_since.ts";
+import { currentOf, type State } from "./state.ts";
+import { Reign } from "./reign.ts";
+import { Traffic } from "./traffic.ts";
+import { V1Nodes } from "./v1_nodes.ts";
+
+export class Cluster {
+  readonly fleet: Fleet = new Map();
+  readonly v1Nodes = new V1Nodes();
+  readonly ledger = new Ledger();
+  readonly orders = new Orders();
+  /** The requests of the apps, as the ingresses see them. */
+  readonly traffic = new Traffic();
+  readonly autoscale: Autoscale;
+  /** App -> why some of its replicas have no place. */
+  readonly unplaced = new Map<string, readonly string[]>();
+  /** App -> what it waits for. */
+  readonly waiting = new Map<string, readonly string[]>();
+  /** Replica -> why its node will not run it. */
+  readonly refused = new Map<string, string>();
+  /** Replica -> since when its node has refused it. */
+  readonly refusedSince = new Map<string, number>();
+  /** Since when each replica has been ready. */
+  readonly readySince = new ReadySince();
+  /** Leaving replicas whose stop the node has answered -> when. */
+  readonly answeredStops = new Map<string, number>();
+  /** Apps that may have changed: they are to be compared again. */
+  readonly dirty = new Set<string>();
+  #needers: Map<string, readonly string[]> | null = null;
+  /** The effects of the step under way. */
+  out: ConductorEffect[] = [];
+
+  /**
+   * @param state what the log says
+   * @param boot names this start of the conductor
+   * @param reign whether it may decide and order
+   */
+  constructor(
+    readonly state: State,
+    readonly boot: string,
+    readonly prng: Prng,
+    now: Instant,
+    readonly reign = new Reign(true, state.term?.term ?? 0),
+  ) {
+    this.autoscale = new Autoscale(now.monoMs);
+    for (const [id, name] of state.nodes) {
+      addNode(this.fleet, id, name, now.monoMs);
+      this.ledger.describe(id, { name, bar: barText(state.bars.get(id)) });
+    }
+  }
+
+  emit(...effects: ConductorEffect[]): void {
+    for (const effect of effects) this.out.push(effect);
+  }
+
+  send(to: Address, message: MeshMessage): void {
+    this.emit({ do: "send", to, text: encodeMesh(message) });
+  }
+
+  /** Emits an event for the history. */
+  record(now: Instant, event: Omit<EventView, "sequence" | "wallMs">): void {
+    this.emit({ do: "event", event: { wallMs: now.wallMs, ...event } });
+  }
+
+  /** Says whether orders may be given now. */
+  mayOrder(now: Instant): boolean {
+    return this.reign.mayOrder(this.state.term?.term ?? 0, now.monoMs);
+  }
+
+  /** True while some node of the log has not been heard since the start: placing waits for it. */
+  get settling(): boolean {
+    for (const node of this.fleet.values()) if (node.state === "unknown") return true;
+    return false;
+  }
+
+  isPresent(node: string): boolean {
+    const state = this.fleet.get(node)?.state;
+    return state !== undefined && state !== "dead";
+  }
+
+  /** All that is placed on the node is to be looked at again. */
+  touchNode(node: FleetNode): void {
+    const apps = new Set<string>();
+    for (const replica of this.state.byNode.get(node.id) ?? []) {
+      apps.add(this.state.replicas.get(replica) ?? "");
+    }
+    apps.delete("");
+    for (const name of apps) this.dirty.add(name);
+    if (apps.size > 0) this.emit({ do: "changed", apps: [...apps] });
+  }
+
+  /** Nodes came or went: every app may be placed otherwise, once all nodes have been heard. */
+  touchAll(): void {
+    if (!this.settling) { for (const name of this.state.apps.keys()) this.dirty.add(name); }
+  }
+
+  /** The node takes the replica after all, or it is no longer asked to. */
+  accepted(replica: string): void {
+    this.refused.delete(replica);
+    this.refusedSince.delete(replica);
+  }
+
+  /** The apps that need this one. */
+  needersOf(name: string): readonly string[] {
+    if (!this.#needers) {
+      this.#needers = new Map();
+      for (const app of this.state.apps.values()) {
+        for (const need of currentOf(app).spec.needs) {
+          this.#needers.set(need, [...this.#needers.get(need) ?? [], app.name]);
+        }
+      }
+    }
+    return this.#needers.get(name) ?? [];
+  }
+
+  /** A command may have changed who needs whom. */
+  forgetNeeders(): void {
+    this.#needers = null;
+  }
+}

@@ -1,0 +1,51 @@
+/** Sends the orders that are due. What they say comes from the state as it is now. */
+
+import type { Instant } from "../core/instant.ts";
+import { holdersOf } from "./artifacts.ts";
+import type { Cluster } from "./cluster.ts";
+import { generationOf, type Placement, placementOf } from "./state.ts";
+
+export function sendOrders(cluster: Cluster, now: Instant): void {
+  const { fleet, orders, state, reign } = cluster;
+  if (!cluster.mayOrder(now)) return;
+  for (const order of orders.takeDue(now.monoMs)) {
+    const node = fleet.get(order.node);
+    const to = node?.address;
+    if (!to) continue;
+    const by = reign.stampFor(node);
+    const stamp = by === undefined ? {} : { reign: by };
+    if (order.kind === "stop") {
+      cluster.send(to, { k: "stop", node: order.node, replica: order.replica, ...stamp });
+      // A dead node that is back reports what it still has, and is told anew.
+      const isMoot = !state.replicas.has(order.replica) && node.state === "dead";
+      if (isMoot) orders.drop(order.replica);
+      continue;
+    }
+    const placement = placementOf(state, order.replica);
+    if (!placement) {
+      orders.drop(order.replica);
+      continue;
+    }
+    const { replica, app, generation, sequence, index, part } = placement;
+    const sources = sourcesOf(cluster, placement);
+    cluster.send(to, {
+      k: "run",
+      node: order.node,
+      replica,
+      app,
+      generation,
+      sequence,
+      index,
+      ...(part === undefined ? {} : { part }),
+      ...(sources.length === 0 ? {} : { sources }),
+      ...stamp,
+    });
+  }
+}
+
+/** Other nodes that have what this replica runs from. */
+function sourcesOf(cluster: Cluster, { app, generation, node }: Placement): readonly string[] {
+  const { state } = cluster;
+  const sha256 = generationOf(state.apps.get(app)!, generation)?.spec.artifact?.sha256;
+  return sha256 === undefined ? [] : holdersOf(cluster, sha256, node);
+}

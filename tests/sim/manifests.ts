@@ -1,0 +1,67 @@
+// The apps of the virtual world: what their manifests say.
+
+import type { Behaviour } from "./process.ts";
+
+/** The most that `nap` scales to, and the least time between two of its steps. */
+export const NAP = { max: 3, cooldownMs: 2_000 } as const;
+
+const TIMEOUT = "timeout 8s";
+
+/** What apps of these names have besides what all have. */
+const MORE: Readonly<Record<string, readonly string[]>> = {
+  nap: [
+    `  scale { min 0; max ${NAP.max}; rps-above 10; idle-after 3s; cooldown ${NAP.cooldownMs}ms }`,
+  ],
+};
+
+/** Says whether it is a job: `tick` is due every minute, `once` runs when it is applied or told to. */
+export function isJob(app: string): boolean {
+  return app === "tick" || app === "once";
+}
+
+/** Says whether the app goes to sleep while nobody asks for it. */
+export function isSleeper(app: string): boolean {
+  return app === "nap";
+}
+
+export interface ManifestOptions {
+  readonly app: string;
+  readonly volume: boolean;
+  readonly replicas: number;
+  readonly generation: number;
+  readonly behaviour: Behaviour;
+}
+
+export function manifestOf(options: ManifestOptions): string {
+  if (isJob(options.app)) return jobOf(options);
+  const { app, volume, replicas, generation, behaviour } = options;
+  return [
+    `app ${app}`,
+    "  exec /bin/program",
+    "  port 8001",
+    `  replicas ${replicas}`,
+    `  env { VERSION ${generation}; BEHAVIOUR ${behaviour} }`,
+    "  drain 2s",
+    "  grace 1s",
+    `  rollout { ${TIMEOUT} }`,
+    ...(volume ? ["  volume { path data; env DATA }"] : []),
+    ...(MORE[app] ?? []),
+    "  health { check GET /health 200; interval 1s; timeout 500ms; retries 3 }",
+    `  route { path /${app} }`,
+    "",
+  ].join("\n");
+}
+
+function jobOf({ app, replicas, generation, behaviour }: ManifestOptions): string {
+  return [
+    `app ${app}`,
+    "  type job",
+    "  exec /bin/program",
+    `  replicas ${replicas}`,
+    "  retries 2",
+    ...(app === "tick" ? ["  schedule * * * * *"] : []),
+    `  env { VERSION ${generation}; BEHAVIOUR ${behaviour}; WORK yes }`,
+    "  grace 1s",
+    "",
+  ].join("\n");
+}
