@@ -133,7 +133,8 @@ Deno.test("skr8tr exec runs beside a replica and exits as the command does", asy
     assertMatch(out, /open at echo\.\d+ of echo: exec: printf 'no end \| of line'/);
   });
   await t.step("-t makes a terminal of our size, which follows it", async () => {
-    const line = "stty size; read a; stty size; echo got $a; exit 5";
+    const line = "stty size; while read a && [ $a != end ]; do stty size; done; " +
+      "echo got $a; exit 5";
     // script(1) makes one for the CLI, too.
     const words = [Deno.execPath(), ...all.words("exec", "-t", "echo", line)].map(shellWord);
     const child = new Deno.Command("script", {
@@ -146,11 +147,14 @@ Deno.test("skr8tr exec runs beside a replica and exits as the command does", asy
     await heard.until("33 97");
     const [own = ""] = /\/dev\/pts\/\d+/.exec(heard.text) ?? [];
     await run("stty", "-F", own, "rows", "20", "cols", "50");
-    // The new size goes there before what is typed after it.
     const writer = child.stdin.getWriter();
-    await writer.write(new TextEncoder().encode("hello\r"));
-    await heard.until("got hello");
-    assertStringIncludes(heard.text, "20 50");
+    const type = (text: string) => writer.write(new TextEncoder().encode(text));
+    await until(10_000, "the new size is there", async () => {
+      await type("again\r");
+      return heard.text.includes("20 50");
+    });
+    await type("end\r");
+    await heard.until("got end");
     writer.close().catch(() => {});
     assertEquals((await child.status).code, 5);
     await heard.end;
