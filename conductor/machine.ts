@@ -27,7 +27,7 @@ import { beatEveryMs } from "./fleet.ts";
 import { Journal } from "./journal.ts";
 import { Presence } from "./presence.ts";
 import type { Buckets, Sight } from "./reconcile.ts";
-import { hearAnswer, hearReport, hearStatus } from "./replica_news.ts";
+import { hearAnswer, hearPrepared, hearReport, hearStatus } from "./replica_news.ts";
 import { Reign } from "./reign.ts";
 import { RolloutWatch } from "./rollout_watch.ts";
 import { routesOf } from "./routes.ts";
@@ -69,7 +69,6 @@ export class ConductorMachine {
   #lastTickMonoMs: number;
   /** The time of the last step. */
   #now: Instant;
-  #published = "";
 
   constructor(options: ConductorOptions) {
     const { state, boot, prng, now } = options;
@@ -128,6 +127,7 @@ export class ConductorMachine {
         break;
       case "figures":
         cluster.traffic.take(event.figures, now.monoMs);
+        cluster.routeTraffic.take(event.figures, now.monoMs);
         for (const { app } of event.figures.apps) {
           if (RolloutWatch.judges(this.state.apps.get(app))) cluster.dirty.add(app);
         }
@@ -152,20 +152,25 @@ export class ConductorMachine {
       default:
         event satisfies never;
     }
+    cluster.settle();
     this.#journal.pump(now);
     sendOrders(cluster, now);
-    if (cluster.mayOrder(now)) this.#publish();
+    if (cluster.mayOrder(now) && cluster.routes.takeChanged()) {
+      cluster.emit({ do: "publish", routes: routesOf(this.state) });
+    }
     return cluster.out;
   }
 
   /** When `tick` is wanted at the latest. */
   wakeMonoMs(): number {
-    const { orders } = this.#cluster;
+    const { orders, preparing } = this.#cluster;
     const now = this.#now;
     return Math.min(
       this.#lastTickMonoMs + CONDUCTOR_TICK_MS,
       this.suspicion.nextDueMonoMs(),
-      this.#cluster.mayOrder(now) ? orders.nextDueMonoMs() : Infinity,
+      this.#cluster.mayOrder(now)
+        ? Math.min(orders.nextDueMonoMs(), preparing.nextDueMonoMs())
+        : Infinity,
       this.#journal.nextDueMonoMs(now),
       this.#decider.againMonoMs(),
     );
@@ -180,7 +185,7 @@ export class ConductorMachine {
   #lead(term: number, untilMonoMs: number, now: Instant): void {
     const { state, reign } = this.#cluster;
     reign.lead(term, state.term?.term ?? 0, untilMonoMs);
-    this.#published = "";
+    this.#cluster.routes.publishAgain();
     this.#journal.lead();
     this.#decider.lead(now);
     this.#presence.lead(now);
@@ -207,6 +212,8 @@ export class ConductorMachine {
       case "run-refused":
       case "stop-ok":
         return hearAnswer(this.#cluster, message, now);
+      case "prepared":
+        return hearPrepared(this.#cluster, message, now);
       case "wishes":
         return this.#wishes(message, now);
       default:
@@ -241,15 +248,6 @@ export class ConductorMachine {
     };
   }
 
-  #publish(): void {
-    if (!this.#journal.takeCommanded()) return;
-    const routes = routesOf(this.state);
-    const text = JSON.stringify(routes);
-    if (text === this.#published) return;
-    this.#published = text;
-    this.#cluster.emit({ do: "publish", routes });
-  }
-
   /** Emits an event for the history. */
   record(now: Instant, event: Omit<EventView, "sequence" | "wallMs">): void {
     this.#cluster.record(now, event);
@@ -275,6 +273,10 @@ export class ConductorMachine {
 
   get ledger(): Cluster["ledger"] {
     return this.#cluster.ledger;
+  }
+
+  get routeTraffic(): Cluster["routeTraffic"] {
+    return this.#cluster.routeTraffic;
   }
 
   get traffic(): Cluster["traffic"] {
