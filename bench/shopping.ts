@@ -115,17 +115,15 @@ export class Shopper {
   }
 }
 
-/** Lets so many shoppers shop for a time. */
+/** Lets these shoppers shop for a time. */
 export async function shop(
-  target: Target,
-  shoppers: number,
+  all: readonly Shopper[],
   seconds: number,
 ): Promise<ShoppingResult> {
   const pagesMs: number[] = [];
   const checkoutsMs: number[] = [];
   const orders: string[] = [];
   const failures = new Map<string, number>();
-  const all = await Promise.all(Array.from({ length: shoppers }, () => Shopper.register(target)));
   const before = all.reduce((sum, each) => sum + each.requests, 0);
   const begunMs = performance.now();
   const endMs = begunMs + seconds * 1_000;
