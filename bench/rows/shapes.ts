@@ -51,7 +51,7 @@ export const row: Row = {
     `${SECONDS} s in a closed loop (a page is product, stock, reviews and recommendations at once; ` +
     "a checkout is the order of a cart); memory of the shop's programs after it; `skr8tr up` of all " +
     "manifests; the same after a change of each, until every replica is new",
-  runs: 5,
+  runs: 3,
   figures: ORDER.flatMap(figuresOf),
   async run(recorder: Recorder) {
     await buildFront();

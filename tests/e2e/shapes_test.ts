@@ -7,6 +7,7 @@ import { conductorAt } from "../../cli/conductor.ts";
 import type { AppView, StatusView } from "../../core/view.ts";
 import { SHAPES } from "../../market/launch.ts";
 import { kill, startClusterTask, until } from "./cluster_process.ts";
+import { ROOT } from "./documents.ts";
 
 const ANSWER_MS = 10_000;
 const RECOVER_MS = 60_000;
@@ -67,6 +68,23 @@ for (const shape of ["nine", "five"] as const) {
         shopper,
         orders,
       });
+    }
+    if (shape === "five") {
+      await t.step(
+        "what the sink makes of the traces is among the logs that the deck shows",
+        () =>
+          until(RECOVER_MS, "a summary of core-api", async () => {
+            const { code, stdout } = await new Deno.Command(Deno.execPath(), {
+              args: [
+                ...["run", "-A", "--quiet", "cli/main.ts", "--conductor", line.conductor],
+                ...["logs", "--all", "--grep", '"event":"summary","service":"core-api"'],
+              ],
+              cwd: ROOT,
+              env: { NO_COLOR: "1" },
+            }).output();
+            return code === 0 && stdout.length > 0;
+          }),
+      );
     }
     await t.step("every order is there, once", async () => {
       const { body } = await shopper.ask(
