@@ -27,7 +27,7 @@ const PACKAGE: Package = {
   name: "skr8tr-market",
   architecture: Deno.build.arch === "aarch64" ? "arm64" : "amd64",
   depends: `skr8tr-runtime (= ${VERSION}), skr8tr-ingress (= ${VERSION}), ` +
-    "systemd | systemd-sysusers",
+    "libc6 (>= 2.31), libgcc-s1, systemd | systemd-sysusers",
   summary: "SovereignMarket, a shop of five programs",
   details: [
     "A shop with catalogue, search, carts, orders, reviews and recommendations,",
@@ -114,7 +114,6 @@ export function marketUnitOf(program: Program): string {
 export function marketWrapperOf(program: Program): string {
   const flags = manifestOf(program).args.join(" ").match(/--allow-\S+/g) ?? [];
   if (flags.length === 0) throw new Failure("deb", `the manifest of ${program} has no permissions`);
-  const modules = `${HOME}/node_modules`;
   return [
     "#!/bin/sh",
     `# ${PACKAGE.summary}: ${program}, with the permissions that it needs.`,
@@ -124,11 +123,11 @@ export function marketWrapperOf(program: Program): string {
     `here=$(dirname "$(dirname "$(readlink -f "$0")")")`,
     'exec "$(dirname "$here")/deno" run --quiet --no-config --no-prompt --cached-only \\',
     "  --node-modules-dir=manual --unstable-net \\",
-    ...flags.map((flag) => flag.replace(/"\$\{?DENO_DIR[^"]*"/g, '"$here/node_modules"'))
+    ...flags.map((flag) => flag.replace(/"\$+\{?DENO_DIR[^"]*"/g, '"$here/node_modules"'))
       .map((flag) => `  ${flag} \\`),
     `  "$here/lib/${program}.js"`,
     "",
-  ].join("\n").replaceAll(modules, "$here/node_modules");
+  ].join("\n");
 }
 
 /** Settings of skr8tr-ingress with which it is the shop's edge gateway: no tower, fixed routes. */
@@ -238,9 +237,10 @@ async function isFolder(path: string): Promise<boolean> {
   return await Deno.lstat(path).then((info) => info.isDirectory, () => false);
 }
 
-/** Copies a folder's files; links are left out. */
+/** Copies a folder's files. Links are left out, and what only a shell or a compiler would look at. */
 async function copyTree(builder: Builder, from: string, to: string): Promise<void> {
   for await (const { name, isDirectory, isFile } of Deno.readDir(from)) {
+    if (name === "bin" || /\.d\.[cm]?ts$/.test(name)) continue;
     if (isDirectory) await copyTree(builder, `${from}/${name}`, `${to}/${name}`);
     if (isFile) await builder.file(`${to}/${name}`, await Deno.readFile(`${from}/${name}`));
   }
