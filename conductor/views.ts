@@ -12,6 +12,7 @@ import type {
   StatusView,
 } from "../core/view.ts";
 import { type DeckGrants, shows } from "./deck_grants.ts";
+import { aroundProblems, lacksAround } from "./around.ts";
 import { describeExit } from "./events.ts";
 import type { FleetNode } from "./fleet.ts";
 import { jobReasons, jobView } from "./job_views.ts";
@@ -119,7 +120,7 @@ export function appView(machine: ConductorMachine, app: App, now: Instant): AppV
     ready,
     ...scaleView(machine, app, now),
     state: stateOf(machine, app, replicas, counted, ready, wanted),
-    reasons: reasonsOf(machine, app, replicas),
+    reasons: [...reasonsOf(machine, app, replicas), ...lacksAround(machine, app, now)],
     replicas: replicas.sort((a, b) => a.generation - b.generation || a.index - b.index),
     signedBy: key,
     signedWallMs: wallMs,
@@ -193,12 +194,23 @@ function reasonsOf(
     ...jobReasons(app),
     ...replicas.flatMap((each) => {
       if (each.state === "ready" || each.state === "stopping") return [];
-      const last = each.exit ? describeExit(each.exit) : undefined;
-      const why = [each.reason, last].filter((text) => text !== undefined);
+      const why = [each.reason, ...lastEnd(each)].filter((text) => text !== undefined);
       return why.length === 0 ? [] : [`${each.replica} on ${each.node}: ${why.join("; ")}`];
     }),
   ];
 }
+
+/** How it ended last, with the last line that it wrote, unless its reason says that already. */
+function lastEnd({ reason = "", exit }: ReplicaView): string[] {
+  if (!exit) return [];
+  const told = describeExit(exit);
+  if (exit.why === "launch" && reason.includes(exit.tail ?? "")) return [];
+  const line = exit.why === "exit" ? exit.tail?.trimEnd().split("\n").at(-1) : undefined;
+  return [line ? `${told}, after it wrote: ${line.slice(0, LAST_LINE_CHARACTERS)}` : told];
+}
+
+/** How much of a replica's last line is told in a reason. */
+const LAST_LINE_CHARACTERS = 120;
 
 function phaseText({ phase, kind }: Rollout): string {
   if (phase === "failed") return "failed and goes on trying";
@@ -244,7 +256,7 @@ export function statusView(
       ),
       ...[...machine.state.apps.values()]
         .filter((app) => shows(grants, currentOf(app).spec.namespace)).flatMap(rolledBack),
-      ...(shows(grants) ? strangers(machine) : []),
+      ...(shows(grants) ? [...strangers(machine), ...aroundProblems(machine, now)] : []),
     ],
   };
 }

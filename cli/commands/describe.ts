@@ -48,10 +48,18 @@ async function describe(
     if (json) return [JSON.stringify({ ...node, placed: replicas, events })];
     return describeNode(node, replicas, events, output, nowMs);
   }
+  const refusal = await refusalOf(conductor, name);
   throw new Failure(
     "not-found",
-    `no app, node or replica is named ${name}; skr8tr status shows what there is`,
+    `no app, node or replica is named ${name}; skr8tr status shows what there is${refusal}`,
   );
+}
+
+/** What was asked of an app that never came to be, and why that was refused. */
+async function refusalOf(conductor: Conductor, name: string): Promise<string> {
+  const isRefusal = ({ kind, app }: EventView) => kind === "command-refused" && app === name;
+  const last = (await eventsOf(conductor, isRefusal, "")).at(-1);
+  return last ? `. What was asked last was refused: ${last.text}` : "";
 }
 
 /** The latest events of one thing, oldest first. */

@@ -7,7 +7,7 @@ import { parseManifest } from "../../core/manifest/parse.ts";
 import type { Instant } from "../../core/instant.ts";
 import type { Seal } from "../../core/live/member_seal.ts";
 import { acceptSealed, isSealRequest, peerOf, upgradeStream } from "../../core/live/sealed_http.ts";
-import type { AppView } from "../../core/view.ts";
+import type { AppView, StatusView } from "../../core/view.ts";
 import { VERSION } from "../../core/version.ts";
 import type { ConductorMachine } from "../machine.ts";
 import { readBelowApp } from "./app_reads.ts";
@@ -17,13 +17,13 @@ import { operatorsView, secretsView } from "../trust_views.ts";
 import type { ArtifactStore } from "./artifacts.ts";
 import { type Deck, isOwnPage } from "./deck.ts";
 import { nodeDetail, volumeViews } from "../node_views.ts";
-import type { DeckGrants } from "../deck_grants.ts";
+import { type DeckGrants, shows } from "../deck_grants.ts";
 import { appsShown } from "../deck_shown.ts";
 import { parseQuestion, whatIf } from "../what_if.ts";
 import { matches } from "../audit.ts";
 import type { LogStore } from "../../core/log.ts";
 import type { AuditReader } from "./audit.ts";
-import type { EventHistory } from "./events.ts";
+import { type EventHistory, isRefusal } from "./events.ts";
 import type { Followers } from "./follow.ts";
 import { streamLogs } from "./logs.ts";
 import { readShown } from "./shown_reads.ts";
@@ -113,7 +113,7 @@ export async function read(
   if (api !== "api") return fail(404, `nothing is at ${url.pathname}`);
   if (kind === "apps" && more.length > 0) {
     const app = machine.state.apps.get(name ?? "");
-    if (!app) return fail(404, `no app is named ${name}; skr8tr list shows what runs`);
+    if (!app) return noApp(parts, name ?? "");
     const answer = await readBelowApp(parts, app, more);
     return answer ?? fail(404, `nothing is at ${url.pathname}`);
   }
@@ -121,7 +121,7 @@ export async function read(
   const now = parts.now();
   switch (kind) {
     case "status":
-      return Response.json(statusView(machine, VERSION, now, grants));
+      return Response.json(withRefusals(parts, statusView(machine, VERSION, now, grants), grants));
     case "telemetry":
       return searchLogs(parts, url, now);
     case "sample":
@@ -155,6 +155,22 @@ export async function read(
     default:
       return fail(404, `nothing is at ${url.pathname}`);
   }
+}
+
+/** Nothing is known of the app, unless what was said of it last was refused. */
+function noApp(parts: HttpParts, name: string): Response {
+  const [refused] = /^[a-z][a-z0-9-]{0,62}$/.test(name)
+    ? parts.events.read({ app: name, limit: 20 }).filter(isRefusal).slice(-1)
+    : [];
+  const hint = refused ? `; what was asked last was refused: ${refused.text}` : "";
+  return fail(404, `no app is named ${name}${hint}; skr8tr list shows what runs`);
+}
+
+/** A status with the commands that were refused lately: wrong keys and clocks show there. */
+function withRefusals(parts: HttpParts, view: StatusView, grants: DeckGrants): StatusView {
+  if (!shows(grants)) return view;
+  const refused = parts.events.refusedLately(parts.now().wallMs);
+  return { ...view, problems: [...view.problems, ...refused.map(({ text }) => text)] };
 }
 
 export function fail(status: number, error: string): Response {
@@ -203,9 +219,7 @@ function oneApp(parts: HttpParts, name: string, url: URL): Response {
   const { machine } = parts;
   const app = machine.state.apps.get(name);
   if (url.searchParams.get("watch") !== "1") {
-    return app
-      ? Response.json(appView(machine, app, parts.now()))
-      : fail(404, `no app is named ${name}; skr8tr list shows what runs`);
+    return app ? Response.json(appView(machine, app, parts.now())) : noApp(parts, name);
   }
   return stream((send) => {
     let last = "";
