@@ -115,10 +115,10 @@ export class CommandDesk {
     const { answered, answeredIds } = this.#machine.state;
     const before = this.#failed.get(mark) ?? answered.get(mark) ??
       (commandId === undefined ? undefined : answeredIds.get(commandId));
-    if (before && untimely !== null) return this.#refuse(source, now, untimely);
     if (before) {
+      // Whatever the clock says by now, who repeats a command hears what became of it.
       return commandId === undefined
-        ? this.#refuse(source, now, "it was executed before (a replay)")
+        ? this.#refuse(source, now, untimely ?? "it was executed before (a replay)")
         : [{ do: "reply", to: source.reply, text: before.reply }];
     }
     const waiting = this.#waiting.get(commandId ?? mark);
