@@ -6,7 +6,7 @@ import { Shopper } from "../../bench/shopping.ts";
 import { conductorAt } from "../../cli/conductor.ts";
 import type { AppView, StatusView } from "../../core/view.ts";
 import { SHAPES } from "../../market/launch.ts";
-import { kill, startClusterTask, until } from "./cluster_process.ts";
+import { ClusterProcess, kill, ownCluster, startClusterTask, until } from "./cluster_process.ts";
 import { ROOT } from "./documents.ts";
 
 const ANSWER_MS = 10_000;
@@ -134,3 +134,19 @@ async function fiveGone({ killAll, recovered, visit, shopper, orders }: Scene): 
     });
   }
 }
+
+Deno.test("a cluster that starts in another shape takes down what the last one left", async () => {
+  const { state, flags } = await ownCluster();
+  const start = (...more: string[]) =>
+    new ClusterProcess(state, [Deno.execPath(), "task", "-q", "cluster", ...flags, ...more]);
+  const nine = start("--only=product-svc");
+  assert((await nine.ready()).ready);
+  await nine.stop();
+  await using five = start("--shape=five", "--only=telemetry-sink");
+  const line = await five.ready();
+  assert(line.ready, line.error);
+  const { apps } = await (await fetch(`http://${line.conductor}/api/status`)).json();
+  const up = apps.filter((app: AppView) => app.state !== "down").map((app: AppView) => app.app);
+  assertEquals(up, ["telemetry-sink"]);
+  await five.stop();
+});
