@@ -369,7 +369,15 @@ export class NodeDaemon implements Running {
         return use ? [{ app, replica, ...use }] : [];
       });
     };
-    return await nodeMetrics({ machine, udp, plain: this.#plain, prober, autoscaler, uses });
+    return await nodeMetrics({
+      machine,
+      udp,
+      plain: this.#plain,
+      prober,
+      autoscaler,
+      streams: this.#streams,
+      uses,
+    });
   }
 
   // ---- The machine --------------------------------------------------------------------------------

@@ -111,6 +111,14 @@ Deno.test("skr8tr exec runs beside a replica and exits as the command does", asy
     const { code, out } = await all.given("x".repeat(2_000_000), "exec", "echo", "echo done");
     assertEquals([code, out], [0, "done\n"]);
   });
+  await t.step("it ends when nobody reads its output any more", async () => {
+    const child = all.spawn(["exec", "echo", "yes"]);
+    const reader = child.stdout.getReader();
+    await reader.read();
+    await reader.cancel();
+    assertEquals((await child.status).code, 0);
+    assertEquals(await new Response(child.stderr).text(), "");
+  });
   await t.step("a replica by its number and by its id; none that is not there", async () => {
     const { out } = await exec("echo/0", "echo $REPLICA_ID");
     assertMatch(out, /^echo\.\d+\n$/);
