@@ -27,7 +27,7 @@ import { beatEveryMs } from "./fleet.ts";
 import { Journal } from "./journal.ts";
 import { Presence } from "./presence.ts";
 import type { Buckets, Sight } from "./reconcile.ts";
-import { hearAnswer, hearReport, hearStatus } from "./replica_news.ts";
+import { hearAnswer, hearPrepared, hearReport, hearStatus } from "./replica_news.ts";
 import { Reign } from "./reign.ts";
 import { RolloutWatch } from "./rollout_watch.ts";
 import { routesOf } from "./routes.ts";
@@ -60,6 +60,8 @@ export interface ConductorOptions {
 
 export class ConductorMachine {
   readonly startedMonoMs: number;
+  /** The tower, and since when its stream is gone; `null`: nothing was heard of one yet. */
+  tower: { readonly at: string; readonly lostMonoMs: number | null } | null = null;
   readonly #cluster: Cluster;
   readonly #decider: Decider;
   readonly #desk: CommandDesk;
@@ -69,7 +71,6 @@ export class ConductorMachine {
   #lastTickMonoMs: number;
   /** The time of the last step. */
   #now: Instant;
-  #published = "";
 
   constructor(options: ConductorOptions) {
     const { state, boot, prng, now } = options;
@@ -126,6 +127,9 @@ export class ConductorMachine {
         cluster.reign.standBy();
         this.#journal.standBy();
         break;
+      case "tower":
+        this.tower = { at: event.at, lostMonoMs: event.heard ? null : now.monoMs };
+        break;
       case "figures":
         cluster.traffic.take(event.figures, now.monoMs);
         cluster.routeTraffic.take(event.figures, now.monoMs);
@@ -153,20 +157,25 @@ export class ConductorMachine {
       default:
         event satisfies never;
     }
+    cluster.settle();
     this.#journal.pump(now);
     sendOrders(cluster, now);
-    if (cluster.mayOrder(now)) this.#publish();
+    if (cluster.mayOrder(now) && cluster.routes.takeChanged()) {
+      cluster.emit({ do: "publish", routes: routesOf(this.state) });
+    }
     return cluster.out;
   }
 
   /** When `tick` is wanted at the latest. */
   wakeMonoMs(): number {
-    const { orders } = this.#cluster;
+    const { orders, preparing } = this.#cluster;
     const now = this.#now;
     return Math.min(
       this.#lastTickMonoMs + CONDUCTOR_TICK_MS,
       this.suspicion.nextDueMonoMs(),
-      this.#cluster.mayOrder(now) ? orders.nextDueMonoMs() : Infinity,
+      this.#cluster.mayOrder(now)
+        ? Math.min(orders.nextDueMonoMs(), preparing.nextDueMonoMs())
+        : Infinity,
       this.#journal.nextDueMonoMs(now),
       this.#decider.againMonoMs(),
     );
@@ -181,7 +190,7 @@ export class ConductorMachine {
   #lead(term: number, untilMonoMs: number, now: Instant): void {
     const { state, reign } = this.#cluster;
     reign.lead(term, state.term?.term ?? 0, untilMonoMs);
-    this.#published = "";
+    this.#cluster.routes.publishAgain();
     this.#journal.lead();
     this.#decider.lead(now);
     this.#presence.lead(now);
@@ -208,6 +217,8 @@ export class ConductorMachine {
       case "run-refused":
       case "stop-ok":
         return hearAnswer(this.#cluster, message, now);
+      case "prepared":
+        return hearPrepared(this.#cluster, message, now);
       case "wishes":
         return this.#wishes(message, now);
       default:
@@ -240,15 +251,6 @@ export class ConductorMachine {
         (app.rollout === undefined || app.rollout.phase === "done") &&
         ![...app.placements.values()].some((each) => isOutdated(app, each)),
     };
-  }
-
-  #publish(): void {
-    if (!this.#journal.takeCommanded()) return;
-    const routes = routesOf(this.state);
-    const text = JSON.stringify(routes);
-    if (text === this.#published) return;
-    this.#published = text;
-    this.#cluster.emit({ do: "publish", routes });
   }
 
   /** Emits an event for the history. */

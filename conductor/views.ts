@@ -3,14 +3,8 @@
 import type { Instant } from "../core/instant.ts";
 import { HOPELESS_RESTARTS } from "../core/limits.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
-import type {
-  AppView,
-  NodeView,
-  PlanView,
-  ReplicaState,
-  ReplicaView,
-  StatusView,
-} from "../core/view.ts";
+import type { AppView, NodeView, PlanView, ReplicaState, ReplicaView } from "../core/view.ts";
+import { lacksAround } from "./around.ts";
 import { type DeckGrants, shows } from "./deck_grants.ts";
 import { describeExit } from "./events.ts";
 import type { FleetNode } from "./fleet.ts";
@@ -66,6 +60,18 @@ function v1NodeView(node: V1Node, now: Instant): NodeView {
   };
 }
 
+/** One node of either kind, by its id. */
+export function nodeViewOf(
+  machine: ConductorMachine,
+  id: string,
+  now: Instant,
+): NodeView | undefined {
+  const node = machine.fleet.get(id);
+  if (node) return nodeView(machine, node, now);
+  const v1 = machine.v1Nodes.get(id);
+  return v1 && v1NodeView(v1, now);
+}
+
 export function nodeViews(machine: ConductorMachine, now: Instant): NodeView[] {
   const mesh = [...machine.fleet.values()].map((node) => nodeView(machine, node, now));
   const v1 = [...machine.v1Nodes.values()].map((node) => v1NodeView(node, now));
@@ -119,7 +125,7 @@ export function appView(machine: ConductorMachine, app: App, now: Instant): AppV
     ready,
     ...scaleView(machine, app, now),
     state: stateOf(machine, app, replicas, counted, ready, wanted),
-    reasons: reasonsOf(machine, app, replicas),
+    reasons: [...reasonsOf(machine, app, replicas), ...lacksAround(machine, app, now)],
     replicas: replicas.sort((a, b) => a.generation - b.generation || a.index - b.index),
     signedBy: key,
     signedWallMs: wallMs,
@@ -193,12 +199,23 @@ function reasonsOf(
     ...jobReasons(app),
     ...replicas.flatMap((each) => {
       if (each.state === "ready" || each.state === "stopping") return [];
-      const last = each.exit ? describeExit(each.exit) : undefined;
-      const why = [each.reason, last].filter((text) => text !== undefined);
+      const why = [each.reason, ...lastEnd(each)].filter((text) => text !== undefined);
       return why.length === 0 ? [] : [`${each.replica} on ${each.node}: ${why.join("; ")}`];
     }),
   ];
 }
+
+/** How it ended last, with the last line that it wrote, unless its reason says that already. */
+function lastEnd({ reason = "", exit }: ReplicaView): string[] {
+  if (!exit) return [];
+  const told = describeExit(exit);
+  if (exit.why === "launch" && reason.includes(exit.tail ?? "")) return [];
+  const line = exit.why === "exit" ? exit.tail?.trimEnd().split("\n").at(-1) : undefined;
+  return [line ? `${told}, after it wrote: ${line.slice(0, LAST_LINE_CHARACTERS)}` : told];
+}
+
+/** How much of a replica's last line is told in a reason. */
+const LAST_LINE_CHARACTERS = 120;
 
 function phaseText({ phase, kind }: Rollout): string {
   if (phase === "failed") return "failed and goes on trying";
@@ -216,57 +233,6 @@ export function appViews(
     .filter((app) => shows(grants, currentOf(app).spec.namespace))
     .map((app) => appView(machine, app, now))
     .sort((a, b) => a.app < b.app ? -1 : 1);
-}
-
-export function statusView(
-  machine: ConductorMachine,
-  version: string,
-  now: Instant,
-  grants: DeckGrants = null,
-): StatusView {
-  const nodes = nodeViews(machine, now);
-  const apps = appViews(machine, now, grants);
-  return {
-    conductor: {
-      version,
-      boot: machine.boot,
-      upMs: Math.round(now.monoMs - machine.startedMonoMs),
-    },
-    sequence: machine.state.head.sequence,
-    nodes,
-    apps,
-    problems: [
-      ...nodes.filter((node) => node.state === "dead").map((node) =>
-        `${node.name} is dead: silent for ${Math.round(node.silentMs / 1000)} s`
-      ),
-      ...apps.filter((app) => app.state === "failing" || app.state === "degraded").flatMap((app) =>
-        app.reasons.length > 0 ? app.reasons : [`${app.app}: ${app.ready} of ${app.wanted} ready`]
-      ),
-      ...[...machine.state.apps.values()]
-        .filter((app) => shows(grants, currentOf(app).spec.namespace)).flatMap(rolledBack),
-      ...(shows(grants) ? strangers(machine) : []),
-    ],
-  };
-}
-
-/** What was signed last does not run: that stays a problem until something better is signed. */
-function rolledBack(app: App): string[] {
-  const { generation, outcome } = newestOf(app);
-  if (app.down || outcome?.result !== "rolled-back") return [];
-  const { generation: runs } = currentOf(app);
-  return [`${app.name} runs generation ${runs}: ${generation} was rolled back: ${outcome.reason}`];
-}
-
-/** Replicas of apps that the log has never heard of: its store was lost or is another cluster's. */
-function strangers(machine: ConductorMachine): string[] {
-  return [...machine.fleet.values()].flatMap((node) => {
-    const unknown = [...node.statuses.values()].filter((status) =>
-      !machine.state.apps.has(status.app) && status.state !== "finished"
-    );
-    if (unknown.length === 0) return [];
-    const names = [...new Set(unknown.map((status) => status.app))].join(", ");
-    return [`${node.name} runs ${names}, which this conductor's log does not know: left alone`];
-  });
 }
 
 /** What applying these apps would do. Nothing is changed. */

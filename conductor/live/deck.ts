@@ -15,7 +15,7 @@ import { History, takeSample } from "../history.ts";
 import { routesOf } from "../routes.ts";
 import type { ConductorMachine } from "../machine.ts";
 import type { SsoSettings } from "../sso.ts";
-import { statusView } from "../views.ts";
+import { statusView } from "../status_view.ts";
 import type { Visit } from "../visits.ts";
 import { DeckSso } from "./deck_sso.ts";
 import type { EventHistory } from "./events.ts";
