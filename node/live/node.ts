@@ -273,6 +273,7 @@ export class NodeDaemon implements Running {
     for (const { saved, running } of adopted) {
       if (!running && hadProcess(saved)) this.processes.past(saved.replica, saved.instance);
     }
+    await this.processes.beside.endLeft();
     this.#follow();
     this.#sampler = new Sampler(this.helper, cores, (event) => this.dispatch(event));
     this.#usage = new Usage({
