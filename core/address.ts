@@ -118,6 +118,16 @@ export function isLoopback(address: string): boolean {
   return inNetworks(address, LOOPBACK);
 }
 
+/** `HOST:PORT`, an IPv6 address in brackets. */
+export function formatAddress({ hostname, port }: Address): string {
+  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+}
+
+/** The addresses of a list with commas. @throws {Failure} `usage`. */
+export function readAddresses(value: string, flag: string): Address[] {
+  return value.split(",").map((each) => readAddress(each, flag));
+}
+
 /** The address in a flag's value. @throws {Failure} `usage`. */
 export function readAddress(value: string, flag: string): Address {
   const match = /^(\[[0-9a-fA-F:.]+\]|[^:]+):([0-9]{1,5})$/.exec(value);

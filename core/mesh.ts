@@ -388,8 +388,11 @@ export const watcherShape = variant({
    * whenever `busy` changes, and every `INGRESS_ALIVE_MS`.
    */
   ack: struct({ revision: count, busy: list(ID, 100_000) }),
-  /** The conductor publishes the whole table of routes. */
-  publish: struct({ routes: list(route, 100_000) }),
+  /**
+   * The conductor publishes the whole table of routes. Of several conductors that of the greatest
+   * term counts; what one of an earlier term says is passed over.
+   */
+  publish: struct({ routes: list(route, 100_000), term: maybe(count) }),
   /** What an ingress has seen: every second, every 250 ms while a canary is judged by it. */
   figures,
   /** An ingress holds a request for an app without replicas; said again while it does. */
@@ -398,7 +401,7 @@ export const watcherShape = variant({
    * The conductor's word that these nodes are dead, all of them each time: their leases lapse at
    * once, but not of one that the tower hears.
    */
-  lost: struct({ nodes: list(nodeId, LOST_NODES) }),
+  lost: struct({ nodes: list(nodeId, LOST_NODES), term: maybe(count) }),
 });
 export type WatcherMessage = Shaped<typeof watcherShape>;
 
