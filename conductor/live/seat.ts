@@ -41,7 +41,8 @@ export class Seat {
   #held: { readonly term: number; untilMonoMs: number } | null = null;
   #leads = false;
   #reading: Promise<void> | null = null;
-  #again = false;
+  /** A reading that begins when the one under way is done. */
+  #next: Promise<void> | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #failing = false;
   #closed = false;
@@ -163,17 +164,12 @@ export class Seat {
     if (!this.#closed) void this.#catchUp().catch(() => {});
   }
 
-  /** Takes in all entries that this conductor does not know yet. One reading at a time. */
-  async #catchUp(): Promise<void> {
-    this.#again = true;
-    while (this.#again) {
-      if (this.#reading) await this.#reading;
-      else {
-        this.#again = false;
-        this.#reading = this.#read().finally(() => this.#reading = null);
-        await this.#reading;
-      }
-    }
+  /** Takes in all entries that are there by now. One reading at a time; who comes meanwhile shares. */
+  #catchUp(): Promise<void> {
+    return this.#next ??= (this.#reading ?? Promise.resolve()).catch(() => {}).then(() => {
+      this.#next = null;
+      return this.#reading = this.#read().finally(() => this.#reading = null);
+    });
   }
 
   async #read(): Promise<void> {

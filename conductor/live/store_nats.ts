@@ -90,7 +90,7 @@ export class NatsStore implements SharedStore {
       await ensureStream(manager, {
         ...common,
         name: logStream(name),
-        subjects: [logSubject(name)],
+        subjects: [logSubject(name), endSubject(name)],
         deny_delete: true,
         deny_purge: true,
       });
@@ -237,7 +237,7 @@ export class NatsStore implements SharedStore {
     const expect = { lastSequence: Number.MAX_SAFE_INTEGER };
     return await again(async () => {
       try {
-        await this.#client.publish(logSubject(this.#name), "", { expect });
+        await this.#client.publish(endSubject(this.#name), "", { expect });
       } catch (error) {
         if (!isWrongSequence(error)) throw error;
         const [, last] = /: ([0-9]+)$/.exec(error.message) ?? [];
@@ -277,6 +277,11 @@ function logStream(name: string): string {
 
 function logSubject(name: string): string {
   return `${name}.log`;
+}
+
+/** What asks for the log's end is published here, and always refused: who watches does not hear it. */
+function endSubject(name: string): string {
+  return `${name}.log-end`;
 }
 
 function leaseStream(name: string): string {
