@@ -1,6 +1,7 @@
 // Tokens with which daemons join: made and signed where an operator's key is.
 
 import { randomHex } from "../core/live/clock.ts";
+import type { Anchor } from "../core/chain.ts";
 import type { Head } from "../core/log.ts";
 import { sha256Hex } from "../core/bytes.ts";
 import { formatTerms, formatToken, type Introduction, type JoinRole } from "../core/seal/member.ts";
@@ -17,6 +18,8 @@ export interface TokenWish {
   readonly address: string;
   /** Where the log ends now. */
   readonly head: Head;
+  /** Where the chain of its signed commands ends; absent while the log is empty. */
+  readonly anchor?: Anchor;
   /** The operator's public key. */
   readonly publicKey: Uint8Array;
   readonly signer: Signer;
@@ -26,7 +29,7 @@ export interface TokenWish {
 /** Makes a token, as the word that is given to the daemon. */
 export async function makeToken(wish: TokenWish): Promise<string> {
   const nowS = Math.floor(wish.wallMs / 1_000);
-  const { conductor, role, head, address } = wish;
+  const { conductor, role, head, anchor, address } = wish;
   const terms = formatTerms({
     id: randomHex(16),
     role,
@@ -34,6 +37,7 @@ export async function makeToken(wish: TokenWish): Promise<string> {
     conductor: sha256Hex(Uint8Array.fromBase64(conductor.identityKey)),
     staticHash: sha256Hex(Uint8Array.fromBase64(conductor.staticKey)),
     head,
+    ...(anchor ? { anchor } : {}),
   });
   const text = `${terms}|${nowS}`;
   return formatToken({

@@ -48,7 +48,9 @@ export function describeChange(
     events.push({ kind: "replica-ready", ...at, text: `${replica} on ${node} is ready${port}` });
   }
   if (before?.state === "ready" && after.state === "starting") {
-    const why = after.reason ?? "its health check fails";
+    const isSame = after.pid !== undefined && after.pid === before.pid;
+    const why = after.reason ??
+      (isSame ? "its health check fails" : "its program is not there any more");
     events.push({ kind: "replica-unready", ...at, text: `${replica} on ${node}: ${why}` });
   }
   return events;

@@ -35,8 +35,17 @@ export function isJob(spec: AppSpec): boolean {
 
 // ---- What entries say -------------------------------------------------------------------------------
 
-/** A generation of a job was applied: one without a schedule runs. */
-export function applyJob(app: App, by: string | undefined, wallMs: number): void {
+/**
+ * A generation of a job was applied: one without a schedule runs.
+ *
+ * @param rested whether the app had been down or stopped
+ */
+export function applyJob(
+  app: App,
+  by: string | undefined,
+  wallMs: number,
+  rested: boolean,
+): void {
   const { spec, generation } = currentOf(app);
   if (!isJob(spec)) return;
   // A job is not rolled out: what is applied is what runs next.
@@ -47,7 +56,13 @@ export function applyJob(app: App, by: string | undefined, wallMs: number): void
   app.job ??= { runs: [], count: 0, tickWallMs: wallMs };
   // Ticks of another schedule, or of a time when the app was down, were nobody's.
   if (!isSame(before, spec.schedule)) app.job.tickWallMs = wallMs;
+  else if (rested) skipTicks(app, wallMs);
   if (!spec.schedule) ask(app.job, { why: "apply", generation, ...(by ? { by } : {}) }, wallMs);
+}
+
+/** Ticks of the time in which the app was down or stopped are nobody's. */
+export function skipTicks({ job }: App, wallMs: number): void {
+  if (job) job.tickWallMs = Math.max(job.tickWallMs, wallMs);
 }
 
 function isSame(a: ScheduleSpec | undefined, b: ScheduleSpec | undefined): boolean {

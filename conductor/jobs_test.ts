@@ -236,6 +236,23 @@ Deno.test("down ends what runs; a new schedule starts with its own ticks", () =>
   assertEquals(states(rig), ["stopped"]);
 });
 
+Deno.test("ticks while the app was down or stopped are nobody's", () => {
+  for (const how of ["down", "stopped"] as const) {
+    const { rig } = ready();
+    rig.apply("backup", SCHEDULE());
+    if (how === "down") rig.down("backup");
+    else rig.verb("STOP", "backup");
+    // One long past, and one that would only be late.
+    rig.live(600_000 - rig.wallMs % 600_000 + 600_000 + 30_000);
+    if (how === "down") rig.apply("backup", SCHEDULE());
+    else rig.verb("START", "backup");
+    rig.live(5_000);
+    assertEquals(states(rig), [], how);
+    toTick(rig);
+    assertEquals(states(rig), ["running"], how);
+  }
+});
+
 Deno.test("a job waits for what it needs, and for a node", () => {
   const rig = new Rig();
   rig.apply("backup", job("  needs base\n"));

@@ -97,6 +97,8 @@ function addMoves(
     if (releasedText(app, mover) !== null && !replaced.has(mover)) leave.push(operation(mover));
   }
   const isQuiet = buckets.place.length + buckets.leave.length === 0 && !isBusy(buckets);
+  // What a paused rollout fills up is of the generation before; what moves stays what it is.
+  const { placeGeneration, ...others } = buckets;
   const place = [...buckets.place];
   if (isQuiet) {
     const out = sights.filter((sight) => sight.placement.leaving).length + leave.length;
@@ -111,8 +113,10 @@ function addMoves(
       room--;
     }
   }
+  const fills = buckets.place.length > 0 && placeGeneration !== undefined;
   return {
-    ...buckets,
+    ...others,
+    ...(fills ? { placeGeneration } : {}),
     place,
     leave: [...buckets.leave, ...leave],
     ...(againMs === Infinity ? {} : { againMs }),

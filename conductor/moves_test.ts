@@ -169,6 +169,25 @@ Deno.test("a drain goes on after the conductor's restart, and through a rollout"
   ]);
 });
 
+Deno.test("what moves while a rollout is paused stays of its generation, one at a time", () => {
+  const rig = cluster(3);
+  rig.apply("web", manifestOf("web", ["replicas 1", ...HEALTH]));
+  rig.live(1_000);
+  for (const node of nodesOf(rig)) node.quick = false;
+  rig.apply("web", manifestOf("web", ["replicas 4", ...HEALTH]), 2, 1);
+  rig.live(500);
+  rig.verb("PAUSE", "web");
+  for (const node of nodesOf(rig)) {
+    for (const { replica } of [...node.statuses.values()]) node.become(replica, "ready");
+  }
+  rig.live(1_000);
+  assertEquals(running(rig, "web").length, 5);
+  tell(rig, "DRAIN", { node: "node-2" });
+  rig.live(30_000);
+  const { placements } = rig.machine.state.apps.get("web")!;
+  assertEquals([...placements.values()].map((each) => each.generation), [1, 2, 2, 2, 2, 2]);
+});
+
 Deno.test("a node that comes stays empty until a rebalancing is asked for", () => {
   const rig = cluster(2);
   rig.apply("web", manifestOf("web", ["replicas 6", "ram 256mb", ...HEALTH]));

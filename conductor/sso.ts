@@ -83,8 +83,8 @@ export function grantsOf(groups: readonly string[], settings: SsoSettings): Deck
 
 export function personOf(claims: Readonly<Record<string, unknown>>): SsoPerson {
   const words = [claims.preferred_username, claims.email, claims.sub];
-  const name = words.find((each) => typeof each === "string" && each !== "") as string;
-  return { name: `sso:${oneLine(name)}`, subject: oneLine(String(claims.sub)) };
+  const name = words.find((each) => typeof each === "string" && each !== "");
+  return { name: `sso:${oneLine(String(name))}`, subject: oneLine(String(claims.sub)) };
 }
 
 /** What others chose must not break a line of the audit, nor hide in it. */

@@ -4,7 +4,7 @@
  */
 
 import { type OperatorCommand, parseOperatorCommand } from "../core/command.ts";
-import { genesisOf, linkOf } from "../core/chain.ts";
+import { type Anchor, genesisOf, linkOf } from "../core/chain.ts";
 import { invariant } from "../core/errors.ts";
 import { COMMAND_ID_S, GENERATIONS, SIGNED_WINDOW_S } from "../core/limits.ts";
 import {
@@ -26,7 +26,7 @@ import { Members, type MembersData } from "./members.ts";
 import { applyNodeVerb, type Bar } from "./node_verbs.ts";
 import { applySecret, type StoredSecret } from "./secrets.ts";
 import { type Announced, applyUpload } from "./artifacts.ts";
-import { applyJob, applyRun, applyRunPlace, applyRuns, type JobState } from "./jobs.ts";
+import { applyJob, applyRun, applyRunPlace, applyRuns, type JobState, skipTicks } from "./jobs.ts";
 import { type Quota, quotaOf } from "./quota.ts";
 import {
   applyTurn,
@@ -312,6 +312,11 @@ function applyBody(state: State, entry: Entry): string[] {
   }
 }
 
+/** Where the chain of signed commands ends, for a token; nothing of an empty log. */
+export function anchorOf({ log, chain }: State): { readonly anchor?: Anchor } {
+  return log === "" ? {} : { anchor: { log, sequence: chain.sequence, chain: chain.hash } };
+}
+
 type CommandBody = Extract<Entry["body"], { kind: "command" }>;
 
 /** The end of the chain of signed commands once this one stands at that sequence. */
@@ -412,9 +417,12 @@ function applyCommand(
     case "OPEN":
     case "DECK":
       return [];
-    case "FORGET":
-      state.members.forget(command.member);
+    case "FORGET": {
+      // A machine that comes back with this id has a key of its own for secrets.
+      const node = state.members.forget(command.member)?.node;
+      if (node !== undefined) state.nodeKeys.delete(node);
       return [];
+    }
     case "OPERATOR":
     case "GRANT":
     case "UNGRANT":
@@ -453,6 +461,7 @@ function applyVerb(
       break;
     case "START":
       delete app.stopped;
+      skipTicks(app, entry.wallMs);
       break;
     case "RESTART":
       beginRestart(app, currentOf(app).generation, momentOf(entry));
@@ -488,6 +497,7 @@ function applyManifest(
     app = { name: spec.name, down: false, generations: [], placements: new Map(), placed: 0 };
     state.apps.set(spec.name, app);
   }
+  const rested = app.down || app.stopped === true;
   // A new generation shows itself, and one that comes back begins as its manifest says.
   if (app.down || app.count === 0) delete app.count;
   const before = app.generations.at(-1);
@@ -514,7 +524,7 @@ function applyManifest(
     at >= app.generations.length - GENERATIONS || each.generation >= oldestNeeded
   );
   app.generations.splice(0, excess);
-  applyJob(app, command.id, entry.wallMs);
+  applyJob(app, command.id, entry.wallMs, rested);
   return [app.name];
 }
 
@@ -641,11 +651,21 @@ export function saveState(state: State): string {
   return JSON.stringify(snapshot);
 }
 
-/** The reverse of `saveState`; `null` where the text is of another version or does not parse. */
+/** The reverse of `saveState`; `null` where the text is of another version or no snapshot at all. */
 export function loadState(head: Head, text: string): State | null {
   const snapshot = parseSnapshot(text);
+  try {
+    return snapshot && restore(head, snapshot);
+  } catch (error) {
+    // What should be a list is none: the log makes the state again.
+    if (error instanceof TypeError) return null;
+    throw error;
+  }
+}
+
+function restore(head: Head, snapshot: Snapshot): State | null {
   // Without these it is from before them, and the whole log makes them.
-  if (!snapshot?.chain || snapshot.log === undefined) return null;
+  if (!snapshot.chain || snapshot.log === undefined) return null;
   const state: State = {
     ...emptyState(),
     roster: Roster.load(snapshot.roster),

@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { GENERATIONS } from "../core/limits.ts";
 import { manifestOf, Rig } from "./rig_test.ts";
+import { EMPTY_HEAD, type EntryBody, nextEntry } from "../core/log.ts";
 import { applyEntry, emptyState, loadState, saveState, type State } from "./state.ts";
 
 /** The state as plain values; empty sets of a node that holds nothing are nothing. */
@@ -104,4 +105,30 @@ Deno.test("loadState() gives null for what is no snapshot", () => {
   for (const text of ["", "{", "{}", "[]", '{"version":1}', '{"version":"2"}']) {
     assertEquals(loadState(head, text), null, text);
   }
+});
+
+Deno.test("a daemon that is forgotten leaves no key behind that secrets would be sealed to", () => {
+  const state = emptyState();
+  const apply = (body: EntryBody) => applyEntry(state, nextEntry(state.head, 1_000, body));
+  const node = "1".repeat(32);
+  const [identity, key] = ["2".repeat(64), "3".repeat(64)];
+  const terms = { id: "t", role: "node", untilS: 1, conductor: "", staticHash: "" } as const;
+  const signed = (text: string) => ({ text, signatureHex: "", key });
+  apply({
+    kind: "join",
+    member: { role: "node", name: "den", identity, staticKey: "AAAA", node },
+    terms: { ...terms, head: EMPTY_HEAD },
+    token: signed("JOIN|1"),
+    identityKey: "",
+    certificate: "",
+    audit: "",
+  });
+  apply({ kind: "node", node, name: "den" });
+  apply({ kind: "node-key", node, publicKey: "old" });
+  assertEquals(state.nodeKeys.get(node), "old");
+  apply({ kind: "command", signed: signed("FORGET|forget-0001|den|1"), reply: "", audit: "" });
+  assertEquals(state.nodeKeys.get(node), undefined);
+  // The machine comes back: its key is taken anew.
+  apply({ kind: "node-key", node, publicKey: "new" });
+  assertEquals(state.nodeKeys.get(node), "new");
 });

@@ -18,6 +18,16 @@ export interface ChainedCommand {
   readonly manifest?: string | undefined;
 }
 
+/** Where the chain of a log ended when somebody trusted looked (a join token). */
+export interface Anchor {
+  /** The log's name. */
+  readonly log: string;
+  /** Of the last signed command; 0 for none. */
+  readonly sequence: number;
+  /** The chain's end there. */
+  readonly chain: string;
+}
+
 /** Where the chain of this log begins. */
 export function genesisOf(log: string): string {
   return sha256Hex(`skr8tr log ${log}`);

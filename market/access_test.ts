@@ -76,6 +76,7 @@ function table({ ada, order, cart }: Scene): Record<string, [path: string, row: 
         reservation_id: "r-1",
       }),
     ],
+    "inventory-svc POST /stock/reorder": ["/stock/reorder", services(200, { key: "r-1" })],
     "search-svc GET /search": ["/search?q=lamp", open(200)],
     "cart-svc POST /session": ["/session", open(201)],
     // A cart's session stands in its path: these are asked with Ada's cart, the forged below.
@@ -100,6 +101,8 @@ function table({ ada, order, cart }: Scene): Record<string, [path: string, row: 
     ],
     "order-svc GET /purchases/:user_id/:product_id": [`/purchases/${ada.id}/1`, services(200)],
     "user-svc GET /keys": ["/keys", open(200)],
+    "user-svc POST /keys/rotate": ["/keys/rotate", signedIn(403, undefined, 403)],
+    "user-svc GET /contact/:id": [`/contact/${ada.id}`, services(403)],
     "user-svc POST /register": [
       "/register",
       open(409, {
@@ -129,6 +132,10 @@ function table({ ada, order, cart }: Scene): Record<string, [path: string, row: 
     "recommendation-svc GET /recommendations/:product_id": ["/recommendations/1", open(200)],
     "recommendation-svc GET /trending": ["/trending", open(200)],
     "recommendation-svc POST /events": ["/events", services(202, bought)],
+    "recommendation-svc POST /recommendations/rebuild": [
+      "/recommendations/rebuild",
+      services(200),
+    ],
     "frontend-svc GET /*": ["/no-such-file.js", open(404)],
   };
 }
@@ -137,6 +144,10 @@ function table({ ada, order, cart }: Scene): Record<string, [path: string, row: 
 const CALLER: Record<string, ServiceName> = {
   "inventory-svc POST /stock/reserve": "order-svc",
   "inventory-svc POST /stock/release": "order-svc",
+  "inventory-svc POST /stock/reorder": "order-svc",
+  // Nobody: only of the five programs is there one that writes to people.
+  "user-svc GET /contact/:id": "order-svc",
+  "recommendation-svc POST /recommendations/rebuild": "order-svc",
   "order-svc GET /purchases/:user_id/:product_id": "review-svc",
   "recommendation-svc POST /events": "order-svc",
 };

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { BODY_BYTES } from "./kit/limits.ts";
 import { eachStore } from "./kit/testing_stores.ts";
 import type { ServiceName } from "./launch.ts";
-import { ADDRESS, type Buyer, type TestMarket, withMarket } from "./testing_market.ts";
+import { ADDRESS, type Buyer, eachShape, type TestMarket, withMarket } from "./testing_market.ts";
 
 // Whatever is wrong with a body: 4xx with the field named, nothing stored, nothing reflected as
 // markup. Each route is given with a body that it accepts; the tests spoil it.
@@ -109,17 +109,16 @@ function withTargets(
   name: string,
   test: (market: TestMarket, buyer: Buyer, all: readonly Target[]) => Promise<void>,
 ): void {
-  eachStore(name, (place) =>
-    withMarket(place, async (market) => {
-      const buyer = await market.register("Ada Buyer");
-      const all = await targets(market, buyer);
-      const before = await visible(market, buyer, all);
-      await test(market, buyer, all);
-      assertEquals(await visible(market, buyer, all), before, "something was stored");
-      const account = { email: "new@shop.test", password: "correct horse" };
-      const login = await market.ask("user-svc", "POST /login", { json: account });
-      assertEquals(login.status, 401, "an account was made");
-    }));
+  eachShape(name, async (market) => {
+    const buyer = await market.register("Ada Buyer");
+    const all = await targets(market, buyer);
+    const before = await visible(market, buyer, all);
+    await test(market, buyer, all);
+    assertEquals(await visible(market, buyer, all), before, "something was stored");
+    const account = { email: "new@shop.test", password: "correct horse" };
+    const login = await market.ask("user-svc", "POST /login", { json: account });
+    assertEquals(login.status, 401, "an account was made");
+  });
 }
 
 withTargets("bodies that are not JSON, or not objects, are refused", async (market, buyer, all) => {

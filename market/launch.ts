@@ -19,11 +19,33 @@ export const SERVICES = [
 ] as const;
 export type ServiceName = typeof SERVICES[number];
 
+/** The five but the edge gateway, which is the cluster's ingress; in such an order, too. */
+export const FIVE = ["identity-provider", "core-api"] as const;
+
+/** The programs of each shape of the market. */
+export const SHAPES = { nine: SERVICES, five: FIVE } as const;
+export type Shape = keyof typeof SHAPES;
+export type ProgramName = typeof SHAPES[Shape][number];
+
+/** In which program of a shape a service's module runs. */
+export function programOf(shape: Shape, service: ServiceName): ProgramName {
+  if (shape === "nine") return service;
+  return service === "user-svc" ? "identity-provider" : "core-api";
+}
+
+/** A program's manifest, below the project's root. */
+export function manifestPath(program: ProgramName): string {
+  const folder = FIVE.some((each) => each === program)
+    ? "market/manifests/five"
+    : "market/manifests";
+  return `${folder}/${program}.skr8tr`;
+}
+
 export const ROOT = decodeURIComponent(new URL("..", import.meta.url).pathname);
 
-/** The manifest of one service, parsed. */
-export function manifestOf(service: ServiceName): AppSpec {
-  const file = `${ROOT}market/manifests/${service}.skr8tr`;
+/** The manifest of one program, parsed. */
+export function manifestOf(program: ProgramName): AppSpec {
+  const file = `${ROOT}${manifestPath(program)}`;
   const parsed = parseManifest(Deno.readTextFileSync(file), file);
   if (!parsed.ok) {
     throw new Error(`${file}: ${parsed.errors.map((each) => each.message).join("\n")}`);
@@ -46,7 +68,7 @@ export interface LaunchOptions {
 
 /** A running program. */
 export interface Running {
-  readonly service: ServiceName;
+  readonly service: ProgramName;
   readonly pid: number;
   /** Where it listens, once it does; rejects when it ends before. */
   url(): Promise<string>;
@@ -54,8 +76,8 @@ export interface Running {
   readonly status: Promise<Deno.CommandStatus>;
 }
 
-/** Starts a service exactly as its manifest says, its permission flags included. */
-export function launch(service: ServiceName, options: LaunchOptions): Running {
+/** Starts a program exactly as its manifest says, its permission flags included. */
+export function launch(service: ProgramName, options: LaunchOptions): Running {
   const spec = manifestOf(service);
   const { exec, args } = expand(spec, { IP: options.host, PORT: String(options.port) });
   const deno = Deno.execPath();

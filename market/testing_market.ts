@@ -1,4 +1,4 @@
-import { placeEnv, type StorePlace } from "./kit/testing_stores.ts";
+import { eachStore, placeEnv, type StorePlace } from "./kit/testing_stores.ts";
 import { fixedName } from "./kit/directory.ts";
 import type { Service, Surroundings } from "./kit/service.ts";
 import { type Answer, ask, eventually, testSurroundings } from "./kit/testing.ts";
@@ -11,7 +11,9 @@ import { createRecommendationService } from "./services/recommendation-svc/servi
 import { createReviewService } from "./services/review-svc/service.ts";
 import { createSearchService } from "./services/search-svc/service.ts";
 import { createUserService } from "./services/user-svc/service.ts";
-import { type ServiceName, SERVICES } from "./launch.ts";
+import { createCoreApi } from "./five/core-api/service.ts";
+import { createIdentityProvider } from "./five/identity-provider/service.ts";
+import { type ProgramName, programOf, type ServiceName, type Shape, SHAPES } from "./launch.ts";
 
 // The whole market in one process, handlers only: services reach each other through a `fetch` that
 // knows their names. A service can be taken away and brought back, and time can be moved.
@@ -22,18 +24,21 @@ const CHEAP = { cost: 2, blocks: 1, parallel: 1 };
 /** Orders left half-way are looked for often, so that no test waits for that. */
 const SWEEP_MS = 20;
 
-const CREATE: Readonly<Record<ServiceName, (around: Surroundings) => Service | Promise<Service>>> =
-  {
-    "product-svc": createProductService,
-    "inventory-svc": createInventoryService,
-    "search-svc": createSearchService,
-    "cart-svc": createCartService,
-    "order-svc": (around) => createOrderService(around, SWEEP_MS),
-    "user-svc": (around) => createUserService(around, CHEAP),
-    "review-svc": createReviewService,
-    "recommendation-svc": createRecommendationService,
-    "frontend-svc": (around) => createFrontendService(around),
-  };
+type Create = (around: Surroundings) => Service | Promise<Service>;
+
+const CREATE: Readonly<Record<ProgramName, Create>> = {
+  "product-svc": createProductService,
+  "inventory-svc": createInventoryService,
+  "search-svc": createSearchService,
+  "cart-svc": createCartService,
+  "order-svc": (around) => createOrderService(around, SWEEP_MS),
+  "user-svc": (around) => createUserService(around, CHEAP),
+  "review-svc": createReviewService,
+  "recommendation-svc": createRecommendationService,
+  "frontend-svc": (around) => createFrontendService(around),
+  "core-api": (around) => createCoreApi(around, { sweepMs: SWEEP_MS }),
+  "identity-provider": (around) => createIdentityProvider(around, CHEAP),
+};
 
 export interface Given {
   readonly json?: unknown;
@@ -50,13 +55,15 @@ export interface Buyer {
 }
 
 export interface TestMarket {
-  readonly services: Readonly<Record<ServiceName, Service>>;
+  /** The programs of its shape. */
+  readonly services: Readonly<Record<ProgramName, Service>>;
   /** Services that cannot be reached by the others. */
   readonly down: Set<string>;
   /** Replaces what a service answers to the others. */
   readonly instead: Map<string, (request: Request) => Response | Promise<Response>>;
-  /** Requests between services: `POST inventory-svc/stock/reserve`. */
+  /** Requests between programs: `POST inventory-svc/stock/reserve`. */
   readonly calls: string[];
+  /** Asks the program that has a service's module; its path as that service knows it. */
   ask(service: ServiceName, request: string, given?: Given): Promise<Answer>;
   /** Moves the clock of all services. */
   advance(ms: number): void;
@@ -64,35 +71,36 @@ export interface TestMarket {
   close(): Promise<void>;
 }
 
-/** Starts all nine at a place and waits until they are ready. */
+/** Starts all programs of a shape at a place and waits until they are ready. */
 export async function startMarket(
   place: StorePlace,
   env: Record<string, string> = {},
+  shape: Shape = "nine",
 ): Promise<TestMarket> {
   const down = new Set<string>();
   const instead: TestMarket["instead"] = new Map();
   const calls: string[] = [];
   let offset = 0;
-  const services: Partial<Record<ServiceName, Service>> = {};
+  const services: Partial<Record<ProgramName, Service>> = {};
+  const programs: readonly ProgramName[] = SHAPES[shape];
   const between: typeof fetch = async (input, init) => {
     const request = new Request(input, init);
     const url = new URL(request.url);
     calls.push(`${request.method} ${url.host}${url.pathname}`);
-    const service = services[url.host as ServiceName];
+    const service = services[url.host as ProgramName];
     if (down.has(url.host) || !service) throw new TypeError("connection refused");
     return await (instead.get(url.host) ?? service.fetch)(request);
   };
-  const urls = Object.fromEntries(SERVICES.map((name) => [fixedName(name), `http://${name}`]));
-  for (const name of SERVICES) {
+  const urls = Object.fromEntries(programs.map((name) => [fixedName(name), `http://${name}`]));
+  for (const name of programs) {
     services[name] = await CREATE[name](testSurroundings(name, {
       env: { ...urls, ...placeEnv(place), ...env },
       fetch: between,
       now: () => Date.now() + offset,
     }));
   }
-  const all = services as Record<ServiceName, Service>;
-  const waiting: ServiceName[] = ["inventory-svc", "search-svc", "recommendation-svc"];
-  for (const name of waiting) {
+  const all = services as Record<ProgramName, Service>;
+  for (const name of programs) {
     const isReady = async () => (await ask(all[name], "GET /health")).status === 200;
     await eventually(`${name} is ready`, isReady);
   }
@@ -102,7 +110,11 @@ export async function startMarket(
     down,
     instead,
     calls,
-    ask: (service, request, given) => ask(all[service], request, given),
+    ask: (service, request, given) => {
+      const program = programOf(shape, service);
+      const isApi = program === "core-api" && service !== "frontend-svc";
+      return ask(all[program], isApi ? request.replace(" ", " /api") : request, given);
+    },
     advance: (ms) => void (offset += ms),
     async register(name = "Ada Buyer") {
       const email = `buyer${++registered}@shop.test`;
@@ -123,13 +135,30 @@ export async function startMarket(
 export async function withMarket(
   place: StorePlace,
   test: (market: TestMarket) => Promise<void>,
+  shape: Shape = "nine",
 ): Promise<void> {
-  const market = await startMarket(place);
+  const market = await startMarket(place, {}, shape);
   try {
     await test(market);
   } finally {
     await market.close();
   }
+}
+
+/**
+ * Registers a test for the nine services on both stores, and for the five programs: what the shop
+ * answers does not depend on its shape.
+ */
+export function eachShape(name: string, test: (market: TestMarket) => Promise<void>): void {
+  eachStore(name, (place) => withMarket(place, test));
+  Deno.test(`${name} (five programs)`, async () => {
+    const folder = Deno.makeTempDirSync({ prefix: "market-" });
+    try {
+      await withMarket({ folder }, test, "five");
+    } finally {
+      Deno.removeSync(folder, { recursive: true });
+    }
+  });
 }
 
 export const ADDRESS = {

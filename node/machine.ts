@@ -5,6 +5,7 @@
  */
 
 import type { Address } from "../core/address.ts";
+import type { Anchor } from "../core/chain.ts";
 import type { Runs } from "../core/copy.ts";
 import { specOfPart } from "../core/before.ts";
 import type { Instant } from "../core/instant.ts";
@@ -25,7 +26,7 @@ import { describeExit, Life, type Stage } from "./life.ts";
 import { PlainDesk } from "./plain.ts";
 import { specOfLaunch, type Surroundings, unsupported } from "./plan.ts";
 import { PortTable } from "./ports.ts";
-import { type Anchor, type Read, Records, type Settled } from "./records.ts";
+import { type Read, Records, type Settled } from "./records.ts";
 import type { Root, Roster } from "../core/roster.ts";
 import { type Label, takeLabel } from "./relabel.ts";
 import { dueOf, endpointOf, hasProcess, type Replica, savedOf, statusOf } from "./replica.ts";

@@ -9,7 +9,7 @@
 // what the conductor shows must go on from where it ends.
 
 import { NEEDED_ROLE, reachOf } from "../core/authority.ts";
-import { genesisOf, linkOf } from "../core/chain.ts";
+import { type Anchor, genesisOf, linkOf } from "../core/chain.ts";
 import { parseOperatorCommand } from "../core/command.ts";
 import { NODE_BACKDATE_S, NODE_OPENED, NODE_RECORDS, NODE_REFUSALS } from "../core/limits.ts";
 import { parseManifest } from "../core/manifest/parse.ts";
@@ -45,13 +45,6 @@ export interface Settled {
   readonly checks: readonly Check[];
   /** Sequences that are settled now, with the reason where one is refused. */
   readonly settled: readonly (readonly [sequence: number, refusal: string | null])[];
-}
-
-/** How far a log went, as somebody trusted has said (a join token). */
-export interface Anchor {
-  readonly log: string;
-  readonly sequence: number;
-  readonly chain: string;
 }
 
 type Held =
@@ -224,6 +217,7 @@ export class Records {
       this.#trouble = `the conductor's log is not the one that this node has a copy of up to ` +
         `record ${this.#lastRecord}: it was cut or rewritten; skr8tr recover rebuilds it`;
     }
+    if (this.#isStrict && this.#trouble === null) this.#trouble = this.#whyTooShort();
     if (this.#trouble !== null) return;
     this.#head = Math.max(this.#head, sequence);
     this.#last = Math.max(this.#last, sequence);
@@ -350,8 +344,20 @@ export class Records {
       return null;
     }
     if (record.sequence === anchor.sequence && chain === anchor.chain) return null;
-    return `the conductor's log does not hold record ${anchor.sequence} as this node was told of ` +
-      "it when it was let in: it was cut or rewritten";
+    return this.#anchorMissing(anchor);
+  }
+
+  /** All was shown: why that is less than there was when this node was let in; `null` if it is not. */
+  #whyTooShort(): string | null {
+    const { anchor } = this.#options;
+    return anchor?.log === this.#log && this.#lastRecord < anchor.sequence
+      ? this.#anchorMissing(anchor)
+      : null;
+  }
+
+  #anchorMissing({ sequence }: Anchor): string {
+    return `the conductor's log does not hold record ${sequence} as this node was told of it when ` +
+      "it was let in: it was cut or rewritten";
   }
 
   #link(record: LogRecord): void {

@@ -314,5 +314,11 @@ Deno.test("a fresh node is not shown a shortened past: its token says how far th
   short.apply(1, 1, "web");
   short.apply(3, 1, "web");
   assertStringIncludes(follow(short, { anchor }).trouble!, "does not hold record 2");
+  // Nor is what follows left out, however far the conductor says that its log goes.
+  const cut = new Log();
+  cut.apply(1, 1, "web");
+  const records = follow(cut, { anchor });
+  records.reachHead(9, cut.chain);
+  assertStringIncludes(records.trouble!, "does not hold record 2");
   assertStringIncludes(follow(new Log("3".repeat(64)), { anchor }).trouble!, "another log");
 });

@@ -16,7 +16,7 @@ interface Group {
 }
 
 const LIVE =
-  /\/live\/|^cli\/(cluster|testkit)\/|^market\/(services|testing)|^market\/[^/]*_test\.ts$/;
+  /\/live\/|^cli\/(cluster|testkit)\/|^market\/(services|five|testing)|^market\/[^/]*_test\.ts$/;
 
 const GROUPS: readonly Group[] = [
   {

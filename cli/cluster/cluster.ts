@@ -12,6 +12,7 @@ import { ship } from "../ship.ts";
 import { longestRollout } from "../up.ts";
 import { daemonSpecs, nodeState, type Places } from "./daemons.ts";
 import { findLayout, type Layout, type PortRange, type WantedPorts } from "./layout.ts";
+import type { Shape } from "./options.ts";
 import { buildFront, cacheImports, findKeys, holdState } from "./prepare.ts";
 import { makeSecrets } from "./secrets.ts";
 import { type DaemonSpec, Supervisor } from "./supervisor.ts";
@@ -28,7 +29,9 @@ export interface ClusterPlan {
   readonly addresses: readonly string[];
   /** What replicas listen on where their own ports are taken, for all nodes together. */
   readonly replicaPorts?: PortRange;
-  /** Names of manifests below market/manifests. */
+  /** In which shape the market is deployed (nine). */
+  readonly shape?: Shape;
+  /** Names of manifests of that shape. */
   readonly apps: readonly string[] | "all";
   /** Folder in which replicas are started; absent: the project's. */
   readonly workdir?: string;
@@ -71,7 +74,13 @@ export interface Cluster {
   stop(): Promise<void>;
 }
 
-const MANIFESTS = "market/manifests";
+/** Where a shape's manifests and its programs are, and which of them serves the front. */
+const SHAPE_PLACES: {
+  readonly [S in Shape]: { manifests: string; programs: string; front: string };
+} = {
+  nine: { manifests: "market/manifests", programs: "market/services", front: "frontend-svc" },
+  five: { manifests: "market/manifests/five", programs: "market/five", front: "core-api" },
+};
 const SUFFIX = ".skr8tr";
 /** How long nodes and ingress may take from the daemons' start, ms. */
 const READY_MS = 30_000;
@@ -105,7 +114,7 @@ export async function launchCluster(
     const apps = await appNames(plan);
     const [keys] = await Promise.all([
       findKeys(plan.state),
-      apps.includes("frontend-svc") ? buildFront(plan.root) : undefined,
+      apps.includes(SHAPE_PLACES[plan.shape ?? "nine"].front) ? buildFront(plan.root) : undefined,
     ]);
     if (keys.made) listener.say(`made the operator's key: ${keys.secret}`);
     const say = (line: string) => listener.say(line);
@@ -186,9 +195,9 @@ function stopped(signal: AbortSignal): Promise<never> {
   });
 }
 
-async function appNames({ root, apps }: ClusterPlan): Promise<readonly string[]> {
+async function appNames({ root, shape = "nine", apps }: ClusterPlan): Promise<readonly string[]> {
   if (apps !== "all") return apps;
-  const entries = await Array.fromAsync(Deno.readDir(`${root}/${MANIFESTS}`));
+  const entries = await Array.fromAsync(Deno.readDir(`${root}/${SHAPE_PLACES[shape].manifests}`));
   const names = entries.map(({ name }) => name).filter((name) => name.endsWith(SUFFIX));
   return names.map((name) => name.slice(0, -SUFFIX.length)).sort();
 }
@@ -205,7 +214,7 @@ interface Asking {
 
 /** Waits for the nodes, and deploys the market's apps. */
 async function bringUp(
-  { root }: ClusterPlan,
+  { root, shape = "nine" }: ClusterPlan,
   apps: readonly string[],
   listener: ClusterListener,
   layout: Layout,
@@ -216,10 +225,14 @@ async function bringUp(
     until("the nodes have joined", () => nodesReady(conductor, layout.nodes.map((n) => n.name)))
   );
   if (apps.length === 0) return await joined.then(() => []);
-  const services = apps.map((app) => `market/services/${app}/main.ts`);
+  const { manifests, programs } = SHAPE_PLACES[shape];
   const [{ specs, folders }] = await Promise.all([
-    appsWithFolders(apps.map((app) => `${root}/${MANIFESTS}/${app}${SUFFIX}`)),
-    cacheImports(root, services, (line) => listener.say(line)),
+    appsWithFolders(apps.map((app) => `${root}/${manifests}/${app}${SUFFIX}`)),
+    cacheImports(
+      root,
+      apps.map((app) => `${programs}/${app}/main.ts`),
+      (line) => listener.say(line),
+    ),
     joined,
   ]);
   const { conductor, signer, keyPath, timeoutMs } = await asking;

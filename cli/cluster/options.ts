@@ -9,7 +9,9 @@ export interface ClusterOptions {
   /** Absolute. */
   readonly state: string;
   readonly ports: WantedPorts;
-  /** Names of manifests below market/manifests. */
+  /** In which shape the market is deployed. */
+  readonly shape: Shape;
+  /** Names of manifests of that shape. */
   readonly apps: readonly string[] | "all";
   /** Addresses of the nodes. */
   readonly addresses: readonly string[];
@@ -19,12 +21,17 @@ export interface ClusterOptions {
   readonly noColor: boolean;
 }
 
+/** The market as nine services, or as five programs: the four here and the ingress. */
+export const SHAPES = ["nine", "five"] as const;
+export type Shape = typeof SHAPES[number];
+
 /** What is deployed without `--only`. */
 export const DEFAULT_APPS = "all";
 
 const FLAGS: readonly (readonly [string, string])[] = [
   ["--state DIR", "folder for keys, logs and what must survive (.skr8tr)"],
-  ["--only APP,APP", `which of market/manifests to deploy (${DEFAULT_APPS})`],
+  ["--shape nine|five", "the market as nine services or as five programs (nine)"],
+  ["--only APP,APP", `which of its manifests to deploy (${DEFAULT_APPS})`],
   ["--http PORT", "the ingress's port (8080)"],
   ["--port-base PORT", "put every port from here on, to run beside another cluster"],
   ["--one-address", "put all nodes at 127.0.0.1, as is done where 127.0.0.11 does not exist"],
@@ -52,7 +59,7 @@ export function clusterHelp(): string {
  */
 export function readOptions(args: readonly string[], root: string): ClusterOptions | null {
   const parsed = parseArgs(args, {
-    string: ["state", "only", "http", "port-base", "_"],
+    string: ["state", "shape", "only", "http", "port-base", "_"],
     boolean: ["one-address", "json", "stay", "no-color", "help"],
     unknown: (arg) => {
       throw new Failure("usage", `deno task cluster does not know ${arg}; --help lists its flags`);
@@ -75,10 +82,15 @@ export function readOptions(args: readonly string[], root: string): ClusterOptio
   const http = port("http", 65_535);
   const ports = base === 0 ? STANDARD_PORTS : portsFrom(base);
   const only = text("only", DEFAULT_APPS);
+  const shape = SHAPES.find((each) => each === text("shape", "nine"));
+  if (!shape) {
+    throw new Failure("usage", `--shape is ${SHAPES.join(" or ")}, not ${parsed.shape}`);
+  }
   const state = text("state", ".skr8tr").replace(/\/+$/, "");
   return {
     state: state.startsWith("/") ? state : `${root}/${state.replace(/^\.\//, "")}`,
     ports: http === 0 ? ports : { ...ports, ingress: http },
+    shape,
     apps: only === "all" ? only : only.split(",").filter((app) => app !== ""),
     addresses: parsed["one-address"] === true
       ? NODE_ADDRESSES.map(() => "127.0.0.1")

@@ -1,5 +1,5 @@
 import { Failure } from "../../core/errors.ts";
-import { parseIntroduction } from "../../core/seal/member.ts";
+import { parseAnchor, parseIntroduction } from "../../core/seal/member.ts";
 import { JOIN_ROLES, type JoinRole } from "../../core/seal/member.ts";
 import { type Context, DONE } from "../command.ts";
 import { conductorAt } from "../conductor.ts";
@@ -18,11 +18,12 @@ export async function run({ arguments: args, output }: Context): Promise<number>
   const keyPath = keyPathOf(args);
   const signer = await openSigner(keyPath);
   const conductor = conductorAt(target.conductor, target.timeoutMs);
-  const said = await conductor.get<{ readonly head: Head }>("/identity");
+  const said = await conductor.get<{ readonly head: Head; readonly anchor?: unknown }>("/identity");
   const introduction = parseIntroduction(JSON.stringify(said));
   if (introduction === null) {
     throw new Failure("refused", "the conductor has no identity: its mesh is not sealed");
   }
+  const anchor = parseAnchor(said.anchor);
   const { publicKeyOf } = await import("../../core/sign.ts");
   output.print(
     await makeToken({
@@ -31,6 +32,7 @@ export async function run({ arguments: args, output }: Context): Promise<number>
       conductor: introduction,
       address: showAddress(target.conductor),
       head: said.head,
+      ...(anchor === null ? {} : { anchor }),
       publicKey: publicKeyOf(await Deno.readFile(keyPath)),
       signer,
       wallMs: Date.now(),

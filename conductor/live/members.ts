@@ -29,6 +29,7 @@ import { integer, parseShaped, struct, text } from "../../core/shape.ts";
 import { whyNoReader } from "../auth.ts";
 import type { ConductorMachine } from "../machine.ts";
 import type { PendingJoin } from "../members.ts";
+import { anchorOf } from "../state.ts";
 
 /** How an operator's CLI says whose it is, in the first message of its sealed session. */
 const operatorShape = struct({
@@ -123,6 +124,7 @@ export class MemberDesk implements SealedServer {
         return Response.json({
           ...this.keys.introduction,
           head: this.#parts.machine.state.head,
+          ...anchorOf(this.#parts.machine.state),
         });
       case "/join":
         return this.#join(request, from);

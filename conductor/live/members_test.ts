@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import type { Address } from "../../core/address.ts";
+import type { Anchor } from "../../core/chain.ts";
 import { Failure } from "../../core/errors.ts";
 import { MemberSeal, membershipPath, readMembership } from "../../core/live/member_seal.ts";
 import { openSealKeys, sealKeysPath } from "../../core/live/seal_keys.ts";
@@ -8,7 +9,7 @@ import { sealedFetch } from "../../core/live/sealed_http.ts";
 import { sealUrl } from "../../core/live/seal_url.ts";
 import { openMeshUdp } from "../../core/live/mesh_udp.ts";
 import { EMPTY_HEAD } from "../../core/log.ts";
-import type { JoinRole } from "../../core/seal/member.ts";
+import { type JoinRole, parseAnchor } from "../../core/seal/member.ts";
 import { keyPairFromSeed, sign } from "../../core/sign.ts";
 import { makeToken } from "../../cli/token.ts";
 import { id, keys, post, signed, start, withFolder } from "./rig_test.ts";
@@ -19,7 +20,10 @@ interface Rig {
   readonly conductor: RunningConductor;
   readonly url: string;
   stop(): Promise<void>;
-  token(role: JoinRole, more?: { ttlS?: number; secretKey?: Uint8Array }): Promise<string>;
+  token(
+    role: JoinRole,
+    more?: { ttlS?: number; secretKey?: Uint8Array; anchor?: Anchor },
+  ): Promise<string>;
   join(name: string, role: JoinRole, token?: string): Promise<MemberSeal>;
 }
 
@@ -36,13 +40,14 @@ async function withSealed(work: (rig: Rig) => Promise<void>): Promise<void> {
       stop: () => stopped ??= conductor.stop("the test is over"),
       conductor,
       url: `http://${hostname}:${port}`,
-      token: (role, { ttlS = 60, secretKey = keys.secretKey } = {}) =>
+      token: (role, { ttlS = 60, secretKey = keys.secretKey, anchor } = {}) =>
         makeToken({
           role,
           ttlS,
           conductor: own.introduction,
           address: `${hostname}:${port}`,
           head: EMPTY_HEAD,
+          ...(anchor ? { anchor } : {}),
           publicKey: keys.publicKey,
           signer: {
             provider: "noble",
@@ -132,6 +137,18 @@ Deno.test("a token lets one daemon in, of its role, before it expires, if an adm
       Failure,
     );
     assertStringIncludes(error.message, "the name a is taken");
+  });
+});
+
+Deno.test("a token says where the chain of signed commands ended, and its daemon remembers", async () => {
+  await withSealed(async ({ join, token, url, folder }) => {
+    await post(url, signed(`QUOTA|${id()}|shop|5|-|-`));
+    const anchor = parseAnchor((await (await fetch(`${url}/identity`)).json()).anchor)!;
+    assert(anchor.sequence >= 1);
+    const seal = await join("den", "node", await token("node", { anchor }));
+    assertEquals(seal.anchor, anchor);
+    using again = await MemberSeal.open({ state: `${folder}/den`, role: "node", name: "den" });
+    assertEquals(again.anchor, anchor);
   });
 });
 

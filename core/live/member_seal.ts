@@ -2,6 +2,7 @@
 
 import type { Address } from "../address.ts";
 import { sha256Hex } from "../bytes.ts";
+import type { Anchor } from "../chain.ts";
 import { Failure } from "../errors.ts";
 import type { Head } from "../log.ts";
 import { RETRY_MAX_MS, RETRY_MIN_MS } from "../limits.ts";
@@ -194,9 +195,19 @@ export class MemberSeal extends RosterSeal implements Disposable {
     return new MemberSeal(options, keys, membership, conductor);
   }
 
+  /** The conductor's identity: nobody else is taken for it. */
+  get conductor(): string {
+    return this.#membership.conductor.identity;
+  }
+
   /** Where the log ended when the token was made: nobody may show this daemon a shorter one. */
   get head(): Head {
     return headOf(this.#membership);
+  }
+
+  /** The same of its signed commands, for those who follow them. */
+  get anchor(): Anchor | undefined {
+    return this.#membership.anchor;
   }
 
   membersOf(role: Role): readonly Member[] {
@@ -425,6 +436,7 @@ async function join(
         conductor: self,
         operator: token.operator,
         head: terms.head,
+        anchor: terms.anchor,
         address: token.address,
         members: answer.members,
       }));

@@ -4,8 +4,19 @@
  */
 
 import { base64ToText, sha256Hex, textToBase64 } from "../bytes.ts";
+import type { Anchor } from "../chain.ts";
 import { EMPTY_HEAD, type Head } from "../log.ts";
-import { list, maybe, oneOf, parseShaped, type Shaped, struct, text, variant } from "../shape.ts";
+import {
+  integer,
+  list,
+  maybe,
+  oneOf,
+  parseShaped,
+  type Shaped,
+  struct,
+  text,
+  variant,
+} from "../shape.ts";
 import { KEM_PUBLIC_BYTES, type Peer } from "./primitives.ts";
 
 const hex64 = text(64, /^[0-9a-f]{64}$/);
@@ -78,7 +89,10 @@ export function parseIntroduction(json: string): Introduction | null {
 }
 
 const tokenShape = struct({
-  /** `JOIN|<id>|<role>|<until>|<conductor's identity>|<its static key's hash>|<sequence>:<hash>|<now>` */
+  /**
+   * `JOIN|<id>|<role>|<until>|<conductor's identity>|<its static key's hash>|<sequence>:<hash>`, then,
+   * unless the log is empty, `|<log>:<last command's sequence>:<chain>`, then `|<now>`.
+   */
   text: text(1_000),
   signature,
   /** The public key that signed it: whoever is given the token trusts it from then on. */
@@ -100,22 +114,26 @@ export interface TokenTerms {
   readonly staticHash: string;
   /** Where the log ended when the token was made: a shorter one is not this cluster's. */
   readonly head: Head;
+  /** Where the chain of its signed commands ended; absent where the log was empty. */
+  readonly anchor?: Anchor;
 }
 
 const PREFIX = "skr8tr-join-1.";
 
-export function formatTerms({ id, role, untilS, conductor, staticHash, head }: TokenTerms): string {
-  return `JOIN|${id}|${role}|${untilS}|${conductor}|${staticHash}|${head.sequence}:${head.hash}`;
+export function formatTerms(terms: TokenTerms): string {
+  const { id, role, untilS, conductor, staticHash, head, anchor } = terms;
+  const chain = anchor ? `|${anchor.log}:${anchor.sequence}:${anchor.chain}` : "";
+  return `JOIN|${id}|${role}|${untilS}|${conductor}|${staticHash}|${head.sequence}:${head.hash}${chain}`;
 }
 
 const TERMS =
-  /^JOIN\|([A-Za-z0-9-]{8,64})\|(node|tower|ingress)\|([0-9]{1,12})\|([0-9a-f]{64})\|([0-9a-f]{64})\|([0-9]{1,15}):([0-9a-f]{64})\|[0-9]{1,12}$/;
+  /^JOIN\|([A-Za-z0-9-]{8,64})\|(node|tower|ingress)\|([0-9]{1,12})\|([0-9a-f]{64})\|([0-9a-f]{64})\|([0-9]{1,15}):([0-9a-f]{64})(?:\|([0-9a-f]{64}):([0-9]{1,15}):([0-9a-f]{64}))?\|[0-9]{1,12}$/;
 
 /** What a token's signed text says; `null` where it is none. */
 export function parseTerms(text: string): TokenTerms | null {
   const found = TERMS.exec(text);
   if (!found) return null;
-  const [, id, role, until, conductor, staticHash, sequence, hash] = found;
+  const [, id, role, until, conductor, staticHash, sequence, hash, log, last, chain] = found;
   return {
     id: id!,
     role: role as JoinRole,
@@ -123,6 +141,7 @@ export function parseTerms(text: string): TokenTerms | null {
     conductor: conductor!,
     staticHash: staticHash!,
     head: { sequence: Number(sequence), hash: hash! },
+    ...(log === undefined ? {} : { anchor: { log, sequence: Number(last), chain: chain! } }),
   };
 }
 
@@ -169,6 +188,12 @@ export const memberStreamShape = variant({
 });
 export type MemberMessage = Shaped<typeof memberStreamShape>;
 
+const anchorShape = struct({ log: hex64, sequence: integer(0, 2 ** 52), chain: hex64 });
+
+export function parseAnchor(value: unknown): Anchor | null {
+  return parseShaped(anchorShape, JSON.stringify(value) ?? "");
+}
+
 const membershipShape = struct({
   /** Id of the token that it joined with. */
   token: text(64),
@@ -176,6 +201,7 @@ const membershipShape = struct({
   /** Public key of the operator who signed the token. */
   operator: publicKey,
   head: maybe(struct({ sequence: (value) => Number(value), hash: hex64 })),
+  anchor: maybe(anchorShape),
   address: text(300),
   members: list(memberShape, 50_000),
 });

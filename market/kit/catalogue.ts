@@ -1,14 +1,7 @@
-import {
-  BULK_IDS,
-  CATALOGUE_RETRY_MAX_MS,
-  CATALOGUE_RETRY_MIN_MS,
-  PER_PAGE_MAX,
-} from "./limits.ts";
-import type { Directory } from "./directory.ts";
-import type { Product } from "./product.ts";
+import { CATALOGUE_RETRY_MAX_MS, CATALOGUE_RETRY_MIN_MS } from "./limits.ts";
+import type { Products } from "./modules.ts";
 import { notFound, Problem, unavailable } from "./problem.ts";
-
-const PRODUCTS = "product-svc";
+import type { Product } from "./product.ts";
 
 /** The whole catalogue, kept in memory by services that work on all of it. */
 export interface Catalogue {
@@ -23,9 +16,9 @@ export interface Catalogue {
   close(): void;
 }
 
-/** Starts fetching the catalogue from product-svc, again and again until it has come. */
+/** Starts fetching the catalogue, again and again until it has come. */
 export function followCatalogue(
-  directory: Directory,
+  source: Products,
   onLoad: (products: ReadonlyMap<number, Product>) => void | Promise<void> = () => {},
 ): Catalogue {
   let products: ReadonlyMap<number, Product> | undefined;
@@ -34,7 +27,7 @@ export function followCatalogue(
   const { promise: loaded, resolve } = Promise.withResolvers<void>();
   const attempt = async (waitMs: number): Promise<void> => {
     try {
-      const fetched = await fetchAll(directory);
+      const fetched = await source.all();
       await onLoad(fetched);
       products = fetched;
       resolve();
@@ -46,7 +39,7 @@ export function followCatalogue(
   };
   attempt(CATALOGUE_RETRY_MIN_MS);
   const all = () => {
-    if (!products) throw unavailable(PRODUCTS, "the catalogue has not come yet; try again");
+    if (!products) throw unavailable("product-svc", "the catalogue has not come yet; try again");
     return products;
   };
   return {
@@ -63,39 +56,4 @@ export function followCatalogue(
       clearTimeout(timer);
     },
   };
-}
-
-async function fetchAll(directory: Directory): Promise<ReadonlyMap<number, Product>> {
-  const products = new Map<number, Product>();
-  for (let page = 1, pages = 1; page <= pages; page++) {
-    const response = await directory.call(
-      PRODUCTS,
-      `/products?per_page=${PER_PAGE_MAX}&page=${page}`,
-    );
-    const body = await response.json();
-    if (!response.ok) throw unavailable(PRODUCTS, `product-svc refused: ${body.error}`);
-    pages = body.total_pages;
-    for (const product of body.items as Product[]) products.set(product.id, product);
-  }
-  return products;
-}
-
-/**
- * Asks product-svc for some products, as they are now.
- *
- * @param ids at most `BULK_IDS`
- * @throws Problem 503 when product-svc is away
- */
-export async function fetchProducts(
-  directory: Directory,
-  ids: readonly number[],
-): Promise<ReadonlyMap<number, Product>> {
-  if (ids.length === 0) return new Map();
-  const response = await directory.call(
-    PRODUCTS,
-    `/products?per_page=${BULK_IDS}&ids=${ids.join(",")}`,
-  );
-  const body = await response.json();
-  if (!response.ok) throw unavailable(PRODUCTS, `product-svc refused: ${body.error}`);
-  return new Map((body.items as Product[]).map((each) => [each.id, each]));
 }

@@ -39,7 +39,8 @@ export function createDirectory(
   around: Pick<Surroundings, "env" | "fetch" | "now">,
   apps: readonly string[],
 ): Directory {
-  const tower = around.env("SKR8TR_TOWER");
+  // A program that asks nobody need not be allowed to know where the tower is.
+  const tower = apps.length > 0 ? around.env("SKR8TR_TOWER") : undefined;
   const known = new Map<string, Known>();
   for (const app of apps) {
     const fixed = around.env(fixedName(app));

@@ -7,7 +7,7 @@ import {
   SignJWT,
 } from "jose";
 import type { Directory } from "./directory.ts";
-import { KEYS_REFRESH_MS } from "./limits.ts";
+import { KEYS_MISSING_MS, KEYS_REFRESH_MS } from "./limits.ts";
 import { Problem, unavailable } from "./problem.ts";
 
 // Tokens are JWTs signed with Ed25519. Who signs shows the public key at GET /keys; who checks asks
@@ -58,6 +58,12 @@ export async function createSigner(
   };
 }
 
+/**
+ * Gives an issuer's public keys; `missing` says that those it gave lately lack one that is asked
+ * for: the issuer may have changed its keys since.
+ */
+export type KeySource = (missing?: boolean) => Promise<PublicKeys>;
+
 export type Verdict =
   | { readonly kind: "valid"; readonly subject: string; readonly claims: JWTPayload }
   | { readonly kind: "expired" }
@@ -65,15 +71,15 @@ export type Verdict =
 
 /** Creates a check of tokens by one issuer for one audience. */
 export function createVerifier(
-  keys: () => Promise<PublicKeys>,
+  keys: KeySource,
   issuer: string,
   audience: string,
   now: () => number,
 ): (token: string) => Promise<Verdict> {
   let keySet: ReturnType<typeof createLocalJWKSet> | undefined;
   let madeOf: PublicKeys | undefined;
-  return async (token) => {
-    const current = await keys();
+  const verify = async (token: string, missing: boolean): Promise<Verdict> => {
+    const current = await keys(missing);
     if (!keySet || madeOf !== current) keySet = createLocalJWKSet(madeOf = current);
     try {
       const { payload } = await jwtVerify(token, keySet, {
@@ -86,25 +92,29 @@ export function createVerifier(
       return { kind: "valid", subject: payload.sub!, claims: payload };
     } catch (error) {
       if (error instanceof errors.JWTExpired) return { kind: "expired" };
+      if (error instanceof errors.JWKSNoMatchingKey && !missing) return await verify(token, true);
       if (error instanceof errors.JOSEError) return { kind: "forged" };
       throw error;
     }
   };
+  return (token) => verify(token, false);
 }
 
 /**
  * Fetches an app's public keys when they are first needed, and again after `KEYS_REFRESH_MS`;
- * while the app is away the keys it had go on being used.
+ * while the app is away the keys it had go on being used. One that is missing is looked for at once,
+ * but a stranger's tokens cannot make it ask more often than every `KEYS_MISSING_MS`.
  */
 export function remoteKeys(
   directory: Directory,
   app: string,
   now: () => number,
-): () => Promise<PublicKeys> {
+): KeySource {
   let known: PublicKeys | undefined;
   let readAt = -Infinity;
-  return async () => {
-    if (known && now() - readAt < KEYS_REFRESH_MS) return known;
+  return async (missing = false) => {
+    const freshMs = missing ? KEYS_MISSING_MS : KEYS_REFRESH_MS;
+    if (known && now() - readAt < freshMs) return known;
     try {
       const response = await directory.call(app, "/keys");
       if (!response.ok) throw unavailable(app, `${app} shows no keys just now; try again`);

@@ -40,9 +40,19 @@ export const POSTGRES_CONNECTIONS = 5;
 export const SESSION_MS = 7 * 24 * 3_600_000;
 /** How long user-svc's public keys are used without asking again, in ms. */
 export const KEYS_REFRESH_MS = 60_000;
+/** How long user-svc uses its own list of keys without reading it again, in ms. */
+export const KEYS_READ_MS = 2_000;
+/** A new key is shown for so long before it signs: then everybody has asked again. */
+export const KEY_AHEAD_MS = KEYS_REFRESH_MS + 2 * KEYS_READ_MS;
+/** A key that is so old is replaced, in ms: 30 days. */
+export const KEY_LIFE_MS = 30 * 24 * 3_600_000;
+/** Where a token names a key that is not among them: no sooner than this after the last time. */
+export const KEYS_MISSING_MS = 2_000;
 
 /** Most password hashes a replica computes at once: each takes 32 MiB and a core. */
 export const PASSWORD_HASHES_AT_ONCE = 2;
+/** Most accounts that one client may open within the window. */
+export const REGISTRATIONS_PER_CLIENT = 300;
 /** Most tries to sign in within the window: to one account from one client, each in all. */
 export const ATTEMPT_WINDOW_MS = 15 * 60_000;
 export const ATTEMPTS_PER_ACCOUNT_AND_CLIENT = 10;

@@ -1,6 +1,5 @@
-import { fetchProducts } from "./catalogue.ts";
-import type { Directory } from "./directory.ts";
 import { PRICE_FRESH_MS, PRICE_STALE_MS } from "./limits.ts";
+import type { Products } from "./modules.ts";
 import { Problem } from "./problem.ts";
 import type { Product } from "./product.ts";
 
@@ -11,7 +10,7 @@ export interface PriceList {
 }
 
 /** Creates a price list. What is ordered is never priced by it, only what is looked at. */
-export function createPriceList(directory: Directory, now: () => number): PriceList {
+export function createPriceList(source: Products, now: () => number): PriceList {
   const known = new Map<number, { readonly product: Product; readonly at: number }>();
   const within = (id: number, ageMs: number) => {
     const entry = known.get(id);
@@ -26,7 +25,7 @@ export function createPriceList(directory: Directory, now: () => number): PriceL
         return !product;
       });
       try {
-        for (const [id, product] of await fetchProducts(directory, missing)) {
+        for (const [id, product] of await source.some(missing)) {
           known.set(id, { product, at: now() });
           found.set(id, product);
         }

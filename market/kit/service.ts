@@ -33,7 +33,7 @@ export interface Kit {
   readonly metrics: Metrics;
   /** Writes one structured line that belongs to no request. */
   note(event: string, more?: Record<string, unknown>): void;
-  /** Until `check` answers undefined `/health` is 503 with its text. */
+  /** Until every `check` answers undefined `/health` is 503 with its text. */
   readyWhen(check: () => string | undefined): void;
   onClose(close: () => void | Promise<void>): void;
 }
@@ -49,7 +49,7 @@ export function createService(around: Surroundings, build: (kit: Kit) => void): 
   const app = new Hono();
   const metrics = createMetrics(around.name);
   const closers: (() => void | Promise<void>)[] = [];
-  let notReady: () => string | undefined = () => undefined;
+  const readiness: (() => string | undefined)[] = [];
   let underWay = 0;
   metrics.gauge("http_requests_under_way", "Requests not yet answered.", () => underWay);
   const line = (more: Record<string, unknown>) =>
@@ -92,8 +92,10 @@ export function createService(around: Surroundings, build: (kit: Kit) => void): 
     c.json({ error: "there is nothing at this path with this method", field: "path" }, 404)
   );
   app.get("/health", (c) => {
-    const reason = notReady();
-    if (reason !== undefined) throw unavailable("health", reason);
+    for (const check of readiness) {
+      const reason = check();
+      if (reason !== undefined) throw unavailable("health", reason);
+    }
     return c.text("ok");
   });
   app.get("/metrics", (c) => c.text(metrics.text()));
@@ -101,7 +103,7 @@ export function createService(around: Surroundings, build: (kit: Kit) => void): 
     app,
     metrics,
     note: (event, more) => line({ level: "info", event, ...more }),
-    readyWhen: (check) => void (notReady = check),
+    readyWhen: (check) => void readiness.push(check),
     onClose: (close) => void closers.push(close),
   });
   return {

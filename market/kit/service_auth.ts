@@ -1,8 +1,7 @@
 import type { Context } from "hono";
 import { decodeJwt } from "jose";
 import type { Database } from "./database.ts";
-import type { Directory } from "./directory.ts";
-import { createSigner, createVerifier, type PublicKeys, remoteKeys } from "./keys.ts";
+import { createSigner, createVerifier, type KeySource, type PublicKeys } from "./keys.ts";
 import { SERVICE_TOKEN_MS } from "./limits.ts";
 import { notFound, Problem, unauthorized } from "./problem.ts";
 import { signingSecret } from "./secrets.ts";
@@ -53,16 +52,20 @@ export async function createServiceProof(
 /** Lets a request pass that proves to come from one of the callers; else throws 401 or 403. */
 export type ServiceCheck = (c: Context) => Promise<void>;
 
-/** Creates the check of a service that only `callers` may use. */
+/**
+ * Creates the check of a service that only `callers` may use.
+ *
+ * @param keysOf asks for the public keys of the caller with this name
+ */
 export function createServiceCheck(
   around: Pick<Surroundings, "env" | "now">,
-  directory: Directory,
+  keysOf: (caller: string) => KeySource,
   callers: readonly string[],
 ): ServiceCheck {
-  const shared = around.env("SERVICE_TOKEN");
+  const shared = callers.length > 0 ? around.env("SERVICE_TOKEN") : undefined;
   const verifiers = new Map(callers.map((caller) => [
     caller,
-    createVerifier(remoteKeys(directory, caller, around.now), caller, AUDIENCE, around.now),
+    createVerifier(keysOf(caller), caller, AUDIENCE, around.now),
   ]));
   return async (c) => {
     // Services speak to each other directly; what came through the ingress is no service of ours.

@@ -1,8 +1,7 @@
 import type { Context } from "hono";
-import type { Directory } from "./directory.ts";
-import { createSigner, createVerifier, type PublicKeys, remoteKeys } from "./keys.ts";
+import { createSigner, createVerifier, type KeySource, type PublicKeys } from "./keys.ts";
 import { SESSION_MS } from "./limits.ts";
-import { unauthorized } from "./problem.ts";
+import { Problem, unauthorized } from "./problem.ts";
 
 // A session is a token signed by user-svc alone. The other services check it with the public key
 // that user-svc shows at GET /keys (not routed): they can check sessions, not make them.
@@ -10,10 +9,15 @@ import { unauthorized } from "./problem.ts";
 const ISSUER = "user-svc";
 const AUDIENCE = "market";
 
+/** What a user may do besides what every buyer may. */
+export const ROLES = ["buyer", "staff"] as const;
+export type Role = typeof ROLES[number];
+
 /** Who is signed in. */
 export interface SessionUser {
   readonly id: string;
   readonly name: string;
+  readonly role: Role;
 }
 
 export interface SessionSigner {
@@ -30,8 +34,8 @@ export async function createSessionSigner(
   const signer = await createSigner(seed, ISSUER, AUDIENCE, now);
   return {
     keys: signer.keys,
-    async sign({ id, name }) {
-      const { token, expiresAt } = await signer.sign(id, { name }, SESSION_MS);
+    async sign({ id, name, role }) {
+      const { token, expiresAt } = await signer.sign(id, { name, role }, SESSION_MS);
       return { session: token, expiresAt };
     },
   };
@@ -42,7 +46,7 @@ export type SessionReader = (c: Context) => Promise<SessionUser>;
 
 /** Creates a reader that checks sessions with `keys`. */
 export function createSessionReader(
-  keys: () => Promise<PublicKeys>,
+  keys: KeySource,
   now: () => number,
 ): SessionReader {
   const verify = createVerifier(keys, ISSUER, AUDIENCE, now);
@@ -54,7 +58,11 @@ export function createSessionReader(
     const verdict = await verify(token);
     switch (verdict.kind) {
       case "valid":
-        return { id: verdict.subject, name: String(verdict.claims.name ?? "") };
+        return {
+          id: verdict.subject,
+          name: String(verdict.claims.name ?? ""),
+          role: verdict.claims.role === "staff" ? "staff" : "buyer",
+        };
       case "expired":
         throw unauthorized("session", "the session has expired; sign in again");
       case "forged":
@@ -66,7 +74,13 @@ export function createSessionReader(
   };
 }
 
-/** Creates the reader of every service but user-svc, with user-svc's keys as the tower finds it. */
-export function createRemoteSessionReader(directory: Directory, now: () => number): SessionReader {
-  return createSessionReader(remoteKeys(directory, ISSUER, now), now);
+/** Creates a reader that lets only the shop's own people pass; else throws the 401 or a 403. */
+export function staffOnly(reader: SessionReader): SessionReader {
+  return async (c) => {
+    const user = await reader(c);
+    if (user.role !== "staff") {
+      throw new Problem(403, "session", "this is for the shop's own people only");
+    }
+    return user;
+  };
 }

@@ -21,6 +21,7 @@ import { Artifacts, type ArtifactsOptions } from "./artifacts.ts";
 import { adopt, hadProcess } from "./adopt.ts";
 import { Autoscaler } from "./autoscaler.ts";
 import { Cgroups } from "./cgroups.ts";
+import { CheckpointKeeper } from "./checkpoints.ts";
 import { isFree, refusalOf } from "./checks.ts";
 import { type ExecAnswer, type OpenedStream, SignedExec } from "./exec.ts";
 import { NodeFiles } from "./files.ts";
@@ -177,9 +178,11 @@ export class NodeDaemon implements Running {
         serveHttp(where, (request, from) => handleHttp(request, from, this.#view())),
       );
     }
-    this.machine = new NodeMachine(
-      machineOptions({ ...options, fence }, files.node, hostName, this.udp),
-    );
+    const anchor = options.newLog ? undefined : parts.seal?.anchor;
+    this.machine = new NodeMachine({
+      ...machineOptions({ ...options, fence }, files.node, hostName, this.udp),
+      ...(anchor ? { anchor } : {}),
+    });
     this.artifacts = new Artifacts({
       folder: `${options.state}/artifacts`,
       maxBytes: options.artifactBytes ?? ARTIFACT_CACHE_BYTES,
@@ -288,17 +291,18 @@ export class NodeDaemon implements Running {
 
   #follow(): void {
     if (this.options.follow === null) return;
+    const checkpoints = new CheckpointKeeper({
+      verifier: this.#verifier,
+      conductor: () => this.#seal?.conductor ?? null,
+      keep: (checkpoint) =>
+        guard("keep a checkpoint", () => this.#files.keepCheckpoint(checkpoint)),
+    });
     this.#follower = new Follower(
       this.options.follow,
       () => ({ from: this.machine.sequence, last: this.machine.copy.sequence }),
       (event) => this.dispatch(event),
       (answer) => this.#secrets.hear(answer),
-      ({ log, sequence, hash, wallMs, publicKey, signatureHex }) =>
-        guard(
-          "keep a checkpoint",
-          () =>
-            this.#files.keepCheckpoint({ log, sequence, hash, wallMs, publicKey, signatureHex }),
-        ),
+      (checkpoint) => void checkpoints.take(checkpoint),
       this.#seal,
     );
   }

@@ -9,5 +9,13 @@ export interface Case {
 export const FINDINGS: readonly Case[] = [
   { target: "store", name: "a log entry that is a list", base64: btoa("[]") },
   { target: "store", name: "a snapshot that is null", base64: btoa("null") },
+  {
+    target: "store",
+    name: "a snapshot of which a list is missing",
+    base64: btoa(
+      '{"version":2,"apps":[],"nodes":[],"roster":{"keys":[],"grants":[]},"log":"","chain":{}}',
+    ),
+  },
+  { target: "claims", name: "claims that name nobody", base64: btoa("{}") },
   { target: "copy", name: "a line that is no object", base64: btoa('7\n[]\nnull\n"x"\n') },
 ];

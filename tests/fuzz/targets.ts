@@ -14,14 +14,42 @@ import {
   parseSigned,
   parseTowerCommand,
 } from "../../core/wire.ts";
+import { Failure } from "../../core/errors.ts";
+import {
+  formatTerms,
+  formatToken,
+  memberStreamShape,
+  parseJoin,
+  parseMembership,
+  parseTerms,
+  parseToken,
+} from "../../core/seal/member.ts";
+import { readTarHead, TAR_BLOCK, tarHead } from "../../core/tar.ts";
 import { decrypt } from "../../conductor/live/at_rest.ts";
+import { grantsOf, groupsOf, parseSsoSettings, personOf } from "../../conductor/sso.ts";
 import { emptyState, loadState, saveState } from "../../conductor/state.ts";
 import { ChunkedBody } from "../../ingress/chunked.ts";
+import {
+  CONTINUATION,
+  DATA,
+  END_HEADERS,
+  END_STREAM,
+  GOAWAY,
+  HEADERS,
+  MAX_CONCURRENT_STREAMS,
+  PING,
+  RST_STREAM,
+  WINDOW_UPDATE,
+} from "../../ingress/h2/frames.ts";
+import { encodeFields } from "../../ingress/h2/hpack.ts";
+import { Session } from "../../ingress/h2/session.ts";
 import { readProxyHeader } from "../../ingress/proxy_protocol.ts";
 import { RequestHead } from "../../ingress/request_head.ts";
 import { ResponseHead } from "../../ingress/response_head.ts";
+import { readRanges } from "../../node/static/request.ts";
 import { parseSaved } from "../../node/saved.ts";
 import { replyTo } from "../../tower/live/dns_codec.ts";
+import { COMMANDS, GET, hex, http2, INTRODUCTION, MEMBER, nodeId, signed, SSO } from "./samples.ts";
 
 export interface Target {
   readonly name: string;
@@ -33,24 +61,6 @@ export interface Target {
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const loose = new TextDecoder();
 const text = (take: (text: string) => void) => (bytes: Uint8Array) => take(loose.decode(bytes));
-const hex = (digit: string, length: number) => digit.repeat(length);
-const nodeId = hex("0", 32);
-const signed = (command: string) => `${command}|1795177690|${hex("a", 6_618)}`;
-
-const COMMANDS = [
-  "APPLY|command-1|web|1|-|YXBwIHdlYgogIGV4ZWMgL2Jpbi90cnVlCg==",
-  "DOWN|command-1|web",
-  "EXEC|web|echo hi",
-  "SUBMIT|/srv/web.skr8tr",
-  "EVICT|web",
-  `OPERATOR|command-1|ann|deployer|shop,bank|*|1895177690|${hex("A", 2_604)}`,
-  "GRANT|command-1|ann|exec|*|web|-",
-  "UNGRANT|command-1|ann|17",
-  "REVOKE|command-1|ann",
-  "QUOTA|command-1|shop|4|512|-",
-  `SECRET|command-1|shop|a/b|${hex("Q", 1_600)}`,
-];
-
 const DIRECTORY = { ofApp: () => [], isComplete: true, revision: 1 };
 
 export const TARGETS: readonly Target[] = [
@@ -109,6 +119,70 @@ export const TARGETS: readonly Target[] = [
     }),
   },
   {
+    name: "members",
+    samples: [
+      formatToken({
+        text: `${
+          formatTerms({
+            id: "token-01",
+            role: "node",
+            untilS: 1_895_177_690,
+            conductor: hex("c", 64),
+            staticHash: hex("d", 64),
+            head: { sequence: 7, hash: hex("e", 64) },
+            anchor: { log: hex("a", 64), sequence: 5, chain: hex("b", 64) },
+          })
+        }|1795177690`,
+        signature: hex("a", 6_618),
+        operator: hex("A", 2_604),
+        conductor: INTRODUCTION,
+        address: "10.0.0.1:7771",
+      }),
+      `JOIN|token-01|tower|1895177690|${hex("c", 64)}|${hex("d", 64)}|7:${hex("e", 64)}|1795177690`,
+      JSON.stringify({
+        token: "JOIN|x",
+        signature: hex("a", 6_618),
+        role: "node",
+        name: "one",
+        node: nodeId,
+        introduction: INTRODUCTION,
+      }),
+      `{"k":"members","members":[${MEMBER}]}`,
+      `{"k":"forgotten","identity":"${hex("c", 64)}"}`,
+      `{"token":"x","conductor":${MEMBER},"operator":"${
+        hex("A", 2_604)
+      }","address":"x","members":[]}`,
+    ],
+    take: text((content) => {
+      parseToken(content);
+      parseTerms(content);
+      parseJoin(content);
+      parseMembership(content);
+      parseShaped(memberStreamShape, content);
+    }),
+  },
+  {
+    name: "claims",
+    samples: [
+      '{"sub":"7","preferred_username":"ann","groups":["a","b"]}',
+      '{"sub":7,"email":null,"groups":{"a":1}}',
+      JSON.stringify(SSO),
+    ],
+    take: text((content) => {
+      let value: unknown;
+      try {
+        value = JSON.parse(content);
+        parseSsoSettings(content, "sso.json");
+      } catch (error) {
+        if (!(error instanceof SyntaxError || error instanceof Failure)) throw error;
+      }
+      if (typeof value !== "object" || value === null) return;
+      const claims = value as Record<string, unknown>;
+      personOf(claims);
+      grantsOf(groupsOf(claims, SSO) ?? [], SSO);
+    }),
+  },
+  {
     name: "manifest",
     samples: [
       'app web\n  exec /bin/web\n  port 8001\n  env {\n    A "b c" # d\n  }\n',
@@ -148,8 +222,7 @@ export const TARGETS: readonly Target[] = [
       } catch (error) {
         if (!(error instanceof SyntaxError)) throw error;
       }
-      // A snapshot is read only under its digest; other versions count as none.
-      if (content === "" || !content.includes('"version":2')) loadState(EMPTY_HEAD, content);
+      loadState(EMPTY_HEAD, content);
     }),
   },
   {
@@ -203,6 +276,48 @@ export const TARGETS: readonly Target[] = [
       "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x01\x02\x03\x04",
     ],
     take: (bytes) => void readProxyHeader(bytes, bytes.length),
+  },
+  {
+    name: "http2",
+    samples: [
+      http2((out) => out.frame(HEADERS, END_HEADERS | END_STREAM, 1, encodeFields(GET))),
+      http2((out) => out.settings([[MAX_CONCURRENT_STREAMS, 9]])),
+      http2((out) => {
+        out.frame(HEADERS, 0, 1, encodeFields(GET).subarray(0, 3));
+        out.frame(CONTINUATION, END_HEADERS, 1, encodeFields(GET).subarray(3));
+        out.frame(DATA, END_STREAM, 1, new Uint8Array(9));
+      }),
+      http2((out) => {
+        out.frame(WINDOW_UPDATE, 0, 0, Uint8Array.of(0, 0, 1, 0));
+        out.frame(PING, 0, 0, new Uint8Array(8));
+        out.frame(RST_STREAM, 0, 1, Uint8Array.of(0, 0, 0, 8));
+        out.frame(GOAWAY, 0, 0, new Uint8Array(8));
+      }),
+    ],
+    take(bytes) {
+      const session = new Session({
+        requested: () => ({ onFields: () => {}, onData: () => {}, onReset: () => {} }),
+      });
+      session.feed(bytes, 0);
+      while (session.take() !== null);
+    },
+  },
+  {
+    name: "tar",
+    samples: [
+      tarHead({ kind: "file", path: "a/b.txt", bytes: 7, executable: true }),
+      tarHead({ kind: "link", path: "a/c", target: "b.txt" }),
+    ],
+    take(bytes) {
+      const head = new Uint8Array(TAR_BLOCK);
+      head.set(bytes.subarray(0, TAR_BLOCK));
+      readTarHead(head);
+    },
+  },
+  {
+    name: "ranges",
+    samples: ["bytes=0-5,7-9", "bytes=-5", "bytes=5-"],
+    take: text((content) => void readRanges(content, 1_000)),
   },
   {
     name: "dns",

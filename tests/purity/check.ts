@@ -2,6 +2,7 @@
 // console do not exist: a pure file that reaches for the world does not compile.
 // Run by `deno task check`.
 
+import { moduleFaults } from "./modules.ts";
 import { isPure, PURE_FOLDERS } from "./pure_files.ts";
 
 async function* files(folder: string): AsyncGenerator<string> {
@@ -42,3 +43,10 @@ try {
 } finally {
   await Deno.remove(file);
 }
+
+const faults = await moduleFaults();
+if (faults.length > 0) {
+  console.error(`${faults.join("\n")}\n\nThe market's modules are not kept apart.`);
+  Deno.exit(1);
+}
+console.log("purity: the market's modules know each other by their interfaces only");

@@ -18,6 +18,9 @@ const CRIES: Readonly<Record<Planted, string>> = {
   "stale-table": "into its drain",
   "barred": "after its DRAIN",
   "overscale": "is the most",
+  "tick-twice": "takes a tick of tick again",
+  "tick-lost": "passes over 1 ticks of tick",
+  "run-twice": "starts run 1 of once a second time",
   "asleep": "it was not ready in 30000 ms",
 };
 
@@ -41,6 +44,9 @@ const PLANS: Readonly<Partial<Record<Planted, readonly Step[]>>> = {
     { atMs: 100, do: "ask", app: "nap", forMs: 6_000 },
     { atMs: 9_000, ...up("late") },
   ],
+  "tick-twice": [{ atMs: 0, ...up("tick") }, { atMs: 22_000, ...up("late") }],
+  "tick-lost": [{ atMs: 0, ...up("tick") }, { atMs: 22_000, ...up("late") }],
+  "run-twice": [{ atMs: 0, ...up("once") }],
   "asleep": [
     { atMs: 0, ...up("nap") },
     { atMs: 8_000, do: "ask", app: "nap", forMs: 500 },

@@ -74,6 +74,7 @@ export class Checker implements Witness, Judge {
         }
       }
     }
+    this.#work(node, process);
     if (!this.history.isSigned(process.app, process.generation, process.sequence)) {
       this.fail(
         `${process.replica} runs generation ${process.generation} by entry ${process.sequence}, ` +
@@ -82,8 +83,24 @@ export class Checker implements Witness, Judge {
     }
   }
 
+  /** A run is done once, and one after the other. */
+  #work(node: NodeHost, process: Process): void {
+    const run = this.history.jobs.runOf(process.replica);
+    if (run === undefined) return;
+    const programs = this.cast.nodes.flatMap((each) => each.processes);
+    if (programs.some((each) => each.replica === process.replica && each.code === 0)) {
+      this.fail(`${process.replica}, ${run}, is started again after it had succeeded`);
+    }
+    const beside = programs.find((each) =>
+      each.alive && each.app === process.app && this.history.jobs.runOf(each.replica) !== run
+    );
+    // What runs on a node that was called dead is not waited for.
+    if (!beside || this.excuses.isDisturbed) return;
+    this.fail(`${run} starts on ${node.name} while ${beside.replica} of another run is at work`);
+  }
+
   ended(node: NodeHost, process: Process): void {
-    const how = process.signal ?? `code ${process.code}`;
+    const how = process.lost ? "no power" : process.signal ?? `code ${process.code}`;
     this.tell(`${node.name}: ${process.replica} ends (${how})`);
     this.cast.clients.ended(process, node.powered);
     if (process.signalledMs === undefined) this.excuses.died(process.app);

@@ -8,7 +8,7 @@ import type { Destination } from "../../ingress/route.ts";
 import type { Ground } from "./daemon.ts";
 import type { IngressHost } from "./ingress_host.ts";
 import type { NodeHost } from "./node_host.ts";
-import { isSleeper } from "./manifests.ts";
+import { isJob, isSleeper } from "./manifests.ts";
 import { type Operator, wantedOf } from "./operator.ts";
 import type { Process } from "./process.ts";
 
@@ -88,6 +88,7 @@ export class Clients {
   }
 
   #isAsked(app: string): boolean {
+    if (isJob(app)) return false;
     return !isSleeper(app) ||
       this.#ground.timeline.nowMs < (this.#askedUntilMs.get(app) ?? 0);
   }

@@ -254,9 +254,35 @@ export class ConductorHost extends Daemon {
       const place = body.place.map((each) => ({ ...each, node: barred ?? each.node }));
       if (barred) return nextEntry(head, entry.wallMs, { ...body, place });
     }
+    if (body.kind === "decision" && (body.runs || body.place.some((each) => each.run))) {
+      return this.#plantRun(entry, body);
+    }
     if (this.ground.planted === "overscale" && body.kind === "decision" && body.scale) {
       const scale = body.scale.map((each) => ({ ...each, count: each.count * 5 }));
       return nextEntry(head, entry.wallMs, { ...body, scale });
+    }
+    return entry;
+  }
+
+  #plantRun(entry: Entry, body: Extract<Entry["body"], { kind: "decision" }>): Entry {
+    const { head } = this.machine!.state;
+    const { planted } = this.ground;
+    const runs = body.runs ?? [];
+    if (planted === "tick-twice") {
+      const again = runs.filter(({ run }) => run.state === "waiting")
+        .map(({ app, run }) => ({ app, run: { ...run, run: run.run + 1 } }));
+      return nextEntry(head, entry.wallMs, { ...body, runs: [...runs, ...again] });
+    }
+    if (planted === "tick-lost") {
+      const late = runs.map(({ app, run }) => ({
+        app,
+        run: { ...run, ...(run.dueWallMs ? { dueWallMs: run.dueWallMs + 60_000 } : {}) },
+      }));
+      return nextEntry(head, entry.wallMs, { ...body, runs: late });
+    }
+    if (planted === "run-twice") {
+      const again = body.place.map((each) => ({ ...each, replica: `${each.replica}-again` }));
+      return nextEntry(head, entry.wallMs, { ...body, place: [...body.place, ...again] });
     }
     return entry;
   }

@@ -38,6 +38,12 @@ export const PLANTED = [
   "overscale",
   /** Nobody hears that a request waits for an app that sleeps. */
   "asleep",
+  /** The conductor takes a tick of a schedule twice. */
+  "tick-twice",
+  /** It passes a tick over. */
+  "tick-lost",
+  /** It starts a run a second time. */
+  "run-twice",
 ] as const;
 export type Planted = (typeof PLANTED)[number];
 
@@ -69,11 +75,8 @@ export const TOWER: Address = { hostname: "10.0.0.2", port: 7772 };
 export const OPERATOR: Address = { hostname: "10.0.0.4", port: 40_000 };
 export const STRANGER: Address = { hostname: "10.0.9.9", port: 40_000 };
 
-/** Unix time at which every simulation begins. */
-const EPOCH_MS = 1_795_177_690_000;
-
 export function instant(timeline: Timeline, skewMs = 0): Instant {
-  return { monoMs: timeline.nowMs, wallMs: EPOCH_MS + Math.round(timeline.nowMs + skewMs) };
+  return { monoMs: timeline.nowMs, wallMs: timeline.epochMs + Math.round(timeline.nowMs + skewMs) };
 }
 
 /** A signature in this world: nobody without the secret makes one. */

@@ -2,6 +2,7 @@
 
 import { parseOperatorCommand } from "../../core/command.ts";
 import { checkEntry, EMPTY_HEAD, type Entry, type Head } from "../../core/log.ts";
+import { JobBook } from "./job_book.ts";
 import { Violation } from "./violation.ts";
 
 interface Placed {
@@ -16,6 +17,7 @@ interface Applied {
 }
 
 export class History {
+  readonly jobs = new JobBook();
   #head: Head = EMPTY_HEAD;
   readonly #texts = new Set<string>();
   readonly #ids = new Set<string>();
@@ -41,16 +43,20 @@ export class History {
     if (wrong) throw new Violation(`entry ${entry.sequence} does not follow in the log: ${wrong}`);
     this.#head = entry;
     const { body } = entry;
-    if (body.kind === "command") this.#command(entry.sequence, body.signed.text);
+    if (body.kind === "command") this.#command(entry, body.signed.text);
     if (body.kind === "rollout" && body.back !== undefined) this.#goesBack.add(body.app);
     if (body.kind === "node") this.#names.set(body.node, body.name);
     if (body.kind !== "decision") return;
     for (const replica of body.leave) this.#leaving.add(replica);
     for (const replica of body.gone) this.#living.delete(replica);
+    for (const { app, run } of body.runs ?? []) this.jobs.decided(entry.sequence, app, run);
     for (const { app, count } of body.scale ?? []) this.#wanted.set(app, count);
-    for (const place of body.place) this.#place(entry.sequence, place);
+    for (const place of body.place) {
+      this.#place(entry.sequence, place);
+      this.jobs.placed(entry.sequence, place);
+    }
     for (const app of new Set(body.place.map((place) => place.app))) {
-      this.#countSurplus(entry.sequence, app);
+      if (!this.jobs.has(app)) this.#countSurplus(entry.sequence, app);
     }
   }
 
@@ -79,7 +85,7 @@ export class History {
     );
   }
 
-  #command(sequence: number, text: string): void {
+  #command({ sequence, wallMs }: Entry, text: string): void {
     if (this.#texts.has(text)) {
       throw new Violation(`entry ${sequence} executes a signed command a second time`);
     }
@@ -97,7 +103,13 @@ export class History {
     if (command.verb === "CORDON" || command.verb === "DRAIN") {
       this.#bars.set(command.node, command.verb);
     }
-    if (command.verb !== "APPLY") return;
+    if (command.verb !== "APPLY") {
+      if ("app" in command) this.jobs.said(command.verb, command.app, wallMs);
+      return;
+    }
+    if (command.manifest.includes("  type job")) {
+      this.jobs.applied(command.app, command.manifest, wallMs);
+    }
     const { app, generation, fallback } = command;
     this.#goesBack.delete(app);
     const newest = this.#newest.get(app) ?? 0;

@@ -14,6 +14,11 @@ const MORE: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
+/** Says whether it is a job: `tick` is due every minute, `once` runs when it is applied or told to. */
+export function isJob(app: string): boolean {
+  return app === "tick" || app === "once";
+}
+
 /** Says whether the app goes to sleep while nobody asks for it. */
 export function isSleeper(app: string): boolean {
   return app === "nap";
@@ -28,6 +33,7 @@ export interface ManifestOptions {
 }
 
 export function manifestOf(options: ManifestOptions): string {
+  if (isJob(options.app)) return jobOf(options);
   const { app, volume, replicas, generation, behaviour } = options;
   return [
     `app ${app}`,
@@ -42,6 +48,20 @@ export function manifestOf(options: ManifestOptions): string {
     ...(MORE[app] ?? []),
     "  health { check GET /health 200; interval 1s; timeout 500ms; retries 3 }",
     `  route { path /${app} }`,
+    "",
+  ].join("\n");
+}
+
+function jobOf({ app, replicas, generation, behaviour }: ManifestOptions): string {
+  return [
+    `app ${app}`,
+    "  type job",
+    "  exec /bin/program",
+    `  replicas ${replicas}`,
+    "  retries 2",
+    ...(app === "tick" ? ["  schedule * * * * *"] : []),
+    `  env { VERSION ${generation}; BEHAVIOUR ${behaviour}; WORK yes }`,
+    "  grace 1s",
     "",
   ].join("\n");
 }

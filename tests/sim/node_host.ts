@@ -107,10 +107,10 @@ export class NodeHost extends Daemon {
   powerOff(): void {
     this.kill();
     this.powered = false;
-    for (const process of this.running()) this.endProcess(process, { signal: "SIGKILL" });
+    for (const process of this.running()) this.endProcess(process, { lost: true });
   }
 
-  endProcess(process: Process, how: { code?: number; signal?: string }): void {
+  endProcess(process: Process, how: { code?: number; signal?: string; lost?: true }): void {
     if (!process.alive) return;
     process.alive = false;
     process.endedMs = this.ground.timeline.nowMs;
@@ -128,7 +128,7 @@ export class NodeHost extends Daemon {
         ended: {
           ...(process?.code === undefined ? {} : { code: process.code }),
           ...(process?.signal === undefined ? {} : { signal: process.signal }),
-          lost: process === undefined,
+          lost: process === undefined || process.lost === true,
           notLaunched: false,
           tail: "",
         },
@@ -286,7 +286,11 @@ export class NodeHost extends Daemon {
       };
       this.processes.push(process);
       this.ground.witness.started(this, process);
-      if (behaviour === "crash") {
+      if (plan.env.WORK) {
+        const workMs = 50 + prng.next() * 2_000;
+        const code = behaviour === "good" ? 0 : 1;
+        this.ground.timeline.after(workMs, () => this.endProcess(process, { code }));
+      } else if (behaviour === "crash") {
         this.ground.timeline.after(startMs, () => this.endProcess(process, { code: 1 }));
       }
       this.later(2, () => this.#step({ on: "launched", replica, instance, pid: process.pid }));

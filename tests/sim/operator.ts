@@ -43,7 +43,7 @@ export function wantedOf(wish: Wish, generation: number): number {
 }
 
 /** Commands that name an app and no more. */
-export type Verb = "STOP" | "START" | "RESTART" | "PAUSE" | "RESUME" | "DOWN";
+export type Verb = "STOP" | "START" | "RESTART" | "PAUSE" | "RESUME" | "DOWN" | "RUN";
 
 /** Commands that name a node and no more. */
 export type NodeVerb = "CORDON" | "DRAIN" | "UNCORDON";

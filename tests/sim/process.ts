@@ -27,4 +27,6 @@ export interface Process {
   endedMs?: number;
   code?: number;
   signal?: string;
+  /** Its machine lost power: nothing tells how it ended. */
+  lost?: true;
 }

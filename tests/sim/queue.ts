@@ -4,9 +4,14 @@ interface Item {
   readonly run: () => void;
 }
 
+/** Ten seconds past a full minute. */
+const EPOCH_MS = 1_795_177_690_000;
+
 /** What happens when, in virtual time. Things of the same moment happen in the order they were set. */
 export class Timeline {
   nowMs = 0;
+  /** Unix time at its begin. */
+  epochMs = EPOCH_MS;
   readonly #heap: Item[] = [];
   #order = 0;
 

@@ -1,6 +1,7 @@
+import { isOver } from "../../core/job.ts";
 import { currentOf } from "../../conductor/state.ts";
 import type { Cast } from "./cast.ts";
-import { isSleeper } from "./manifests.ts";
+import { isJob, isSleeper } from "./manifests.ts";
 import { wantedOf, type Wish } from "./operator.ts";
 
 /** What is still missing for everything to be as signed; empty when all is well. */
@@ -22,7 +23,8 @@ export function unfinished(cast: Cast): string[] {
     if (newest && newest.behaviour !== "good" && newest.fallback === undefined) stuck.add(wish.app);
   }
   for (const wish of operator.wishes.values()) {
-    if (stuck.has(wish.app)) continue;
+    if (isJob(wish.app)) missing.push(...unfinishedRuns(cast, wish.app));
+    if (stuck.has(wish.app) || isJob(wish.app)) continue;
     const mine = running.filter(({ process }) => process.app === wish.app);
     const app = conductor.machine?.state.apps.get(wish.app);
     const shall = app ? currentOf(app).generation : 0;
@@ -44,7 +46,9 @@ export function unfinished(cast: Cast): string[] {
   }
   const ids = (list: Iterable<string>) => [...list].sort().join(" ");
   const alive = ids(
-    running.filter(({ process }) => !stuck.has(process.app)).map(({ process }) => process.replica),
+    running.filter(({ process: { app } }) => !stuck.has(app) && !isJob(app)).map(({ process }) =>
+      process.replica
+    ),
   );
   const listed = ids(
     [...operator.wishes.keys()].filter((app) => !stuck.has(app)).flatMap((app) =>
@@ -76,6 +80,18 @@ export function unfinished(cast: Cast): string[] {
     }
   }
   return missing;
+}
+
+/** Runs that are not over, and ticks that nobody has taken. */
+function unfinishedRuns(cast: Cast, app: string): string[] {
+  const runs = cast.conductor.machine?.state.apps.get(app)?.job?.runs ?? [];
+  const open = runs.filter((run) => !isOver(run));
+  const { wallMs } = cast.conductor.now;
+  const dueMs = cast.checker.history.jobs.overdueSinceMs(app, wallMs);
+  return [
+    ...open.map(({ run, state }) => `run ${run} of ${app} is ${state}`),
+    ...(dueMs === null ? [] : [`${app} was due ${wallMs - dueMs} ms ago`]),
+  ];
 }
 
 /**

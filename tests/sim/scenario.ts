@@ -72,7 +72,9 @@ function obey(cast: Cast, teller: Teller, words: readonly string[]): string[] {
   }
 }
 
-const VERBS: readonly string[] = ["stop", "start", "restart", "pause-rollout", "resume", "down"];
+const VERBS: readonly string[] = [
+  ...["stop", "start", "restart", "pause-rollout", "resume", "down", "run"],
+];
 
 function deedOf(verb: string, rest: readonly string[]): Deed {
   const [first = "", second = "", third = ""] = rest;
@@ -140,6 +142,11 @@ function status(cast: Cast): string[] {
   for (const app of state.apps.values()) {
     const { generation } = currentOf(app);
     const how = app.down ? "down" : app.stopped ? "stopped" : `generation ${generation}`;
+    if (app.job) {
+      const runs = app.job.runs.map((each) => `run ${each.run} ${each.state}`);
+      lines.push(`${app.name}  ${how}, ${runs.join(", ")}`);
+      continue;
+    }
     const serving = ingresses[0]!.targets().filter((each) => each.app === app.name)
       .map((each) => each.replica).sort();
     const rollout = app.rollout && app.rollout.phase !== "done"

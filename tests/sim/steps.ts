@@ -130,7 +130,7 @@ function good(volume: boolean): { readonly volume: boolean; readonly behaviour: 
 
 function operate(prng: Prng, options: PlanOptions): Deed | null {
   const verb = (name: Verb): Deed => ({ do: "verb", verb: name, app: "web" });
-  switch (prng.below(30)) {
+  switch (prng.below(36)) {
     case 0:
     case 1:
     case 2:
@@ -176,6 +176,21 @@ function operate(prng: Prng, options: PlanOptions): Deed | null {
     }
     case 26:
       return { do: "node", verb: "UNCORDON", node: `node-${1 + prng.below(options.nodes)}` };
+    case 27:
+      return { do: "up", app: "tick", replicas: 1, ...good(false) };
+    case 28:
+      return {
+        do: "verb",
+        verb: (["STOP", "START", "DOWN", "RUN"] as const)[prng.below(4)]!,
+        app: "tick",
+      };
+    case 29: {
+      const behaviour = prng.below(3) === 0 ? "crash" : "good";
+      return { do: "up", app: "once", replicas: 1 + prng.below(2), volume: false, behaviour };
+    }
+    case 30:
+    case 31:
+      return { do: "verb", verb: "RUN", app: "once" };
     default:
       return null;
   }

@@ -76,6 +76,8 @@ export function createCast(options: WorldOptions): Cast {
   resetStarts();
   const prng = createPrng(options.seed);
   const timeline = new Timeline();
+  // A full minute, at which jobs are due, comes while things happen.
+  timeline.epochMs += 30_000 + prng.below(15_000);
   const network = new Network(timeline, createPrng(prng.below(2 ** 31)));
   const checker = new Checker(timeline);
   const planted = options.planted === undefined ? {} : { planted: options.planted };

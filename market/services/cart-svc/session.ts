@@ -1,4 +1,3 @@
-import type { Context } from "hono";
 import { unauthorized } from "../../kit/problem.ts";
 
 // A cart's session is `<id>.<mac>`: 128 random bits and their HMAC-SHA-256, both base64url. Who has
@@ -10,8 +9,8 @@ const BASE64URL = { alphabet: "base64url", omitPadding: true } as const;
 
 export interface CartSessions {
   issue(): Promise<string>;
-  /** The id of the cart in the request's path; the 401 when the session is not one of ours. */
-  cartOf(c: Context): Promise<{ session: string; cart: string }>;
+  /** The id of a session's cart; throws the 401 when the session is not one of ours. */
+  open(session: string): Promise<{ session: string; cart: string }>;
 }
 
 /** Creates the sessions from a secret that all replicas share. */
@@ -33,8 +32,7 @@ export async function createCartSessions(secret: Uint8Array<ArrayBuffer>): Promi
       const mac = new Uint8Array(await crypto.subtle.sign("HMAC", key, encoder.encode(id)));
       return `${id}.${mac.toBase64(BASE64URL)}`;
     },
-    async cartOf(c) {
-      const session = c.req.param("session") ?? "";
+    async open(session) {
       const [, cart = "", mac = ""] = session.match(FORM) ?? [];
       const forged = unauthorized(
         "session",

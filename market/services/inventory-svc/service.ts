@@ -1,119 +1,13 @@
-import { createPrng } from "../../../core/prng.ts";
-import { followCatalogue } from "../../kit/catalogue.ts";
-import { openFromEnv } from "../../kit/database.ts";
-import { createDirectory } from "../../kit/directory.ts";
-import { BULK_IDS, ID_MAX, LINE_QUANTITY, LINES } from "../../kit/limits.ts";
-import { badRequest, notFound } from "../../kit/problem.ts";
-import type { Product } from "../../kit/product.ts";
-import { page, pathInteger, readBody } from "../../kit/request.ts";
-import { createService, type Service, type Surroundings } from "../../kit/service.ts";
-import { createServiceCheck } from "../../kit/service_auth.ts";
-import { integer, list, shape, text } from "../../kit/validate.ts";
-import { createStockStore, MIGRATIONS, type NewStock, type StockRow } from "./store.ts";
+import { productsOverHttp } from "../../kit/over_http.ts";
+import type { Service, Surroundings } from "../../kit/service.ts";
+import { directoryOf, serveModules } from "../../kit/wiring.ts";
+import { createInventory } from "./module.ts";
 
-const WAREHOUSES = ["Rotterdam", "Leipzig", "Lyon", "Porto"];
+const CALLERS = ["order-svc"];
 
-const IDS = list(integer(1, ID_MAX), 1, BULK_IDS);
-const RESERVATION_ID = text({ max: 64, pattern: /^[\w-]+$/, meaning: "of A-Za-z0-9_-" });
-const RESERVE = shape({
-  reservation_id: RESERVATION_ID,
-  items: list(
-    shape({ product_id: integer(1, ID_MAX), quantity: integer(1, LINE_QUANTITY) }),
-    1,
-    LINES,
-  ),
-});
-const RELEASE = shape({ reservation_id: RESERVATION_ID });
-
-/** How much there is of everything; order-svc takes and gives back. */
+/** The stock as a service of its own. */
 export async function createInventoryService(around: Surroundings): Promise<Service> {
-  const database = await openFromEnv(around.env, "inventory-svc", MIGRATIONS);
-  const store = createStockStore(database);
-  const directory = createDirectory(around, ["product-svc", "order-svc"]);
-  let stocked = await store.count() > 0;
-  const catalogue = followCatalogue(directory, async (products) => {
-    if (await store.count() < products.size) {
-      await store.add([...products.values()].map(firstStock));
-    }
-    stocked = true;
-  });
-  const ownServicesOnly = createServiceCheck(around, directory, ["order-svc"]);
-  return createService(around, ({ app, readyWhen, onClose, metrics }) => {
-    readyWhen(() => stocked ? undefined : catalogue.missing());
-    onClose(() => catalogue.close());
-    onClose(() => database.close());
-    app.get("/stock/:id", async (c) => {
-      const id = pathInteger(c, "id");
-      const [found] = await store.find([id]);
-      if (!found) throw notFound("id", `there is no product ${id}`);
-      return c.json(shown(found));
-    });
-    app.post("/stock/bulk", async (c) => {
-      const ids = await readBody(c, IDS);
-      const found = new Map((await store.find(ids)).map((each) => [each.product_id, each]));
-      const items = ids.map((id, at) => {
-        const each = found.get(id);
-        if (!each) throw notFound(`body[${at}]`, `there is no product ${id}`);
-        return shown(each);
-      });
-      return c.json(page(items, items.length, { page: 1, perPage: BULK_IDS }));
-    });
-    app.post("/stock/reserve", async (c) => {
-      await ownServicesOnly(c);
-      const { reservation_id, items } = await readBody(c, RESERVE);
-      refuseTwice(items);
-      await store.reserve(reservation_id, items, around.now());
-      metrics.count("market_reservations_total", "Reservations that were granted.");
-      return c.json({ reservation_id, items }, 201);
-    });
-    app.post("/stock/release", async (c) => {
-      await ownServicesOnly(c);
-      const { reservation_id } = await readBody(c, RELEASE);
-      await store.release(reservation_id, around.now());
-      metrics.count("market_releases_total", "Reservations that were given back.");
-      return c.json({ reservation_id });
-    });
-  });
-}
-
-function refuseTwice(items: readonly { product_id: number }[]): void {
-  const seen = new Set<number>();
-  for (const [at, { product_id }] of items.entries()) {
-    if (seen.has(product_id)) {
-      throw badRequest(`items[${at}].product_id`, `product ${product_id} is listed twice`);
-    }
-    seen.add(product_id);
-  }
-}
-
-function shown(stock: StockRow) {
-  const available = stock.quantity - stock.reserved;
-  const status = available === 0
-    ? "out_of_stock"
-    : available <= stock.reorder_point
-    ? "low_stock"
-    : "in_stock";
-  return {
-    product_id: stock.product_id,
-    sku: stock.sku,
-    quantity: stock.quantity,
-    reserved: stock.reserved,
-    available,
-    warehouse: stock.warehouse,
-    reorder_point: stock.reorder_point,
-    status,
-  };
-}
-
-/** What a product starts with: nothing if it is not carried, now and then little. */
-function firstStock({ id, sku, in_stock }: Product): NewStock {
-  const prng = createPrng(id * 31);
-  const quantity = prng.below(12) === 0 ? 1 + prng.below(8) : 24 + prng.below(200);
-  return {
-    product_id: id,
-    sku,
-    quantity: in_stock ? quantity : 0,
-    warehouse: WAREHOUSES[prng.below(WAREHOUSES.length)]!,
-    reorder_point: 8 + prng.below(8),
-  };
+  const directory = directoryOf(around, { apps: ["product-svc"], callers: CALLERS });
+  const module = await createInventory(around, { products: productsOverHttp(directory) });
+  return serveModules(around, directory, [module], { callers: CALLERS });
 }

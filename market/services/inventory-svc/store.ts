@@ -22,6 +22,14 @@ export const MIGRATIONS: Migrations = [[
     quantity integer not null check (quantity > 0),
     primary key (reservation_id, product_id)
   )`,
+], [
+  `create table reorders (
+    id text not null,
+    product_id integer not null references stock (product_id),
+    quantity integer not null check (quantity > 0),
+    created_at bigint not null,
+    primary key (id, product_id)
+  )`,
 ]];
 
 export type StockRow = {
@@ -55,7 +63,15 @@ export interface StockStore {
   reserve(id: string, items: readonly ReservedItem[], now: number): Promise<void>;
   /** Gives back what `id` holds. One that never came is remembered, so that it takes nothing late. */
   release(id: string, now: number): Promise<void>;
+  /**
+   * Orders more of what has fallen to its reorder point; what is sold out for good stays so. The
+   * same `id` again orders nothing more and answers what it ordered.
+   */
+  reorder(id: string, now: number): Promise<readonly ReservedItem[]>;
 }
+
+/** What is ordered of a product that has run low. */
+const REORDERED = 100;
 
 /** Creates the store on an open database. */
 export function createStockStore(database: Database): StockStore {
@@ -88,6 +104,7 @@ export function createStockStore(database: Database): StockStore {
     },
     reserve: (id, items, now) => database.transaction(() => reserve(id, items, now)),
     release: (id, now) => database.transaction(() => release(id, now)),
+    reorder: (id, now) => database.transaction(() => reorder(id, now)),
   };
 }
 
@@ -156,4 +173,31 @@ function* release(id: string, now: number) {
       product_id,
     );
   }
+}
+
+function* reorder(id: string, now: number) {
+  const before = yield* rows<{ product_id: number; quantity: number }>(
+    "select product_id, quantity from reorders where id = ? order by product_id",
+    id,
+  );
+  if (before.length > 0) return before;
+  const low = yield* rows<{ product_id: number }>(
+    `select product_id from stock where quantity > 0 and quantity - reserved <= reorder_point
+     order by product_id`,
+  );
+  for (const { product_id } of low) {
+    yield* rows(
+      "insert into reorders (id, product_id, quantity, created_at) values (?, ?, ?, ?)",
+      id,
+      product_id,
+      REORDERED,
+      now,
+    );
+    yield* rows(
+      "update stock set quantity = quantity + ? where product_id = ?",
+      REORDERED,
+      product_id,
+    );
+  }
+  return low.map(({ product_id }) => ({ product_id, quantity: REORDERED }));
 }

@@ -1,8 +1,8 @@
-import type { Directory } from "../../kit/directory.ts";
+import type { Carts, ConfirmedOrder, OrderListener, Stock } from "../../kit/modules.ts";
 import { Problem, unavailable } from "../../kit/problem.ts";
 import type { OrderedItem, OrderRow, OrderStore } from "./store.ts";
 
-// An order takes stock at another service, so it goes by steps, each written down before the next
+// An order takes stock from another module, so it goes by steps, each written down before the next
 // and each safe to repeat: the reservation carries the order's id, and taking or giving back the
 // same id twice does nothing more. Whoever finds an order half-way may therefore go on with it.
 
@@ -20,71 +20,54 @@ export interface Saga {
   finish(order: OrderRow): Promise<void>;
 }
 
-/** Creates the saga; `headers` prove this service to the others. */
-export function createSaga(
-  store: OrderStore,
-  directory: Directory,
-  headers: () => Promise<Record<string, string>>,
-): Saga {
-  const post = async (app: string, path: string, json: unknown) =>
-    await directory.call(app, path, {
-      method: "POST",
-      json,
-      headers: await headers(),
-      repeatable: true,
-    });
+/** What an order touches besides its own store. */
+export interface SagaNeeds {
+  readonly stock: Stock;
+  readonly carts: Carts;
+  /** All are told of each order that stands; it is settled when all have taken note. */
+  readonly listeners: readonly OrderListener[];
+}
 
+/** Creates the saga. */
+export function createSaga(store: OrderStore, { stock, carts, listeners }: SagaNeeds): Saga {
   const giveUp = async (order: OrderRow) => {
     if (await store.move(order.id, "pending", "cancelling")) await release(order.id);
   };
   const release = async (id: string) => {
-    const response = await post("inventory-svc", "/stock/release", { reservation_id: id });
-    await response.body?.cancel();
-    if (response.ok) await store.move(id, "cancelling", "cancelled");
+    await stock.release(id);
+    await store.move(id, "cancelling", "cancelled");
   };
   const report = async (order: OrderRow) => {
-    const product_ids = itemsIn(order).map((each) => each.product_id);
-    const event = { type: "purchase", order_id: order.id, product_ids };
-    const told = await post("recommendation-svc", "/events", event);
-    await told.body?.cancel();
-    if (told.ok) await store.settle(order.id);
-  };
-  const emptyCart = async (session: string) => {
-    const emptied = await directory.call("cart-svc", `/cart/${session}`, { method: "DELETE" });
-    await emptied.body?.cancel();
+    const confirmed = JSON.parse(order.document) as ConfirmedOrder;
+    for (const listener of listeners) await listener.confirmed(confirmed);
+    await store.settle(order.id);
   };
 
   return {
     async complete(order) {
       const items = itemsIn(order);
-      let response: Response;
       try {
-        response = await post("inventory-svc", "/stock/reserve", {
-          reservation_id: order.id,
-          items,
-        });
+        await stock.reserve(order.id, items);
       } catch (error) {
-        await giveUp(order).catch(onlyProblems);
-        throw error;
-      }
-      if (!response.ok) {
-        const body = await response.json();
+        onlyProblems(error);
         // Only "not enough" is an answer about this order; anything else is trouble between us.
-        if (response.status === 409 && String(body.field).startsWith("items")) {
+        if (error.status === 409 && error.field.startsWith("items")) {
+          const { message, field, details } = error;
+          const body = { error: message, field, ...details };
           await store.move(order.id, "pending", "rejected", JSON.stringify(body));
           throw rejection(body);
         }
         await giveUp(order).catch(onlyProblems);
+        if (error.status === 503) throw error;
         throw unavailable("inventory-svc", "the stock cannot be taken just now; try again");
       }
-      await response.body?.cancel();
       if (!await store.move(order.id, "pending", "confirmed")) {
         const now = await store.byId(order.id);
         if (now?.state === "confirmed") return now;
         await release(order.id).catch(onlyProblems);
         throw unavailable("order", "the order was given up meanwhile; try again");
       }
-      if (order.cart_session) await emptyCart(order.cart_session).catch(onlyProblems);
+      if (order.cart_session) await carts.clear(order.cart_session).catch(onlyProblems);
       return { ...order, state: "confirmed" };
     },
     async finish(order) {
@@ -121,6 +104,6 @@ export function rejection(body: Record<string, unknown>): Problem {
 }
 
 /** Another service's absence is what the sweep is for; a bug must still be heard of. */
-export function onlyProblems(error: unknown): void {
+export function onlyProblems(error: unknown): asserts error is Problem {
   if (!(error instanceof Problem)) throw error;
 }

@@ -1,5 +1,5 @@
 import { type Database, type Migrations, row, rows } from "../../kit/database.ts";
-import { VIEWED_TOGETHER } from "../../kit/limits.ts";
+import { RECOMMENDATIONS, TRENDING_MS, VIEWED_TOGETHER } from "../../kit/limits.ts";
 
 export const MIGRATIONS: Migrations = [[
   "create table reported_orders (id text primary key, at bigint not null)",
@@ -47,6 +47,11 @@ export interface EventStore {
   pairs(kind: PairKind, product: number, limit: number): Promise<number[]>;
   /** The most bought and viewed products since a time, best first. */
   trending(since: number, limit: number): Promise<number[]>;
+  /**
+   * Drops what no list shows any more: pairs beyond the longest list, popularity before what
+   * trending looks back to. @returns of how many products there are lists.
+   */
+  rebuild(now: number): Promise<number>;
   /** Forgets single views before a time; the counts made of them stay. */
   expire(before: number): Promise<void>;
 }
@@ -116,6 +121,27 @@ export function createEventStore(database: Database): EventStore {
       );
       return found.map((each) => each.product_id);
     },
+    rebuild: (now) =>
+      database.transaction(function* () {
+        yield* rows(
+          "delete from popularity where day < ?",
+          Math.floor((now - TRENDING_MS) / DAY_MS),
+        );
+        yield* rows(
+          `delete from pairs where (kind, product_id, other_id) in (
+             select kind, product_id, other_id from (
+               select kind, product_id, other_id, row_number() over (
+                 partition by kind, product_id order by weight desc, other_id
+               ) as place from pairs
+             ) as placed where place > ?
+           )`,
+          RECOMMENDATIONS,
+        );
+        const counted = yield* row<{ n: number }>(
+          "select count(distinct product_id) as n from pairs",
+        );
+        return counted!.n;
+      }),
     expire: (before) =>
       database.transaction(function* () {
         yield* rows("delete from views where at < ?", before);

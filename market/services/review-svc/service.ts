@@ -1,120 +1,19 @@
 import { openFromEnv } from "../../kit/database.ts";
-import { createDirectory } from "../../kit/directory.ts";
-import { REVIEW_RECHECKS } from "../../kit/limits.ts";
-import { createPriceList } from "../../kit/price_list.ts";
-import { notFound, Problem } from "../../kit/problem.ts";
-import { page, pathInteger, queryPage, queryWord, readBody } from "../../kit/request.ts";
-import { createService, type Service, type Surroundings } from "../../kit/service.ts";
+import { identityOverHttp, productsOverHttp, purchasesOverHttp } from "../../kit/over_http.ts";
+import type { Service, Surroundings } from "../../kit/service.ts";
 import { createServiceProof } from "../../kit/service_auth.ts";
-import { createRemoteSessionReader } from "../../kit/session.ts";
-import { integer, shape, text } from "../../kit/validate.ts";
-import { createReviewStore, MIGRATIONS, type ReviewRow, SORTS } from "./store.ts";
+import { directoryOf, serveModules } from "../../kit/wiring.ts";
+import { createReviews, MIGRATIONS } from "./module.ts";
 
-const REVIEW = shape({
-  rating: integer(1, 5),
-  title: text({ max: 120 }),
-  body: text({ max: 4_000, lines: true }),
-});
-
-/** Reviews; the badge of a buyer is order-svc's to give. */
+/** The reviews as a service of their own. */
 export async function createReviewService(around: Surroundings): Promise<Service> {
   const database = await openFromEnv(around.env, "review-svc", MIGRATIONS);
-  const store = createReviewStore(database);
-  const directory = createDirectory(around, ["product-svc", "order-svc", "user-svc"]);
-  const products = createPriceList(directory, around.now);
-  const signedIn = createRemoteSessionReader(directory, around.now);
+  const directory = directoryOf(around, { apps: ["product-svc", "order-svc", "user-svc"] });
   const proof = await createServiceProof(around, database, "review-svc");
-
-  /** True, false, or null when order-svc cannot say just now. */
-  const hasBought = async (user: string, product: number): Promise<boolean | null> => {
-    try {
-      const response = await directory.call("order-svc", `/purchases/${user}/${product}`, {
-        headers: await proof.headers(),
-      });
-      const body = await response.json();
-      return response.ok ? body.bought === true : null;
-    } catch (error) {
-      if (error instanceof Problem) return null;
-      throw error;
-    }
-  };
-  const recheck = async (product: number) => {
-    for (const review of await store.unverified(product, REVIEW_RECHECKS)) {
-      const bought = await hasBought(review.user_id, product);
-      if (bought === null) return;
-      await store.verify(review.id, bought);
-    }
-  };
-  const refuseUnknown = async (id: number) => {
-    if (!(await products.of([id])).has(id)) {
-      throw notFound("product_id", `there is no product ${id}`);
-    }
-  };
-
-  return createService(around, ({ app, onClose }) => {
-    onClose(() => database.close());
-    app.get("/keys", (c) => c.json(proof.keys));
-    app.get("/reviews/:product_id", async (c) => {
-      const product = pathInteger(c, "product_id");
-      const request = queryPage(c);
-      const sort = queryWord(c, "sort", SORTS) ?? "newest";
-      const distribution = await store.distribution(product);
-      const total = [...distribution.values()].reduce((sum, count) => sum + count, 0);
-      // Somebody has reviewed it: then it exists, whether product-svc can be asked or not.
-      if (total === 0) await refuseUnknown(product);
-      await recheck(product);
-      const offset = (request.page - 1) * request.perPage;
-      const reviews = await store.list(product, sort, request.perPage, offset);
-      return c.json({
-        ...page(reviews.map(shown), total, request),
-        average_rating: average(distribution, total),
-        review_count: total,
-        distribution: Object.fromEntries(
-          [1, 2, 3, 4, 5].map((rating) => [rating, distribution.get(rating) ?? 0]),
-        ),
-      });
-    });
-    app.post("/reviews/:product_id", async (c) => {
-      const user = await signedIn(c);
-      const product = pathInteger(c, "product_id");
-      const given = await readBody(c, REVIEW);
-      await refuseUnknown(product);
-      const bought = await hasBought(user.id, product);
-      const review: ReviewRow = {
-        id: crypto.randomUUID(),
-        product_id: product,
-        user_id: user.id,
-        author: user.name,
-        ...given,
-        verified: bought === null ? null : Number(bought),
-        created_at: around.now(),
-      };
-      if (!await store.add(review)) {
-        throw new Problem(409, "product_id", "you have reviewed this product already");
-      }
-      return c.json(shown(review), 201);
-    });
+  const module = createReviews(around, database, {
+    products: productsOverHttp(directory),
+    purchases: purchasesOverHttp(directory, proof.headers),
+    identity: identityOverHttp(directory, proof.headers, around.now),
   });
-}
-
-/** One decimal; null when nobody has rated. */
-function average(distribution: ReadonlyMap<number, number>, total: number): number | null {
-  if (total === 0) return null;
-  let sum = 0;
-  for (const [rating, count] of distribution) sum += rating * count;
-  return Math.round(sum / total * 10) / 10;
-}
-
-function shown(review: ReviewRow) {
-  const { id, product_id, author, rating, title, body } = review;
-  return {
-    id,
-    product_id,
-    author,
-    rating,
-    title,
-    body,
-    verified: review.verified === 1,
-    created_at: new Date(review.created_at).toISOString(),
-  };
+  return serveModules(around, directory, [module], { proof });
 }

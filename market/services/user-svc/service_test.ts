@@ -1,7 +1,20 @@
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
-import { ATTEMPT_WINDOW_MS, ATTEMPTS_PER_ACCOUNT_AND_CLIENT } from "../../kit/limits.ts";
+import {
+  ATTEMPT_WINDOW_MS,
+  ATTEMPTS_PER_ACCOUNT_AND_CLIENT,
+  KEY_AHEAD_MS,
+  KEY_LIFE_MS,
+  REGISTRATIONS_PER_CLIENT,
+  SESSION_MS,
+} from "../../kit/limits.ts";
 import { eachStore, openAt } from "../../kit/testing_stores.ts";
-import { ADDRESS, startMarket, type TestMarket, withMarket } from "../../testing_market.ts";
+import {
+  ADDRESS,
+  eachShape,
+  startMarket,
+  type TestMarket,
+  withMarket,
+} from "../../testing_market.ts";
 import { createPasswords } from "./password.ts";
 import { MIGRATIONS } from "./store.ts";
 
@@ -12,76 +25,69 @@ const login = (market: TestMarket, given: Record<string, string> = {}, from?: st
     headers: from ? { "x-forwarded-for": from } : {},
   });
 
-eachStore("register, sign in, change the profile", (place) =>
-  withMarket(place, async (market) => {
-    const made = await market.ask("user-svc", "POST /register", { json: account });
-    assertEquals(made.status, 201);
-    const { id } = made.body.user;
-    assertMatch(id, /^[0-9a-f-]{36}$/);
-    assertEquals(made.body.user.email, "ada@shop.test");
-    assert(!JSON.stringify(made.body).includes("scrypt"));
-    const taken = await market.ask("user-svc", "POST /register", {
-      json: { ...account, email: "ADA@shop.test" },
-    });
-    assertEquals([taken.status, taken.body.field], [409, "email"]);
-    const signedIn = await login(market, { email: "ada@SHOP.test" });
-    assertEquals(signedIn.status, 200);
-    const { session } = signedIn.body;
-    const json = { name: "Ada Lovelace", address: { ...ADDRESS, line2: "3rd floor" } };
-    const changed = await market.ask("user-svc", `PUT /profile/${id}`, { session, json });
-    assertEquals(changed.body, { ...made.body.user, ...json });
-    const read = await market.ask("user-svc", `GET /profile/${id}`, { session });
-    assertEquals(read.body, changed.body);
-  }));
+eachShape("register, sign in, change the profile", async (market) => {
+  const made = await market.ask("user-svc", "POST /register", { json: account });
+  assertEquals(made.status, 201);
+  const { id } = made.body.user;
+  assertMatch(id, /^[0-9a-f-]{36}$/);
+  assertEquals(made.body.user.email, "ada@shop.test");
+  assert(!JSON.stringify(made.body).includes("scrypt"));
+  const taken = await market.ask("user-svc", "POST /register", {
+    json: { ...account, email: "ADA@shop.test" },
+  });
+  assertEquals([taken.status, taken.body.field], [409, "email"]);
+  const signedIn = await login(market, { email: "ada@SHOP.test" });
+  assertEquals(signedIn.status, 200);
+  const { session } = signedIn.body;
+  const json = { name: "Ada Lovelace", address: { ...ADDRESS, line2: "3rd floor" } };
+  const changed = await market.ask("user-svc", `PUT /profile/${id}`, { session, json });
+  assertEquals(changed.body, { ...made.body.user, ...json });
+  const read = await market.ask("user-svc", `GET /profile/${id}`, { session });
+  assertEquals(read.body, changed.body);
+});
 
-eachStore(
-  "a wrong password and an unknown email are told the same",
-  (place) =>
-    withMarket(place, async (market) => {
-      await market.ask("user-svc", "POST /register", { json: account });
-      const wrong = await login(market, { password: "correct horsf" });
-      const unknown = await login(market, { email: "nobody@shop.test" });
-      assertEquals([wrong.status, wrong.body], [401, unknown.body]);
-      assertEquals(unknown.status, 401);
-    }),
-);
+eachShape("a wrong password and an unknown email are told the same", async (market) => {
+  await market.ask("user-svc", "POST /register", { json: account });
+  const wrong = await login(market, { password: "correct horsf" });
+  const unknown = await login(market, { email: "nobody@shop.test" });
+  assertEquals([wrong.status, wrong.body], [401, unknown.body]);
+  assertEquals(unknown.status, 401);
+});
 
-eachStore(
+eachShape(
   "tries to sign in are limited by account and client, and forgiven in time",
-  (place) =>
-    withMarket(place, async (market) => {
-      await market.ask("user-svc", "POST /register", { json: account });
-      for (let at = 0; at < ATTEMPTS_PER_ACCOUNT_AND_CLIENT; at++) {
-        assertEquals((await login(market, { password: "wrong" }, "203.0.113.9")).status, 401);
-      }
-      const limited = await login(market, {}, "203.0.113.9");
-      assertEquals([limited.status, limited.body.field], [429, "email"]);
-      assertEquals(limited.headers.get("retry-after"), String(ATTEMPT_WINDOW_MS / 1_000));
-      // Who tries from elsewhere does not lock the owner out.
-      assertEquals((await login(market, {}, "198.51.100.1")).status, 200);
-      market.advance(ATTEMPT_WINDOW_MS + 1);
-      assertEquals((await login(market, {}, "203.0.113.9")).status, 200);
-    }),
+  async (market) => {
+    await market.ask("user-svc", "POST /register", { json: account });
+    for (let at = 0; at < ATTEMPTS_PER_ACCOUNT_AND_CLIENT; at++) {
+      assertEquals((await login(market, { password: "wrong" }, "203.0.113.9")).status, 401);
+    }
+    const limited = await login(market, {}, "203.0.113.9");
+    assertEquals([limited.status, limited.body.field], [429, "email"]);
+    assertEquals(limited.headers.get("retry-after"), String(ATTEMPT_WINDOW_MS / 1_000));
+    // Who tries from elsewhere does not lock the owner out.
+    assertEquals((await login(market, {}, "198.51.100.1")).status, 200);
+    market.advance(ATTEMPT_WINDOW_MS + 1);
+    assertEquals((await login(market, {}, "203.0.113.9")).status, 200);
+  },
 );
 
-eachStore(
+eachShape(
   "signing in rightly clears the count; parallel tries do not get past it",
-  (place) =>
-    withMarket(place, async (market) => {
-      await market.ask("user-svc", "POST /register", { json: account });
-      for (let round = 0; round < 3; round++) {
-        for (let at = 1; at < ATTEMPTS_PER_ACCOUNT_AND_CLIENT; at++) {
-          await login(market, { password: "wrong" });
-        }
-        assertEquals((await login(market)).status, 200);
+  async (market) => {
+    await market.ask("user-svc", "POST /register", { json: account });
+    for (let round = 0; round < 3; round++) {
+      for (let at = 1; at < ATTEMPTS_PER_ACCOUNT_AND_CLIENT; at++) {
+        await login(market, { password: "wrong" });
       }
-      const tries = await Promise.all(
-        Array.from({ length: 40 }, () => login(market, { password: "wrong" })),
-      );
-      const judged = tries.filter((each) => each.status === 401);
-      assertEquals(judged.length, ATTEMPTS_PER_ACCOUNT_AND_CLIENT);
-      assertEquals(tries.filter((each) => each.status === 429).length, 30);
-    }),
+      assertEquals((await login(market)).status, 200);
+    }
+    const tries = await Promise.all(
+      Array.from({ length: 40 }, () => login(market, { password: "wrong" })),
+    );
+    const judged = tries.filter((each) => each.status === 401);
+    assertEquals(judged.length, ATTEMPTS_PER_ACCOUNT_AND_CLIENT);
+    assertEquals(tries.filter((each) => each.status === 429).length, 30);
+  },
 );
 
 eachStore("sessions outlive a restart, and SESSION_SECRET makes them portable", async (place) => {
@@ -121,4 +127,56 @@ Deno.test("passwords: the default cost is OWASP's, equal passwords hash differen
   assert(await passwords.verify("Pa\u0308sswort", hashed), "composed and decomposed are the same");
   assert(!await passwords.verify("Passwort", hashed));
   assert(!await passwords.verify("Pässwort", undefined));
+});
+
+eachShape("keys are replaced without a session being lost", async (market) => {
+  const json = account;
+  const { session, user } = (await market.ask("user-svc", "POST /register", { json })).body;
+  const kidOf = (token: string) => JSON.parse(atob(token.split(".")[0]!)).kid;
+  const kids = async () =>
+    (await market.ask("user-svc", "GET /keys")).body.keys.map((key: { kid: string }) => key.kid);
+  const orders = async (with_: string) =>
+    (await market.ask("order-svc", `GET /orders/user/${user.id}`, { session: with_ })).status;
+  assertEquals(await orders(session), 200);
+  market.advance(KEY_LIFE_MS + 1);
+  const { session: second } = (await login(market)).body;
+  assertEquals((await kids()).length, 2, "the next key is shown");
+  assertEquals(kidOf(second), kidOf(session), "and does not sign yet");
+  market.advance(KEY_AHEAD_MS);
+  const { session: third } = (await login(market)).body;
+  assertNotEquals(kidOf(third), kidOf(session));
+  // Nobody was told: who checks finds the key by itself, and the old one is still good.
+  assertEquals([await orders(third), await orders(second)], [200, 200]);
+  market.advance(SESSION_MS + 2 * KEY_AHEAD_MS);
+  assertEquals(await kids(), [kidOf(third)], "what signed nothing that is still good is gone");
+});
+
+Deno.test("only staff replaces keys, and a new key is known to who checks before it signs", async () => {
+  const folder = Deno.makeTempDirSync({ prefix: "market-" });
+  const staff = { STAFF_EMAIL: "Boss@shop.test", STAFF_PASSWORD: "a long sentence" };
+  const market = await startMarket({ folder }, staff, "five");
+  try {
+    const buyer = await market.register();
+    const rotate = (session: string) => market.ask("user-svc", "POST /keys/rotate", { session });
+    const refused = await rotate(buyer.session);
+    assertEquals([refused.status, refused.body.field], [403, "session"]);
+    const { body } = await login(market, { email: "boss@shop.test", password: "a long sentence" });
+    const rotated = await rotate(body.session);
+    assertEquals([rotated.status, rotated.body.keys.length], [201, 2]);
+  } finally {
+    await market.close();
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+eachShape("accounts from one client are limited", async (market) => {
+  const open = async (at: number) =>
+    (await market.ask("user-svc", "POST /register", {
+      json: { ...account, email: `a${at}@shop.test` },
+      headers: { "x-forwarded-for": "203.0.113.7" },
+    })).status;
+  for (let at = 0; at < REGISTRATIONS_PER_CLIENT; at++) await open(at);
+  assertEquals(await open(REGISTRATIONS_PER_CLIENT), 429);
+  market.advance(ATTEMPT_WINDOW_MS + 1);
+  assertEquals(await open(REGISTRATIONS_PER_CLIENT), 201);
 });

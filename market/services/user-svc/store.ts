@@ -1,4 +1,5 @@
 import { type Database, type Migrations, row, rows } from "../../kit/database.ts";
+import type { Role } from "../../kit/session.ts";
 import { SECRETS_TABLE } from "../../kit/secrets.ts";
 
 export const MIGRATIONS: Migrations = [[
@@ -16,6 +17,13 @@ export const MIGRATIONS: Migrations = [[
     tries integer not null
   )`,
   SECRETS_TABLE,
+], [
+  "alter table users add column role text not null default 'buyer'",
+  `create table signing_keys (
+    seed text primary key,
+    first text not null,
+    made_at bigint not null
+  )`,
 ]];
 
 export type UserRow = {
@@ -27,6 +35,7 @@ export type UserRow = {
   address: string | null;
   password_hash: string;
   created_at: number;
+  role: Role;
 };
 
 /** Who has an account, and how often somebody tried to get into one. */
@@ -42,6 +51,8 @@ export interface UserStore {
    * that began before `since` is over.
    */
   attempt(whos: readonly string[], now: number, since: number): Promise<number[]>;
+  /** Gives a user another password and role. */
+  promote(id: string, hash: string, role: Role): Promise<void>;
   /** Forgets the tries under a name. */
   forgive(who: string): Promise<void>;
 }
@@ -51,14 +62,15 @@ export function createUserStore(database: Database): UserStore {
   return {
     async add(user) {
       const added = await database.query(
-        `insert into users (id, email, name, address, password_hash, created_at)
-         values (?, ?, ?, ?, ?, ?) on conflict (email) do nothing returning id`,
+        `insert into users (id, email, name, address, password_hash, created_at, role)
+         values (?, ?, ?, ?, ?, ?, ?) on conflict (email) do nothing returning id`,
         user.id,
         user.email,
         user.name,
         user.address,
         user.password_hash,
         user.created_at,
+        user.role,
       );
       return added.length === 1;
     },
@@ -88,6 +100,14 @@ export function createUserStore(database: Database): UserStore {
         }
         return counts;
       }),
+    async promote(id, hash, role) {
+      await database.query(
+        "update users set password_hash = ?, role = ? where id = ?",
+        hash,
+        role,
+        id,
+      );
+    },
     async forgive(who) {
       await database.query("delete from attempts where who = ?", who);
     },

@@ -1,0 +1,49 @@
+import { assert, assertEquals } from "@std/assert";
+import { ADDRESS, withMarket } from "../../testing_market.ts";
+
+Deno.test("in one process a checkout asks no other program but who is signed in", async () => {
+  const folder = Deno.makeTempDirSync({ prefix: "market-" });
+  try {
+    await withMarket({ folder }, async (market) => {
+      const buyer = await market.register();
+      const { session } = (await market.ask("cart-svc", "POST /session")).body;
+      await market.ask("cart-svc", `POST /cart/${session}/items`, {
+        json: { product_id: 3, quantity: 2 },
+      });
+      const placed = await market.ask("order-svc", "POST /orders", {
+        session: buyer.session,
+        json: { cart_session: session, shipping_address: ADDRESS },
+      });
+      assertEquals(placed.status, 201, JSON.stringify(placed.body));
+      assertEquals((await market.ask("cart-svc", `GET /cart/${session}`)).body.items, []);
+      const stock = (await market.ask("inventory-svc", "GET /stock/3")).body;
+      assertEquals(stock.reserved, 2);
+      const asked = new Set(market.calls.map((call) => call.split(" ")[1]));
+      assert(asked.delete("identity-provider/keys"));
+      asked.delete("async-worker/jobs");
+      assertEquals([...asked], []);
+    }, "five");
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("the front has the root, the API stands under /api, nothing of either in the other", async () => {
+  const folder = Deno.makeTempDirSync({ prefix: "market-" });
+  try {
+    await withMarket({ folder }, async ({ services }) => {
+      const ask = async (path: string) => {
+        const response = await services["core-api"].fetch(new Request(`http://shop.test${path}`));
+        return [response.status, response.headers.get("content-type"), await response.text()];
+      };
+      const [status, type] = await ask("/api/search?q=lamp");
+      assertEquals([status, type], [200, "application/json"]);
+      const [page] = await ask("/search?q=lamp");
+      const [, , text] = await ask("/orders");
+      assert(page === 200 || page === 503, "the front's page, or that it is not built");
+      assert(!String(text).includes("sign in first"), "no API answers at the root");
+    }, "five");
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
