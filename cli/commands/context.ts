@@ -33,7 +33,8 @@ export async function run(context: Context): Promise<number> {
 
 function addressIn(args: Arguments, name: string, port: number): string | undefined {
   const value = args.value(name);
-  return value === undefined ? undefined : showAddress(parseAddress(name, value, port));
+  return value?.split(",").map((each) => showAddress(parseAddress(name, each.trim(), port)))
+    .join(",");
 }
 
 async function add(all: Contexts, name: string, { arguments: args, output }: Context) {

@@ -1,0 +1,123 @@
+// Which of several conductors is to be asked: the one that leads.
+
+import type { Address } from "../core/address.ts";
+import { Failure } from "../core/errors.ts";
+import { request } from "./http.ts";
+import { readContexts } from "./context.ts";
+import { type ConductorAddress, parseAddress, type Sealing, showAddress } from "./target.ts";
+
+/** How long one conductor may take to say who leads, and how soon all are asked again, ms. */
+const LOOK_MS = 1_000;
+const AGAIN_MS = 100;
+
+/** A standby's answer: who is to be asked in its place. */
+export class Standby extends Failure {
+  constructor(readonly leader: string | null) {
+    const who = leader === null ? "nobody leads just now" : `${leader} leads`;
+    super("unreachable", `the conductor stands by: ${who}; try again in a moment`);
+  }
+}
+
+/** Reads a standby's answer; `null` for every other one. */
+export function standbyOf(status: number, text: string): Standby | null {
+  if (status !== 503) return null;
+  try {
+    const { leader } = JSON.parse(text);
+    return leader === null || typeof leader === "string" ? new Standby(leader) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Asks whoever leads, looks for it, and does so again when it is no more. */
+export class Leader {
+  #known: ConductorAddress;
+  /** Whether somebody has said that it leads. */
+  #sure: boolean;
+  readonly #all: readonly ConductorAddress[];
+
+  constructor(address: ConductorAddress) {
+    const { others = [], ...first } = address;
+    const seal = others.length === 0 ? first.seal : sharedSeal(first, others);
+    this.#all = [first, ...others].map(({ hostname, port }) => ({
+      hostname,
+      port,
+      ...(seal ? { seal } : {}),
+    }));
+    this.#known = this.#all[0]!;
+    // A single one is simply asked.
+    this.#sure = others.length === 0;
+  }
+
+  /** Whom to ask, as far as is known. */
+  get address(): ConductorAddress {
+    return this.#known;
+  }
+
+  /**
+   * Does something with whoever leads; what fails because another leads by now, or nobody answers, is
+   * tried again until the time is up.
+   */
+  async ask<T>(
+    timeoutMs: number,
+    work: (to: ConductorAddress, timeoutMs: number) => Promise<T>,
+  ): Promise<T> {
+    const untilMs = performance.now() + timeoutMs;
+    for (;;) {
+      if (!this.#sure) await this.#find();
+      const leftMs = Math.max(1, untilMs - performance.now());
+      try {
+        return await work(this.#known, leftMs);
+      } catch (error) {
+        if (!(error instanceof Failure) || error.code !== "unreachable") throw error;
+        const isStandby = error instanceof Standby;
+        const mayHelp = isStandby || this.#all.length > 1;
+        if (!mayHelp || performance.now() + AGAIN_MS >= untilMs) throw error;
+        if (isStandby && error.leader !== null) this.#follow(error.leader);
+        else this.#sure = this.#all.length === 1;
+        await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+      }
+    }
+  }
+
+  /** Goes where a conductor that we know has sent us: all hold the same key. */
+  #follow(leader: string): void {
+    const [first] = this.#all;
+    const { hostname, port } = parseAddress("conductor", leader, first!.port);
+    const pinned = first!.seal?.pinned ?? readContexts().known[showAddress(this.#known)];
+    const seal = { ...first!.seal, ...(pinned ? { pinned } : {}) };
+    this.#known = { hostname, port, ...(first!.seal ? { seal } : {}) };
+    this.#sure = true;
+  }
+
+  /** Asks all at once; the first that leads is it. Without any, the first is asked and says so. */
+  async #find(): Promise<void> {
+    const asked = this.#all.map(async (each) => {
+      const signal = AbortSignal.timeout(LOOK_MS);
+      const { hostname, port } = each;
+      const response = await request({ hostname, port }, {
+        method: "GET",
+        path: "/leader",
+        signal,
+      });
+      const text = (await Array.fromAsync(response.body)).join("");
+      if (response.status !== 200 || !JSON.parse(text).leads) throw new Error("it does not lead");
+      return each;
+    });
+    try {
+      this.#known = await Promise.any(asked);
+      this.#sure = true;
+    } catch {
+      this.#known = this.#all[0]!;
+    }
+  }
+}
+
+/** All conductors of a cluster hold one key: whoever is known by it makes the others known, too. */
+function sharedSeal(first: ConductorAddress, others: readonly Address[]): Sealing | undefined {
+  const { seal } = first;
+  if (!seal || seal.pinned) return seal;
+  const { known } = readContexts();
+  const pinned = [first, ...others].map((each) => known[showAddress(each)]).find((each) => each);
+  return pinned ? { ...seal, pinned } : seal;
+}

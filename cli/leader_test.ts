@@ -1,0 +1,72 @@
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import type { Address } from "../core/address.ts";
+import { conductorAt } from "./conductor.ts";
+
+/** A conductor that leads, or says who does. */
+class Fake implements AsyncDisposable {
+  leads = false;
+  leader: string | null = null;
+  readonly asked: string[] = [];
+  readonly #server: Deno.HttpServer<Deno.NetAddr>;
+
+  constructor() {
+    this.#server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, (request) => {
+      const { pathname } = new URL(request.url);
+      const { leads, leader } = this;
+      if (pathname === "/leader") return Response.json({ leads, term: 1, leader });
+      this.asked.push(pathname);
+      if (leads) return Response.json({ at: this.name });
+      return Response.json({ error: "stands by", leader }, { status: 503 });
+    });
+  }
+
+  get address(): Address {
+    return { hostname: "127.0.0.1", port: this.#server.addr.port };
+  }
+
+  get name(): string {
+    return `127.0.0.1:${this.#server.addr.port}`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#server.shutdown();
+  }
+}
+
+Deno.test("of several conductors the one that leads is found and asked, and the next one after it", async () => {
+  await using one = new Fake();
+  await using two = new Fake();
+  two.leads = true;
+  const nobody = { hostname: "127.0.0.1", port: 1 };
+  const conductor = conductorAt(
+    { ...nobody, others: [one.address, two.address] },
+    5_000,
+  );
+  assertEquals(await conductor.get("/api/status"), { at: two.name });
+  assertEquals(one.asked, []);
+  two.leads = false;
+  one.leads = true;
+  assertEquals(await conductor.get("/api/status"), { at: one.name });
+  await one[Symbol.asyncDispose]();
+  two.leads = true;
+  assertEquals(await conductor.get("/api/status"), { at: two.name });
+});
+
+Deno.test("a single conductor that stands by sends to whoever leads", async () => {
+  await using one = new Fake();
+  await using two = new Fake();
+  one.leader = two.name;
+  two.leads = true;
+  const conductor = conductorAt(one.address, 5_000);
+  assertEquals(await conductor.get("/api/status"), { at: two.name });
+  assertEquals(await conductor.get("/api/nodes"), { at: two.name });
+  assertEquals(one.asked, ["/api/status"]);
+});
+
+Deno.test("where nobody leads it is said so, after the time is up", async () => {
+  await using one = new Fake();
+  await using two = new Fake();
+  const conductor = conductorAt({ ...one.address, others: [two.address] }, 400);
+  const error = await assertRejects(() => conductor.get("/api/status"));
+  assertStringIncludes((error as Error).message, "nobody leads just now");
+});
