@@ -372,6 +372,8 @@ export const watchShape = variant({
   complete: struct({ revision: count, endpoints: list(endpoint, 3_000_000) }),
   /** To an ingress: a conductor has come that knows nothing yet; tell all your figures. */
   "figures-please": struct({}),
+  /** To an ingress, at each `ack`: the tower is there. One of several that is silent is left. */
+  alive: struct({}),
   /** To the conductor: what an ingress has said. */
   figures,
   wake: struct({ app: appName }),

@@ -13,9 +13,17 @@ export const NODE_FLAGS: readonly Flag[] = [
   { name: "port", value: "PORT", default: "7775", help: "UDP and TCP port of the node itself" },
   { name: "host", value: "IP", help: "address at which others reach this node (default: --bind)" },
   { name: "name", value: "NAME", help: "the node's name (default: the machine's)" },
-  { name: "conductor", value: "HOST[:PORT]", help: "the conductor's mesh port (7770)" },
-  { name: "follow", value: "HOST[:PORT]", help: "the conductor's TCP port (7771 of --conductor)" },
-  { name: "tower", value: "HOST[:PORT]", help: "the tower (7772)" },
+  {
+    name: "conductor",
+    value: "HOST[:PORT],...",
+    help: "the mesh port (7770) of the conductor, or of each of several",
+  },
+  {
+    name: "follow",
+    value: "HOST[:PORT],...",
+    help: "the conductors' TCP ports in the same order (7771 of --conductor)",
+  },
+  { name: "tower", value: "HOST[:PORT],...", help: "the tower (7772), or all of several" },
   { name: "pubkey", value: "FILE", repeat: true, help: "an operator's public key (repeatable)" },
   { name: "insecure", help: "run what nobody has signed; only on loopback" },
   { name: "path", value: "DIRS", help: "where programs are looked for, split by colons" },
@@ -42,6 +50,12 @@ function address(text: string | undefined, defaultPort: number, flag: string) {
     throw new Failure("usage", `--${flag} needs HOST or HOST:PORT, not ${text}`);
   }
   return { hostname: match[1]!.replace(/^\[|\]$/g, ""), port };
+}
+
+function addresses(text: string | undefined, defaultPort: number, flag: string) {
+  return text === undefined
+    ? []
+    : text.split(",").map((each) => address(each.trim(), defaultPort, flag)!);
 }
 
 function portRange(text: string) {
@@ -111,9 +125,15 @@ export function readOptions(flags: FlagValues): StartOptions {
   const sealed = flags.optional("mesh") !== "open";
   const join = flags.optional("join");
   const host = flags.optional("host") ?? bind;
-  const conductor = address(flags.optional("conductor"), 7770, "conductor");
-  const follow = address(flags.optional("follow"), 7771, "follow") ??
-    (conductor && { hostname: conductor.hostname, port: 7771 });
+  const conductors = addresses(flags.optional("conductor"), 7770, "conductor");
+  const told = addresses(flags.optional("follow"), 7771, "follow");
+  const follows = told.length > 0
+    ? told
+    : conductors.map(({ hostname }) => ({ hostname, port: 7771 }));
+  if (conductors.length > 1 && follows.length !== conductors.length) {
+    throw new Failure("usage", "--follow needs an address for each of --conductor, in its order");
+  }
+  const towers = addresses(flags.optional("tower"), 7772, "tower");
   for (const network of flags.all("plain")) {
     if (!isNetwork(network)) throw new Failure("usage", `--plain needs a CIDR, not ${network}`);
   }
@@ -128,9 +148,12 @@ export function readOptions(flags: FlagValues): StartOptions {
     port: flags.integer("port", 0, 65_535),
     ...(name === undefined ? {} : { name }),
     state: absolute(flags.text("state")),
-    conductor,
-    follow,
-    tower: address(flags.optional("tower"), 7772, "tower"),
+    conductor: conductors[0] ?? null,
+    follow: follows[0] ?? null,
+    moreConductors: conductors.slice(1),
+    moreFollow: follows.slice(1),
+    tower: towers[0] ?? null,
+    moreTowers: towers.slice(1),
     keys: keysOf(flags, bind, sealed),
     ...(sealed
       ? {

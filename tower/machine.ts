@@ -312,6 +312,7 @@ export class TowerMachine {
         if (role !== "ingress") return this.#close(watcher, 1008, "only an ingress acknowledges");
         // A revision that is yet to come was said by an older tower: no more than a sign of life.
         const revision = message.revision > this.watch.revision ? 0 : message.revision;
+        this.#effects.push(this.watch.alive(watcher));
         return this.#drained(this.drains.acked(watcher, revision, message.busy, nowMs));
       }
       case "publish":

@@ -1,7 +1,6 @@
-import { readAddress } from "../core/address.ts";
 import { logger } from "../core/live/log.ts";
 import { JOIN_FLAGS, runDaemon } from "../core/live/daemon.ts";
-import { MemberSeal } from "../core/live/member_seal.ts";
+import { joinsAt, MemberSeal } from "../core/live/member_seal.ts";
 import { checkNetworks, startTower } from "./live/tower.ts";
 
 if (import.meta.main) {
@@ -19,7 +18,11 @@ if (import.meta.main) {
       { name: "plain", value: "CIDR", repeat: true, help: "network that may read unsealed" },
       { name: "name", value: "NAME", default: "tower", help: "the tower's name in the cluster" },
       ...JOIN_FLAGS,
-      { name: "conductor", value: "HOST:PORT", help: "the conductor (default: as the token says)" },
+      {
+        name: "conductor",
+        value: "HOST:PORT,...",
+        help: "the conductor, or each of several (default: as the token says)",
+      },
     ],
     async start(flags) {
       const meshOpen = flags.optional("mesh") === "open";
@@ -39,7 +42,7 @@ if (import.meta.main) {
         role: "tower",
         name: flags.text("name"),
         ...(join === undefined ? {} : { join }),
-        ...(conductor === undefined ? {} : { conductor: readAddress(conductor, "conductor") }),
+        ...joinsAt(conductor),
       });
       const tower = startTower({ ...options, ...(seal ? { seal } : {}) });
       logger().info("listening on {hostname}:{port}", { ...tower.address });
