@@ -30,6 +30,7 @@ import { streamLogs } from "./logs.ts";
 import { readShown } from "./shown_reads.ts";
 import type { MemberDesk } from "./members.ts";
 import type { Telemetry } from "./telemetry.ts";
+import { isFound } from "./telemetry_store.ts";
 
 export interface HttpParts {
   readonly machine: ConductorMachine;
@@ -317,8 +318,8 @@ function streamLog(store: LogStore, from: number): Response {
 
 /** A parameter that says how many: 100 where it is absent or no number, 10,000 at most. */
 function countOf(url: URL, name: string): number {
-  const count = Number(url.searchParams.get(name) ?? 100);
-  return Number.isSafeInteger(count) && count > 0 ? Math.min(10_000, count) : 100;
+  const count = Number(url.searchParams.get(name) || 100);
+  return Number.isSafeInteger(count) && count >= 0 ? Math.min(10_000, count) : 100;
 }
 
 function readLogs(parts: HttpParts, name: string, url: URL): Response {
@@ -352,13 +353,21 @@ function searchLogs({ telemetry }: HttpParts, url: URL, now: Instant): Response 
   const query = (name: string) => url.searchParams.get(name) ?? undefined;
   const [app, node, grep] = [query("app"), query("node"), query("grep")];
   const sinceMs = Number(query("since") ?? NaN);
-  const lines = telemetry.search({
-    limit: countOf(url, "lines"),
+  const wanted = {
     ...(app === undefined ? {} : { app }),
     ...(node === undefined ? {} : { node }),
     ...(grep === undefined ? {} : { grep }),
     ...(sinceMs >= 0 ? { sinceWallMs: now.wallMs - sinceMs } : {}),
-  });
+  };
+  const lines = telemetry.search({ ...wanted, limit: countOf(url, "lines") });
+  if (query("follow") === "1") {
+    return stream((send) => {
+      for (const line of lines) send(JSON.stringify(line));
+      return telemetry.follow((line) => {
+        if (isFound(line, wanted)) send(JSON.stringify(line));
+      });
+    });
+  }
   return new Response(lines.map((line) => `${JSON.stringify(line)}\n`).join(""), {
     headers: { "content-type": "application/x-ndjson" },
   });

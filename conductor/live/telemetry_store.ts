@@ -18,6 +18,17 @@ export interface LogSearch {
   readonly limit: number;
 }
 
+/** Says whether a line that has just come is among what is sought. */
+export function isFound(
+  { app, node, line, wallMs }: LogView,
+  sought: Omit<LogSearch, "limit">,
+): boolean {
+  return (sought.app === undefined || app === sought.app) &&
+    (sought.node === undefined || node === sought.node) &&
+    (sought.grep === undefined || line.includes(sought.grep)) &&
+    wallMs >= (sought.sinceWallMs ?? 0);
+}
+
 /** Bytes that a line takes beside its text. */
 const OVERHEAD = 96;
 
