@@ -149,6 +149,8 @@ const beat = struct({
   digest,
   /** The last record of the log that the node holds. */
   sequence: count,
+  /** The greatest term of a conductor that it has heard of: whoever leads must go beyond it. */
+  term: maybe(count),
 });
 export type Beat = Shaped<typeof beat>;
 

@@ -17,7 +17,11 @@ export async function openStore(
   key: Uint8Array | null,
   access: NatsAccess = {},
 ): Promise<LogStore> {
-  if (target.kind === "sqlite") return new SqliteStore(target.path, key);
+  if (target.kind === "sqlite") {
+    const cut = target.path.lastIndexOf("/");
+    if (cut > 0) await Deno.mkdir(target.path.slice(0, cut), { recursive: true, mode: 0o700 });
+    return new SqliteStore(target.path, key);
+  }
   // The client of NATS costs memory and time at the start: only those pay who use it.
   const { NatsStore } = await import("./store_nats.ts");
   return await NatsStore.open(target, key, access);
