@@ -99,6 +99,7 @@ export function conductorAt(address: ConductorAddress, timeoutMs: number): Condu
     async *lines<T>(path: string, signal?: AbortSignal) {
       const stopper = new AbortController();
       const stop = () => stopper.abort(new Failure("stopped", "stopped"));
+      let watch: Disposable | undefined;
       signal?.addEventListener("abort", stop);
       try {
         const response = await leader.ask(timeoutMs, async (to, leftMs) => {
@@ -113,11 +114,13 @@ export function conductorAt(address: ConductorAddress, timeoutMs: number): Condu
             clear();
           }
         });
+        watch = leader.watch((why) => stopper.abort(why));
         for await (const line of splitLines(response.body)) yield parse<T>(line, leader.address);
       } catch (error) {
         if (signal?.aborted) return;
         throw atConductor(error, leader.address);
       } finally {
+        watch?.[Symbol.dispose]();
         signal?.removeEventListener("abort", stop);
       }
     },

@@ -90,27 +90,41 @@ export class Leader {
     this.#sure = true;
   }
 
+  /**
+   * While a stream stands: `lost` is called when who sends it is silent or leads no more. One that
+   * was stopped keeps its connections open, and another knows better by then.
+   */
+  watch(lost: (why: Failure) => void): Disposable {
+    if (this.#all.length === 1) return { [Symbol.dispose]: () => {} };
+    const at = this.#known;
+    const timer = setInterval(() => {
+      leads(at).catch(() => {
+        this.#sure = false;
+        lost(new Failure("unreachable", `${showAddress(at)} does not lead any more`));
+      });
+    }, LOOK_MS);
+    return { [Symbol.dispose]: () => clearInterval(timer) };
+  }
+
   /** Asks all at once; the first that leads is it. Without any, the first is asked and says so. */
   async #find(): Promise<void> {
-    const asked = this.#all.map(async (each) => {
-      const signal = AbortSignal.timeout(LOOK_MS);
-      const { hostname, port } = each;
-      const response = await request({ hostname, port }, {
-        method: "GET",
-        path: "/leader",
-        signal,
-      });
-      const text = (await Array.fromAsync(response.body)).join("");
-      if (response.status !== 200 || !JSON.parse(text).leads) throw new Error("it does not lead");
-      return each;
-    });
     try {
-      this.#known = await Promise.any(asked);
+      this.#known = await Promise.any(this.#all.map(leads));
       this.#sure = true;
     } catch {
       this.#known = this.#all[0]!;
     }
   }
+}
+
+/** The conductor, if it says in time that it leads. */
+async function leads(conductor: ConductorAddress): Promise<ConductorAddress> {
+  const signal = AbortSignal.timeout(LOOK_MS);
+  const { hostname, port } = conductor;
+  const response = await request({ hostname, port }, { method: "GET", path: "/leader", signal });
+  const text = (await Array.fromAsync(response.body)).join("");
+  if (response.status !== 200 || !JSON.parse(text).leads) throw new Error("it does not lead");
+  return conductor;
 }
 
 /** All conductors of a cluster hold one key: whoever is known by it makes the others known, too. */

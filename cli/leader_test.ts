@@ -7,6 +7,7 @@ class Fake implements AsyncDisposable {
   leads = false;
   leader: string | null = null;
   readonly asked: string[] = [];
+  readonly #end = Promise.withResolvers<void>();
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
 
   constructor() {
@@ -15,9 +16,18 @@ class Fake implements AsyncDisposable {
       const { leads, leader } = this;
       if (pathname === "/leader") return Response.json({ leads, term: 1, leader });
       this.asked.push(pathname);
+      if (leads && pathname === "/stream") {
+        return new Response(ReadableStream.from(this.#lines()));
+      }
       if (leads) return Response.json({ at: this.name });
       return Response.json({ error: "stands by", leader }, { status: 503 });
     });
+  }
+
+  /** One line, and then nothing for ever. */
+  async *#lines(): AsyncGenerator<Uint8Array> {
+    yield new TextEncoder().encode(`${JSON.stringify({ at: this.name })}\n`);
+    await this.#end.promise;
   }
 
   get address(): Address {
@@ -29,6 +39,7 @@ class Fake implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#end.resolve();
     await this.#server.shutdown();
   }
 }
@@ -69,4 +80,23 @@ Deno.test("where nobody leads it is said so, after the time is up", async () => 
   const conductor = conductorAt({ ...one.address, others: [two.address] }, 400);
   const error = await assertRejects(() => conductor.get("/api/status"));
   assertStringIncludes((error as Error).message, "nobody leads just now");
+});
+
+Deno.test("a stream is left when who sends it does not lead any more", async () => {
+  await using one = new Fake();
+  await using two = new Fake();
+  one.leads = true;
+  const conductor = conductorAt({ ...one.address, others: [two.address] }, 5_000);
+  const seen: unknown[] = [];
+  const error = await assertRejects(async () => {
+    for await (const line of conductor.lines("/stream")) {
+      seen.push(line);
+      // It says nothing more, and its stream stays open.
+      one.leads = false;
+      two.leads = true;
+    }
+  });
+  assertEquals((error as { code?: string }).code, "unreachable");
+  assertEquals(seen, [{ at: one.name }]);
+  assertEquals(await conductor.get("/api/status"), { at: two.name });
 });
