@@ -9,6 +9,8 @@ import { type ConductorAddress, parseAddress, type Sealing, showAddress } from "
 /** How long one conductor may take to say who leads, and how soon all are asked again, ms. */
 const LOOK_MS = 1_000;
 const AGAIN_MS = 100;
+/** By then another leads, even where their store had to elect a leader of its own, ms. */
+const TAKEOVER_MS = 15_000;
 
 /** A standby's answer: who is to be asked in its place. */
 export class Standby extends Failure {
@@ -36,7 +38,8 @@ export class Leader {
   #sure: boolean;
   readonly #all: readonly ConductorAddress[];
 
-  constructor(address: ConductorAddress) {
+  /** @param patienceMs for how long at least, of several, one that leads is looked for */
+  constructor(address: ConductorAddress, private readonly patienceMs = TAKEOVER_MS) {
     const { others = [], ...first } = address;
     const seal = others.length === 0 ? first.seal : sharedSeal(first, others);
     this.#all = [first, ...others].map(({ hostname, port }) => ({
@@ -62,22 +65,32 @@ export class Leader {
     timeoutMs: number,
     work: (to: ConductorAddress, timeoutMs: number) => Promise<T>,
   ): Promise<T> {
-    const untilMs = performance.now() + timeoutMs;
+    const several = this.#all.length > 1;
+    const untilMs = performance.now() +
+      (several ? Math.max(timeoutMs, this.patienceMs) : timeoutMs);
     for (;;) {
       if (!this.#sure) await this.#find();
       const leftMs = Math.max(1, untilMs - performance.now());
       try {
-        return await work(this.#known, leftMs);
+        return await this.#whileItLeads(work(this.#known, leftMs));
       } catch (error) {
         if (!(error instanceof Failure) || error.code !== "unreachable") throw error;
         const isStandby = error instanceof Standby;
-        const mayHelp = isStandby || this.#all.length > 1;
+        const mayHelp = isStandby || several;
         if (!mayHelp || performance.now() + AGAIN_MS >= untilMs) throw error;
         if (isStandby && error.leader !== null) this.#follow(error.leader);
         else this.#sure = this.#all.length === 1;
         await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
       }
     }
+  }
+
+  /** One that was stopped, or is cut off, answers nothing for long; another may lead by then. */
+  async #whileItLeads<T>(work: Promise<T>): Promise<T> {
+    if (this.#all.length === 1) return await work;
+    const lost = Promise.withResolvers<never>();
+    using _watch = this.watch(lost.reject);
+    return await Promise.race([work, lost.promise]);
   }
 
   /** Goes where a conductor that we know has sent us: all hold the same key. */

@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import type { Address } from "../core/address.ts";
 import { conductorAt } from "./conductor.ts";
+import { Leader, Standby } from "./leader.ts";
 
 /** A conductor that leads, or says who does. */
 class Fake implements AsyncDisposable {
@@ -77,8 +78,8 @@ Deno.test("a single conductor that stands by sends to whoever leads", async () =
 Deno.test("where nobody leads it is said so, after the time is up", async () => {
   await using one = new Fake();
   await using two = new Fake();
-  const conductor = conductorAt({ ...one.address, others: [two.address] }, 400);
-  const error = await assertRejects(() => conductor.get("/api/status"));
+  const leader = new Leader({ ...one.address, others: [two.address] }, 400);
+  const error = await assertRejects(() => leader.ask(100, () => Promise.reject(new Standby(null))));
   assertStringIncludes((error as Error).message, "nobody leads just now");
 });
 

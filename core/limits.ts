@@ -580,6 +580,8 @@ export const LEAD_MS = 1_800;
 export const LEAD_MARGIN_MS = 200;
 export const LEAD_RENEW_MS = 400;
 export const LEAD_LOOK_MS = 200;
+/** How often a conductor looks for artifacts that others have and it has not, ms. */
+export const ARTIFACT_COPY_MS = 1_000;
 /** A tower, of several, that has not answered a node for this long is not waited for, ms. */
 export const TOWER_SILENT_MS = 2_000;
 /** Beats of which a node remembers when it sent them: orders count from one of them. */

@@ -1,6 +1,12 @@
 // The conductor in the world: sockets, the store, time. It decides nothing.
 
-import { type Address, formatAddress, inNetworks, isLoopback } from "../../core/address.ts";
+import {
+  type Address,
+  formatAddress,
+  inNetworks,
+  isLoopback,
+  readAddress,
+} from "../../core/address.ts";
 import { DATAGRAM_BYTES } from "../../core/limits.ts";
 import { Failure } from "../../core/errors.ts";
 import { now, randomHex, randomSeed } from "../../core/live/clock.ts";
@@ -27,6 +33,7 @@ import type { Visit } from "../visits.ts";
 import type { ConductorEffect, ConductorEvent, ReplyTo } from "../effects.ts";
 import { holdersOf, wantedArtifacts } from "../artifacts.ts";
 import { ConductorMachine } from "../machine.ts";
+import { ArtifactCopies, type Source } from "./artifact_copies.ts";
 import { ArtifactStore } from "./artifacts.ts";
 import { Deck } from "./deck.ts";
 import { AuditReader } from "./audit.ts";
@@ -195,6 +202,7 @@ class Conductor {
   #towers!: TowerLinks;
   /** Present: one of several. */
   #seat: Seat | undefined;
+  #copies: ArtifactCopies | undefined;
   #members: MemberDesk | undefined;
   #seal: ConductorSeal | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -290,9 +298,9 @@ class Conductor {
     });
     const towers = [tower, ...moreTowers];
     this.#towers = new TowerLinks(towers, (event) => this.#step(event), meshSeal);
-    this.#http = this.#serve(hostname, this.#commands.address.port);
     if (isShared(this.#store)) this.#seat = this.#openSeat(this.#store);
     else this.#towers.open(this.#machine.term);
+    this.#http = this.#serve(hostname, this.#commands.address.port);
     this.#step({ on: "tick" });
     this.#seat?.begin();
     log.info("ready: commands at {host}:{port}, nodes at {mesh}, log at {sequence}, {apps} apps", {
@@ -363,11 +371,7 @@ class Conductor {
       secrets: this.#secrets,
       audit: this.#audit,
       store: this.#store,
-      artifacts: new ArtifactStore(`${this.#settings.state}/artifacts`, {
-        announced: (sha256) => this.#machine.state.artifacts.get(sha256),
-        wanted: () => wantedArtifacts(this.#machine.state),
-        holders: (sha256) => holdersOf(this.#machine, sha256),
-      }),
+      artifacts: this.#openArtifacts(),
       plain: this.#settings.plain,
       ...(this.#members ? { members: this.#members } : {}),
       ...(this.#seal ? { seal: this.#seal } : {}),
@@ -393,6 +397,41 @@ class Conductor {
     } catch (error) {
       throw listenFailure("TCP", hostname, port, error);
     }
+  }
+
+  #openArtifacts(): ArtifactStore {
+    const { state } = this.#machine;
+    const announced = (sha256: string) => state.artifacts.get(sha256);
+    const wanted = () => wantedArtifacts(state);
+    const store = new ArtifactStore(`${this.#settings.state}/artifacts`, {
+      announced,
+      wanted,
+      holders: (sha256) => holdersOf(this.#machine, sha256),
+    });
+    if (!this.#seat) return store;
+    this.#copies = new ArtifactCopies({
+      store,
+      announced,
+      wanted,
+      sources: (sha256) =>
+        this.#leads().leads
+          ? holdersOf(this.#machine, sha256).map((at) => this.#asking(readAddress(at, "holder")))
+          : this.#seat!.leader
+          ? [this.#asking(readAddress(this.#seat!.leader.at, "leader"), "conductor")]
+          : [],
+    });
+    return store;
+  }
+
+  /** How a node, or the conductor that leads, is asked for a file. */
+  #asking(at: Address, role?: "conductor"): Source {
+    return (path, init) => {
+      if (!this.#seal) return fetch(`http://${formatAddress(at)}${path}`, init);
+      if (role) return this.#seal.fetch(at, { role }, path, init);
+      const node = [...this.#machine.fleet.values()]
+        .find(({ beat }) => beat?.host === at.hostname && beat.port === at.port);
+      return askNode(this.#seal, { ...at, ...(node?.address ?? {}), ...at }, path, init);
+    };
   }
 
   /** A datagram's source may be forged: to a stranger no reply is larger than its request. */
@@ -612,6 +651,7 @@ class Conductor {
     this.#stopping = true;
     clearTimeout(this.#timer);
     this.#towers[Symbol.dispose]();
+    this.#copies?.[Symbol.dispose]();
     this.#checkpoints[Symbol.dispose]();
     this.#telemetry?.[Symbol.dispose]();
     this.#traces?.[Symbol.dispose]();
