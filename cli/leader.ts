@@ -10,7 +10,7 @@ import { type ConductorAddress, parseAddress, type Sealing, showAddress } from "
 const LOOK_MS = 1_000;
 const AGAIN_MS = 100;
 /** By then another leads, even where their store had to elect a leader of its own, ms. */
-const TAKEOVER_MS = 15_000;
+const TAKEOVER_MS = 30_000;
 
 /** A standby's answer: who is to be asked in its place. */
 export class Standby extends Failure {

@@ -100,6 +100,28 @@ Deno.test({
       await leader.start();
     });
 
+    await t.step("nothing grows while who leads changes", async () => {
+      const change = async () => {
+        const leader = await several.leader();
+        leader.signal("SIGSTOP");
+        await several.leader(leader);
+        leader.signal("SIGCONT");
+        await several.leader(leader);
+      };
+      await change();
+      const counts = () => Promise.all(several.conductors.map((each) => each.descriptors()));
+      const before = await counts();
+      for (let round = 0; round < 3; round++) {
+        await deploy();
+        await change();
+      }
+      // Connections of this test itself may stand a little longer.
+      const after = await counts();
+      for (const [at, count] of after.entries()) {
+        assert(count <= before[at]! + 6, `${before} ${after}`);
+      }
+    });
+
     await t.step("without the store nobody decides, and it goes on when that is back", async () => {
       const leader = await several.leader();
       await Promise.all(several.nats.servers.map((server) => server.pause()));

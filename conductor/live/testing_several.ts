@@ -55,10 +55,21 @@ export class ConductorProcess {
     const child = this.#child;
     if (!child) return;
     this.#child = null;
-    Deno.kill(child.pid, signal);
+    try {
+      Deno.kill(child.pid, signal);
+    } catch (error) {
+      // It has ended by itself.
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
     await child.status;
     await this.#drained;
     this.url = "";
+  }
+
+  /** How many files, sockets and timers it holds open. */
+  async descriptors(): Promise<number> {
+    assert(this.#child, `${this.name} runs`);
+    return (await Array.fromAsync(Deno.readDir(`/proc/${this.#child.pid}/fd`))).length;
   }
 
   /** What it says of who leads; `null` where it does not answer. */
