@@ -49,6 +49,7 @@ import { askNode, ConductorSeal } from "./seal.ts";
 import { SecretHand } from "./secrets.ts";
 import { Telemetry } from "./telemetry.ts";
 import type { DeployTraces } from "./trace.ts";
+import { StreamRelay } from "./streams.ts";
 import { SyslogSender, type SyslogTarget } from "./syslog.ts";
 import { type Leads, standbyReply } from "./standby.ts";
 import { TowerLinks } from "./towers.ts";
@@ -362,6 +363,12 @@ class Conductor {
   }
 
   #serve(hostname: string, port: number): Deno.HttpServer {
+    const command = (text: string, address: string) =>
+      new Promise<string | null>((resolve) => {
+        const reply = this.#expectReply(resolve);
+        const source = { via: "tcp", address, reply } as const;
+        this.#step({ on: "command", text: text.trimEnd(), source });
+      });
     const handler = httpHandler({
       machine: this.#machine,
       events: this.#events,
@@ -379,15 +386,8 @@ class Conductor {
       metrics: () => this.#metrics(),
       leads: () => this.#leads(),
       watch: (app, changed) => this.#watch(app, changed),
-      command: (text, address) =>
-        new Promise((resolve) => {
-          const reply = this.#expectReply(resolve);
-          this.#step({
-            on: "command",
-            text: text.trimEnd(),
-            source: { via: "tcp", address, reply },
-          });
-        }),
+      command,
+      streams: new StreamRelay({ machine: this.#machine, seal: () => this.#seal, command }),
     });
     try {
       return Deno.serve(
