@@ -53,8 +53,9 @@ export class ConductorProcess {
   /** Ends it by this signal and waits until it is gone. */
   async end(signal: Deno.Signal = "SIGKILL"): Promise<void> {
     const child = this.#child;
-    if (!child) return;
+    if (!child) return await this.#drained;
     this.#child = null;
+    this.url = "";
     try {
       Deno.kill(child.pid, signal);
     } catch (error) {
@@ -63,7 +64,6 @@ export class ConductorProcess {
     }
     await child.status;
     await this.#drained;
-    this.url = "";
   }
 
   /** How many files, sockets and timers it holds open. */
