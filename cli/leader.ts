@@ -1,10 +1,10 @@
 // Which of several conductors is to be asked: the one that leads.
 
-import type { Address } from "../core/address.ts";
+import { type Address, readAddress, showAddress } from "../core/address.ts";
 import { Failure } from "../core/errors.ts";
 import { request } from "./http.ts";
 import { readContexts } from "./context.ts";
-import { type ConductorAddress, parseAddress, type Sealing, showAddress } from "./target.ts";
+import type { ConductorAddress, Sealing } from "./target.ts";
 
 /** How long one conductor may take to say who leads, and how soon all are asked again, ms. */
 const LOOK_MS = 1_000;
@@ -96,7 +96,7 @@ export class Leader {
   /** Goes where a conductor that we know has sent us: all hold the same key. */
   #follow(leader: string): void {
     const [first] = this.#all;
-    const { hostname, port } = parseAddress("conductor", leader, first!.port);
+    const { hostname, port } = readAddress(leader, "conductor", first!.port);
     const pinned = first!.seal?.pinned ?? readContexts().known[showAddress(this.#known)];
     const seal = { ...first!.seal, ...(pinned ? { pinned } : {}) };
     this.#known = { hostname, port, ...(first!.seal ? { seal } : {}) };

@@ -1,4 +1,10 @@
-import { isNetwork, readAddress, readAddresses } from "../core/address.ts";
+import {
+  CONDUCTOR_PORT,
+  isNetwork,
+  readAddress,
+  readAddresses,
+  TOWER_PORT,
+} from "../core/address.ts";
 import { Failure } from "../core/errors.ts";
 import { type Flag, runDaemon } from "../core/live/daemon.ts";
 import { logger } from "../core/live/log.ts";
@@ -16,7 +22,7 @@ const FLAGS: readonly Flag[] = [
   { name: "mesh-port", value: "PORT", default: "7770", help: "nodes: UDP" },
   {
     name: "tower",
-    value: "HOST:PORT,...",
+    value: "HOST[:PORT],...",
     default: "127.0.0.1:7772",
     help: "where the towers are",
   },
@@ -30,7 +36,7 @@ const FLAGS: readonly Flag[] = [
   { name: "name", value: "NAME", default: "conductor", help: "how others call this conductor" },
   {
     name: "advertise",
-    value: "HOST:PORT",
+    value: "HOST[:PORT]",
     help: "where others reach its --port (default: where it listens)",
   },
   { name: "pubkey", value: "FILE", repeat: true, help: "an operator's public key" },
@@ -70,10 +76,10 @@ await runDaemon({
     for (const network of plain) {
       if (!isNetwork(network)) throw new Failure("usage", `--plain needs a CIDR, not ${network}`);
     }
-    const [tower, ...moreTowers] = readAddresses(flags.text("tower"), "tower");
+    const [tower, ...moreTowers] = readAddresses(flags.text("tower"), "tower", TOWER_PORT);
     const [store, login] = [flags.optional("store"), flags.optional("store-login")];
     const advertise = flags.optional("advertise");
-    if (advertise !== undefined) readAddress(advertise, "advertise");
+    if (advertise !== undefined) readAddress(advertise, "advertise", CONDUCTOR_PORT);
     const manifests = flags.optional("manifests");
     if (manifests !== undefined) {
       logger().warn(

@@ -1,4 +1,5 @@
 import { Failure } from "../core/errors.ts";
+import { readAddresses, showAddress, TOWER_PORT } from "../core/address.ts";
 import { type Flag, type FlagValues, JOIN_FLAGS, runDaemon } from "../core/live/daemon.ts";
 import { randomHex } from "../core/live/clock.ts";
 import { joinsAt } from "../core/live/member_seal.ts";
@@ -51,7 +52,7 @@ const FLAGS: readonly Flag[] = [
   { name: "admin", value: "PORT", default: "7776", help: "port for /metrics, /health, /status" },
   {
     name: "tower",
-    value: "HOST:PORT,...",
+    value: "HOST[:PORT],...",
     default: "127.0.0.1:7772",
     help: 'the tower to watch, or several of which one is; "none": only --route and --upstream',
   },
@@ -63,7 +64,7 @@ const FLAGS: readonly Flag[] = [
   ...JOIN_FLAGS,
   {
     name: "conductor",
-    value: "HOST:PORT,...",
+    value: "HOST[:PORT],...",
     help: "the conductor, or each of several (default: as the token says)",
   },
   {
@@ -244,7 +245,9 @@ function settingsOf(flags: FlagValues): IngressSettings {
     httpHostname: http.hostname,
     httpPort: http.port,
     adminPort: flags.integer("admin", 0, 65_535),
-    tower: tower === "none" ? undefined : tower,
+    tower: tower === "none"
+      ? undefined
+      : readAddresses(tower, "tower", TOWER_PORT).map(showAddress).join(","),
     name: name ?? `ingress-${randomHex(8)}`,
     join: tower === "none" || flags.optional("mesh") === "open" ? undefined : joinOf(flags),
     routes: flags.all("route").map(parseRouteFlag),

@@ -1,6 +1,14 @@
 // The node daemon: runs and watches programs in the conductor's name.
 
-import { isLoopback, isNetwork } from "../core/address.ts";
+import {
+  type Address,
+  CONDUCTOR_PORT,
+  isLoopback,
+  isNetwork,
+  MESH_PORT,
+  readAddresses,
+  TOWER_PORT,
+} from "../core/address.ts";
 import { Failure } from "../core/errors.ts";
 import { type Flag, type FlagValues, JOIN_FLAGS, runDaemon } from "../core/live/daemon.ts";
 import { logger } from "../core/live/log.ts";
@@ -42,20 +50,9 @@ export const NODE_FLAGS: readonly Flag[] = [
   { name: "stop-replicas", help: "at the end stop the replicas, too, instead of leaving them" },
 ];
 
-function address(text: string | undefined, defaultPort: number, flag: string) {
-  if (text === undefined) return null;
-  const match = /^(\[[0-9a-fA-F:.]+\]|[^:]+)(?::([0-9]{1,5}))?$/.exec(text);
-  const port = Number(match?.[2] ?? defaultPort);
-  if (!match || port < 1 || port > 65_535) {
-    throw new Failure("usage", `--${flag} needs HOST or HOST:PORT, not ${text}`);
-  }
-  return { hostname: match[1]!.replace(/^\[|\]$/g, ""), port };
-}
-
-function addresses(text: string | undefined, defaultPort: number, flag: string) {
-  return text === undefined
-    ? []
-    : text.split(",").map((each) => address(each.trim(), defaultPort, flag)!);
+function addressesIn(flags: FlagValues, name: string, port: number): Address[] {
+  const text = flags.optional(name);
+  return text === undefined ? [] : readAddresses(text, name, port);
 }
 
 function portRange(text: string) {
@@ -125,15 +122,15 @@ export function readOptions(flags: FlagValues): StartOptions {
   const sealed = flags.optional("mesh") !== "open";
   const join = flags.optional("join");
   const host = flags.optional("host") ?? bind;
-  const conductors = addresses(flags.optional("conductor"), 7770, "conductor");
-  const told = addresses(flags.optional("follow"), 7771, "follow");
+  const conductors = addressesIn(flags, "conductor", MESH_PORT);
+  const told = addressesIn(flags, "follow", CONDUCTOR_PORT);
   const follows = told.length > 0
     ? told
-    : conductors.map(({ hostname }) => ({ hostname, port: 7771 }));
+    : conductors.map(({ hostname }) => ({ hostname, port: CONDUCTOR_PORT }));
   if (conductors.length > 1 && follows.length !== conductors.length) {
     throw new Failure("usage", "--follow needs an address for each of --conductor, in its order");
   }
-  const towers = addresses(flags.optional("tower"), 7772, "tower");
+  const towers = addressesIn(flags, "tower", TOWER_PORT);
   for (const network of flags.all("plain")) {
     if (!isNetwork(network)) throw new Failure("usage", `--plain needs a CIDR, not ${network}`);
   }

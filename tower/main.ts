@@ -20,7 +20,7 @@ if (import.meta.main) {
       ...JOIN_FLAGS,
       {
         name: "conductor",
-        value: "HOST:PORT,...",
+        value: "HOST[:PORT],...",
         help: "the conductor, or each of several (default: as the token says)",
       },
     ],

@@ -2,10 +2,12 @@
 
 import {
   type Address,
-  formatAddress,
+  CONDUCTOR_PORT,
   inNetworks,
   isLoopback,
+  NODE_PORT,
   readAddress,
+  showAddress,
 } from "../../core/address.ts";
 import { DATAGRAM_BYTES } from "../../core/limits.ts";
 import { Failure } from "../../core/errors.ts";
@@ -320,8 +322,7 @@ class Conductor {
   }
 
   #openSeat(store: SharedStore): Seat {
-    const { name = "conductor", advertise = formatAddress(this.#commands.address) } =
-      this.#settings;
+    const { name = "conductor", advertise = showAddress(this.#commands.address) } = this.#settings;
     return new Seat({
       store,
       boot: this.#machine.boot,
@@ -415,9 +416,13 @@ class Conductor {
       wanted,
       sources: (sha256) =>
         this.#leads().leads
-          ? holdersOf(this.#machine, sha256).map((at) => this.#asking(readAddress(at, "holder")))
+          ? holdersOf(this.#machine, sha256).map((at) =>
+            this.#asking(readAddress(at, "holder", NODE_PORT))
+          )
           : this.#seat!.leader
-          ? [this.#asking(readAddress(this.#seat!.leader.at, "leader"), "conductor")]
+          ? [
+            this.#asking(readAddress(this.#seat!.leader.at, "leader", CONDUCTOR_PORT), "conductor"),
+          ]
           : [],
     });
     return store;
@@ -426,7 +431,7 @@ class Conductor {
   /** How a node, or the conductor that leads, is asked for a file. */
   #asking(at: Address, role?: "conductor"): Source {
     return (path, init) => {
-      if (!this.#seal) return fetch(`http://${formatAddress(at)}${path}`, init);
+      if (!this.#seal) return fetch(`http://${showAddress(at)}${path}`, init);
       if (role) return this.#seal.fetch(at, { role }, path, init);
       const node = [...this.#machine.fleet.values()]
         .find(({ beat }) => beat?.host === at.hostname && beat.port === at.port);

@@ -1,6 +1,6 @@
 // A daemon's place in the sealed mesh: its keys, how it came in, whom it knows.
 
-import { type Address, formatAddress, readAddresses } from "../address.ts";
+import { type Address, CONDUCTOR_PORT, readAddresses, showAddress } from "../address.ts";
 import { sha256Hex } from "../bytes.ts";
 import type { Anchor } from "../chain.ts";
 import { Failure } from "../errors.ts";
@@ -117,7 +117,7 @@ export abstract class RosterSeal implements Seal {
   async memberAt(at: Address, role: Role): Promise<Member | undefined> {
     const all = this.membersOf(role);
     if (all.length < 2) return all[0];
-    const place = formatAddress(at);
+    const place = showAddress(at);
     const known = all.find(({ identity }) => identity === this.#places.get(place));
     if (known) return known;
     for (const member of all.toReversed()) {
@@ -151,7 +151,7 @@ export abstract class RosterSeal implements Seal {
         return await dialSealed(sealUrl(at), { keys: this.keys, responder });
       } catch (error) {
         // Another may be there by now.
-        this.#places.delete(formatAddress(at));
+        this.#places.delete(showAddress(at));
         throw error;
       }
     };
@@ -441,7 +441,7 @@ export function joinsAt(
   text: string | undefined,
 ): Pick<JoinOptions, "conductor" | "moreConductors"> {
   if (text === undefined) return {};
-  const [conductor, ...moreConductors] = readAddresses(text, "conductor");
+  const [conductor, ...moreConductors] = readAddresses(text, "conductor", CONDUCTOR_PORT);
   return { conductor: conductor!, moreConductors };
 }
 

@@ -1,6 +1,6 @@
 // The socket that a daemon speaks to the others by: sealed where it has a seal, else plain.
 
-import { type Address, formatAddress } from "../address.ts";
+import { type Address, showAddress } from "../address.ts";
 import { sha256Hex } from "../bytes.ts";
 import { decodeMesh } from "../mesh.ts";
 import { RETRY_MAX_MS, RETRY_MIN_MS } from "../limits.ts";
@@ -45,7 +45,7 @@ export function openMeshUdp(
   /** Of several members of a role the one at the address is looked for until it answers. */
   const looking = new Set<string>();
   const find = async (address: Address, role: Role) => {
-    const place = formatAddress(address);
+    const place = showAddress(address);
     if (looking.has(place)) return;
     looking.add(place);
     for (let waitMs = RETRY_MIN_MS; !closed; waitMs = Math.min(RETRY_MAX_MS, waitMs * 2)) {

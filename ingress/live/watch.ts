@@ -1,4 +1,4 @@
-import { readAddress } from "../../core/address.ts";
+import { readAddress, TOWER_PORT } from "../../core/address.ts";
 import { logger } from "../../core/live/log.ts";
 import type { Seal } from "../../core/live/member_seal.ts";
 import {
@@ -41,7 +41,8 @@ export function openWatch(
 
   const dial = () => {
     const tower = all[at % all.length]!;
-    const each = seal?.socket(readAddress(tower, "tower"), { role: "tower" }, "/watch") ??
+    const address = readAddress(tower, "tower", TOWER_PORT);
+    const each = seal?.socket(address, { role: "tower" }, "/watch") ??
       new WebSocket(`ws://${tower}/watch`);
     let stood = false;
     let heardMs = performance.now();

@@ -1,6 +1,6 @@
 // The node daemon: the pure machine with everything it needs of the world around it.
 
-import { type Address, formatAddress, readAddress } from "../../core/address.ts";
+import { type Address, NODE_PORT, readAddress, showAddress } from "../../core/address.ts";
 import { Failure } from "../../core/errors.ts";
 import { ARTIFACT_CACHE_BYTES } from "../../core/limits.ts";
 import { now } from "../../core/live/clock.ts";
@@ -106,12 +106,12 @@ function askSealed(
   conductors: readonly Address[],
 ): ArtifactsOptions["ask"] {
   return async (source, path, init) => {
-    const conductor = conductors.find((each) => source === formatAddress(each));
+    const conductor = conductors.find((each) => source === showAddress(each));
     if (conductor) return await seal.fetch(conductor, { role: "conductor" }, path, init);
     const member = await seal.lookUp({ at: source });
     if (!member) throw new Error(`no member is known to be at ${source}`);
     return await seal.fetch(
-      readAddress(source, "source"),
+      readAddress(source, "source", NODE_PORT),
       { identity: member.identity },
       path,
       init,
@@ -201,7 +201,7 @@ export class NodeDaemon implements Running {
       folder: `${options.state}/artifacts`,
       maxBytes: options.artifactBytes ?? ARTIFACT_CACHE_BYTES,
       helper,
-      conductors: () => this.#follows().map(formatAddress),
+      conductors: () => this.#follows().map(showAddress),
       ...(parts.seal ? { ask: askSealed(parts.seal, followsOf(options)) } : {}),
       inUse: () => this.machine.artifactFolders(),
     });
@@ -343,7 +343,7 @@ export class NodeDaemon implements Running {
   #numberOf(at: Address): number {
     const { conductor, moreConductors = [] } = this.options;
     const all = conductor ? [conductor, ...moreConductors] : [];
-    const found = all.findIndex((each) => formatAddress(each) === formatAddress(at));
+    const found = all.findIndex((each) => showAddress(each) === showAddress(at));
     return Math.max(0, found);
   }
 
@@ -430,6 +430,11 @@ export class NodeDaemon implements Running {
         return guard("keep the log's name", () => this.#files.keepLog(effect.log));
       case "fetch":
         return this.#fetch(effect);
+      case "check-program":
+        this.processes.faultOf(effect.plan).then((fault) =>
+          this.dispatch({ on: "checked", app: effect.app, fault })
+        );
+        return;
       case "try-port": {
         const { replica, port } = effect;
         return this.dispatch({ on: "port-tried", replica, port, free: isFree(port) });
@@ -462,7 +467,7 @@ export class NodeDaemon implements Running {
   }
 
   #socketFor(to: Address): Udp {
-    return this.#conductorSockets.get(formatAddress(to)) ?? this.udp;
+    return this.#conductorSockets.get(showAddress(to)) ?? this.udp;
   }
 
   #save(saved: SavedReplica): void {
@@ -477,10 +482,14 @@ export class NodeDaemon implements Running {
     this.dispatch({ on: "verified", sequence: record.sequence, refusal });
   }
 
-  #fetch({ replica, artifact, sources }: Extract<NodeEffect, { do: "fetch" }>): void {
-    if (this.artifacts.has(artifact)) return this.dispatch({ on: "fetched", replica, fault: null });
+  #fetch(effect: Extract<NodeEffect, { do: "fetch" }>): void {
+    const { replica, artifact, sources } = effect;
+    const which = { replica, ...(effect.for === undefined ? {} : { for: effect.for }) };
+    if (this.artifacts.has(artifact)) {
+      return this.dispatch({ on: "fetched", ...which, fault: null });
+    }
     this.artifacts.get(artifact, sources).then((fault) =>
-      this.dispatch({ on: "fetched", replica, fault: fault?.reason ?? null })
+      this.dispatch({ on: "fetched", ...which, fault: fault?.reason ?? null })
     );
   }
 
@@ -565,7 +574,7 @@ function openConductorSockets(
   receive: (text: string, from: Address) => void,
 ): ReadonlyMap<string, Udp> {
   return new Map(moreConductors.map((address) => [
-    formatAddress(address),
+    showAddress(address),
     openMeshUdp({ hostname, port: 0, receive }, seal, [{ address, role: "conductor" }]),
   ]));
 }
