@@ -208,6 +208,7 @@ class Conductor {
   #copies: ArtifactCopies | undefined;
   #members: MemberDesk | undefined;
   #seal: ConductorSeal | undefined;
+  #streams: StreamRelay | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerMonoMs = Infinity;
   #stopping = false;
@@ -370,6 +371,8 @@ class Conductor {
         const source = { via: "tcp", address, reply } as const;
         this.#step({ on: "command", text: text.trimEnd(), source });
       });
+    const streams = new StreamRelay({ machine: this.#machine, seal: () => this.#seal, command });
+    this.#streams = streams;
     const handler = httpHandler({
       machine: this.#machine,
       events: this.#events,
@@ -388,7 +391,7 @@ class Conductor {
       leads: () => this.#leads(),
       watch: (app, changed) => this.#watch(app, changed),
       command,
-      streams: new StreamRelay({ machine: this.#machine, seal: () => this.#seal, command }),
+      streams,
     });
     try {
       return Deno.serve(
@@ -453,6 +456,7 @@ class Conductor {
       now: now(),
       sockets,
       ignored: this.#ignored,
+      streams: this.#streams?.open ?? 0,
     });
   }
 
