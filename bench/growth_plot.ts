@@ -31,7 +31,8 @@ export function linesOf({ figures }: Pick<RowResult, "figures">): Line[] {
   >();
   for (const { key, label, unit, median } of figures) {
     const [, cost, nodes] = /^([a-z]+)-(\d+)$/.exec(key) ?? [];
-    if (cost === undefined || nodes === undefined) continue;
+    // A few nodes need less heap than the noise of it: a logarithm has no place for that.
+    if (cost === undefined || nodes === undefined || median <= 0) continue;
     const line = lines.get(cost) ??
       { label: label.replace(/, [\d,]+ nodes$/, ""), unit, points: [] };
     line.points.push({ nodes: Number(nodes), cost: median });
