@@ -2,10 +2,10 @@
 
 import type { RowResult } from "./results.ts";
 
-const WIDTH = 760;
+const WIDTH = 800;
 const HEIGHT = 430;
 const LEFT = 64;
-const RIGHT = 178;
+const RIGHT = 212;
 const TOP = 44;
 const BOTTOM = 52;
 
@@ -85,7 +85,7 @@ function style(): string {
     INK.map((ink, at) => `.s${at}{stroke:${ink[kind]}}.f${at}{fill:${ink[kind]}}`).join("");
   return "<style>" +
     "text{font:13px system-ui,sans-serif;fill:#24292f}.grid{stroke:#d0d7de}.even{stroke:#afb8c1;" +
-    "stroke-dasharray:1 5}.line{fill:none;stroke-width:2.2;stroke-linejoin:round}" + inks("light") +
+    "stroke-dasharray:2 4}.line{fill:none;stroke-width:2.2;stroke-linejoin:round}" + inks("light") +
     "@media(prefers-color-scheme:dark){text{fill:#e6edf3}.grid{stroke:#3d444d}.even{stroke:#656c76}" +
     inks("dark") + "}</style>";
 }

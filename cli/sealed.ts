@@ -1,19 +1,24 @@
 // The CLI's sealed session with a conductor: loaded only where one is wanted.
 
-import { isLoopback } from "../core/address.ts";
+import { isLoopback, showAddress } from "../core/address.ts";
 import { sha256Hex } from "../core/bytes.ts";
 import { Failure } from "../core/errors.ts";
 import { createVerifier } from "../core/live/crypto.ts";
 import { sealUrl } from "../core/live/seal_url.ts";
 import { type Channel, dialSealed } from "../core/live/sealed_channel.ts";
 import { dialWebSocket } from "../core/live/websocket_client.ts";
-import { type Dial, sealedFetch } from "../core/live/sealed_http.ts";
+import {
+  type Dial,
+  type MessageSocket,
+  sealedFetch,
+  sealedSocket,
+} from "../core/live/sealed_http.ts";
 import { createKem } from "../core/live/seal_primitives.ts";
 import { certificateText, parseIntroduction, staticKeyBytes } from "../core/seal/member.ts";
 import { type Pinned, readContexts, writeContexts } from "./context.ts";
 import { type HttpRequest, type HttpResponse, request } from "./http.ts";
 import { certificateOf } from "./operator_certificate.ts";
-import { type ConductorAddress, showAddress } from "./target.ts";
+import { type ConductorAddress } from "./target.ts";
 
 interface Session {
   readonly dial: Dial;
@@ -56,6 +61,22 @@ export async function sealedRequest(
     headers: new Map(response.headers),
     body: textOf(response, to, signal),
   };
+}
+
+/**
+ * Opens a stream of messages with the conductor, sealed where it has sealed sessions.
+ *
+ * @throws {Failure} as `sealedRequest`.
+ */
+export async function sealedStream(
+  to: ConductorAddress,
+  path: string,
+  timeoutMs: number,
+): Promise<MessageSocket> {
+  const session = await sessionWith(to, AbortSignal.timeout(timeoutMs));
+  if (session) return sealedSocket(session.dial, path);
+  const plainUrl = new URL(path, sealUrl(to));
+  return dialWebSocket(plainUrl.href);
 }
 
 async function* textOf(

@@ -15,10 +15,12 @@ import { Ledger } from "./ledger.ts";
 import { Needs } from "./needs.ts";
 import { barText } from "./node_verbs.ts";
 import { Orders } from "./orders.ts";
+import { Preparing } from "./preparing.ts";
 import { ReadySince } from "./ready_since.ts";
 import { RouteTable } from "./routes.ts";
 import { currentOf, type State } from "./state.ts";
 import { Reign } from "./reign.ts";
+import { RouteTraffic } from "./route_traffic.ts";
 import { Traffic } from "./traffic.ts";
 import { V1Nodes } from "./v1_nodes.ts";
 
@@ -27,8 +29,12 @@ export class Cluster {
   readonly v1Nodes = new V1Nodes();
   readonly ledger = new Ledger();
   readonly orders = new Orders();
+  /** Which nodes can run a new generation, before anything is stopped for it. */
+  readonly preparing = new Preparing();
   /** The requests of the apps, as the ingresses see them. */
   readonly traffic = new Traffic();
+  /** The same by route, for people. */
+  readonly routeTraffic = new RouteTraffic();
   readonly autoscale: Autoscale;
   /** App -> why some of its replicas have no place. */
   readonly unplaced = new Map<string, readonly string[]>();

@@ -27,7 +27,7 @@ import { beatEveryMs } from "./fleet.ts";
 import { Journal } from "./journal.ts";
 import { Presence } from "./presence.ts";
 import type { Buckets, Sight } from "./reconcile.ts";
-import { hearAnswer, hearReport, hearStatus } from "./replica_news.ts";
+import { hearAnswer, hearPrepared, hearReport, hearStatus } from "./replica_news.ts";
 import { Reign } from "./reign.ts";
 import { RolloutWatch } from "./rollout_watch.ts";
 import { routesOf } from "./routes.ts";
@@ -60,6 +60,8 @@ export interface ConductorOptions {
 
 export class ConductorMachine {
   readonly startedMonoMs: number;
+  /** The tower, and since when its stream is gone; `null`: nothing was heard of one yet. */
+  tower: { readonly at: string; readonly lostMonoMs: number | null } | null = null;
   readonly #cluster: Cluster;
   readonly #decider: Decider;
   readonly #desk: CommandDesk;
@@ -125,8 +127,12 @@ export class ConductorMachine {
         cluster.reign.standBy();
         this.#journal.standBy();
         break;
+      case "tower":
+        this.tower = { at: event.at, lostMonoMs: event.heard ? null : now.monoMs };
+        break;
       case "figures":
         cluster.traffic.take(event.figures, now.monoMs);
+        cluster.routeTraffic.take(event.figures, now.monoMs);
         for (const { app } of event.figures.apps) {
           if (RolloutWatch.judges(this.state.apps.get(app))) cluster.dirty.add(app);
         }
@@ -162,12 +168,14 @@ export class ConductorMachine {
 
   /** When `tick` is wanted at the latest. */
   wakeMonoMs(): number {
-    const { orders } = this.#cluster;
+    const { orders, preparing } = this.#cluster;
     const now = this.#now;
     return Math.min(
       this.#lastTickMonoMs + CONDUCTOR_TICK_MS,
       this.suspicion.nextDueMonoMs(),
-      this.#cluster.mayOrder(now) ? orders.nextDueMonoMs() : Infinity,
+      this.#cluster.mayOrder(now)
+        ? Math.min(orders.nextDueMonoMs(), preparing.nextDueMonoMs())
+        : Infinity,
       this.#journal.nextDueMonoMs(now),
       this.#decider.againMonoMs(),
     );
@@ -209,6 +217,8 @@ export class ConductorMachine {
       case "run-refused":
       case "stop-ok":
         return hearAnswer(this.#cluster, message, now);
+      case "prepared":
+        return hearPrepared(this.#cluster, message, now);
       case "wishes":
         return this.#wishes(message, now);
       default:
@@ -268,6 +278,10 @@ export class ConductorMachine {
 
   get ledger(): Cluster["ledger"] {
     return this.#cluster.ledger;
+  }
+
+  get routeTraffic(): Cluster["routeTraffic"] {
+    return this.#cluster.routeTraffic;
   }
 
   get traffic(): Cluster["traffic"] {

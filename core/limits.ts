@@ -56,7 +56,7 @@ export const SECRETS = 10_000;
 /** A secret's line that is shorter than this is not looked for in what a program writes. */
 export const REDACT_CHARACTERS = 6;
 /** How long a node waits for a replica's secrets, in ms. */
-export const SECRETS_MS = 10_000;
+export const SECRETS_MS = 30_000;
 /** Most namespaces with a quota. */
 export const QUOTAS = 10_000;
 /** Most nodes of the original that a conductor with `--mesh open` shows. */
@@ -199,6 +199,12 @@ export const WHAT_IF_NODES = 1_000;
 export const GENERATIONS = 50;
 /** A new generation whose replica a node refuses for so long has failed, in ms. */
 export const ROLLOUT_REFUSED_MS = 3_000;
+/** Before anything is stopped for it, nodes are asked whether they can run a new generation. One that
+ * says nothing at all for so long is of a version that does not know the question; what one has said
+ * is looked into again after so long, all in ms. */
+export const PREPARE_UNHEARD_MS = 5_000;
+export const PREPARE_AGAIN_MS = 1_000;
+export const PREPARED_FRESH_MS = 60_000;
 /** A replica that ended this often without getting ready will not get ready by itself. */
 export const HOPELESS_RESTARTS = 3;
 /** How long an app's first replicas without a health check stand before they count, at most, ms. */
@@ -392,6 +398,11 @@ export const TRAFFIC_COARSE_MS = 10_000;
 export const TRAFFIC_COARSE_KEEP_MS = 900_000;
 /** The rate of requests of an app is taken over this long, in ms. */
 export const TRAFFIC_RATE_MS = 5_000;
+/** A tower, or all ingresses, that are not heard for this long are told as a problem, in ms. */
+export const AROUND_SILENT_MS = 5_000;
+/** A command that was refused this lately is told as a problem, in ms; how many at most. */
+export const REFUSED_LATELY_MS = 5 * 60_000;
+export const REFUSED_LATELY = 5;
 /** Most nodes that one `lost` names. */
 export const LOST_NODES = 20_000;
 /** A node that the tower has heard within this time is not lost, whoever says so, in ms. */
@@ -443,6 +454,30 @@ export const NODE_RECORDS = GENERATIONS;
 /** Requests for streams that a node remembers from the log; how long it waits for one, in ms. */
 export const NODE_OPENED = 1_000;
 export const NODE_OPEN_MS = 2_000;
+/** Signed requests that a node does within a minute, and remembers so that it does none twice. */
+export const DONE_MARKS = 2_000;
+/** Streams to replicas of one node at once, and those that one conductor carries. */
+export const NODE_STREAMS = 64;
+export const CONDUCTOR_STREAMS = 256;
+/** How long a stream's request may take to come, and its other end to be reached, in ms. */
+export const STREAM_REQUEST_MS = 5_000;
+export const STREAM_DIAL_MS = 10_000;
+/** Longest command line or path of a stream, in characters. */
+export const STREAM_LINE_CHARACTERS = 4_096;
+/** Bytes on their way on one channel of a stream; largest part of them in one frame. */
+export const STREAM_WINDOW_BYTES = 256 * 1024;
+export const STREAM_PART_BYTES = 32_768;
+/** Connections through one port that is forwarded. */
+export const STREAM_CHANNELS = 64;
+/** What the conductor holds of a stream for a side that does not read, in bytes: then it ends it. */
+export const STREAM_RELAY_BYTES = (STREAM_CHANNELS + 2) * STREAM_WINDOW_BYTES;
+/** How often the CLI asks whether the node is still there, and how long it may be silent, in ms. */
+export const STREAM_PING_MS = 10_000;
+export const STREAM_SILENT_MS = 30_000;
+/** A stream on which nothing was sent for this long is ended, in ms. */
+export const STREAM_IDLE_MS = 4 * 3_600_000;
+/** Between SIGHUP and SIGKILL for what a stream that ended has left, in ms. */
+export const STREAM_GRACE_MS = 1_000;
 /** A record's time may lie so far before that of one before it in the log, in s. */
 export const NODE_BACKDATE_S = 600;
 /** Refused records whose reason a node remembers. */
@@ -461,8 +496,9 @@ export const HEALTH_START_MS = 30_000;
 export const PROBE_GRACE_MS = 1_000;
 /** Most of an answer that a GET probe reads before it hangs up, in bytes. */
 export const PROBE_BYTES = 65_536;
-/** How often the node asks its helper for CPU and RAM, in ms; longest wait for any answer of it. */
+/** How often the node asks its helper for CPU and RAM, in ms. */
 export const SAMPLE_MS = 1_000;
+/** Longest that the helper may be at one question, in ms. */
 export const HELPER_ANSWER_MS = 5_000;
 /**
  * A replica whose memory is watched is ended as out of memory after so many samples in a row above
@@ -532,6 +568,7 @@ export const DECK_SAMPLES = 450;
 /** Most nodes and apps that a sample of the deck has. */
 export const DECK_SAMPLE_NODES = 256;
 export const DECK_SAMPLE_APPS = 256;
+export const DECK_SAMPLE_ROUTES = 256;
 /** A status is told to the deck's viewers at most this often, ms. */
 export const DECK_STATUS_MS = 500;
 /** Most viewers of the deck at a time. */

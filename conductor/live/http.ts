@@ -22,11 +22,12 @@ import { parseQuestion, whatIf } from "../what_if.ts";
 import { matches } from "../audit.ts";
 import type { LogStore } from "../../core/log.ts";
 import type { AuditReader } from "./audit.ts";
-import type { EventHistory } from "./events.ts";
+import { type EventHistory, isRefusal } from "./events.ts";
 import type { Followers } from "./follow.ts";
 import { answerList } from "./lists.ts";
 import { streamLogs } from "./logs.ts";
 import { readShown } from "./shown_reads.ts";
+import type { StreamRelay } from "./streams.ts";
 import type { MemberDesk } from "./members.ts";
 import type { Telemetry } from "./telemetry.ts";
 import { isFound } from "./telemetry_store.ts";
@@ -42,6 +43,7 @@ export interface HttpParts {
   readonly audit: AuditReader;
   readonly store: LogStore;
   readonly artifacts: ArtifactStore;
+  readonly streams: StreamRelay;
   readonly plain: readonly string[];
   /** Who may come in and who is who; absent in tests. */
   readonly members?: MemberDesk;
@@ -84,6 +86,7 @@ export function httpHandler(
       return fail(403, "reads are answered to loopback and to the networks given by --plain");
     }
     if (url.pathname === "/follow") return follow(parts, request, url);
+    if (url.pathname === "/stream") return parts.streams.accept(request, from);
     if (url.pathname === "/metrics") {
       return new Response(await parts.metrics(), {
         headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" },
@@ -110,7 +113,7 @@ export async function read(
   if (api !== "api") return fail(404, `nothing is at ${url.pathname}`);
   if (kind === "apps" && more.length > 0) {
     const app = machine.state.apps.get(name ?? "");
-    if (!app) return fail(404, `no app is named ${name}; skr8tr list shows what runs`);
+    if (!app) return noApp(parts, name ?? "");
     const answer = await readBelowApp(parts, app, more);
     return answer ?? fail(404, `nothing is at ${url.pathname}`);
   }
@@ -148,6 +151,15 @@ export async function read(
     default:
       return fail(404, `nothing is at ${url.pathname}`);
   }
+}
+
+/** Nothing is known of the app, unless what was said of it last was refused. */
+function noApp(parts: HttpParts, name: string): Response {
+  const [refused] = /^[a-z][a-z0-9-]{0,62}$/.test(name)
+    ? parts.events.read({ app: name, limit: 20 }).filter(isRefusal).slice(-1)
+    : [];
+  const hint = refused ? `; what was asked last was refused: ${refused.text}` : "";
+  return fail(404, `no app is named ${name}${hint}; skr8tr list shows what runs`);
 }
 
 export function fail(status: number, error: string): Response {
@@ -196,9 +208,7 @@ function oneApp(parts: HttpParts, name: string, url: URL): Response {
   const { machine } = parts;
   const app = machine.state.apps.get(name);
   if (url.searchParams.get("watch") !== "1") {
-    return app
-      ? Response.json(appView(machine, app, parts.now()))
-      : fail(404, `no app is named ${name}; skr8tr list shows what runs`);
+    return app ? Response.json(appView(machine, app, parts.now())) : noApp(parts, name);
   }
   return stream((send) => {
     let last = "";

@@ -1,6 +1,6 @@
 // The node daemon: the pure machine with everything it needs of the world around it.
 
-import { type Address, readAddress } from "../../core/address.ts";
+import { type Address, NODE_PORT, readAddress, showAddress } from "../../core/address.ts";
 import { Failure } from "../../core/errors.ts";
 import { ARTIFACT_CACHE_BYTES } from "../../core/limits.ts";
 import { now } from "../../core/live/clock.ts";
@@ -23,7 +23,8 @@ import { Autoscaler } from "./autoscaler.ts";
 import { Cgroups } from "./cgroups.ts";
 import { CheckpointKeeper } from "./checkpoints.ts";
 import { isFree, refusalOf } from "./checks.ts";
-import { type ExecAnswer, type OpenedStream, SignedExec } from "./exec.ts";
+import { DoneMarks } from "./done_marks.ts";
+import { runSigned } from "./exec.ts";
 import { NodeFiles } from "./files.ts";
 import { Follower } from "./follow.ts";
 import { Helper } from "./helper.ts";
@@ -33,9 +34,11 @@ import { nodeMetrics, type ReplicaUse } from "./metrics.ts";
 import { PlainLive } from "./plain.ts";
 import { Prober } from "./prober.ts";
 import { Processes } from "./process.ts";
+import { type Answer, type OpenedStream, SignedRequests } from "./requests.ts";
 import { NodeSecrets } from "./secrets.ts";
 import { Sampler } from "./sampler.ts";
 import { machineOptions, meshName, type StartOptions } from "./start_options.ts";
+import { NodeStreams } from "./streams.ts";
 import { Usage } from "./usage.ts";
 
 type Timer = ReturnType<typeof setTimeout>;
@@ -99,13 +102,13 @@ async function openSeal(
 /** How artifacts are asked for in the sealed mesh: of the conductor, or of another node. */
 function askSealed(seal: MemberSeal, conductor: Address | null): ArtifactsOptions["ask"] {
   return async (source, path, init) => {
-    if (conductor && source === authority(conductor)) {
+    if (conductor && source === showAddress(conductor)) {
       return await seal.fetch(conductor, { role: "conductor" }, path, init);
     }
     const member = await seal.lookUp({ at: source });
     if (!member) throw new Error(`no member is known to be at ${source}`);
     return await seal.fetch(
-      readAddress(source, "source"),
+      readAddress(source, "source", NODE_PORT),
       { identity: member.identity },
       path,
       init,
@@ -141,7 +144,8 @@ export class NodeDaemon implements Running {
   readonly #verifier: Verifier;
   readonly #plain: PlainLive;
   readonly #secrets: NodeSecrets;
-  readonly #exec: SignedExec;
+  readonly #requests: SignedRequests;
+  readonly #streams: NodeStreams;
   readonly #servers: AsyncDisposable[] = [];
   readonly #log = logger("node");
   readonly #queue: NodeEvent[] = [];
@@ -187,7 +191,7 @@ export class NodeDaemon implements Running {
       folder: `${options.state}/artifacts`,
       maxBytes: options.artifactBytes ?? ARTIFACT_CACHE_BYTES,
       helper,
-      conductor: options.follow === null ? null : authority(options.follow),
+      conductor: options.follow === null ? null : showAddress(options.follow),
       ...(parts.seal ? { ask: askSealed(parts.seal, options.follow) } : {}),
       inUse: () => this.machine.artifactFolders(),
     });
@@ -222,10 +226,20 @@ export class NodeDaemon implements Running {
       dispatch,
       hung: () => this.#again(),
     });
-    this.#exec = new SignedExec({
-      machine: this.machine,
+    const done = new DoneMarks(options.state, files.isFresh);
+    this.#requests = new SignedRequests({ machine: this.machine, verifier, done });
+    this.#streams = new NodeStreams({
+      name: this.machine.around.name,
+      host: options.host,
+      path: options.path,
+      requests: this.#requests,
       processes: this.processes,
-      verifier,
+      helper,
+      portsOf: (id) => {
+        const replica = this.machine.replicas.get(id);
+        const [own, named] = [replica?.port, replica?.spec?.port?.number];
+        return { ...(own ? { own } : {}), ...(named ? { named } : {}) };
+      },
     });
     this.#plain = new PlainLive({
       options,
@@ -324,16 +338,17 @@ export class NodeDaemon implements Running {
       metrics: () => this.#metrics(),
       copy: () => this.#copy(),
       exec: async (replica, body) => {
-        const { status, text } = await this.#exec.run(replica, body);
+        const { status, text } = await runSigned(this.#requests, this.processes, replica, body);
         return { status, text: this.#secrets.redact(replica, text) };
       },
+      stream: (request) => this.#streams.accept(request),
       artifact: (request, sha256) => this.artifacts.send(request, sha256),
     };
   }
 
-  /** Says whether a stream to a replica may begin; see `SignedExec.open`. */
-  openStream(body: string): Promise<OpenedStream | ExecAnswer> {
-    return this.#exec.open(body);
+  /** Says whether a stream to a replica may begin; see `SignedRequests.open`. */
+  openStream(body: string): Promise<OpenedStream | Answer> {
+    return this.#requests.open(body);
   }
 
   #copy(): string {
@@ -389,6 +404,11 @@ export class NodeDaemon implements Running {
         return guard("keep the log's name", () => this.#files.keepLog(effect.log));
       case "fetch":
         return this.#fetch(effect);
+      case "check-program":
+        this.processes.faultOf(effect.plan).then((fault) =>
+          this.dispatch({ on: "checked", app: effect.app, fault })
+        );
+        return;
       case "try-port": {
         const { replica, port } = effect;
         return this.dispatch({ on: "port-tried", replica, port, free: isFree(port) });
@@ -432,10 +452,14 @@ export class NodeDaemon implements Running {
     this.dispatch({ on: "verified", sequence: record.sequence, refusal });
   }
 
-  #fetch({ replica, artifact, sources }: Extract<NodeEffect, { do: "fetch" }>): void {
-    if (this.artifacts.has(artifact)) return this.dispatch({ on: "fetched", replica, fault: null });
+  #fetch(effect: Extract<NodeEffect, { do: "fetch" }>): void {
+    const { replica, artifact, sources } = effect;
+    const which = { replica, ...(effect.for === undefined ? {} : { for: effect.for }) };
+    if (this.artifacts.has(artifact)) {
+      return this.dispatch({ on: "fetched", ...which, fault: null });
+    }
     this.artifacts.get(artifact, sources).then((fault) =>
-      this.dispatch({ on: "fetched", replica, fault: fault?.reason ?? null })
+      this.dispatch({ on: "fetched", ...which, fault: fault?.reason ?? null })
     );
   }
 
@@ -505,10 +529,6 @@ function openPorts(
       if (port !== 0 || tries === 20) throw error;
     }
   }
-}
-
-function authority({ hostname, port }: Address): string {
-  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
 }
 
 function guard(what: string, write: () => void): void {
