@@ -193,7 +193,12 @@ export class CommandDesk {
     if (!current) return [];
     const { pending, outcome } = current;
     if (body.kind === "refused") {
-      this.#machine.record(now, { kind: "command-refused", text: body.audit });
+      const refused = parseOperatorCommand(pending.signed.command);
+      this.#machine.record(now, {
+        kind: "command-refused",
+        ...("app" in refused ? { app: refused.app } : {}),
+        text: body.audit,
+      });
       return this.#finish(pending, body.reply);
     }
     const app = parseOperatorCommand(pending.signed.command);

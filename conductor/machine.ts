@@ -60,6 +60,8 @@ export interface ConductorOptions {
 
 export class ConductorMachine {
   readonly startedMonoMs: number;
+  /** The tower, and since when its stream is gone; `null`: nothing was heard of one yet. */
+  tower: { readonly at: string; readonly lostMonoMs: number | null } | null = null;
   readonly #cluster: Cluster;
   readonly #decider: Decider;
   readonly #desk: CommandDesk;
@@ -125,6 +127,9 @@ export class ConductorMachine {
         cluster.reign.standBy();
         this.#journal.standBy();
         break;
+      case "tower":
+        this.tower = { at: event.at, lostMonoMs: event.heard ? null : now.monoMs };
+        break;
       case "figures":
         cluster.traffic.take(event.figures, now.monoMs);
         cluster.routeTraffic.take(event.figures, now.monoMs);
@@ -174,6 +179,11 @@ export class ConductorMachine {
       this.#journal.nextDueMonoMs(now),
       this.#decider.againMonoMs(),
     );
+  }
+
+  /** In which term this conductor leads, or led last; 0: alone, without terms. */
+  get term(): number {
+    return this.#cluster.reign.term;
   }
 
   /** Says whether this conductor decides and orders now; else another does, or nobody. */

@@ -9,7 +9,7 @@ import {
   PROBE_MIN_MS,
   REFUSED_QUICK_MS,
 } from "../core/limits.ts";
-import type { Exit } from "../core/mesh.ts";
+import { type Exit, HEALTH_CHECK } from "../core/mesh.ts";
 import { artifactOf, nextWaitMs, type SignedArtifact } from "./artifact.ts";
 import type { Ended, NodeEffect, Use } from "./effects.ts";
 import {
@@ -20,7 +20,7 @@ import {
   startProbing,
   type Verdict,
 } from "./health.ts";
-import type { TowerLink } from "./lease.ts";
+import type { Towers } from "./towers.ts";
 import { judgeMemory } from "./memory.ts";
 import { planLaunch, type Surroundings, unsupported } from "./plan.ts";
 import type { PortTable, Seeker } from "./ports.ts";
@@ -34,7 +34,7 @@ import { fitExit, fitReason } from "./status.ts";
 export interface Stage {
   readonly around: Surroundings;
   readonly ports: PortTable;
-  readonly tower: TowerLink;
+  readonly tower: Towers;
   readonly hasTower: boolean;
   now: Instant;
   /** Probes sent before this moment by a machine that was asleep say nothing. */
@@ -307,7 +307,9 @@ export class Life {
   /** The tower may have said that it knows the replica. */
   maybeListed(replica: Replica): void {
     const { state } = replica;
-    if (state.at !== "ready" || state.listed || !this.stage.tower.isListed(replica.id)) return;
+    if (
+      state.at !== "ready" || state.listed || !this.stage.tower.isListed(replica.id, this.#nowMs)
+    ) return;
     const reason = replica.reason === UNLISTED ? undefined : replica.reason;
     this.#to(replica, { ...state, listed: true }, reason);
   }
@@ -347,7 +349,7 @@ export class Life {
   #endUnhealthy(replica: Replica, detail = "its probes fail"): void {
     this.#leaveTower(replica);
     const graceMs = replica.spec?.graceMs ?? 0;
-    this.#to(replica, { at: "ending", killMs: this.#nowMs + graceMs }, detail);
+    this.#to(replica, { at: "ending", killMs: this.#nowMs + graceMs, check: detail }, detail);
     this.#signal(replica, replica.spec?.stopSignal ?? "SIGTERM");
   }
 
@@ -389,7 +391,10 @@ export class Life {
   /** Its program has ended, and its process group with it. */
   exited(replica: Replica, instance: number, ended: Ended): void {
     if (instance !== replica.instance || !hasProcess(replica.state)) return;
-    const { code, signal, tail } = ended;
+    const { code, signal } = ended;
+    const check = replica.state.at === "ending" ? replica.state.check : undefined;
+    const said = check === undefined ? "" : `${HEALTH_CHECK}${check}`;
+    const tail = [ended.tail, said].filter((text) => text !== "").join("\n");
     const exit: Exit = {
       ...(code === undefined ? {} : { code }),
       ...(signal === undefined ? {} : { signal }),
@@ -473,7 +478,7 @@ export class Life {
    */
   #mayBeRouted({ id }: Replica): boolean {
     const { hasTower, tower } = this.stage;
-    return hasTower && (tower.has(id) || tower.isLeaving(id));
+    return hasTower && (tower.has(id) || tower.isLeaving(id, this.#nowMs));
   }
 
   #drain(replica: Replica): void {

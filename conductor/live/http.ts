@@ -22,8 +22,9 @@ import { parseQuestion, whatIf } from "../what_if.ts";
 import { matches } from "../audit.ts";
 import type { LogStore } from "../../core/log.ts";
 import type { AuditReader } from "./audit.ts";
-import type { EventHistory } from "./events.ts";
+import { type EventHistory, isRefusal } from "./events.ts";
 import type { Followers } from "./follow.ts";
+import { isForLeader, type Leads, standbyAnswer } from "./standby.ts";
 import { answerList } from "./lists.ts";
 import { streamLogs } from "./logs.ts";
 import { readShown } from "./shown_reads.ts";
@@ -55,6 +56,8 @@ export interface HttpParts {
   /** Calls back after every change of the app; returns how to stop that. */
   watch(app: string, changed: () => void): () => void;
   metrics(): Promise<string>;
+  /** Whether this conductor leads, and who does. */
+  leads(): Leads;
 }
 
 /** The handler, as a function of the request and of where it comes from. */
@@ -67,6 +70,11 @@ export function httpHandler(
       return acceptSealed(request, members, (inner) => handler(inner, from));
     }
     const url = new URL(request.url);
+    if (url.pathname === "/leader") return Response.json(parts.leads());
+    const { leads, ...standing } = parts.leads();
+    if (!leads && isForLeader(request.method, url.pathname)) {
+      return standbyAnswer({ leads, ...standing });
+    }
     const membership = members?.handle(request, url, from);
     if (membership) return await membership;
     if (url.pathname === "/command") return await takeCommand(parts, request, from);
@@ -113,7 +121,7 @@ export async function read(
   if (api !== "api") return fail(404, `nothing is at ${url.pathname}`);
   if (kind === "apps" && more.length > 0) {
     const app = machine.state.apps.get(name ?? "");
-    if (!app) return fail(404, `no app is named ${name}; skr8tr list shows what runs`);
+    if (!app) return noApp(parts, name ?? "");
     const answer = await readBelowApp(parts, app, more);
     return answer ?? fail(404, `nothing is at ${url.pathname}`);
   }
@@ -153,6 +161,15 @@ export async function read(
   }
 }
 
+/** Nothing is known of the app, unless what was said of it last was refused. */
+function noApp(parts: HttpParts, name: string): Response {
+  const [refused] = /^[a-z][a-z0-9-]{0,62}$/.test(name)
+    ? parts.events.read({ app: name, limit: 20 }).filter(isRefusal).slice(-1)
+    : [];
+  const hint = refused ? `; what was asked last was refused: ${refused.text}` : "";
+  return fail(404, `no app is named ${name}${hint}; skr8tr list shows what runs`);
+}
+
 export function fail(status: number, error: string): Response {
   return Response.json({ error }, { status });
 }
@@ -164,6 +181,8 @@ async function takeCommand(parts: HttpParts, request: Request, from: string): Pr
   // As in datagrams: no command has one, and programs that it is handed to may stop there.
   if (text.includes("\0")) return fail(400, "a command has no NUL in it");
   const reply = await parts.command(text, from);
+  // It led when the command came in, and does not any more: whether it was done is for the next.
+  if (reply === null && !parts.leads().leads) return standbyAnswer(parts.leads());
   return reply === null ? fail(403, "no answer") : new Response(`${reply}\n`);
 }
 
@@ -199,9 +218,7 @@ function oneApp(parts: HttpParts, name: string, url: URL): Response {
   const { machine } = parts;
   const app = machine.state.apps.get(name);
   if (url.searchParams.get("watch") !== "1") {
-    return app
-      ? Response.json(appView(machine, app, parts.now()))
-      : fail(404, `no app is named ${name}; skr8tr list shows what runs`);
+    return app ? Response.json(appView(machine, app, parts.now())) : noApp(parts, name);
   }
   return stream((send) => {
     let last = "";

@@ -22,8 +22,18 @@ export class TowerLink implements Disposable {
   #waitMs = 50;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
+  #wasHeard: boolean | null = null;
 
-  constructor(tower: Address, receive: (event: ConductorEvent) => void, seal?: Seal) {
+  readonly #term: { readonly term?: number };
+
+  /** @param term in which the conductor leads; 0: alone, without terms */
+  constructor(
+    tower: Address,
+    term: number,
+    receive: (event: ConductorEvent) => void,
+    seal?: Seal,
+  ) {
+    this.#term = term === 0 ? {} : { term };
     this.#receive = receive;
     this.#tower = tower;
     this.#seal = seal;
@@ -38,7 +48,7 @@ export class TowerLink implements Disposable {
   /** These nodes are dead, and no others. Said again to a tower that comes back. */
   lost(nodes: readonly string[]): void {
     this.#lost = nodes;
-    if (this.connected) this.#send({ k: "lost", nodes });
+    if (this.connected) this.#send({ k: "lost", nodes, ...this.#term });
   }
 
   get connected(): boolean {
@@ -46,7 +56,7 @@ export class TowerLink implements Disposable {
   }
 
   #sendRoutes(): void {
-    if (this.connected) this.#send({ k: "publish", routes: this.#routes });
+    if (this.connected) this.#send({ k: "publish", routes: this.#routes, ...this.#term });
   }
 
   #send(message: WatcherMessage): void {
@@ -58,11 +68,13 @@ export class TowerLink implements Disposable {
     const socket = this.#seal?.socket(this.#tower, { role: "tower" }, "/watch") ??
       new WebSocket(`ws://${hostname}:${port}/watch`);
     this.#socket = socket;
+    const at = `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
     socket.onopen = () => {
+      this.#heard(at, true);
       this.#waitMs = 50;
       this.#send({ k: "hello", role: "conductor", name: "conductor" });
       this.#sendRoutes();
-      if (this.#lost.length > 0) this.#send({ k: "lost", nodes: this.#lost });
+      if (this.#lost.length > 0) this.#send({ k: "lost", nodes: this.#lost, ...this.#term });
     };
     socket.onmessage = ({ data }) => {
       if (typeof data === "string" && OURS.test(data)) this.#take(data);
@@ -70,10 +82,18 @@ export class TowerLink implements Disposable {
     socket.onerror = (event) => event.preventDefault();
     socket.onclose = () => {
       if (this.#closed) return;
+      this.#heard(at, false);
       logger("tower").debug("no stream to the tower; again in {ms} ms", { ms: this.#waitMs });
       this.#timer = setTimeout(() => this.#connect(), this.#waitMs);
       this.#waitMs = Math.min(1_000, this.#waitMs * 2);
     };
+  }
+
+  /** Told when it changes. */
+  #heard(at: string, heard: boolean): void {
+    if (this.#wasHeard === heard) return;
+    this.#wasHeard = heard;
+    this.#receive({ on: "tower", at, heard });
   }
 
   #take(text: string): void {

@@ -1,10 +1,11 @@
 import { openFromEnv } from "../../kit/database.ts";
+import { fetchAhead } from "../../kit/keys.ts";
 import { ORDER_SWEEP_MS } from "../../kit/limits.ts";
-import type { Products, Purchases } from "../../kit/modules.ts";
+import type { Module, Products, Purchases } from "../../kit/modules.ts";
 import { identityOverHttp, ordersToldOverHttp } from "../../kit/over_http.ts";
 import type { Service, Surroundings } from "../../kit/service.ts";
 import { createServiceProof } from "../../kit/service_auth.ts";
-import { directoryOf, serveModules } from "../../kit/wiring.ts";
+import { directoryOf, serveModules, under } from "../../kit/wiring.ts";
 import { createCarts } from "../../services/cart-svc/module.ts";
 import { createFrontend, WEB_ROOT } from "../../services/frontend-svc/module.ts";
 import { createInventory } from "../../services/inventory-svc/module.ts";
@@ -37,7 +38,8 @@ export async function createCoreApi(
   const reviewDatabase = await openFromEnv(around.env, "review-svc", reviews.MIGRATIONS);
   const directory = directoryOf(around, { apps: [IDENTITY, WORKER] });
   const proof = await createServiceProof(around, orderDatabase, NAME);
-  const identity = identityOverHttp(directory, proof.headers, around.now, IDENTITY);
+  const others = under(directory, "/api");
+  const identity = identityOverHttp(others, proof.headers, around.now, IDENTITY);
 
   const product = createProducts();
   const products: Products = product.api;
@@ -49,12 +51,16 @@ export async function createCoreApi(
     stock: inventory.api,
     carts: cart.api,
     identity,
-    listeners: [recommendation.api, ordersToldOverHttp(directory, proof.headers, WORKER)],
+    listeners: [recommendation.api, ordersToldOverHttp(others, proof.headers, WORKER)],
   }, sweepMs);
   const purchases: Purchases = order.api;
   const review = reviews.createReviews(around, reviewDatabase, { products, purchases, identity });
   const search = createSearch({ products });
-  const modules = [product, inventory, search, cart, order, review, recommendation];
+  const stopFetching = fetchAhead(identity.keys);
+  const ahead: Pick<Module<unknown>, "routes"> = {
+    routes: ({ onClose }) => onClose(stopFetching),
+  };
+  const modules = [ahead, product, inventory, search, cart, order, review, recommendation];
   return serveModules(around, directory, modules, {
     callers: [WORKER],
     proof,
