@@ -5,7 +5,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import { Failure } from "../core/errors.ts";
 import { permissionFlags } from "../core/permissions.ts";
 import { VERSION } from "../core/version.ts";
-import { bundleOne, RUNNERS } from "./bundling.ts";
+import { bundleScript, RUNNERS } from "./bundling.ts";
 import { BINARIES, type Binary } from "./compile.ts";
 
 /** What becomes a file of `lib`, and of what. */
@@ -51,7 +51,7 @@ export async function bundle(
   await Deno.mkdir(`${out}/lib`, { recursive: true });
   await Deno.mkdir(`${out}/bin`, { recursive: true });
   for (const [script, entry] of Object.entries(SCRIPTS)) {
-    await bundleOne(root, entry, `${out}/lib/${script}`);
+    await bundleScript(root, entry, `${out}/lib/${script}`);
     await nameWorkers(`${out}/lib/${script}`, WORKERS[script] ?? []);
   }
   for (const binary of BINARIES) {

@@ -9,10 +9,24 @@ export const RUNNERS: Readonly<Record<string, string>> = {
   "vm.js": "node/live/vm.ts",
 };
 
-/** @param root the project's folder @throws {Failure} `bundle`. */
-export async function bundleOne(root: string, entry: string, path: string): Promise<void> {
+/**
+ * Makes one script of a program and all that it imports.
+ *
+ * @param external packages that stay outside of it
+ * @throws {Failure} `bundle`.
+ */
+export async function bundleScript(
+  root: string,
+  entry: string,
+  path: string,
+  external: readonly string[] = [],
+): Promise<void> {
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["bundle", "--quiet", "--platform=deno", "--no-remote", `--output=${path}`, entry],
+    args: [
+      ...["bundle", "--quiet", "--platform=deno", "--no-remote", `--output=${path}`],
+      ...external.map((name) => `--external=${name}`),
+      entry,
+    ],
     cwd: root,
     env: { NO_COLOR: "1" },
     stdin: "null",

@@ -8,7 +8,7 @@ import {
   type Program,
   TASK_PARAMETERS,
 } from "../core/permissions.ts";
-import { bundleOne, RUNNERS } from "./bundling.ts";
+import { bundleScript, RUNNERS } from "./bundling.ts";
 import { rows } from "./help.ts";
 
 /** The programs that become binaries; the local cluster needs the sources. */
@@ -227,7 +227,7 @@ export async function compile(
   // A node starts these as processes of their own, which cannot read what is inside its program.
   await Deno.mkdir(`${plan.out}/runners`, { recursive: true });
   for (const [file, entry] of Object.entries(RUNNERS)) {
-    await bundleOne(root, entry, `${plan.out}/runners/${file}`);
+    await bundleScript(root, entry, `${plan.out}/runners/${file}`);
     say(`${plan.out}/runners/${file}`);
   }
 }

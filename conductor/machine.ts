@@ -60,6 +60,8 @@ export interface ConductorOptions {
 
 export class ConductorMachine {
   readonly startedMonoMs: number;
+  /** The tower, and since when its stream is gone; `null`: nothing was heard of one yet. */
+  tower: { readonly at: string; readonly lostMonoMs: number | null } | null = null;
   readonly #cluster: Cluster;
   readonly #decider: Decider;
   readonly #desk: CommandDesk;
@@ -124,6 +126,9 @@ export class ConductorMachine {
       case "stand-by":
         cluster.reign.standBy();
         this.#journal.standBy();
+        break;
+      case "tower":
+        this.tower = { at: event.at, lostMonoMs: event.heard ? null : now.monoMs };
         break;
       case "figures":
         cluster.traffic.take(event.figures, now.monoMs);

@@ -394,6 +394,11 @@ export const TRAFFIC_COARSE_MS = 10_000;
 export const TRAFFIC_COARSE_KEEP_MS = 900_000;
 /** The rate of requests of an app is taken over this long, in ms. */
 export const TRAFFIC_RATE_MS = 5_000;
+/** A tower, or all ingresses, that are not heard for this long are told as a problem, in ms. */
+export const AROUND_SILENT_MS = 5_000;
+/** A command that was refused this lately is told as a problem, in ms; how many at most. */
+export const REFUSED_LATELY_MS = 5 * 60_000;
+export const REFUSED_LATELY = 5;
 /** Most nodes that one `lost` names. */
 export const LOST_NODES = 20_000;
 /** A node that the tower has heard within this time is not lost, whoever says so, in ms. */

@@ -77,6 +77,9 @@ export const exitShape = struct({
 });
 export type Exit = Shaped<typeof exitShape>;
 
+/** Begins the last line of the tail of an exit that was `unhealthy`: what the last probe found. */
+export const HEALTH_CHECK = "health check: ";
+
 const status = struct({
   replica: ID,
   app: appName,

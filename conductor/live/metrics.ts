@@ -11,10 +11,14 @@ export interface Measured {
   readonly sockets: Readonly<Record<string, Udp["counters"]>>;
   /** Commands that were dropped without an answer. */
   readonly ignored: number;
+  /** Streams that it carries. */
+  readonly streams: number;
 }
 
 /** The conductor's metrics as Prometheus text. */
-export function conductorMetrics({ machine, now, sockets, ignored }: Measured): Promise<string> {
+export function conductorMetrics(
+  { machine, now, sockets, ignored, streams }: Measured,
+): Promise<string> {
   const registry = new Registry();
   const registers = [registry];
   const nodes = new Gauge({
@@ -71,5 +75,10 @@ export function conductorMetrics({ machine, now, sockets, ignored }: Measured): 
     help: "Commands that were dropped without an answer.",
     registers,
   }).inc(ignored);
+  new Gauge({
+    name: "skr8tr_conductor_streams",
+    help: "Streams of operators to replicas that it carries.",
+    registers,
+  }).set(streams);
   return registry.metrics();
 }
