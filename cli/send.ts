@@ -12,6 +12,9 @@ import { askUdp } from "./udp.ts";
 /** A datagram of 6.7 KB is five packets: without a reply by then it also goes by TCP, ms. */
 const TCP_AFTER_MS = 200;
 
+/** How the datagram of a conductor begins that does not lead. */
+const STANDBY = "ERR|STANDBY|";
+
 /** A fresh id for a command; under the same id it is executed once. */
 export function commandId(): string {
   return crypto.randomUUID();
@@ -44,7 +47,9 @@ export async function sendSigned(
   const byUdp = askUdp(conductor.address, signed, { timeoutMs, signal: stop.signal });
   try {
     const early = await Promise.race([byUdp, delay(TCP_AFTER_MS, stop.signal)]);
-    if (typeof early === "string") return early;
+    // A standby knows who leads, and only over TCP can one be sent there.
+    if (typeof early === "string" && !early.startsWith(STANDBY)) return early;
+    if (early !== null) return await byTcp();
     return await Promise.any([byTcp(), byUdp.then((reply) => reply ?? Promise.reject())]);
   } catch (error) {
     throw error instanceof AggregateError ? error.errors[0] : error;

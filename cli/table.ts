@@ -12,8 +12,8 @@ export const GLOBAL_OPTIONS: readonly Option[] = [
   {
     name: "conductor",
     alias: "host",
-    value: "HOST[:PORT]",
-    help: "the conductor; also SKR8TR_CONDUCTOR",
+    value: "HOST[:PORT],...",
+    help: "the conductor, or all of several; also SKR8TR_CONDUCTOR",
     default: "127.0.0.1:7771",
   },
   {

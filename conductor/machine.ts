@@ -181,6 +181,11 @@ export class ConductorMachine {
     );
   }
 
+  /** In which term this conductor leads, or led last; 0: alone, without terms. */
+  get term(): number {
+    return this.#cluster.reign.term;
+  }
+
   /** Says whether this conductor decides and orders now; else another does, or nobody. */
   leads(now: Instant): boolean {
     return this.#cluster.mayOrder(now);
@@ -323,6 +328,11 @@ export class ConductorMachine {
   /** The app's replicas as they are seen now. */
   sightsOf(app: App, now: Instant): Sight[] {
     return sightsOf(this.#cluster, app, now);
+  }
+
+  /** How many of the app's replicas are ready. */
+  readyOf(app: App): number {
+    return this.#cluster.readySince.of(app.name).size;
   }
 
   /** What is to be done about the app, as it is seen now. */

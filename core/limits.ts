@@ -592,6 +592,8 @@ export const VISITS_WAITING = 100;
 
 /** The telemetry sink: how often nodes that are not followed are looked for, and what came is written, ms. */
 export const TELEMETRY_AGAIN_MS = 1_000;
+/** A node that cannot be followed again and again is tried the less often, at least this often, in ms. */
+export const TELEMETRY_AGAIN_MAX_MS = 60_000;
 export const TELEMETRY_WRITE_MS = 250;
 /** How often load and traffic are noted, ms, and how many of these notes are kept (a day of them). */
 export const TELEMETRY_SAMPLE_MS = 10_000;
@@ -607,6 +609,8 @@ export const TELEMETRY_PAST_LINES = 500;
 /** A store on NATS: how long a request may take, and for how long one is repeated while no server takes it, ms. */
 export const NATS_TIMEOUT_MS = 2_000;
 export const NATS_PATIENCE_MS = 15_000;
+/** The same for the lease, which is of no use late, ms. */
+export const NATS_LEASE_TIMEOUT_MS = 800;
 /** How often a server is asked whether it still is there; two silences, and another is gone to, ms. */
 export const NATS_PING_MS = 1_000;
 /** Characters of one message: with quoting they are less than the 1 MiB that servers take. */
@@ -620,6 +624,10 @@ export const LEAD_MS = 1_800;
 export const LEAD_MARGIN_MS = 200;
 export const LEAD_RENEW_MS = 400;
 export const LEAD_LOOK_MS = 200;
+/** How often a conductor looks for artifacts that others have and it has not, ms. */
+export const ARTIFACT_COPY_MS = 1_000;
+/** A tower, of several, that has not answered a node for this long is not waited for, ms. */
+export const TOWER_SILENT_MS = 2_000;
 /** Beats of which a node remembers when it sent them: orders count from one of them. */
 export const BEATS_REMEMBERED = 64;
 /** For how long an answer of the store is waited for at the end, ms. */
