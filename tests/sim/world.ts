@@ -145,9 +145,12 @@ export function simulate(options: WorldOptions): Outcome {
     // Everything that was to be mended in time is mended by then.
     run(cast, timeline.nowMs + 1_000);
     healAll(cast);
-    const healedMs = timeline.nowMs;
-    // Where a clock was set back, nothing is taken that was signed in the second of the last refusal.
+    // Where clocks were set wrong, nothing is taken that was signed up to the second of what the replay
+    // guard forgot last.
     run(cast, timeline.nowMs + 1_000);
+    const forgottenMs = (cast.conductor.machine?.state.forgottenUnixS ?? 0) * 1_000;
+    run(cast, Math.max(timeline.nowMs, forgottenMs + 1_000 - timeline.epochMs));
+    const healedMs = timeline.nowMs;
     // Nobody leaves a rollout paused for ever.
     for (const app of cast.operator.wishes.keys()) cast.operator.verb("RESUME", app);
     // One node may stay barred, but not a volume's home, which nothing else can stand in for.
