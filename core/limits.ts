@@ -285,8 +285,12 @@ export const REPLAY_WINDOW = 2_048;
 export const SEAL_REKEY_MS = 600_000;
 export const SEAL_REKEY_DATAGRAMS = 2 ** 32;
 export const SEAL_OLD_MS = 60_000;
-/** A peer that has left what was sent to it unanswered for this long is greeted anew, in ms. */
+/**
+ * A peer that has left so many datagrams unanswered, the first of them for this long in ms, is greeted
+ * anew: who speaks seldom does not take one lost datagram for the loss of a session.
+ */
 export const SEAL_SILENCE_MS = 1_000;
+export const SEAL_SILENCE_SENT = 3;
 /** Two handshakes with one peer are begun at least this far apart, in ms. */
 export const SEAL_GREET_MS = 100;
 /** A first message older than this is made anew: its time must be near the responder's clock. */
