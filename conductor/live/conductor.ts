@@ -201,6 +201,7 @@ class Conductor {
     const { telemetryBytes = 0, state } = settings;
     this.#telemetry = telemetryBytes === 0 ? null : new Telemetry({
       path: `${state}/telemetry.db`,
+      ...(settings.atRestKey ? { key: settings.atRestKey } : {}),
       maxBytes: telemetryBytes,
       nodes: () => machine.fleet.values(),
       sample: () => this.#deck.look(),

@@ -119,7 +119,7 @@ export async function read(
     case "status":
       return Response.json(statusView(machine, VERSION, now, grants));
     case "telemetry":
-      return searchLogs(parts, url, now);
+      return await searchLogs(parts, url, now);
     case "sample":
       return Response.json(appsShown(machine.state, grants).sample(parts.deck.look()));
     case "nodes":
@@ -335,14 +335,18 @@ function readLogs(parts: HttpParts, name: string, url: URL): Response {
 }
 
 /** What was gathered of all logs. */
-function searchLogs({ telemetry }: HttpParts, url: URL, now: Instant): Response {
+async function searchLogs(
+  { telemetry }: HttpParts,
+  url: URL,
+  now: Instant,
+): Promise<Response> {
   if (!telemetry) {
     return fail(404, "this conductor gathers no logs; start it with --telemetry 256mb");
   }
   const query = (name: string) => url.searchParams.get(name) ?? undefined;
   const [app, node, grep] = [query("app"), query("node"), query("grep")];
   const sinceMs = Number(query("since") ?? NaN);
-  const lines = telemetry.search({
+  const lines = await telemetry.search({
     limit: countOf(url, "lines"),
     ...(app === undefined ? {} : { app }),
     ...(node === undefined ? {} : { node }),
