@@ -17,6 +17,7 @@ export async function waitDrained(
   conductor: Conductor,
   node: string,
   output: Pick<Output, "print" | "note">,
+  json = false,
 ): Promise<boolean> {
   const path = `/api/nodes/${encodeURIComponent(node)}?watch=1`;
   let last: NodeDetailView | undefined;
@@ -33,10 +34,12 @@ export async function waitDrained(
           throw new Failure("refused", `${node} is not being drained any more`);
         }
         const left = view.placed.filter((each) => !each.home);
-        const line = left.length === 0 ? "" : `${node}: ${left.length} left: ${namesOf(left)}`;
+        const line = left.length === 0
+          ? ""
+          : harmless(`${node}: ${left.length} left: ${deedsOf(left)}`);
         if (line !== told && line !== "") output.note(line);
         told = line;
-        if (left.length === 0) return tellEnd(view, output);
+        if (left.length === 0) return tellEnd(view, output, json);
         // Drains and starts take their time; only what says why it stays is stuck.
         if (left.every((each) => each.stays !== undefined && !each.leaving)) {
           timer = setTimeout(() => {
@@ -51,26 +54,44 @@ export async function waitDrained(
     } finally {
       clearTimeout(timer);
     }
-    if (isStuck && last) return tellEnd(last, output);
+    if (isStuck && last) return tellEnd(last, output, json);
     await new Promise((again) => setTimeout(again, WATCH_AGAIN_MS));
   }
 }
 
 type Placed = NodeDetailView["placed"][number];
 
+/** What each of them does: `web.1 leaves, web.2 waits for its replacement`. */
+function deedsOf(placed: readonly Placed[]): string {
+  const deeds = placed.slice(0, 8).map(({ replica, leaving, stays }) =>
+    `${replica} ${leaving ? "leaves" : stays ?? "waits for its replacement"}`
+  );
+  const more = placed.length > 8 ? [`${placed.length - 8} more`] : [];
+  return [...deeds, ...more].join(", ");
+}
+
 function namesOf(placed: readonly Placed[]): string {
   const names = placed.slice(0, 8).map((each) => each.replica).join(" ");
   return placed.length > 8 ? `${names} and ${placed.length - 8} more` : names;
 }
 
-function tellEnd({ node, placed }: NodeDetailView, output: Pick<Output, "print" | "note">) {
-  if (placed.length === 0) {
-    output.print(`${node.name} is drained: nothing runs there`);
+function tellEnd(
+  { node, placed }: NodeDetailView,
+  output: Pick<Output, "print" | "note">,
+  json: boolean,
+): boolean {
+  const drained = placed.length === 0;
+  const tell = (text: string) =>
+    output.print(
+      json ? JSON.stringify({ node: node.name, drained, left: placed.length }) : text,
+    );
+  if (drained) {
+    tell(`${node.name} is drained: nothing runs there`);
     return true;
   }
   for (const { replica, stays } of placed) {
     output.note(harmless(`${replica} stays${stays === undefined ? "" : `: ${stays}`}`));
   }
-  output.print(`${node.name} is drained but for ${placed.length}: ${namesOf(placed)}`);
+  tell(`${node.name} is drained but for ${placed.length}: ${namesOf(placed)}`);
   return false;
 }

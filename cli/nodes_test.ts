@@ -119,7 +119,10 @@ Deno.test("waitDrained() tells what is left, and ends when nothing is", async ()
     placed: [moving],
   }, { node, placed: [] });
   assertEquals(await waitDrained(story, "node-1", output), true);
-  assertEquals(output.noted, ["node-1: 2 left: web.1 web.2", "node-1: 1 left: web.1"]);
+  assertEquals(output.noted, [
+    "node-1: 2 left: web.1 waits for its replacement, web.2 waits for its replacement",
+    "node-1: 1 left: web.1 waits for its replacement",
+  ]);
   assertEquals(output.printed, ["node-1 is drained: nothing runs there"]);
 });
 

@@ -20,7 +20,7 @@ export async function show(
 ): Promise<void> {
   if (!args.has("watch")) return (await lines()).forEach((line) => output.print(line));
   const everyMs = args.durationMs("every", EVERY_MS);
-  const clear = output.columns === Infinity ? "" : CLEAR;
+  const clear = output.columns === Infinity || args.has("json") ? "" : CLEAR;
   for (;;) {
     let waitMs = everyMs;
     try {

@@ -44,9 +44,15 @@ export async function runJob(context: Context, signer: Promise<Signer>): Promise
   const asking = { context, conductor, signer: await signer, keyPath, timeoutMs };
   const app = job?.spec.name ?? what!;
   const run = (job && await applied(asking, job)) ?? await started(asking, app);
+  const json = args.has("json");
+  if (!args.has("wait")) {
+    if (json) output.print(JSON.stringify({ app, run }));
+    else output.note(`run ${run} of ${app}`);
+    return DONE;
+  }
   output.note(`run ${run} of ${app}`);
-  if (!args.has("wait")) return DONE;
   const end = await followed(asking, app, run);
+  if (json) output.print(JSON.stringify({ app, ...end }));
   const { paint } = output;
   if (end.state === "succeeded") {
     output.note(`run ${run} of ${app} ${output.notePaint.good("succeeded")}`);
@@ -101,9 +107,14 @@ async function started(asking: Asking, app: string): Promise<number> {
 async function followed(asking: Asking, app: string, run: number): Promise<RunView> {
   const { conductor, context } = asking;
   const printed = new Map<string, number>();
-  const print = ({ replica, line }: LogView) => {
-    printed.set(replica, (printed.get(replica) ?? 0) + 1);
-    context.output.print(context.output.columns === Infinity ? line : harmless(line));
+  const json = context.arguments.has("json");
+  const show = (log: LogView) => {
+    const line = context.output.columns === Infinity ? log.line : harmless(log.line);
+    context.output.print(json ? JSON.stringify(log) : line);
+  };
+  const print = (log: LogView) => {
+    printed.set(log.replica, (printed.get(log.replica) ?? 0) + 1);
+    show(log);
   };
   const stop = new AbortController();
   const path = `/api/logs/${app}?run=${run}&lines=${LOG_RING_LINES}`;
@@ -124,7 +135,7 @@ async function followed(asking: Asking, app: string, run: number): Promise<RunVi
     seen.set(log.replica, number);
     const before = printed.get(log.replica) ?? 0;
     if (before < LOG_RING_LINES && number > before) {
-      context.output.print(context.output.columns === Infinity ? log.line : harmless(log.line));
+      show(log);
     }
   }
   return end;

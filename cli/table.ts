@@ -67,6 +67,7 @@ export const COMMANDS: readonly Command[] = [
         help: "where the public key goes",
         default: "skrtrview.pub in the current folder",
       },
+      JSON_OUTPUT,
     ],
     load: () => import("./commands/keygen.ts"),
   },
@@ -110,6 +111,7 @@ export const COMMANDS: readonly Command[] = [
     options: [
       { name: "pubkey", value: "FILE", help: "undo: the key of whoever signed that manifest" },
       JSON_OUTPUT,
+      ...WATCH,
     ],
     completes: "file",
     load: () => import("./commands/rollout.ts"),
@@ -119,7 +121,7 @@ export const COMMANDS: readonly Command[] = [
     usage: "APP",
     summary: "list an app's generations: who signed them, when, and what became of them",
     arguments: [1, 1],
-    options: [JSON_OUTPUT],
+    options: [JSON_OUTPUT, ...WATCH],
     completes: "app",
     load: () => import("./commands/history.ts"),
   },
@@ -187,7 +189,7 @@ export const COMMANDS: readonly Command[] = [
     usage: "APP",
     summary: "say why an app is as it is: how its replicas ended, and what came before",
     arguments: [1, 1],
-    options: [JSON_OUTPUT],
+    options: [JSON_OUTPUT, ...WATCH],
     completes: "app",
     load: () => import("./commands/why.ts"),
   },
@@ -198,7 +200,7 @@ export const COMMANDS: readonly Command[] = [
     details: ["A file (a path that ends in .skr8tr) stands for all the apps in it."],
     examples: ["skr8tr down product-svc", "skr8tr down shop.skr8tr"],
     arguments: [1, 1_000],
-    options: [],
+    options: [JSON_OUTPUT],
     completes: "app",
     load: () => import("./commands/down.ts"),
   },
@@ -222,7 +224,7 @@ export const COMMANDS: readonly Command[] = [
     ],
     examples: ["skr8tr deck"],
     arguments: [0, 0],
-    options: [],
+    options: [JSON_OUTPUT],
     load: () => import("./commands/deck.ts"),
   },
   {
@@ -273,7 +275,7 @@ export const COMMANDS: readonly Command[] = [
     summary: "tell all that is known of one thing",
     examples: ["skr8tr describe product-svc", "skr8tr describe node-1"],
     arguments: [1, 1],
-    options: [JSON_OUTPUT],
+    options: [JSON_OUTPUT, ...WATCH],
     completes: "any",
     load: () => import("./commands/describe.ts"),
   },
@@ -285,13 +287,15 @@ export const COMMANDS: readonly Command[] = [
       "Without --all or --previous the lines come from the nodes that run the app now, and with -f " +
       "they go on to come: from every replica, through restarts and rollouts. --previous adds what " +
       "replicas wrote that are gone. --all searches what all apps wrote. Both read what the " +
-      "conductor gathers (its flag --telemetry says how much it keeps).",
+      "conductor gathers (its flag --telemetry says how much it keeps), and with -f they go on, " +
+      "too.",
     ],
     examples: [
       "skr8tr logs product-svc --lines 20",
       "skr8tr logs -f product-svc --grep error",
       "skr8tr logs product-svc --previous --since 1h",
       "skr8tr logs --all --grep 'connection refused' --since 10m",
+      "skr8tr logs --all -f --grep error",
     ],
     arguments: [0, 1],
     options: [
@@ -335,11 +339,12 @@ export const COMMANDS: readonly Command[] = [
       "Deploys the job of a manifest if it changed, and starts a run of it; the name of a job " +
       "starts one of what is deployed.",
       "With --wait it prints what the run writes and ends with its exit code, or with 1 where it " +
-      "has none: it was ended by a signal, took too long, or its node vanished.",
+      "has none: it was ended by a signal, took too long, or its node vanished. With --json each " +
+      "line that it writes is one of JSON, and the last one is the run.",
     ],
     examples: ["skr8tr run backup.skr8tr --wait", "skr8tr run backup"],
     arguments: [1, 1],
-    options: [{ name: "wait", short: "w", help: "until it has ended" }],
+    options: [{ name: "wait", short: "w", help: "until it has ended" }, JSON_OUTPUT],
     completes: "app",
     load: () => import("./commands/run.ts"),
   },
@@ -348,7 +353,7 @@ export const COMMANDS: readonly Command[] = [
     usage: "APP",
     summary: "list the runs of a job, oldest first",
     arguments: [1, 1],
-    options: [JSON_OUTPUT],
+    options: [JSON_OUTPUT, ...WATCH],
     completes: "app",
     load: () => import("./commands/runs.ts"),
   },
@@ -360,6 +365,8 @@ export const COMMANDS: readonly Command[] = [
     options: [
       FOLLOW,
       { name: "lines", short: "n", value: "N", help: "how many events", default: "100" },
+      { name: "since", value: "TIME", help: "only what is not older, such as 10m" },
+      { name: "grep", value: "TEXT", help: "only those that contain this text, as it stands" },
       JSON_OUTPUT,
     ],
     completes: "app",
@@ -398,7 +405,7 @@ export const COMMANDS: readonly Command[] = [
     details: ["Lines with - run now, lines with + are in the file. Exits with 1 if any differ."],
     examples: ["skr8tr diff shop.skr8tr"],
     arguments: [1, 1_000],
-    options: [],
+    options: [JSON_OUTPUT],
     completes: "file",
     load: () => import("./commands/diff.ts"),
   },
@@ -417,7 +424,7 @@ export const COMMANDS: readonly Command[] = [
     summary: "explain a key of the manifest, or list them all",
     examples: ["skr8tr explain replicas", "skr8tr explain health.interval"],
     arguments: [0, 1],
-    options: [],
+    options: [JSON_OUTPUT],
     completes: "key",
     load: () => import("./commands/explain.ts"),
   },

@@ -42,7 +42,7 @@ export const NODE_COMMANDS: readonly Command[] = [
     examples: ["skr8tr rebalance", "skr8tr rebalance product-svc"],
     arguments: [0, 1],
     completes: "app",
-    options: [],
+    options: [JSON_OUTPUT],
     load: () => import("./commands/rebalance.ts"),
   },
   {

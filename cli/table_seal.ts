@@ -45,6 +45,7 @@ export const SEAL_COMMANDS: readonly Command[] = [
     options: [
       { name: "role", value: "ROLE", help: "node, tower or ingress", default: "node" },
       { name: "ttl", value: "TIME", help: "how long it may be used", default: "1h" },
+      { name: "json", help: "print JSON, for programs" },
     ],
     load: () => import("./commands/token.ts"),
   },

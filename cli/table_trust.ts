@@ -55,6 +55,7 @@ export const TRUST_COMMANDS: readonly Command[] = [
     options: [
       ...GRANT_OPTIONS,
       { name: "take", value: "N", help: "take the grant of this number away instead" },
+      JSON_OUTPUT,
     ],
     load: () => import("./commands/grant.ts"),
   },
@@ -69,6 +70,7 @@ export const TRUST_COMMANDS: readonly Command[] = [
       { name: "replicas", value: "N", help: "most replicas" },
       { name: "ram", value: "SIZE", help: "most memory, by what manifests ask for" },
       { name: "cpu", value: "CORES", help: "most cores, by what manifests ask for" },
+      JSON_OUTPUT,
     ],
     load: () => import("./commands/quota.ts"),
   },

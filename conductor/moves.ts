@@ -40,14 +40,18 @@ export function withMoves(
     const reason = sight.placement.leaving ? null : releasedText(app, sight) ?? whyMove(sight);
     if (reason !== null) reasons.set(sight, reason);
   }
-  const replaced = reasons.size === 0 ? new Map() : replacements(sights, reasons);
+  const replaced = reasons.size === 0 ? new Map() : replacements(app, sights, reasons);
   const buckets = compare(sights.filter((sight) => !replaced.has(sight)));
   const moved = reasons.size === 0 ? buckets : addMoves(app, sights, reasons, replaced, buckets);
   return holdBack(app, sights, moved);
 }
 
-/** Mover -> the replica that takes its place. */
+/**
+ * Mover -> the replica that takes its place. What a rollout or a restart replaces is its business: of
+ * a restarted app old and new are of one generation.
+ */
 function replacements(
+  app: App,
   sights: readonly Sight[],
   reasons: ReadonlyMap<Sight, string>,
 ): Map<Sight, Sight> {
@@ -55,10 +59,12 @@ function replacements(
   const keyOf = ({ placement: { generation, index } }: Sight) => `${generation}/${index}`;
   for (const sight of sights) {
     const { leaving, part } = sight.placement;
-    if (!leaving && part === undefined && !reasons.has(sight)) fresh.set(keyOf(sight), sight);
+    if (leaving || part !== undefined || isOutdated(app, sight.placement)) continue;
+    if (!reasons.has(sight)) fresh.set(keyOf(sight), sight);
   }
   const found = new Map<Sight, Sight>();
   for (const mover of reasons.keys()) {
+    if (isOutdated(app, mover.placement)) continue;
     const replacement = fresh.get(keyOf(mover));
     if (!replacement) continue;
     found.set(mover, replacement);

@@ -188,6 +188,30 @@ Deno.test("what moves while a rollout is paused stays of its generation, one at 
   assertEquals([...placements.values()].map((each) => each.generation), [1, 2, 2, 2, 2, 2]);
 });
 
+Deno.test("what a restart replaces is not moved as well when its node is drained", () => {
+  const rig = cluster(2);
+  tell(rig, "CORDON", { node: "node-2" });
+  rig.apply("web", manifestOf("web", ["replicas 5", ...HEALTH]));
+  rig.live(1_000);
+  tell(rig, "UNCORDON", { node: "node-2" });
+  for (const node of nodesOf(rig)) node.quick = false;
+  rig.verb("RESTART", "web");
+  const { placements } = rig.machine.state.apps.get("web")!;
+  let most = 0;
+  for (let round = 0; round < 80; round++) {
+    if (round === 3) tell(rig, "DRAIN", { node: "node-1" });
+    for (const node of nodesOf(rig)) {
+      for (const { replica, state } of [...node.statuses.values()]) {
+        if (state === "starting" && round % 2 === 0) node.become(replica, "ready");
+        if (state === "stopping") node.become(replica, "finished");
+      }
+    }
+    rig.live(250);
+    most = Math.max(most, [...placements.values()].filter((each) => !each.leaving).length);
+  }
+  assertEquals([most, running(rig, "web").length, on(rig, "node-1")], [6, 5, []]);
+});
+
 Deno.test("a node that comes stays empty until a rebalancing is asked for", () => {
   const rig = cluster(2);
   rig.apply("web", manifestOf("web", ["replicas 6", "ram 256mb", ...HEALTH]));

@@ -20,7 +20,7 @@ export const SERVICES = [
 export type ServiceName = typeof SERVICES[number];
 
 /** The five but the edge gateway, which is the cluster's ingress; in such an order, too. */
-export const FIVE = ["identity-provider", "core-api"] as const;
+export const FIVE = ["telemetry-sink", "identity-provider", "async-worker", "core-api"] as const;
 
 /** The programs of each shape of the market. */
 export const SHAPES = { nine: SERVICES, five: FIVE } as const;

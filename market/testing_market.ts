@@ -11,6 +11,8 @@ import { createRecommendationService } from "./services/recommendation-svc/servi
 import { createReviewService } from "./services/review-svc/service.ts";
 import { createSearchService } from "./services/search-svc/service.ts";
 import { createUserService } from "./services/user-svc/service.ts";
+import { createAsyncWorker } from "./five/async-worker/service.ts";
+import { createTelemetrySink } from "./five/telemetry-sink/service.ts";
 import { createCoreApi } from "./five/core-api/service.ts";
 import { createIdentityProvider } from "./five/identity-provider/service.ts";
 import { type ProgramName, programOf, type ServiceName, type Shape, SHAPES } from "./launch.ts";
@@ -38,6 +40,8 @@ const CREATE: Readonly<Record<ProgramName, Create>> = {
   "frontend-svc": (around) => createFrontendService(around),
   "core-api": (around) => createCoreApi(around, { sweepMs: SWEEP_MS }),
   "identity-provider": (around) => createIdentityProvider(around, CHEAP),
+  "async-worker": (around) => createAsyncWorker(around, { loop: { pollMs: SWEEP_MS } }),
+  "telemetry-sink": createTelemetrySink,
 };
 
 export interface Given {
@@ -65,6 +69,8 @@ export interface TestMarket {
   readonly calls: string[];
   /** Asks the program that has a service's module; its path as that service knows it. */
   ask(service: ServiceName, request: string, given?: Given): Promise<Answer>;
+  /** Asks a program by its own paths. */
+  askProgram(program: ProgramName, request: string, given?: Given): Promise<Answer>;
   /** Moves the clock of all services. */
   advance(ms: number): void;
   register(name?: string): Promise<Buyer>;
@@ -115,6 +121,7 @@ export async function startMarket(
       const isApi = program === "core-api" && service !== "frontend-svc";
       return ask(all[program], isApi ? request.replace(" ", " /api") : request, given);
     },
+    askProgram: (program, request, given) => ask(all[program], request, given),
     advance: (ms) => void (offset += ms),
     async register(name = "Ada Buyer") {
       const email = `buyer${++registered}@shop.test`;

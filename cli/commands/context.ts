@@ -5,11 +5,12 @@ import { conductorAt } from "../conductor.ts";
 import { contextNamed, type Contexts, readContexts, writeContexts } from "../context.ts";
 import { table } from "../render/table.ts";
 import { CONDUCTOR_PORT, parseAddress, showAddress, targetOf, TOWER_PORT } from "../target.ts";
+import { told } from "../told.ts";
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 
 export async function run(context: Context): Promise<number> {
-  const { arguments: args, output } = context;
+  const { arguments: args } = context;
   const [verb, name] = args.positional;
   const all = readContexts();
   if (verb === "list" && name === undefined) return list(all, context);
@@ -20,12 +21,10 @@ export async function run(context: Context): Promise<number> {
     case "use":
       contextNamed(all, name);
       writeContexts({ ...all, current: name });
-      output.print(`${name} is what skr8tr talks to now`);
-      return DONE;
+      return told(context, { name, current: true }, `${name} is what skr8tr talks to now`);
     case "rm":
       remove(all, name);
-      output.print(`${name} is forgotten`);
-      return DONE;
+      return told(context, { name, forgotten: true }, `${name} is forgotten`);
     default:
       throw new Failure("usage", "skr8tr context knows add, list, use and rm");
   }
@@ -36,7 +35,8 @@ function addressIn(args: Arguments, name: string, port: number): string | undefi
   return value === undefined ? undefined : showAddress(parseAddress(name, value, port));
 }
 
-async function add(all: Contexts, name: string, { arguments: args, output }: Context) {
+async function add(all: Contexts, name: string, context: Context) {
+  const { arguments: args } = context;
   if (!NAME.test(name)) throw new Failure("usage", `${name} is no name for a context`);
   const fingerprint = args.value("fingerprint")?.toLowerCase();
   if (fingerprint !== undefined && !/^[0-9a-f]{64}$/.test(fingerprint)) {
@@ -68,8 +68,8 @@ async function add(all: Contexts, name: string, { arguments: args, output }: Con
     writeContexts(all);
     throw error;
   }
-  output.print(`${name}: ${conductor}${current === name ? ", in use" : ""}`);
-  return DONE;
+  const text = `${name}: ${conductor}${current === name ? ", in use" : ""}`;
+  return told(context, { name, conductor, current: current === name }, text);
 }
 
 function remove(all: Contexts, name: string): void {

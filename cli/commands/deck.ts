@@ -1,12 +1,14 @@
 import { sha256Hex } from "../../core/bytes.ts";
-import { type Context, DONE } from "../command.ts";
+import type { Context } from "../command.ts";
 import { conductorAt } from "../conductor.ts";
 import { keyPathOf, openSigner } from "../keys.ts";
 import { commandId, parseReply, refusal, sendSigned, signCommand } from "../send.ts";
 import { showAddress, targetOf } from "../target.ts";
+import { told } from "../told.ts";
 
 /** Only the hash of the token is signed and kept by the conductor; the token stands in the link. */
-export async function run({ arguments: args, output }: Context): Promise<number> {
+export async function run(context: Context): Promise<number> {
+  const { arguments: args, output } = context;
   const target = targetOf(args);
   const keyPath = keyPathOf(args);
   const signer = await openSigner(keyPath);
@@ -16,7 +18,7 @@ export async function run({ arguments: args, output }: Context): Promise<number>
   const signed = await signCommand(signer, command);
   const reply = parseReply(await sendSigned(conductor, signed, target.timeoutMs));
   if (!reply.ok) throw refusal(reply, keyPath);
-  output.print(`http://${showAddress(target.conductor)}/deck#${token}`);
+  const url = `http://${showAddress(target.conductor)}/deck#${token}`;
   output.note("good for one minute and one use");
-  return DONE;
+  return told(context, { url }, url);
 }

@@ -3,45 +3,55 @@ import type { EventView, StatusView } from "../../core/view.ts";
 import { type Context, DONE } from "../command.ts";
 import { type Conductor, conductorAt } from "../conductor.ts";
 import { describeApp, describeNode, describeReplica } from "../render/describe.ts";
+import { show } from "../repeat.ts";
 import { targetOf } from "../target.ts";
 
 const EVENTS = 15;
 
 /** Everything that is known of an app, a node or a replica. */
-export async function run({ arguments: args, output }: Context): Promise<number> {
-  const target = targetOf(args);
+export async function run(context: Context): Promise<number> {
+  const target = targetOf(context.arguments);
   const conductor = conductorAt(target.conductor, target.timeoutMs);
+  await show(context, () => describe(conductor, context));
+  return DONE;
+}
+
+async function describe(
+  conductor: Conductor,
+  { arguments: args, output }: Context,
+): Promise<readonly string[]> {
   const name = args.positional[0]!;
+  const json = args.has("json");
   const status = await conductor.get<StatusView>("/api/status");
   const nowMs = Date.now();
   const app = status.apps.find((each) => each.app === name);
-  const node = status.nodes.find((each) => each.name === name || each.id === name);
-  const owner = status.apps.find((each) => each.replicas.some((one) => one.replica === name));
   if (app) {
     const path = `/api/apps/${app.app}/manifest`;
     const { manifest } = await conductor.get<{ manifest: string }>(path);
     const events = await eventsOf(conductor, (event) => event.app === name, `app=${name}&`);
-    if (args.has("json")) output.print(JSON.stringify({ ...app, manifest, events }));
-    else describeApp(app, manifest, events, output, nowMs).forEach((line) => output.print(line));
-  } else if (owner) {
+    if (json) return [JSON.stringify({ ...app, manifest, events })];
+    return describeApp(app, manifest, events, output, nowMs);
+  }
+  const owner = status.apps.find((each) => each.replicas.some((one) => one.replica === name));
+  if (owner) {
     const replica = owner.replicas.find((one) => one.replica === name)!;
     const mine = (event: EventView) => event.replica === name || event.text.includes(`${name} `);
     const events = await eventsOf(conductor, mine, `app=${owner.app}&`);
-    if (args.has("json")) output.print(JSON.stringify({ ...replica, app: owner.app, events }));
-    else describeReplica(owner, replica, events, output, nowMs).forEach((l) => output.print(l));
-  } else if (node) {
+    if (json) return [JSON.stringify({ ...replica, app: owner.app, events })];
+    return describeReplica(owner, replica, events, output, nowMs);
+  }
+  const node = status.nodes.find((each) => each.name === name || each.id === name);
+  if (node) {
     const events = await eventsOf(conductor, (event) => event.node === node.name, "");
     const replicas = status.apps.flatMap((each) => each.replicas)
       .filter((each) => each.nodeId === node.id);
-    if (args.has("json")) output.print(JSON.stringify({ ...node, placed: replicas, events }));
-    else describeNode(node, replicas, events, output, nowMs).forEach((line) => output.print(line));
-  } else {
-    throw new Failure(
-      "not-found",
-      `no app, node or replica is named ${name}; skr8tr status shows what there is`,
-    );
+    if (json) return [JSON.stringify({ ...node, placed: replicas, events })];
+    return describeNode(node, replicas, events, output, nowMs);
   }
-  return DONE;
+  throw new Failure(
+    "not-found",
+    `no app, node or replica is named ${name}; skr8tr status shows what there is`,
+  );
 }
 
 /** The latest events of one thing, oldest first. */

@@ -13,15 +13,18 @@ import { targetOf } from "../target.ts";
 export async function run({ arguments: args, output }: Context): Promise<number> {
   const target = targetOf(args);
   const conductor = conductorAt(target.conductor, target.timeoutMs);
-  let differs = false;
+  const apps: { app: string; differs: boolean; running: string; file: string }[] = [];
   const { specs: written, folders } = await appsWithFolders(args.positional);
   for (const spec of await Promise.all(written.map((each) => hashedIfThere(each, folders)))) {
-    const lines = difference(await runningManifest(conductor, spec), canonical(spec), output.paint);
-    differs ||= lines.length > 0;
-    if (lines.length === 0) output.print(`${spec.name} runs as the file says`);
-    lines.forEach((line) => output.print(line));
+    const running = await runningManifest(conductor, spec);
+    const file = canonical(spec);
+    apps.push({ app: spec.name, differs: running !== file, running, file });
+    if (args.has("json")) continue;
+    if (running === file) output.print(`${spec.name} runs as the file says`);
+    difference(running, file, output.paint).forEach((line) => output.print(line));
   }
-  return differs ? FAILED : DONE;
+  if (args.has("json")) output.print(JSON.stringify({ apps }));
+  return apps.some(({ differs }) => differs) ? FAILED : DONE;
 }
 
 /** The canonical manifest that the app runs by; empty where it is not up. */

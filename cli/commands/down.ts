@@ -11,20 +11,21 @@ export async function run({ arguments: args, output }: Context): Promise<number>
   const keyPath = keyPathOf(args);
   const signer = await openSigner(keyPath);
   const conductor = conductorAt(target.conductor, target.timeoutMs);
-  let failed = false;
+  const results: { app: string; ok: boolean; reason?: string }[] = [];
   for (const app of apps) {
     const signed = await signCommand(signer, { verb: "DOWN", id: commandId(), app });
     const reply = parseReply(await sendSigned(conductor, signed, target.timeoutMs));
-    if (reply.ok) {
-      output.print(`${app} down`);
-    } else if (reply.code.startsWith("not found")) {
-      output.note(`${output.notePaint.bad("error:")} ${app}: no such app is up`);
-      failed = true;
-    } else {
-      throw refusal(reply, keyPath);
-    }
+    if (reply.ok) results.push({ app, ok: true });
+    else if (reply.code.startsWith("not found")) {
+      results.push({ app, ok: false, reason: "no such app is up" });
+    } else throw refusal(reply, keyPath);
+    if (args.has("json")) continue;
+    const { ok, reason } = results.at(-1)!;
+    if (ok) output.print(`${app} down`);
+    else output.note(`${output.notePaint.bad("error:")} ${app}: ${reason}`);
   }
-  return failed ? FAILED : DONE;
+  if (args.has("json")) output.print(JSON.stringify({ apps: results }));
+  return results.every(({ ok }) => ok) ? DONE : FAILED;
 }
 
 /** The apps that the arguments stand for; those of a file in reverse, so that needs go last. */

@@ -2,14 +2,17 @@ import type { HistoryView } from "../../core/view.ts";
 import { type Context, DONE } from "../command.ts";
 import { conductorAt } from "../conductor.ts";
 import { historyTable } from "../render/rollout.ts";
+import { show } from "../repeat.ts";
 import { targetOf } from "../target.ts";
 
-export async function run({ arguments: args, output }: Context): Promise<number> {
+export async function run(context: Context): Promise<number> {
+  const { arguments: args, output } = context;
   const target = targetOf(args);
   const [app = ""] = args.positional;
   const conductor = conductorAt(target.conductor, target.timeoutMs);
-  const view = await conductor.get<HistoryView>(`/api/apps/${encodeURIComponent(app)}/history`);
-  if (args.has("json")) output.print(JSON.stringify(view));
-  else historyTable(view, output, Date.now()).forEach((line) => output.print(line));
+  await show(context, async () => {
+    const view = await conductor.get<HistoryView>(`/api/apps/${encodeURIComponent(app)}/history`);
+    return args.has("json") ? [JSON.stringify(view)] : historyTable(view, output, Date.now());
+  });
   return DONE;
 }

@@ -33,10 +33,12 @@ export async function run(context: Context): Promise<number> {
     const conductor = conductorAt(target.conductor, target.timeoutMs);
     for await (const log of conductor.lines<LogView>(path)) {
       if (!sought.has(log)) continue;
-      if (follow !== "" || sought.isAny) print(log);
-      else if (past.push(log) > lines) past.shift();
+      if (follow !== "") print(log);
+      else past.push(log);
     }
-    past.forEach(print);
+    // They come replica by replica.
+    const inTime = past.toSorted((a, b) => a.wallMs - b.wallMs);
+    inTime.slice(Math.max(0, inTime.length - lines)).forEach(print);
     return DONE;
   } catch (error) {
     if (!(error instanceof Failure) || error.code !== "unreachable" || follow) throw error;
@@ -75,18 +77,16 @@ class Sought {
 /** Searches what the conductor gathers. */
 async function gathered(context: Context): Promise<number> {
   const { arguments: args } = context;
-  if (args.has("follow")) {
-    throw new Failure("usage", "--follow goes with an app alone, not with --all or --previous");
-  }
   const [app] = args.positional;
   const target = targetOf(args);
   const sinceMs = args.durationMs("since", Infinity);
   const grep = args.value("grep");
   const query = new URLSearchParams({
-    lines: String(args.integer("lines", 1, 10_000, LINES)),
+    lines: String(args.integer("lines", 0, 10_000, LINES)),
     ...(app === undefined ? {} : { app }),
     ...(grep === undefined ? {} : { grep }),
     ...(sinceMs === Infinity ? {} : { since: String(sinceMs) }),
+    ...(args.has("follow") ? { follow: "1" } : {}),
   });
   const conductor = conductorAt(target.conductor, target.timeoutMs);
   for await (const log of conductor.lines<LogView>(`/api/telemetry?${query}`)) {

@@ -7,6 +7,7 @@ import { waitDrained } from "../draining.ts";
 import { nodesTable } from "../render/views.ts";
 import { commandId } from "../send.ts";
 import { targetOf } from "../target.ts";
+import { told } from "../told.ts";
 
 const VERBS = { cordon: "CORDON", uncordon: "UNCORDON", drain: "DRAIN" } as const;
 
@@ -22,13 +23,15 @@ export async function run(context: Context): Promise<number> {
   const { conductor, command } = await commanding(args);
   const [, name = node] = await command({ verb, id: commandId(), node });
   if (action !== "drain") {
-    output.print(action === "cordon" ? `${name} is cordoned` : `${name} takes replicas again`);
-    return DONE;
+    const text = action === "cordon" ? `${name} is cordoned` : `${name} takes replicas again`;
+    return told(context, { node: name, cordoned: action === "cordon" }, text);
   }
-  if (args.has("wait")) return await waitDrained(conductor, name, output) ? DONE : FAILED;
+  if (args.has("wait")) {
+    return await waitDrained(conductor, name, output, args.has("json")) ? DONE : FAILED;
+  }
   const { placed } = await conductor.get<NodeDetailView>(`/api/nodes/${encodeURIComponent(name)}`);
-  output.print(`${name} is being drained: ${placed.length} replicas there`);
-  return DONE;
+  const text = `${name} is being drained: ${placed.length} replicas there`;
+  return told(context, { node: name, draining: true, left: placed.length }, text);
 }
 
 async function show({ arguments: args, output }: Context, node: string): Promise<number> {
@@ -47,9 +50,9 @@ async function show({ arguments: args, output }: Context, node: string): Promise
   return DONE;
 }
 
-async function forget({ arguments: args, output }: Context, member: string): Promise<number> {
-  const { command } = await commanding(args);
+async function forget(context: Context, member: string): Promise<number> {
+  const { command } = await commanding(context.arguments);
   await command({ verb: "FORGET", id: commandId(), member });
-  output.print(`${member} is forgotten: its key is admitted no more`);
-  return DONE;
+  const text = `${member} is forgotten: its key is admitted no more`;
+  return told(context, { member, forgotten: true }, text);
 }

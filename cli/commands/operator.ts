@@ -9,8 +9,10 @@ import type { Output } from "../output.ts";
 import { table } from "../render/table.ts";
 import { commandId } from "../send.ts";
 import { targetOf } from "../target.ts";
+import { told } from "../told.ts";
 
-export async function run({ arguments: args, output }: Context): Promise<number> {
+export async function run(context: Context): Promise<number> {
+  const { arguments: args, output } = context;
   const [verb, name] = args.positional;
   if (verb === "list" && name === undefined) return await list(args, output);
   if (name === undefined || !["add", "rotate", "revoke"].includes(verb!)) {
@@ -22,19 +24,16 @@ export async function run({ arguments: args, output }: Context): Promise<number>
       const publicKey = await publicKeyOf(args);
       const { command } = await commanding(args);
       await command({ verb: "OPERATOR", id, name, ...grantOf(args, Date.now()), publicKey });
-      output.print(`${name} added`);
-      return DONE;
+      return told(context, { name, added: true }, `${name} added`);
     }
     case "rotate": {
       const publicKey = await publicKeyOf(args);
       await (await commanding(args)).command({ verb: "ROTATE", id, name, publicKey });
-      output.print(`${name} has another key`);
-      return DONE;
+      return told(context, { name, rotated: true }, `${name} has another key`);
     }
     default:
       await (await commanding(args)).command({ verb: "REVOKE", id, name });
-      output.print(`${name} revoked`);
-      return DONE;
+      return told(context, { name, revoked: true }, `${name} revoked`);
   }
 }
 

@@ -1,10 +1,12 @@
 import { Failure } from "../../core/errors.ts";
 import type { Arguments } from "../arguments.ts";
-import { type Context, DONE } from "../command.ts";
+import type { Context } from "../command.ts";
 import { commanding } from "../commanding.ts";
 import { commandId } from "../send.ts";
+import { told } from "../told.ts";
 
-export async function run({ arguments: args, output }: Context): Promise<number> {
+export async function run(context: Context): Promise<number> {
+  const { arguments: args } = context;
   const namespace = args.positional[0]!;
   const replicaLimit = numberOf(args, "replicas", /^[0-9]{1,9}$/, 1);
   const ramLimit = mibOf(args.value("ram"));
@@ -12,8 +14,8 @@ export async function run({ arguments: args, output }: Context): Promise<number>
   const { command } = await commanding(args);
   await command({ verb: "QUOTA", id: commandId(), namespace, replicaLimit, ramLimit, cpuLimit });
   const none = [replicaLimit, ramLimit, cpuLimit].every((limit) => limit === "-");
-  output.print(none ? `${namespace} has no quota` : `${namespace} has a quota`);
-  return DONE;
+  const quota = { namespace, replicaLimit, ramLimit, cpuLimit };
+  return told(context, quota, none ? `${namespace} has no quota` : `${namespace} has a quota`);
 }
 
 function numberOf(args: Arguments, option: string, form: RegExp, scale: number): string {

@@ -4,6 +4,7 @@ import { type Context, DONE } from "../command.ts";
 import { conductorAt } from "../conductor.ts";
 import { keyPathOf, openSigner } from "../keys.ts";
 import { rolloutLines } from "../render/rollout.ts";
+import { show } from "../repeat.ts";
 import { targetOf } from "../target.ts";
 
 const VERBS = ["status", "pause", "resume", "undo"] as const;
@@ -44,15 +45,16 @@ function isVerb(word: string | undefined): word is Verb {
   return (VERBS as readonly (string | undefined)[]).includes(word);
 }
 
-async function status({ arguments: args, output }: Context, apps: readonly string[]) {
+async function status(context: Context, apps: readonly string[]): Promise<number> {
+  const { arguments: args, output } = context;
   const target = targetOf(args);
   const conductor = conductorAt(target.conductor, target.timeoutMs);
-  for (const app of apps) {
+  const linesOf = async (app: string) => {
     const view = await conductor.get<AppView>(`/api/apps/${encodeURIComponent(app)}`);
-    if (args.has("json")) {
-      const { rollout = null, newest = null } = view;
-      output.print(JSON.stringify({ app, rollout, newest }));
-    } else rolloutLines(view, output, Date.now()).forEach((line) => output.print(line));
-  }
+    const { rollout = null, newest = null } = view;
+    if (args.has("json")) return [JSON.stringify({ app, rollout, newest })];
+    return rolloutLines(view, output, Date.now());
+  };
+  await show(context, async () => (await Promise.all(apps.map(linesOf))).flat());
   return DONE;
 }

@@ -11,8 +11,10 @@ import type { Output } from "../output.ts";
 import { table } from "../render/table.ts";
 import { commandId } from "../send.ts";
 import { targetOf } from "../target.ts";
+import { told } from "../told.ts";
 
-export async function run({ arguments: args, output }: Context): Promise<number> {
+export async function run(context: Context): Promise<number> {
+  const { arguments: args, output } = context;
   const [verb, secret] = args.positional;
   if (verb === "list" && secret === undefined) return await list(args, output);
   if (secret === undefined || (verb !== "set" && verb !== "rm")) {
@@ -25,8 +27,8 @@ export async function run({ arguments: args, output }: Context): Promise<number>
   const id = commandId();
   if (verb === "rm") {
     await (await commanding(args)).command({ verb: "UNSECRET", id, namespace, secret });
-    output.print(`secret ${secret} removed from namespace ${namespace}`);
-    return DONE;
+    const text = `secret ${secret} removed from namespace ${namespace}`;
+    return told(context, { namespace, secret, set: false }, text);
   }
   const value = await readValue(args, output);
   const { conductor, command } = await commanding(args);
@@ -35,8 +37,8 @@ export async function run({ arguments: args, output }: Context): Promise<number>
   const sealed = await seal(key, value, storeContext(namespace, secret));
   if (sealed === null) throw new Failure("refused", "the conductor's secret key is no key");
   await command({ verb: "SECRET", id, namespace, secret, sealed });
-  output.print(`secret ${secret} set in namespace ${namespace}`);
-  return DONE;
+  const text = `secret ${secret} set in namespace ${namespace}`;
+  return told(context, { namespace, secret, set: true }, text);
 }
 
 /** From a file, from standard input, or from the keyboard without showing it; never an argument. */

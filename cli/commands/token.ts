@@ -1,14 +1,16 @@
 import { Failure } from "../../core/errors.ts";
 import { parseAnchor, parseIntroduction } from "../../core/seal/member.ts";
 import { JOIN_ROLES, type JoinRole } from "../../core/seal/member.ts";
-import { type Context, DONE } from "../command.ts";
+import type { Context } from "../command.ts";
 import { conductorAt } from "../conductor.ts";
 import { keyPathOf, openSigner } from "../keys.ts";
 import { showAddress, targetOf } from "../target.ts";
 import { makeToken } from "../token.ts";
+import { told } from "../told.ts";
 import type { Head } from "../../core/log.ts";
 
-export async function run({ arguments: args, output }: Context): Promise<number> {
+export async function run(context: Context): Promise<number> {
+  const { arguments: args } = context;
   if (args.positional[0] !== "create") throw new Failure("usage", "skr8tr token knows create");
   const role = args.value("role") ?? "node";
   if (!JOIN_ROLES.includes(role as JoinRole)) {
@@ -25,18 +27,17 @@ export async function run({ arguments: args, output }: Context): Promise<number>
   }
   const anchor = parseAnchor(said.anchor);
   const { publicKeyOf } = await import("../../core/sign.ts");
-  output.print(
-    await makeToken({
-      role: role as JoinRole,
-      ttlS: Math.ceil(args.durationMs("ttl", 3_600_000) / 1_000),
-      conductor: introduction,
-      address: showAddress(target.conductor),
-      head: said.head,
-      ...(anchor === null ? {} : { anchor }),
-      publicKey: publicKeyOf(await Deno.readFile(keyPath)),
-      signer,
-      wallMs: Date.now(),
-    }),
-  );
-  return DONE;
+  const ttlS = Math.ceil(args.durationMs("ttl", 3_600_000) / 1_000);
+  const token = await makeToken({
+    role: role as JoinRole,
+    ttlS,
+    conductor: introduction,
+    address: showAddress(target.conductor),
+    head: said.head,
+    ...(anchor === null ? {} : { anchor }),
+    publicKey: publicKeyOf(await Deno.readFile(keyPath)),
+    signer,
+    wallMs: Date.now(),
+  });
+  return told(context, { role, ttlS, token }, token);
 }

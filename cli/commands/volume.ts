@@ -6,6 +6,7 @@ import { conductorAt } from "../conductor.ts";
 import { table } from "../render/table.ts";
 import { commandId } from "../send.ts";
 import { targetOf } from "../target.ts";
+import { told } from "../told.ts";
 
 export async function run(context: Context): Promise<number> {
   const { arguments: args, output } = context;
@@ -17,11 +18,11 @@ export async function run(context: Context): Promise<number> {
   const { command } = await commanding(args);
   const how = args.has("lost") ? "lost" : "stopped";
   const [, , nodes = ""] = await command({ verb: "RELEASE", id: commandId(), app, how });
-  output.print(`${app} gives up its volume on ${nodes.replaceAll(",", ", ")}`);
   output.note(
     "the files stay there; the app starts anew, with an empty volume, when it has ended there",
   );
-  return DONE;
+  const text = `${app} gives up its volume on ${nodes.replaceAll(",", ", ")}`;
+  return told(context, { app, released: nodes.split(",") }, text);
 }
 
 async function list({ arguments: args, output }: Context): Promise<number> {

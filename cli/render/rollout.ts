@@ -78,8 +78,13 @@ export function historyTable(
       { title: "GEN", cell: (each) => `${each.generation}${each.current ? " *" : ""}` },
       { title: "SIGNED", cell: (each) => clockTime(each.signedWallMs, nowMs) },
       { title: "BY", cell: (each) => each.signedBy.slice(0, 16), least: 8 },
-      { title: "DIGEST", cell: (each) => each.digest.slice(0, 12) },
-      { title: "FALLBACK", cell: (each) => String(each.fallback ?? "-"), right: true },
+      { title: "DIGEST", cell: (each) => each.digest.slice(0, 12), spare: 2 },
+      {
+        title: "FALLBACK",
+        cell: (each) => String(each.fallback ?? "-"),
+        right: true,
+        spare: 1,
+      },
       {
         title: "OUTCOME",
         cell: (each) => each.outcome?.result ?? "open",

@@ -12,24 +12,27 @@ export interface Column<Row> {
   readonly right?: boolean;
   /** Narrowest width it may be cut to; columns without are never cut. */
   readonly least?: number;
+  /** It may be left out where there is no room, those with the lowest number first. */
+  readonly spare?: number;
 }
 
 const GAP = "  ";
+/** The last column, which mostly says why, makes others be left out up to this width only. */
+const LAST_WIDTH = 24;
 
 /**
- * Lines of a table with a heading. Where it is wider than `columns`, columns with a `least` width
- * are cut, the widest first; what still does not fit is cut at the edge.
+ * Lines of a table with a heading. Where it is wider than `width`, spare columns are left out, then
+ * columns with a `least` width are cut, the widest first; what still does not fit is cut at the edge.
  */
 export function table<Row>(
   rows: readonly Row[],
-  columns: readonly Column<Row>[],
+  all: readonly Column<Row>[],
   paint: Paint,
   width: number,
 ): string[] {
+  const columns = kept(rows, all, width);
   const cells = rows.map((row) => columns.map((column) => harmless(column.cell(row))));
-  const widths = columns.map((column, at) =>
-    Math.max(textWidth(column.title), ...cells.map((row) => textWidth(row[at]!)))
-  );
+  const widths = columns.map((column) => widthOf(rows, column));
   shrink(widths, columns.map((column) => column.least), width);
   const line = (texts: readonly string[], color: (at: number) => (text: string) => string) => {
     let left = width;
@@ -47,6 +50,31 @@ export function table<Row>(
       line(cells[index]!, (at) => columns[at]!.color?.(row, paint) ?? ((text) => text))
     ),
   ];
+}
+
+function widthOf<Row>(rows: readonly Row[], { title, cell }: Column<Row>): number {
+  return rows.reduce((most, row) => Math.max(most, textWidth(harmless(cell(row)))), title.length);
+}
+
+/** The columns without the spare ones that there is no room for. */
+function kept<Row>(
+  rows: readonly Row[],
+  columns: readonly Column<Row>[],
+  width: number,
+): readonly Column<Row>[] {
+  const wanted = new Map(columns.map((column, at) => {
+    const most = at === columns.length - 1 && column.least !== undefined ? LAST_WIDTH : Infinity;
+    return [column, Math.min(widthOf(rows, column), most)] as const;
+  }));
+  const total = () =>
+    wanted.values().reduce((sum, each) => sum + each, 0) + GAP.length * (wanted.size - 1);
+  const spare = columns.filter((column) => column.spare !== undefined)
+    .toSorted((a, b) => a.spare! - b.spare!);
+  for (const column of spare) {
+    if (total() <= width) break;
+    wanted.delete(column);
+  }
+  return columns.filter((column) => wanted.has(column));
 }
 
 function shrink(widths: number[], least: readonly (number | undefined)[], width: number): void {

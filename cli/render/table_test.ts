@@ -42,6 +42,27 @@ Deno.test("table() cuts the widest columns first to fit the width", () => {
   ]);
 });
 
+Deno.test("table() leaves spare columns out before it cuts names, but not for a long last one", () => {
+  const more: Column<Row>[] = [
+    { ...columns[0]!, least: 4 },
+    { title: "PID", cell: () => "12345", spare: 2 },
+    { title: "GEN", cell: () => "7", spare: 1 },
+    columns[1]!,
+    columns[2]!,
+  ];
+  const heads = [80, 54, 47].map((width) => table(rows, more, paint(false), width)[0]);
+  assertEquals(heads, [
+    "NAME         PID    GEN  COUNT  WHY",
+    "NAME         PID    COUNT  WHY",
+    "NAME         COUNT  WHY",
+  ]);
+  const long = [{ name: "product-svc", count: 2, why: "x".repeat(200) }];
+  assertEquals(table(long, more, paint(false), 58), [
+    "NAME         PID    GEN  COUNT  WHY",
+    `product-svc  12345  7        2  ${"x".repeat(25)}…`,
+  ]);
+});
+
 Deno.test("table() colours cells only where colours are on", () => {
   assert(!table(rows, columns, paint(false), 80).join("").includes("\x1b"));
   assert(table(rows, columns, paint(true), 80)[2]!.includes("\x1b[31mGET /health"));

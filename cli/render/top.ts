@@ -37,11 +37,12 @@ export function topLines(status: StatusView, sample: DeckSample, output: Surface
         { title: "RAM", cell: (node) => `${Math.round(ramPercent(node))} %`, right: true },
         {
           title: "",
+          spare: 1,
           cell: (node) => bar(ramPercent(node)),
           color: (node) => color(ramPercent(node)),
         },
         { title: "FREE", cell: (node) => size(node.ramFreeBytes), right: true },
-        { title: "REPLICAS", cell: (node) => String(node.replicas), right: true },
+        { title: "REPLICAS", spare: 2, cell: (node) => String(node.replicas), right: true },
       ],
       paint,
       columns,
@@ -76,6 +77,7 @@ export function topLines(status: StatusView, sample: DeckSample, output: Surface
         },
         {
           title: "IN FLIGHT",
+          spare: 1,
           cell: ({ traffic }) => traffic ? String(traffic.inFlight) : "-",
           right: true,
         },

@@ -34,8 +34,14 @@ export function listTable(apps: readonly AppView[], output: Surface, nowMs: numb
   return table<ListRow>(
     listRows(apps),
     [
-      { title: "APP", cell: ({ app }) => app.app, least: 12, color: (_, paint) => paint.strong },
-      { title: "REPLICA", cell: ({ replica }) => replica?.replica ?? "-", least: 8 },
+      {
+        title: "APP",
+        cell: ({ app }) => app.app,
+        least: 12,
+        spare: 3, // a replica's name begins with it
+        color: (_, paint) => paint.strong,
+      },
+      { title: "REPLICA", cell: ({ app, replica }) => replica?.replica ?? app.app, least: 8 },
       ...replicaColumns<ListRow>((row) => row.replica, (row) => row.app.state, nowMs),
       { title: "WHY", cell: ({ app, replica }) => whyOf(app, replica), least: 8 },
     ],
@@ -61,10 +67,30 @@ function replicaColumns<Row>(
     },
     { title: "NODE", cell: cell((replica) => replica.node), least: 6 },
     { title: "ADDRESS", cell: cell(replicaAddress) },
-    { title: "PID", cell: cell((replica) => String(replica.pid ?? "-")), right: true },
-    { title: "GEN", cell: cell((replica) => String(replica.generation)), right: true },
-    { title: "RESTARTS", cell: cell((replica) => String(replica.restarts)), right: true },
-    { title: "SINCE", cell: cell((replica) => span(nowMs - replica.sinceWallMs)), right: true },
+    {
+      title: "PID",
+      cell: cell((replica) => String(replica.pid ?? "-")),
+      right: true,
+      spare: 1,
+    },
+    {
+      title: "GEN",
+      cell: cell((replica) => String(replica.generation)),
+      right: true,
+      spare: 2,
+    },
+    {
+      title: "RESTARTS",
+      cell: cell((replica) => String(replica.restarts)),
+      right: true,
+      spare: 5,
+    },
+    {
+      title: "SINCE",
+      cell: cell((replica) => span(nowMs - replica.sinceWallMs)),
+      right: true,
+      spare: 4,
+    },
   ];
 }
 
@@ -89,11 +115,11 @@ export function nodesTable(nodes: readonly NodeView[], output: Surface): string[
       },
       { title: "ADDRESS", cell: (node) => `${node.host}:${node.port}` },
       { title: "CPU", cell: (node) => `${Math.round(node.cpuPercent)} %`, right: true },
-      { title: "CORES", cell: (node) => String(node.cores), right: true },
+      { title: "CORES", cell: (node) => String(node.cores), right: true, spare: 2 },
       { title: "RAM FREE", cell: (node) => size(node.ramFreeBytes), right: true },
-      { title: "OF", cell: (node) => size(node.ramTotalBytes), right: true },
+      { title: "OF", cell: (node) => size(node.ramTotalBytes), right: true, spare: 3 },
       { title: "REPLICAS", cell: (node) => String(node.replicas), right: true },
-      { title: "ID", cell: (node) => node.id, least: 8 },
+      { title: "ID", cell: (node) => node.id.slice(0, 12), spare: 1 },
       { title: "LABELS", cell: labelsOf, least: 6 },
     ],
     output.paint,
@@ -119,7 +145,7 @@ export function appsTable(apps: readonly AppView[], output: Surface): string[] {
       },
       { title: "READY", cell: (app) => `${app.ready}/${app.wanted}`, right: true },
       { title: "GEN", cell: (app) => String(app.generation), right: true },
-      { title: "TYPE", cell: (app) => app.type },
+      { title: "TYPE", cell: (app) => app.type, spare: 1 },
       { title: "WHY", cell: (app) => app.reasons.join("; "), least: 8 },
     ],
     output.paint,

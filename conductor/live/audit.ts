@@ -53,6 +53,6 @@ export class AuditReader {
       end = from;
     }
     const all = [...found, ...refusals.filter((view) => view !== null && matches(view, filter))];
-    return (all as AuditView[]).sort((a, b) => a.wallMs - b.wallMs).slice(-limit);
+    return (all as AuditView[]).sort((a, b) => a.wallMs - b.wallMs).slice(-limit || Infinity);
   }
 }

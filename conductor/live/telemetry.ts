@@ -45,6 +45,7 @@ export class Telemetry implements Disposable {
   readonly #streams = new Map<string, AbortController>();
   readonly #cursor: LineCursor;
   readonly #timers: ReturnType<typeof setInterval>[];
+  readonly #followers = new Set<(line: LogView) => void>();
   #pending: LogView[] = [];
   /** Up to where the lines that wait to be written go. */
   readonly #pendingCursors = new Map<string, Known>();
@@ -70,6 +71,12 @@ export class Telemetry implements Disposable {
   async search(search: LogSearch): Promise<LogView[]> {
     this.#write();
     return await this.#store.search(search);
+  }
+
+  /** Hears every line from now on; the returned function ends that. */
+  follow(hear: (line: LogView) => void): () => void {
+    this.#followers.add(hear);
+    return () => this.#followers.delete(hear);
   }
 
   samples(sinceWallMs: number): DeckSample[] {
@@ -135,8 +142,12 @@ export class Telemetry implements Disposable {
       }
       this.#pendingCursors.set(replica, this.#cursor.known(replica)!);
       const app = replica.slice(0, replica.lastIndexOf("."));
-      const told = { wallMs: at, app, replica, node: node.name, line };
-      this.#pending.push(stream === "stderr" ? { ...told, stream } : told);
+      const told: LogView = {
+        ...{ wallMs: at, app, replica, node: node.name, line },
+        ...(stream === "stderr" ? { stream } : {}),
+      };
+      this.#pending.push(told);
+      for (const hear of this.#followers) hear(told);
     }
   }
 

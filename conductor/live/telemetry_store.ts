@@ -23,6 +23,17 @@ export interface LogSearch {
   readonly limit: number;
 }
 
+/** Says whether a line that has just come is among what is sought. */
+export function isFound(
+  { app, node, line, wallMs }: LogView,
+  sought: Omit<LogSearch, "limit">,
+): boolean {
+  return (sought.app === undefined || app === sought.app) &&
+    (sought.node === undefined || node === sought.node) &&
+    (sought.grep === undefined || line.includes(sought.grep)) &&
+    wallMs >= (sought.sinceWallMs ?? 0);
+}
+
 /** Bytes that a row takes beside its text. */
 const OVERHEAD = 96;
 /** What `user_version` says of a file. */
@@ -140,8 +151,8 @@ export class TelemetryStore {
   }
 
   /** Opens bundles from the newest on, and lets others have their turn between pages of them. */
-  async #searchBundles(search: LogSearch): Promise<LogView[]> {
-    const { app, node, grep, sinceWallMs = 0, limit } = search;
+  async #searchBundles({ limit, ...sought }: LogSearch): Promise<LogView[]> {
+    const { app, grep, sinceWallMs = 0 } = sought;
     const page = this.#database.prepare(`
       SELECT id, line FROM line
       WHERE (?1 IS NULL OR app = ?1) AND wall_ms >= ?2 AND id < ?3 ORDER BY id DESC LIMIT ?4
@@ -157,12 +168,7 @@ export class TelemetryStore {
         const text = this.#opened(String(row.line), "line");
         if (text === null || !text.includes(written)) continue;
         const lines = JSON.parse(text) as LogView[];
-        found.push(
-          ...lines.filter((each) =>
-            each.wallMs >= sinceWallMs && (node === undefined || each.node === node) &&
-            (grep === undefined || each.line.includes(grep))
-          ),
-        );
+        found.push(...lines.filter((line) => isFound(line, sought)));
       }
       before = Number(rows.at(-1)!.id);
       await new Promise((resolve) => setTimeout(resolve));

@@ -1,6 +1,7 @@
 import { CALL_ENDPOINTS, CALL_TIMEOUT_MS, DIRECTORY_CACHE_MS, TOWER_TIMEOUT_MS } from "./limits.ts";
 import { unavailable } from "./problem.ts";
 import type { Surroundings } from "./service.ts";
+import { traceHeaders } from "./trace.ts";
 
 export interface CallOptions {
   readonly method?: string;
@@ -107,10 +108,12 @@ async function send(
   method: string,
   { json, headers = {}, timeoutMs = CALL_TIMEOUT_MS }: CallOptions,
 ): Promise<Response | undefined> {
+  const sent: Record<string, string> = { ...traceHeaders(), ...headers };
+  if (json !== undefined) sent["content-type"] = "application/json";
   try {
     return await fetcher(url, {
       method,
-      headers: json === undefined ? headers : { "content-type": "application/json", ...headers },
+      headers: sent,
       body: json === undefined ? undefined : JSON.stringify(json),
       signal: AbortSignal.timeout(timeoutMs),
       redirect: "error",

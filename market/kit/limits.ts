@@ -87,3 +87,44 @@ export const SEARCH_CHARACTERS = 200;
 export const FRONT_FILE_BYTES = 4 * 1024 * 1024;
 /** How long a token between services is good for, in ms. */
 export const SERVICE_TOKEN_MS = 60_000;
+
+/** Most bytes of a job's payload, as JSON. */
+export const JOB_BYTES = 64 * 1024;
+/** Most jobs that a worker does at once, and longest time for one try, in ms. */
+export const JOBS_AT_ONCE = 4;
+export const JOB_TIMEOUT_MS = 30_000;
+/** How often a worker looks for jobs that another replica took in, in ms. */
+export const JOBS_POLL_MS = 500;
+/** Tries of a job, and the wait after a failure, doubling to the maximum, in ms: about two hours. */
+export const JOB_ATTEMPTS = 18;
+export const JOB_BACKOFF_MS = 1_000;
+export const JOB_BACKOFF_MAX_MS = 10 * 60_000;
+/** A worker that says nothing for so long has lost its jobs, in ms. */
+export const JOB_LEASE_MS = 5_000;
+/** How long a job that was done is remembered, and how often the older are forgotten, in ms. */
+export const JOBS_KEPT_MS = 7 * 24 * 3_600_000;
+export const JOB_SWEEP_MS = 3_600_000;
+/** Most dead jobs shown at once. */
+export const DEAD_JOBS_SHOWN = 100;
+/** How often is looked for what has run low, and how often the lists are made anew, in ms. */
+export const REORDER_EVERY_MS = 60_000;
+export const REBUILD_EVERY_MS = 3_600_000;
+/** Longest silence of a mail server, in ms. */
+export const MAIL_TIMEOUT_MS = 10_000;
+
+/** Most log lines a program keeps for a telemetry sink, and most sent at once. */
+export const TELEMETRY_PENDING = 5_000;
+export const TELEMETRY_BATCH = 500;
+/** How often they are sent, and how seldom at most while the sink is away, in ms. */
+export const TELEMETRY_FLUSH_MS = 2_000;
+export const TELEMETRY_BACKOFF_MAX_MS = 30_000;
+/** Longest wait for the sink, in ms. */
+export const TELEMETRY_TIMEOUT_MS = 2_000;
+/** What the sink keeps: bytes of log lines, spans, values. */
+export const SINK_LOG_BYTES = 64 * 1024 * 1024;
+export const SINK_SPANS = 50_000;
+export const SINK_POINTS = 50_000;
+/** Most entries it shows at once. */
+export const SINK_SHOWN = 1_000;
+/** How often it says how the programs answer, in ms. */
+export const SINK_SUMMARY_MS = 10_000;

@@ -3,6 +3,7 @@
 // nowhere else. Both throw the same problems; only over HTTP a whole module can be away (503).
 
 import type { KeySource } from "./keys.ts";
+import type { Address } from "./people.ts";
 import type { Product } from "./product.ts";
 import type { Kit } from "./service.ts";
 import type { ServiceCheck } from "./service_auth.ts";
@@ -77,6 +78,7 @@ export interface ConfirmedOrder {
   readonly shipping: number;
   readonly tax: number;
   readonly total: number;
+  readonly shipping_address: Omit<Address, "line2"> & { readonly line2?: string | undefined };
   /** ISO 8601. */
   readonly created_at: string;
 }

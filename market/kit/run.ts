@@ -1,5 +1,7 @@
 import { STOP_MS } from "./limits.ts";
-import type { Service, Surroundings } from "./service.ts";
+import { createDirectory } from "./directory.ts";
+import { startExporter } from "./exporter.ts";
+import { noteTo, type Service, type Surroundings } from "./service.ts";
 
 /**
  * Runs a service as a program: listens on `HOST`:`PORT`, and at SIGTERM or SIGINT stops accepting,
@@ -7,33 +9,37 @@ import type { Service, Surroundings } from "./service.ts";
  *
  * @param name the app's name where `APP` does not say it
  * @param defaultPort where `PORT` does not say it: the port of development
+ * @param sink the app that is told what the program logs and how it is; none by default
  */
 export async function run(
   name: string,
   defaultPort: number,
   create: (around: Surroundings) => Service | Promise<Service>,
+  sink?: string,
 ): Promise<void> {
   const env = (key: string) => Deno.env.get(key);
+  const outside = { env, fetch, now: Date.now };
+  const exporter = sink === undefined
+    ? undefined
+    : startExporter(createDirectory(outside, [sink]), {
+      sink,
+      service: env("APP") ?? name,
+      replica: env("REPLICA_ID") ?? env("REPLICA") ?? "",
+      now: Date.now,
+      memoryBytes: () => Deno.memoryUsage().rss,
+    });
   const around: Surroundings = {
     name: env("APP") ?? name,
     replica: env("REPLICA_ID") ?? env("REPLICA") ?? "",
     node: env("NODE") ?? "",
-    env,
-    log: (line) => console.log(line),
-    now: Date.now,
-    fetch,
+    ...outside,
+    log(line) {
+      console.log(line);
+      exporter?.line(line);
+    },
   };
   const service = await create(around);
-  const note = (event: string, more: Record<string, unknown> = {}) =>
-    around.log(JSON.stringify({
-      time: new Date().toISOString(),
-      app: around.name,
-      replica: around.replica,
-      node: around.node,
-      level: "info",
-      event,
-      ...more,
-    }));
+  const note = noteTo(around);
   const server = Deno.serve({
     hostname: env("HOST") ?? "127.0.0.1",
     port: Number(env("PORT") ?? defaultPort),
@@ -57,5 +63,6 @@ export async function run(
   await server.finished;
   await service.close();
   note("stopped");
+  await exporter?.close();
   Deno.exit(0);
 }

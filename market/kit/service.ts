@@ -2,6 +2,7 @@ import { Hono } from "hono";
 import type { Context as HonoContext } from "hono";
 import { createMetrics, type Metrics } from "./metrics.ts";
 import { Problem, problemResponse, unavailable } from "./problem.ts";
+import { spanOf, within } from "./trace.ts";
 
 /** What a service is given from outside; tests give their own. */
 export interface Surroundings {
@@ -38,6 +39,17 @@ export interface Kit {
   onClose(close: () => void | Promise<void>): void;
 }
 
+/** Writes structured lines that belong to no request. */
+export function noteTo(
+  around: Pick<Surroundings, "name" | "replica" | "node" | "log" | "now">,
+): (event: string, more?: Record<string, unknown>) => void {
+  const { name: app, replica, node } = around;
+  return (event, more = {}) => {
+    const time = new Date(around.now()).toISOString();
+    around.log(JSON.stringify({ time, app, replica, node, level: "info", event, ...more }));
+  };
+}
+
 const REQUEST_ID = /^[\w-]{1,64}$/;
 
 /**
@@ -69,8 +81,9 @@ export function createService(around: Surroundings, build: (kit: Kit) => void): 
     const began = performance.now();
     const given = c.req.header("x-request-id") ?? "";
     const id = REQUEST_ID.test(given) ? given : crypto.randomUUID();
+    const span = spanOf(c.req.header("traceparent"));
     underWay++;
-    await next();
+    await within(span, next);
     underWay--;
     finish(c, around.replica, id);
     const seconds = (performance.now() - began) / 1_000;
@@ -81,6 +94,9 @@ export function createService(around: Surroundings, build: (kit: Kit) => void): 
       level: c.res.status >= 500 ? "error" : "info",
       event: "request",
       id,
+      trace: span.traceId,
+      span: span.spanId,
+      parent: span.parentId,
       method: c.req.method,
       route,
       status: c.res.status,
@@ -102,7 +118,7 @@ export function createService(around: Surroundings, build: (kit: Kit) => void): 
   build({
     app,
     metrics,
-    note: (event, more) => line({ level: "info", event, ...more }),
+    note: noteTo(around),
     readyWhen: (check) => void readiness.push(check),
     onClose: (close) => void closers.push(close),
   });

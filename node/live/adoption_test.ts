@@ -237,6 +237,9 @@ Deno.test("a second daemon on the same state folder refuses to start", async () 
   await first.status;
 });
 
+/** A daemon that is started on a machine full of other work may take this long for what it does. */
+const PATIENCE_MS = 60_000;
+
 Deno.test("after 100 kill -9 at random moments nothing is orphaned and nothing runs twice", async () => {
   const seed = Number(Deno.env.get("SKR8TR_SEED") ?? Date.now() % 2 ** 31);
   console.log(`seed ${seed} (SKR8TR_SEED repeats it)`);
@@ -269,7 +272,7 @@ Deno.test("after 100 kill -9 at random moments nothing is orphaned and nothing r
   for (let round = 1; round <= 100; round++) {
     bench.start();
     if (prng.below(4) > 0) {
-      await until(() => `beat\n${bench.log}`, () => bench.cluster.heard.length > 0);
+      await until(() => `beat\n${bench.log}`, () => bench.cluster.heard.length > 0, PATIENCE_MS);
     }
     churn();
     await new Promise((resolve) => setTimeout(resolve, prng.below(round % 10 === 0 ? 500 : 250)));
@@ -286,16 +289,18 @@ Deno.test("after 100 kill -9 at random moments nothing is orphaned and nothing r
   };
   bench.start(["--stop-replicas"]);
   // All may be well before it is up; then a signal would find it without a handler.
-  await until(() => `it beats\n${bench.log}`, () => cluster.heard.length > 0, 60_000);
+  await until(() => `it beats\n${bench.log}`, () => cluster.heard.length > 0, PATIENCE_MS);
   await until(
     () => `${bench.log}\nwhat is wanted runs, what is not has ended: ${JSON.stringify(wrong())}`,
     () => {
       const { missing, left } = wrong();
       return missing.length + left.length === 0;
     },
+    PATIENCE_MS,
   );
   checkTwins("at the end");
   assertEquals(await bench.stop(), 0);
-  assertEquals([...bench.programs()], []);
+  // What the launcher killed last may take a moment to be gone.
+  await until("nothing runs", () => bench.programs().size === 0, PATIENCE_MS);
   assertStringIncludes(bench.log, "adopted");
 });

@@ -2,6 +2,9 @@
 
 import { assert, assertEquals } from "@std/assert";
 import Ajv from "ajv/dist/2020.js";
+import { main } from "../../cli/main.ts";
+import { COMMANDS } from "../../cli/table.ts";
+import { keptOutput } from "../../cli/testing/output.ts";
 import { type ReadyLine, startClusterTask } from "./cluster_process.ts";
 
 const ROOT = decodeURIComponent(new URL("../../", import.meta.url).pathname).replace(/\/$/, "");
@@ -42,6 +45,55 @@ Deno.test("--json prints what the schema says, command by command", async (t) =>
       const printed = await skr8tr(line, [...command.split(" "), "--json"]);
       assert(printed.length > 0, "it prints something");
       for (const each of printed) assert(check(JSON.parse(each)), JSON.stringify(check.errors));
+    });
+  }
+  await cluster.stop();
+});
+
+/**
+ * A command line for every command that knows --json, in an order in which they can be run: `STATE`
+ * is the cluster's folder, `FILE` a manifest that runs, `JOB` one of a job.
+ */
+const LINES: readonly string[] = [
+  ...["version", "ping", "explain", "explain health.interval", "check FILE", "diff FILE"],
+  ...["list", "nodes", "top", "status", "status product-svc", "lookup product-svc"],
+  ...["describe product-svc", "describe node-1", "describe product-svc.1", "why product-svc"],
+  ...["up --dry-run FILE", "up FILE", "rollout FILE", "rollout status product-svc"],
+  ...["scale product-svc=3", "restart product-svc", "stop product-svc", "start product-svc"],
+  ...["history product-svc", "rollback product-svc --to 1", "logs product-svc", "logs --all"],
+  ...["run JOB --wait", "run tick", "runs tick", "events", "events --grep ready --since 10m"],
+  ...["keygen --key STATE/ann.sec --out STATE/ann.pub", "operator list"],
+  ...["operator add ann --pubkey STATE/ann.pub --role viewer", "grant ann --role deployer"],
+  ...["operator revoke ann", "quota default --replicas 40", "quota default"],
+  ...["secret set word --file STATE/ann.pub", "secret list", "secret rm word"],
+  ...["volume list", "node show node-1", "node cordon node-1", "node uncordon node-1"],
+  ...["node drain node-1 --wait", "node uncordon node-1", "rebalance", "what-if --lose node-1"],
+  ...["audit -n 5", "token create", "context list", "deck", "down product-svc nobody"],
+];
+
+Deno.test("every command that knows --json prints nothing but JSON with it", async (t) => {
+  const commands = COMMANDS.filter(({ options }) => options.some(({ name }) => name === "json"));
+  const missing = commands.map(({ name }) => name)
+    .filter((name) => !LINES.some((line) => line.split(" ")[0] === name));
+  assertEquals(missing, []);
+  await using cluster = await startClusterTask(["--only=product-svc"]);
+  const line = await cluster.ready();
+  assert(line.ready, line.error);
+  const { state } = cluster;
+  const job = `${state}/tick.skr8tr`;
+  await Deno.writeTextFile(job, "app tick\n  type job\n  exec /bin/echo\n  args tock\n");
+  const file = `${ROOT}/market/manifests/product-svc.skr8tr`;
+  const own = ["--conductor", line.conductor, "--tower", line.tower];
+  for (const words of LINES) {
+    const named = words.replaceAll("STATE", state).replace("FILE", file).replace("JOB", job);
+    await t.step(`skr8tr ${words} --json`, async () => {
+      const output = keptOutput();
+      const key = named.includes("--key") ? [] : ["--key", `${state}/signing.sec`];
+      const code = await main([...own, ...key, ...named.split(" "), "--json"], output);
+      // 1: the cluster said no, or a file differs from what runs; that is JSON, too.
+      assert(code === 0 || code === 1, `${code}: ${output.noted.join("\n")}`);
+      assert(output.printed.length > 0, output.noted.join("\n"));
+      for (const each of output.printed) JSON.parse(each);
     });
   }
   await cluster.stop();

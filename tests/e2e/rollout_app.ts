@@ -38,6 +38,13 @@ serve(async (request) => {
   const { pathname } = new URL(request.url);
   if (pathname.endsWith("/long")) return stream(20);
   if (pathname.endsWith("/endless")) return stream(Infinity);
+  if (pathname.endsWith("/talk")) {
+    const { socket, response } = Deno.upgradeWebSocket(request);
+    // Not at once: whoever asks again after each answer would do nothing else.
+    socket.onmessage = () =>
+      setTimeout(() => socket.readyState === 1 && socket.send(`${Deno.pid}`), 20);
+    return response;
+  }
   if (mode === "slow") await new Promise((resolve) => setTimeout(resolve, 150));
   return new Response(`${mode}\n`, { status: mode === "bad" ? 500 : 200 });
 });

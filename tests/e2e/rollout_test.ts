@@ -4,6 +4,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { type Load, startLoad } from "../../bench/load.ts";
 import { skr8trCommand, World } from "../../bench/world.ts";
 import { showAddress } from "../../cli/target.ts";
+import { Talk } from "./talk.ts";
 import type { AppView, HistoryView, RolloutView } from "../../core/view.ts";
 
 const APP = decodeURIComponent(new URL("rollout_app.ts", import.meta.url).pathname);
@@ -231,6 +232,44 @@ for (const nodes of [["node-1"], ["node-1", "node-2", "node-3"]]) {
       assertEquals(restarted.code, 0, restarted.err);
       for (const each of long) assertMatch(await each.text(), /part 20\nthe end\n$/);
       assertEquals(await cut, "cut");
+    });
+
+    await t.step("a WebSocket is talked over until its replica's drain is over", async () => {
+      const { hostname, port } = world.layout.ingress;
+      const url = `ws://${hostname}:${port}/rolling/talk`;
+      // Two on different replicas; what has just started is given requests only gently.
+      const ends = await Talk.open(url);
+      let stays = await Talk.open(url);
+      for (let count = 0; stays.by === ends.by && count < 50; count++) {
+        stays.end();
+        stays = await Talk.open(url);
+      }
+      const { replicas } = await stage.view();
+      const [brief, bound] = [ends, stays].map((talk) =>
+        replicas.find(({ pid }) => pid === Number(talk.by))!.replica
+      ) as [string, string];
+      assert(brief !== bound, "two sockets are on two replicas");
+      // From the view: since when it has been leaving, by the clock of its node.
+      let sinceMs = 0;
+      const leaves = (replica: string) =>
+        world.seen("rolling", ({ replicas }) => {
+          const it = replicas.find((each) => each.replica === replica);
+          if (it?.state !== "stopping") return it === undefined;
+          if (replica === bound) sinceMs = it.sinceWallMs;
+          return true;
+        });
+      const bothLeave = [leaves(brief).then(() => ends.end()), leaves(bound)];
+      const restarted = await stage.skr8tr("restart", "rolling", "--wait");
+      assertEquals(restarted.code, 0, restarted.err);
+      await Promise.all(bothLeave);
+      assert(sinceMs > 0, `${bound} was never seen to leave`);
+      const closedMs = await stays.closed;
+      const drainMs = 6_000;
+      assert(closedMs >= sinceMs + drainMs - 50, `cut ${closedMs - sinceMs} ms into its drain`);
+      assert(stays.lastMs >= sinceMs + drainMs / 2, `silent ${stays.lastMs - sinceMs} ms into it`);
+      const other = await Talk.open(url);
+      assert(other.by !== stays.by && other.by !== ends.by, "a new one is somewhere else");
+      other.end();
     });
 
     await t.step("before runs once; a failed one replaces nothing", async () => {

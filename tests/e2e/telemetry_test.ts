@@ -25,6 +25,21 @@ Deno.test("skr8tr logs --all finds what any replica wrote, each line once", asyn
   };
 
   await t.step("a line is found by its text", async () => once(await ask("name")));
+  await t.step(
+    "with -f lines are shown as they come, of all apps and those sought only",
+    async () => {
+      const sought = ["--all", "-f", "-n", "0", "--grep", '"event":"request"'];
+      await using following = follow(line, ["logs", ...sought]);
+      // Asked for until the first is shown: when the conductor begins to follow, nobody tells.
+      await until(20_000, "a line", async () => {
+        await ask("name");
+        return following.lines().length > 0;
+      });
+      const id = await ask("name");
+      await until(15_000, `the line of ${id}`, () => following.lines().some((l) => l.includes(id)));
+      assert(following.lines().every((each) => each.includes('"event":"request"')));
+    },
+  );
   const before = await ask("rating");
   await once(before);
   await t.step("lines are taken once over the death of a node's daemon", async () => {
@@ -57,6 +72,29 @@ Deno.test("skr8tr logs --all finds what any replica wrote, each line once", asyn
   });
   await cluster.stop();
 });
+
+/** A command that goes on until the test has seen enough. */
+function follow(line: ReadyLine, words: readonly string[]) {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--quiet", "cli/main.ts", "--conductor", line.conductor, ...words],
+    cwd: ROOT,
+    env: { NO_COLOR: "1" },
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  let text = "";
+  const reading = (async () => {
+    for await (const part of child.stdout.pipeThrough(new TextDecoderStream())) text += part;
+  })();
+  return {
+    lines: () => text.split("\n").slice(0, -1),
+    async [Symbol.asyncDispose]() {
+      kill(child.pid, "SIGTERM");
+      await child.status;
+      await reading;
+    },
+  };
+}
 
 async function skr8tr(
   line: ReadyLine,

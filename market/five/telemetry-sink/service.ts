@@ -1,0 +1,17 @@
+import { identityOverHttp } from "../../kit/over_http.ts";
+import type { Service, Surroundings } from "../../kit/service.ts";
+import { directoryOf, serveModules } from "../../kit/wiring.ts";
+import { createSink } from "./module.ts";
+
+const IDENTITY = "identity-provider";
+
+/** Collects what the other programs tell of themselves; keeps it in `DATA_DIR`. */
+export function createTelemetrySink(around: Surroundings): Service {
+  const folder = around.env("DATA_DIR");
+  if (!folder) throw new Error("telemetry-sink has nowhere to keep its state: set DATA_DIR");
+  const directory = directoryOf(around, { apps: [IDENTITY] });
+  // It only reads the public keys, for which nobody asks who it is.
+  const nobody = () => Promise.resolve({});
+  const identity = identityOverHttp(directory, nobody, around.now, IDENTITY);
+  return serveModules(around, directory, [createSink(folder, { identity, now: around.now })], {});
+}

@@ -1,0 +1,182 @@
+import { assert, assertEquals } from "@std/assert";
+import { createDirectory, type Directory } from "../../kit/directory.ts";
+import { type Exporter, startExporter } from "../../kit/exporter.ts";
+import { SINK_SPANS, TELEMETRY_PENDING } from "../../kit/limits.ts";
+import { createService, type Service } from "../../kit/service.ts";
+import { eventually, testSurroundings } from "../../kit/testing.ts";
+import { startMarket, type TestMarket } from "../../testing_market.ts";
+import { openSpanStore } from "./store.ts";
+
+const STAFF = { STAFF_EMAIL: "boss@shop.test", STAFF_PASSWORD: "a long sentence" };
+
+async function withSink(test: (market: TestMarket, read: Read, to: Directory) => Promise<void>) {
+  const folder = Deno.makeTempDirSync({ prefix: "market-" });
+  const market = await startMarket({ folder }, STAFF, "five");
+  const sink = market.services["telemetry-sink"];
+  const directory = createDirectory({
+    env: (name) => name === "TELEMETRY_SINK_URL" ? "http://sink.test" : undefined,
+    fetch: async (input, init) => {
+      if (market.down.has("telemetry-sink")) throw new TypeError("connection refused");
+      return await sink.fetch(new Request(input, init));
+    },
+    now: Date.now,
+  }, ["telemetry-sink"]);
+  try {
+    const json = { email: STAFF.STAFF_EMAIL, password: STAFF.STAFF_PASSWORD };
+    const { session } = (await market.ask("user-svc", "POST /login", { json })).body;
+    const read: Read = async (path) =>
+      (await market.askProgram("telemetry-sink", `GET /telemetry/${path}`, { session })).body.items;
+    await test(market, read, directory);
+  } finally {
+    await market.close();
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+// deno-lint-ignore no-explicit-any
+type Read = (path: string) => Promise<any[]>;
+
+const parts = (service: string) => ({
+  sink: "telemetry-sink",
+  service,
+  replica: `${service}-1`,
+  now: Date.now,
+  memoryBytes: () => 123,
+});
+
+/** A program with an exporter: it answers `/hello`, by asking `next` if there is one. */
+function program(name: string, exporter: Exporter, next?: Service): Service {
+  const around = testSurroundings(name);
+  const directory = createDirectory({
+    env: () => "http://next.test",
+    fetch: async (input, init) => await next!.fetch(new Request(input, init)),
+    now: Date.now,
+  }, ["next"]);
+  return createService({ ...around, log: (line) => exporter.line(line) }, ({ app }) => {
+    app.get("/hello", async (c) => {
+      if (next) await (await directory.call("next", "/hello")).body?.cancel();
+      return c.text("hello");
+    });
+  });
+}
+
+Deno.test("logs, traces over two programs and values come by OTLP, and staff can read them", () =>
+  withSink(async (_, read, directory) => {
+    const exporters = ["one", "two"].map((name) => startExporter(directory, parts(name)));
+    const two = program("two", exporters[1]!);
+    const one = program("one", exporters[0]!, two);
+    const traceId = "0123456789abcdef0123456789abcdef";
+    const headers = { traceparent: `00-${traceId}-0123456789abcdef-01` };
+    const answer = await one.fetch(new Request("http://one.test/hello", { headers }));
+    assertEquals(await answer.text(), "hello");
+    for (const exporter of exporters) await exporter.close();
+    const [first, second] = await read(`traces/${traceId}`);
+    assertEquals([first.service, first.parentId, first.name], [
+      "one",
+      "0123456789abcdef",
+      "GET /hello",
+    ]);
+    assertEquals([second.service, second.parentId], ["two", first.spanId]);
+    const lines = await read("logs?app=two");
+    assertEquals(lines.length, 1);
+    assertEquals(JSON.parse(lines[0].line).trace, traceId);
+    const values = await read("points?name=http.server.requests");
+    assertEquals(values.map(({ service, value }) => [service, value]), [["one", 1], ["two", 1]]);
+    assertEquals((await read("points?name=process.memory.rss"))[0].value, 123);
+    const summary = await read("summary");
+    assertEquals(summary.map(({ service, requests }) => [service, requests]), [
+      ["one", 1],
+      ["two", 1],
+    ]);
+  }));
+
+Deno.test("while the sink is away nobody waits for it and nothing grows", () =>
+  withSink(async (market, read, directory) => {
+    market.down.add("telemetry-sink");
+    const exporter = startExporter(directory, parts("one"));
+    const one = program("one", exporter);
+    for (let at = 0; at < TELEMETRY_PENDING + 100; at++) {
+      await (await one.fetch(new Request("http://one.test/hello"))).body?.cancel();
+    }
+    assertEquals([exporter.pending, exporter.dropped], [TELEMETRY_PENDING, 100]);
+    market.down.delete("telemetry-sink");
+    await exporter.close();
+    assert(exporter.pending < TELEMETRY_PENDING, "what was kept goes out when it is back");
+    assertEquals((await read("points?name=telemetry.dropped"))[0].value, 100);
+  }));
+
+Deno.test("what is no telemetry is refused or left out, and nothing comes from the world", () =>
+  withSink(async (market, read) => {
+    const post = async (path: string, raw: BodyInit, headers = {}) =>
+      (await market.askProgram("telemetry-sink", `POST /v1/${path}`, { raw, headers })).status;
+    for (const path of ["logs", "traces", "metrics"]) {
+      assertEquals(await post(path, "{"), 400);
+      assertEquals(await post(path, " ".repeat(2 ** 20 + 1)), 413);
+      assertEquals(await post(path, "{}", { "x-forwarded-for": "203.0.113.1" }), 404);
+      for (const odd of ["null", "[]", "7", '{"resourceLogs":[7,null,{}]}', "{}"]) {
+        assertEquals(await post(path, odd), 200, `${path} ${odd}`);
+      }
+    }
+    assertEquals(await post("traces", '{"resourceSpans":{}}'), 400);
+    const span = (more: object) =>
+      JSON.stringify({
+        resourceSpans: [{ scopeSpans: [{ spans: [{ name: "x", ...more }] }] }],
+      });
+    assertEquals(await post("traces", span({ traceId: "no", spanId: 7 })), 200);
+    assertEquals(await read("traces"), []);
+  }));
+
+Deno.test("openSpanStore() keeps the newest and no more", () => {
+  const folder = Deno.makeTempDirSync({ prefix: "market-" });
+  const store = openSpanStore(`${folder}/spans.db`);
+  try {
+    const span = (at: number) => ({
+      traceId: String(at).padStart(32, "0"),
+      spanId: String(at).padStart(16, "0"),
+      parentId: null,
+      service: "one",
+      name: "GET /",
+      startMs: at,
+      durationMs: 1,
+      failed: false,
+    });
+    store.addSpans(Array.from({ length: SINK_SPANS + 10 }, (_, at) => span(at)));
+    assertEquals(store.summaries(0)[0]!.requests, SINK_SPANS);
+    assertEquals(store.trace(String(9).padStart(32, "0")), []);
+    assertEquals(store.trace(String(10).padStart(32, "0")).length, 1);
+  } finally {
+    store.close();
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("the sink takes what another program's OpenTelemetry sends", () =>
+  withSink(async (market, read) => {
+    const server = Deno.serve(
+      { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+      market.services["telemetry-sink"].fetch,
+    );
+    try {
+      const code =
+        'console.log("hello from afar"); await fetch("http://127.0.0.1:9/").catch(() => {});';
+      const { success } = await new Deno.Command(Deno.execPath(), {
+        args: ["run", "-A", "--no-config", `data:text/javascript,${encodeURIComponent(code)}`],
+        env: {
+          OTEL_DENO: "true",
+          OTEL_SERVICE_NAME: "afar",
+          OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
+          OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${server.addr.port}`,
+        },
+        stdout: "null",
+        stderr: "null",
+      }).output();
+      assert(success);
+      await eventually("its line and its span have come", async () => {
+        const lines = await read("logs?app=afar&grep=hello");
+        const spans = (await read("traces")).filter(({ service }) => service === "afar");
+        return lines.length > 0 && spans.length > 0;
+      });
+    } finally {
+      await server.shutdown();
+    }
+  }));
