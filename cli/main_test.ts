@@ -409,12 +409,12 @@ function described(): Readonly<Record<string, string>> {
     reasons: ["api.1 on node-1: exit code 3"],
     replicas: [replicaView("api.1", { restarts: 4, exit })],
   })];
-  const conductor = { version: "0", boot: "b", upMs: 1 };
-  const status = { conductor, sequence: 1, nodes: [NODE], apps, problems: [] };
   const event = { sequence: 1, wallMs: 1, kind: "replica-exited", app: "api", node: "node-1" };
   const line = JSON.stringify({ ...event, replica: "api.1", text: "api.1 on node-1: exit code 3" });
   return {
-    "/api/status": JSON.stringify(status),
+    "/api/apps/api": JSON.stringify(apps[0]),
+    "/api/apps": JSON.stringify({ apps }),
+    "/api/nodes/node-1": JSON.stringify({ node: NODE, placed: [] }),
     "/api/apps/api/manifest": JSON.stringify({ manifest: "app api {\n  exec /bin/api\n}\n" }),
     "/api/events": `${line}\n`,
   };

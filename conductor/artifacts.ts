@@ -5,7 +5,7 @@ import { ARTIFACT_BYTES, ARTIFACT_HOLDERS, ARTIFACTS } from "../core/limits.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
 import type { Outcome } from "./commands.ts";
 import type { Cluster } from "./cluster.ts";
-import { generationOf, type State } from "./state.ts";
+import type { Generation, State } from "./state.ts";
 
 /** An artifact that an operator has announced by a signed UPLOAD. */
 export interface Announced {
@@ -71,7 +71,7 @@ export function artifactRefusal(state: State, spec: AppSpec): string | null {
 
 /**
  * Nodes that have an artifact, as `host:port` of their TCP listener: those whose replicas run from
- * it. Not `except`, and not more than a datagram holds with ease.
+ * it. Not `except`, and not more than a datagram holds with ease: no more are looked for.
  */
 export function holdersOf(
   cluster: Pick<Cluster, "state" | "fleet">,
@@ -80,15 +80,18 @@ export function holdersOf(
 ): string[] {
   const holders = new Set<string>();
   for (const app of cluster.state.apps.values()) {
+    const isOf = (generation: Generation) => generation.spec.artifact?.sha256 === sha256;
+    const numbers = app.generations.filter(isOf).map((each) => each.generation);
+    if (numbers.length === 0) continue;
     for (const { replica, node, generation } of app.placements.values()) {
-      if (node === except || holders.size >= ARTIFACT_HOLDERS) continue;
-      if (generationOf(app, generation)?.spec.artifact?.sha256 !== sha256) continue;
+      if (node === except || !numbers.includes(generation)) continue;
       const known = cluster.fleet.get(node);
       const state = known?.statuses.get(replica)?.state;
       const has = state === "starting" || state === "ready" || state === "stopping";
       if (!known?.beat || known.state === "dead" || !has) continue;
       const { host, port } = known.beat;
       holders.add(host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`);
+      if (holders.size >= ARTIFACT_HOLDERS) return [...holders];
     }
   }
   return [...holders];

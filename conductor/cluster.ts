@@ -12,11 +12,14 @@ import { Autoscale } from "./autoscale.ts";
 import type { ConductorEffect } from "./effects.ts";
 import { addNode, type Fleet, type FleetNode } from "./fleet.ts";
 import { Ledger } from "./ledger.ts";
+import { Needs } from "./needs.ts";
 import { barText } from "./node_verbs.ts";
 import { Orders } from "./orders.ts";
 import { ReadySince } from "./ready_since.ts";
+import { RouteTable } from "./routes.ts";
 import { currentOf, type State } from "./state.ts";
 import { Reign } from "./reign.ts";
+import { RouteTraffic } from "./route_traffic.ts";
 import { Traffic } from "./traffic.ts";
 import { V1Nodes } from "./v1_nodes.ts";
 
@@ -27,6 +30,8 @@ export class Cluster {
   readonly orders = new Orders();
   /** The requests of the apps, as the ingresses see them. */
   readonly traffic = new Traffic();
+  /** The same by route, for people. */
+  readonly routeTraffic = new RouteTraffic();
   readonly autoscale: Autoscale;
   /** App -> why some of its replicas have no place. */
   readonly unplaced = new Map<string, readonly string[]>();
@@ -42,7 +47,11 @@ export class Cluster {
   readonly answeredStops = new Map<string, number>();
   /** Apps that may have changed: they are to be compared again. */
   readonly dirty = new Set<string>();
-  #needers: Map<string, readonly string[]> | null = null;
+  /** Nodes of the log that had not been heard when somebody last asked. */
+  readonly #unheard: Set<string>;
+  #isSettled = false;
+  readonly needs: Needs;
+  readonly routes: RouteTable;
   /** The effects of the step under way. */
   out: ConductorEffect[] = [];
 
@@ -59,6 +68,9 @@ export class Cluster {
     readonly reign = new Reign(true, state.term?.term ?? 0),
   ) {
     this.autoscale = new Autoscale(now.monoMs);
+    this.#unheard = new Set(state.nodes.keys());
+    this.needs = new Needs(state.apps.values());
+    this.routes = new RouteTable(state.apps.values());
     for (const [id, name] of state.nodes) {
       addNode(this.fleet, id, name, now.monoMs);
       this.ledger.describe(id, { name, bar: barText(state.bars.get(id)) });
@@ -85,7 +97,11 @@ export class Cluster {
 
   /** True while some node of the log has not been heard since the start: placing waits for it. */
   get settling(): boolean {
-    for (const node of this.fleet.values()) if (node.state === "unknown") return true;
+    for (const id of this.#unheard) {
+      if (this.fleet.get(id)?.state === "unknown") return true;
+      // Who was heard, or given up, is never unknown again; nor are nodes that join by a beat.
+      this.#unheard.delete(id);
+    }
     return false;
   }
 
@@ -94,43 +110,37 @@ export class Cluster {
     return state !== undefined && state !== "dead";
   }
 
-  /** All that is placed on the node is to be looked at again. */
+  /**
+   * The node came or went: what is placed on it is to be looked at again, and who needs that, and
+   * apps that run on every node.
+   */
   touchNode(node: FleetNode): void {
     const apps = new Set<string>();
     for (const replica of this.state.byNode.get(node.id) ?? []) {
       apps.add(this.state.replicas.get(replica) ?? "");
     }
     apps.delete("");
-    for (const name of apps) this.dirty.add(name);
+    for (const name of apps) {
+      this.dirty.add(name);
+      for (const needer of this.needs.needersOf(name)) this.dirty.add(needer);
+    }
     if (apps.size > 0) this.emit({ do: "changed", apps: [...apps] });
+    if (this.settling) return;
+    for (const app of this.state.apps.values()) {
+      if (currentOf(app).spec.type === "system") this.dirty.add(app.name);
+    }
   }
 
-  /** Nodes came or went: every app may be placed otherwise, once all nodes have been heard. */
-  touchAll(): void {
-    if (!this.settling) { for (const name of this.state.apps.keys()) this.dirty.add(name); }
+  /** When the last node of the log was heard, or given up, every app is looked at again. */
+  settle(): void {
+    if (this.#isSettled || this.settling) return;
+    this.#isSettled = true;
+    for (const name of this.state.apps.keys()) this.dirty.add(name);
   }
 
   /** The node takes the replica after all, or it is no longer asked to. */
   accepted(replica: string): void {
     this.refused.delete(replica);
     this.refusedSince.delete(replica);
-  }
-
-  /** The apps that need this one. */
-  needersOf(name: string): readonly string[] {
-    if (!this.#needers) {
-      this.#needers = new Map();
-      for (const app of this.state.apps.values()) {
-        for (const need of currentOf(app).spec.needs) {
-          this.#needers.set(need, [...this.#needers.get(need) ?? [], app.name]);
-        }
-      }
-    }
-    return this.#needers.get(name) ?? [];
-  }
-
-  /** A command may have changed who needs whom. */
-  forgetNeeders(): void {
-    this.#needers = null;
   }
 }

@@ -36,9 +36,9 @@ export class Decider {
   /** Works out which replicas should move, where that was asked for or is due by itself. */
   balance(now: Instant): EntryBody | null {
     const isDue = now.monoMs >= this.#balanceMonoMs;
-    const { state, ledger, settling } = this.#cluster;
+    const { state, ledger } = this.#cluster;
     const { apps, rebalancing } = state;
-    if (rebalancing.size === 0 && !isDue || settling) return null;
+    if (rebalancing.size === 0 && !isDue || this.#cluster.settling) return null;
     if (isDue) this.#balanceMonoMs = Infinity;
     const asked = [...apps.values()].filter((app) => isDue || rebalancing.has(app.name));
     const moves = rebalance(asked, ledger);

@@ -18,6 +18,7 @@ export function appsShown(state: State, grants: DeckGrants) {
       all ? sample : {
         ...sample,
         apps: Object.fromEntries(Object.entries(sample.apps).filter(([name]) => app(name))),
+        ...(sample.routes ? { routes: sample.routes.filter((route) => app(route.app)) } : {}),
       },
     /** Lines of the audit. */
     audit: ({ app }: { readonly app?: string }) =>

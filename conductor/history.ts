@@ -40,7 +40,13 @@ export function takeSample(
 export class History {
   readonly #samples: DeckSample[] = [];
 
+  /** Routes are told of the newest only: their past would be most of what a viewer is sent first. */
   add(sample: DeckSample): void {
+    const last = this.#samples.at(-1);
+    if (last?.routes) {
+      const { routes: _, ...rest } = last;
+      this.#samples[this.#samples.length - 1] = rest;
+    }
     this.#samples.push(sample);
     if (this.#samples.length > DECK_SAMPLES) this.#samples.shift();
   }

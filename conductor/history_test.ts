@@ -39,3 +39,10 @@ Deno.test("History keeps the last samples", () => {
   assertEquals(history.samples().length, DECK_SAMPLES);
   assertEquals(history.samples()[0]?.wallMs, 5);
 });
+
+Deno.test("History keeps the routes of its newest sample only", () => {
+  const history = new History();
+  const sample = (wallMs: number) => ({ wallMs, nodes: {}, apps: {}, routes: [] });
+  for (const wallMs of [1, 2]) history.add(sample(wallMs));
+  assertEquals(history.samples(), [{ wallMs: 1, nodes: {}, apps: {} }, sample(2)]);
+});

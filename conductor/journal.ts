@@ -41,8 +41,6 @@ export class Journal {
   #inFlight = false;
   #brokenUntilMonoMs = 0;
   #lastSnapshot: number;
-  /** What is wanted, or where it runs, has changed since `takeCommanded()`. */
-  #commanded = true;
 
   constructor(
     cluster: Cluster,
@@ -95,13 +93,6 @@ export class Journal {
     if (nodes.has(node) && !nodeKeys.has(node)) this.#nodeKeys.set(node, publicKey);
   }
 
-  /** Says whether routes may have changed since it was last asked. */
-  takeCommanded(): boolean {
-    const was = this.#commanded;
-    this.#commanded = false;
-    return was;
-  }
-
   /** A command's entry says where it stands in the chain of commands. */
   #chained(body: EntryBody): EntryBody {
     const { state } = this.#cluster;
@@ -143,10 +134,15 @@ export class Journal {
     this.#settle(body, before, now);
     for (const name of touched) cluster.dirty.add(name);
     if (touched.length > 0) cluster.emit({ do: "changed", apps: touched });
+    if (mayReroute(body)) {
+      for (const name of touched) {
+        const app = cluster.state.apps.get(name)!;
+        cluster.routes.note(app);
+        cluster.needs.note(app);
+      }
+    }
     if (body.kind === "command") {
-      this.#commanded = true;
       this.#setBars();
-      cluster.forgetNeeders();
       cluster.emit(...this.#desk.committed(body, now));
     } else if (body.kind === "join") {
       cluster.emit(...this.joins.committed(body, now));
@@ -189,9 +185,8 @@ export class Journal {
     this.#cluster.emit(...this.#desk.abandon(), ...this.joins.abandon());
   }
 
-  /** It leads: what it may have published or promised before counts for nothing. */
+  /** It leads: that the log could not be written before counts for nothing. */
   lead(): void {
-    this.#commanded = true;
     this.#brokenUntilMonoMs = 0;
   }
 
@@ -235,15 +230,16 @@ export class Journal {
       const names = body.roots.map(([key]) => rootName(key)).join(", ");
       this.#cluster.record(now, { kind: "roots", text: `admin by --pubkey: ${names}` });
     }
-    if (body.kind === "rollout") {
-      this.#commanded = true;
-      this.#cluster.record(now, eventOfTurn(body));
-    }
-    if (body.kind !== "decision") return;
-    // What a failed rollout leaves behind has routes of its own until it is gone.
-    if (body.gone.length > 0) this.#commanded = true;
-    settleDecision(this.#cluster, body, before, now);
+    if (body.kind === "rollout") this.#cluster.record(now, eventOfTurn(body));
+    if (body.kind === "decision") settleDecision(this.#cluster, body, before, now);
   }
+}
+
+/** Says whether the apps that the entry touches may have other routes and needs now. */
+function mayReroute(body: EntryBody): boolean {
+  // What a failed rollout leaves behind has routes of its own until it is gone.
+  const hasGone = body.kind === "decision" && body.gone.length > 0;
+  return hasGone || body.kind === "command" || body.kind === "rollout";
 }
 
 function rootsBody(roots: readonly Root[]): EntryBody {

@@ -69,7 +69,6 @@ export class ConductorMachine {
   #lastTickMonoMs: number;
   /** The time of the last step. */
   #now: Instant;
-  #published = "";
 
   constructor(options: ConductorOptions) {
     const { state, boot, prng, now } = options;
@@ -128,6 +127,7 @@ export class ConductorMachine {
         break;
       case "figures":
         cluster.traffic.take(event.figures, now.monoMs);
+        cluster.routeTraffic.take(event.figures, now.monoMs);
         for (const { app } of event.figures.apps) {
           if (RolloutWatch.judges(this.state.apps.get(app))) cluster.dirty.add(app);
         }
@@ -152,9 +152,12 @@ export class ConductorMachine {
       default:
         event satisfies never;
     }
+    cluster.settle();
     this.#journal.pump(now);
     sendOrders(cluster, now);
-    if (cluster.mayOrder(now)) this.#publish();
+    if (cluster.mayOrder(now) && cluster.routes.takeChanged()) {
+      cluster.emit({ do: "publish", routes: routesOf(this.state) });
+    }
     return cluster.out;
   }
 
@@ -180,7 +183,7 @@ export class ConductorMachine {
   #lead(term: number, untilMonoMs: number, now: Instant): void {
     const { state, reign } = this.#cluster;
     reign.lead(term, state.term?.term ?? 0, untilMonoMs);
-    this.#published = "";
+    this.#cluster.routes.publishAgain();
     this.#journal.lead();
     this.#decider.lead(now);
     this.#presence.lead(now);
@@ -241,15 +244,6 @@ export class ConductorMachine {
     };
   }
 
-  #publish(): void {
-    if (!this.#journal.takeCommanded()) return;
-    const routes = routesOf(this.state);
-    const text = JSON.stringify(routes);
-    if (text === this.#published) return;
-    this.#published = text;
-    this.#cluster.emit({ do: "publish", routes });
-  }
-
   /** Emits an event for the history. */
   record(now: Instant, event: Omit<EventView, "sequence" | "wallMs">): void {
     this.#cluster.record(now, event);
@@ -275,6 +269,10 @@ export class ConductorMachine {
 
   get ledger(): Cluster["ledger"] {
     return this.#cluster.ledger;
+  }
+
+  get routeTraffic(): Cluster["routeTraffic"] {
+    return this.#cluster.routeTraffic;
   }
 
   get traffic(): Cluster["traffic"] {

@@ -21,7 +21,7 @@ export function whyMove(
   { placement, nodeName }: Sight,
 ): string | null {
   const { node } = placement;
-  if (state.bars.get(node)?.kind === "draining" && app.home !== node) {
+  if (state.bars.size > 0 && state.bars.get(node)?.kind === "draining" && app.home !== node) {
     return `${nodeName} is being drained`;
   }
   return placement.moving ? "a better place is free" : null;
@@ -41,7 +41,8 @@ export function withMoves(
     if (reason !== null) reasons.set(sight, reason);
   }
   const replaced = reasons.size === 0 ? new Map() : replacements(app, sights, reasons);
-  const buckets = compare(sights.filter((sight) => !replaced.has(sight)));
+  const visible = replaced.size === 0 ? sights : sights.filter((sight) => !replaced.has(sight));
+  const buckets = compare(visible);
   const moved = reasons.size === 0 ? buckets : addMoves(app, sights, reasons, replaced, buckets);
   return holdBack(app, sights, moved);
 }

@@ -3,22 +3,24 @@
  * durable state at any time, so nothing is lost when this is.
  */
 
+import { Deadlines, type Timed } from "../core/deadlines.ts";
 import { RETRY_MAX_MS, RETRY_MIN_MS } from "../core/limits.ts";
 
-export interface Order {
+export interface Order extends Timed {
   readonly kind: "run" | "stop";
   readonly replica: string;
   /** Node id. */
   readonly node: string;
+  /** In the order in which they were wanted. */
+  readonly number: number;
   /** The next wait after sending. */
   waitMs: number;
-  dueMonoMs: number;
 }
 
 export class Orders {
   readonly #orders = new Map<string, Order>();
-  /** No order is due before this: with many of them nobody looks through all at every step. */
-  #nextDueMonoMs = Infinity;
+  readonly #due = new Deadlines<Order>();
+  #number = 0;
 
   get size(): number {
     return this.#orders.size;
@@ -32,42 +34,51 @@ export class Orders {
   want(kind: Order["kind"], replica: string, node: string, monoMs: number): void {
     const known = this.#orders.get(replica);
     if (known?.kind === kind && known.node === node) return;
-    this.#orders.set(replica, { kind, replica, node, waitMs: RETRY_MIN_MS, dueMonoMs: monoMs });
-    this.#nextDueMonoMs = Math.min(this.#nextDueMonoMs, monoMs);
+    if (known) this.#due.remove(known);
+    const order: Order = {
+      kind,
+      replica,
+      node,
+      number: this.#number++,
+      waitMs: RETRY_MIN_MS,
+      dueMs: monoMs,
+      at: monoMs,
+      slot: -1,
+    };
+    this.#orders.set(replica, order);
+    this.#due.add(order);
   }
 
   /** The node has answered. */
   done(kind: Order["kind"], replica: string): void {
-    if (this.#orders.get(replica)?.kind === kind) this.#orders.delete(replica);
+    if (this.#orders.get(replica)?.kind === kind) this.drop(replica);
   }
 
   drop(replica: string): void {
+    const order = this.#orders.get(replica);
+    if (!order) return;
     this.#orders.delete(replica);
+    this.#due.remove(order);
   }
 
   clear(): void {
-    this.#orders.clear();
-    this.#nextDueMonoMs = Infinity;
+    for (const replica of this.#orders.keys()) this.drop(replica);
   }
 
-  /** Orders that are due now; each is due again after its backoff. */
+  /** Orders that are due now, as they were wanted; each is due again after its backoff. */
   takeDue(monoMs: number): Order[] {
-    if (this.#nextDueMonoMs > monoMs) return [];
     const due: Order[] = [];
-    this.#nextDueMonoMs = Infinity;
-    for (const order of this.#orders.values()) {
-      if (order.dueMonoMs <= monoMs) {
-        due.push(order);
-        order.dueMonoMs = monoMs + order.waitMs;
-        order.waitMs = Math.min(RETRY_MAX_MS, order.waitMs * 2);
-      }
-      this.#nextDueMonoMs = Math.min(this.#nextDueMonoMs, order.dueMonoMs);
+    for (let order; (order = this.#due.takeDue(monoMs));) due.push(order);
+    for (const order of due) {
+      order.dueMs = monoMs + order.waitMs;
+      order.waitMs = Math.min(RETRY_MAX_MS, order.waitMs * 2);
+      this.#due.add(order);
     }
-    return due;
+    return due.sort((a, b) => a.number - b.number);
   }
 
-  /** No order is due before this; `Infinity` without any. */
+  /** When the first order is due; `Infinity` without any. */
   nextDueMonoMs(): number {
-    return this.#orders.size === 0 ? Infinity : this.#nextDueMonoMs;
+    return this.#due.nextMs;
   }
 }

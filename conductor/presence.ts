@@ -186,7 +186,6 @@ export class Presence {
         stopStranger(this.#cluster, node, status, now);
       }
     }
-    this.#cluster.touchAll();
   }
 
   #died(node: FleetNode, how: "dead" | "silent", what: string, now: Instant): void {
@@ -194,7 +193,6 @@ export class Presence {
     const text = `${node.name} ${what}`;
     this.#cluster.record(now, { kind: `node-${how}`, node: node.name, text });
     this.#cluster.touchNode(node);
-    this.#cluster.touchAll();
   }
 
   /** A suspect is no suspect any more: it beats, or has answered a probe. */

@@ -303,19 +303,24 @@ function split(
 ): { readonly kept: Sight[]; readonly surplus: Sight[] } {
   const kept: Sight[] = [];
   const surplus: Sight[] = [];
-  const taken = new Set<number>();
+  const taken = new Uint8Array(wanted);
   for (const sight of current) {
-    const { placement } = sight;
-    const fits = placement.index < wanted && !taken.has(placement.index);
-    taken.add(placement.index);
+    const { index } = sight.placement;
+    const fits = index < wanted && taken[index] === 0;
+    if (fits) taken[index] = 1;
     (fits ? kept : surplus).push(sight);
   }
   return { kept, surplus };
 }
 
 function missingIndices(kept: readonly Sight[], wanted: number): number[] {
-  const taken = new Set(kept.map((sight) => sight.placement.index));
-  return Array.from({ length: wanted }, (_, index) => index).filter((index) => !taken.has(index));
+  const taken = new Uint8Array(wanted);
+  for (const { placement: { index } } of kept) if (index < wanted) taken[index] = 1;
+  const missing: number[] = [];
+  for (let index = taken.indexOf(0); index >= 0; index = taken.indexOf(0, index + 1)) {
+    missing.push(index);
+  }
+  return missing;
 }
 
 function waits(here: readonly Sight[]): string[] {

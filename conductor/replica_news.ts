@@ -79,11 +79,12 @@ export function hearAnswer(
   const { orders } = cluster;
   const { replica } = message;
   const node = cluster.fleet.get(message.node);
-  const placement = placementOf(cluster.state, replica);
   if (node?.beat?.boot !== message.boot) return;
   if (message.k === "stop-ok") {
     orders.done("stop", replica);
-    if (placement?.leaving) cluster.answeredStops.set(replica, now.monoMs);
+    if (placementOf(cluster.state, replica)?.leaving) {
+      cluster.answeredStops.set(replica, now.monoMs);
+    }
     return;
   }
   if (message.k === "run-ok") {
@@ -93,6 +94,7 @@ export function hearAnswer(
   const order = orders.get(replica);
   if (order?.kind !== "run") return;
   order.waitMs = RETRY_MAX_MS;
+  const placement = placementOf(cluster.state, replica);
   if (placement) noteRefusal(cluster, placement, now);
   if (!placement || cluster.refused.get(replica) === message.reason) return;
   cluster.refused.set(replica, message.reason);
@@ -127,7 +129,7 @@ function noteStatus(
   if (!placement) return;
   cluster.accepted(replica);
   cluster.dirty.add(placement.app);
-  for (const app of cluster.needersOf(placement.app)) cluster.dirty.add(app);
+  for (const app of cluster.needs.needersOf(placement.app)) cluster.dirty.add(app);
   cluster.emit({ do: "changed", apps: [placement.app] });
   for (const event of describeChange(node.name, before, status)) cluster.record(now, event);
 }

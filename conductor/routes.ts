@@ -4,13 +4,49 @@ import { maySleep } from "../core/scale.ts";
 import { type App, currentOf, generationOf, type State } from "./state.ts";
 
 /** The table of routes that the signed manifests ask for. */
-export function routesOf(state: State): Route[] {
-  return [...state.apps.values()].flatMap((app) => {
-    if (app.down) return [];
-    const { spec } = currentOf(app);
-    const all = { ...canaryOf(app), ...(maySleep(spec) ? { wake: true } : {}) };
-    return spec.routes.map((route) => ({ ...toRoute(app.name, route), ...all }));
-  });
+export function routesOf(state: Pick<State, "apps">): Route[] {
+  return [...state.apps.values()].flatMap(routesOfApp);
+}
+
+function routesOfApp(app: App): Route[] {
+  if (app.down) return [];
+  const { spec } = currentOf(app);
+  if (spec.routes.length === 0) return [];
+  const all = { ...canaryOf(app), ...(maySleep(spec) ? { wake: true } : {}) };
+  return spec.routes.map((route) => ({ ...toRoute(app.name, route), ...all }));
+}
+
+/** The table as it was last published: an app that changes is compared by itself. */
+export class RouteTable {
+  /** App -> its routes as text, if it has any. */
+  readonly #texts = new Map<string, string>();
+  #changed = true;
+
+  constructor(apps: Iterable<App>) {
+    for (const app of apps) this.note(app);
+  }
+
+  /** The app may have other routes than before. */
+  note(app: App): void {
+    const routes = routesOfApp(app);
+    const text = routes.length === 0 ? undefined : JSON.stringify(routes);
+    if (text === this.#texts.get(app.name)) return;
+    this.#changed = true;
+    if (text === undefined) this.#texts.delete(app.name);
+    else this.#texts.set(app.name, text);
+  }
+
+  /** Whatever was published before counts for nothing. */
+  publishAgain(): void {
+    this.#changed = true;
+  }
+
+  /** Says whether the table has to be published, again or for the first time; once. */
+  takeChanged(): boolean {
+    const was = this.#changed;
+    this.#changed = false;
+    return was;
+  }
 }
 
 /** The share of requests that a new generation gets from its first ready replica on. */

@@ -8,6 +8,7 @@ import { generationOf, type Placement, placementOf } from "./state.ts";
 export function sendOrders(cluster: Cluster, now: Instant): void {
   const { fleet, orders, state, reign } = cluster;
   if (!cluster.mayOrder(now)) return;
+  const holders = new Map<string, readonly string[]>();
   for (const order of orders.takeDue(now.monoMs)) {
     const node = fleet.get(order.node);
     const to = node?.address;
@@ -27,7 +28,7 @@ export function sendOrders(cluster: Cluster, now: Instant): void {
       continue;
     }
     const { replica, app, generation, sequence, index, part } = placement;
-    const sources = sourcesOf(cluster, placement);
+    const sources = sourcesOf(cluster, placement, holders);
     cluster.send(to, {
       k: "run",
       node: order.node,
@@ -43,9 +44,21 @@ export function sendOrders(cluster: Cluster, now: Instant): void {
   }
 }
 
-/** Other nodes that have what this replica runs from. */
-function sourcesOf(cluster: Cluster, { app, generation, node }: Placement): readonly string[] {
+/**
+ * Other nodes that have what this replica runs from.
+ *
+ * @param known what was found for the orders before: a thousand of one app are looked for once
+ */
+function sourcesOf(
+  cluster: Cluster,
+  { app, generation, node }: Placement,
+  known: Map<string, readonly string[]>,
+): readonly string[] {
   const { state } = cluster;
   const sha256 = generationOf(state.apps.get(app)!, generation)?.spec.artifact?.sha256;
-  return sha256 === undefined ? [] : holdersOf(cluster, sha256, node);
+  if (sha256 === undefined) return [];
+  const key = `${sha256} ${node}`;
+  let holders = known.get(key);
+  if (!holders) known.set(key, holders = holdersOf(cluster, sha256, node));
+  return holders;
 }

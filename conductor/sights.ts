@@ -16,7 +16,7 @@ export function sightsOf(cluster: Cluster, app: App, now: Instant): Sight[] {
     const { replica } = placement;
     const node = cluster.fleet.get(placement.node);
     const status = node?.statuses.get(replica);
-    const readySince = ready.get(replica);
+    const readySince = status?.state === "ready" ? ready.get(replica) : undefined;
     const answeredMs = stops?.get(replica);
     const reason = refused?.get(replica);
     const sight: Sight = {

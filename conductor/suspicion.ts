@@ -8,6 +8,9 @@
  * `PROBE_EVERY_MS`, and two other nodes are asked to probe it. Any sign of life ends the suspicion.
  * Each witness that found it silent shortens the time it has left, from `SUSPICION_MAX_MS` down to
  * `SUSPICION_MIN_MS`; a witness that was itself held up does not.
+ *
+ * Where many are silent at once, all of them share `PROBES_PER_SECOND`: each is probed less often,
+ * and none is given up before it was probed `PROBES_BEFORE_DEATH` times.
  */
 
 import type { Address } from "../core/address.ts";
@@ -16,6 +19,8 @@ import {
   OBSERVER_LATE_MS,
   OBSERVER_PATIENCE,
   PROBE_EVERY_MS,
+  PROBES_BEFORE_DEATH,
+  PROBES_PER_SECOND,
   SUSPICION_MAX_MS,
   SUSPICION_MIN_MS,
   WITNESS_ASK_MS,
@@ -26,6 +31,7 @@ import {
 import type { Mesh } from "../core/mesh.ts";
 import type { Prng } from "../core/prng.ts";
 import { type Fleet, type FleetNode, suspectAfterMs } from "./fleet.ts";
+import { Heard } from "./heard.ts";
 
 /**
  * How long a suspicion lasts in all, in ms, floored: Lifeguard's formula. With no confirmation
@@ -68,6 +74,8 @@ interface Suspect {
   /** When it is over with it, as far as is known. */
   deadlineMonoMs: number;
   request: string;
+  /** How often the conductor itself has probed it. */
+  probes: number;
   nextProbeMonoMs: number;
   nextAskMonoMs: number;
   /** Witness -> how often it has been asked under this request. */
@@ -102,12 +110,17 @@ export class Suspicion {
   readonly counters = { suspected: 0, refuted: 0, witnessed: 0 };
   readonly #suspects = new Map<string, Suspect>();
   readonly #prng: Prng;
+  /** What may be sent to find out about suspects, in all. */
+  readonly #allowance: Allowance;
+  /** No suspect wants anything before this. */
+  #nextDueMonoMs = Infinity;
   /** Until then nodes of the log that have not been heard are waited for. */
   readonly #warmMonoMs: number;
 
   constructor(prng: Prng, warmMonoMs: number) {
     this.#prng = prng;
     this.#warmMonoMs = warmMonoMs;
+    this.#allowance = new Allowance(PROBES_PER_SECOND, CONDUCTOR_TICK_MS);
   }
 
   has(node: string): boolean {
@@ -116,11 +129,7 @@ export class Suspicion {
 
   /** When `look` is wanted again because of a suspect; `Infinity` without any. */
   nextDueMonoMs(): number {
-    let due = Infinity;
-    for (const each of this.#suspects.values()) {
-      due = Math.min(due, each.nextProbeMonoMs, each.nextAskMonoMs, each.deadlineMonoMs);
-    }
-    return due;
+    return this.#suspects.size === 0 ? Infinity : this.#nextDueMonoMs;
   }
 
   /** The node has given a sign of life; says whether it was a suspect. */
@@ -154,6 +163,7 @@ export class Suspicion {
   #askAnew(suspect: Suspect, monoMs: number): void {
     suspect.request = this.#prng.hex(12);
     suspect.nextAskMonoMs = monoMs;
+    this.#nextDueMonoMs = Math.min(this.#nextDueMonoMs, monoMs);
     suspect.asked.clear();
     suspect.useless.clear();
     suspect.accusers.clear();
@@ -167,6 +177,7 @@ export class Suspicion {
   look(fleet: Fleet, lateMs: number, monoMs: number): Findings {
     this.#noteLateness(fleet, lateMs, monoMs);
     const suspectMs = suspectAfterMs(fleet.size);
+    const heard = new Heard(fleet);
     const suspected: FleetNode[] = [];
     const overdue: FleetNode[] = [];
     let ready = 0;
@@ -177,27 +188,48 @@ export class Suspicion {
         if (monoMs >= this.#warmMonoMs) overdue.push(node);
         continue;
       }
-      if (node.state === "silent" && !hearsOthers(fleet, node, node.countedMonoMs)) continue;
-      if (this.#suspects.has(node.id) || monoMs - node.countedMonoMs < suspectMs) continue;
+      if (node.state === "silent" && !heard.othersThan(node, node.countedMonoMs)) continue;
+      if (monoMs - node.countedMonoMs < suspectMs || this.#suspects.has(node.id)) continue;
       this.#suspect(node, monoMs, node.countedMonoMs + suspectMs);
       suspected.push(node);
     }
     const sends: Findings["sends"][number][] = [];
     const others = Math.max(0, ready - this.#suspects.size);
     let witnesses: FleetNode[] | null = null;
+    this.#allowance.fill(monoMs);
     for (const suspect of this.#suspects.values()) {
       const node = fleet.get(suspect.node)!;
       suspect.deadlineMonoMs = this.#deadlineOf(suspect, others);
-      if (monoMs >= suspect.deadlineMonoMs) {
+      if (monoMs >= suspect.deadlineMonoMs && mayJudge(suspect, node)) {
         overdue.push(node);
         continue;
       }
-      if (monoMs >= suspect.nextProbeMonoMs) sends.push(...this.#probe(suspect, node, monoMs));
+      if (monoMs >= suspect.nextProbeMonoMs && this.#allowance.take(1)) {
+        sends.push(...this.#probe(suspect, node, monoMs));
+      }
       if (monoMs < suspect.nextAskMonoMs) continue;
       witnesses ??= this.#witnesses(fleet);
+      if (witnesses.length > 0 && !this.#allowance.take(WITNESSES)) continue;
       sends.push(...this.#ask(suspect, node, fleet, witnesses, monoMs));
     }
-    return { sends, suspected, ...this.#judge(fleet, overdue, monoMs) };
+    const judged = this.#judge(fleet, heard, overdue, monoMs);
+    this.#nextDueMonoMs = this.#firstDueMonoMs(monoMs);
+    return { sends, suspected, ...judged };
+  }
+
+  /** When some suspect wants something, and something may be sent for it. */
+  #firstDueMonoMs(monoMs: number): number {
+    let first = Infinity;
+    for (const each of this.#suspects.values()) {
+      const sendMonoMs = Math.min(each.nextProbeMonoMs, each.nextAskMonoMs);
+      // What is due already has found no allowance, or waits for its probes to be judged.
+      first = Math.min(
+        first,
+        Math.max(sendMonoMs, this.#allowance.againMonoMs),
+        each.deadlineMonoMs > monoMs ? each.deadlineMonoMs : Infinity,
+      );
+    }
+    return first;
   }
 
   #noteLateness(fleet: Fleet, lateMs: number, monoMs: number): void {
@@ -220,6 +252,7 @@ export class Suspicion {
       sinceMonoMs: Math.max(sinceMonoMs, monoMs - CONDUCTOR_TICK_MS),
       deadlineMonoMs: Infinity,
       request: this.#prng.hex(12),
+      probes: 0,
       nextProbeMonoMs: monoMs,
       nextAskMonoMs: monoMs,
       asked: new Map(),
@@ -242,13 +275,19 @@ export class Suspicion {
     return sinceMonoMs + this.awareness.scale(lastsMs);
   }
 
+  /** In a crowd whoever was served lets the others have their turn first. */
+  #everyMs(ms: number): number {
+    return Math.max(ms, this.#suspects.size * 2 * 1_000 / PROBES_PER_SECOND);
+  }
+
   #probe(
     suspect: Suspect,
     { address, id: node }: FleetNode,
     monoMs: number,
   ): Findings["sends"][number][] {
-    suspect.nextProbeMonoMs = address ? monoMs + PROBE_EVERY_MS : Infinity;
+    suspect.nextProbeMonoMs = address ? monoMs + this.#everyMs(PROBE_EVERY_MS) : Infinity;
     if (!address) return [];
+    suspect.probes++;
     return [{ to: address, message: { k: "probe", node, request: suspect.request } }];
   }
 
@@ -259,7 +298,7 @@ export class Suspicion {
     witnesses: readonly FleetNode[],
     monoMs: number,
   ): Findings["sends"][number][] {
-    suspect.nextAskMonoMs = address ? monoMs + WITNESS_ASK_MS : Infinity;
+    suspect.nextAskMonoMs = address ? monoMs + this.#everyMs(WITNESS_ASK_MS) : Infinity;
     if (!address) return [];
     const { hostname: host, port } = address;
     const { request } = suspect;
@@ -299,6 +338,7 @@ export class Suspicion {
   /** Their time is over. Whom nobody at all can be heard beside is not called dead. */
   #judge(
     fleet: Fleet,
+    heard: Heard,
     overdue: readonly FleetNode[],
     monoMs: number,
   ): Pick<Findings, "dead" | "unreachable" | "silent"> {
@@ -307,16 +347,16 @@ export class Suspicion {
     const silent: FleetNode[] = [];
     for (const node of overdue) {
       const suspect = this.#suspects.get(node.id);
-      if (!hearsOthers(fleet, node, suspect?.beganMonoMs ?? -Infinity)) silent.push(node);
+      if (!heard.othersThan(node, suspect?.beganMonoMs ?? -Infinity)) silent.push(node);
       else if (suspect?.seen && !suspect.accusers.size) unreachable.push(node);
       else dead.push(node);
     }
+    for (const node of overdue) this.#suspects.delete(node.id);
     for (const suspect of this.#suspects.values()) {
-      const node = fleet.get(suspect.node)!;
-      if (!suspect.seen || overdue.includes(node)) continue;
-      if (monoMs - suspect.beganMonoMs >= WITNESSED_MAX_MS) unreachable.push(node);
+      if (!suspect.seen || monoMs - suspect.beganMonoMs < WITNESSED_MAX_MS) continue;
+      unreachable.push(fleet.get(suspect.node)!);
+      this.#suspects.delete(suspect.node);
     }
-    for (const node of [...dead, ...unreachable, ...silent]) this.#suspects.delete(node.id);
     for (const node of dead) node.state = "dead";
     for (const node of unreachable) node.state = "dead";
     for (const node of silent) {
@@ -327,12 +367,34 @@ export class Suspicion {
   }
 }
 
-/** Says whether another node has been heard after this moment: then the observer is no island. */
-function hearsOthers(fleet: Fleet, node: FleetNode, sinceMonoMs: number): boolean {
-  for (const other of fleet.values()) {
-    if (other !== node && other.state !== "unknown" && other.countedMonoMs > sinceMonoMs) {
-      if (other.state !== "silent") return true;
-    }
+/** Says whether enough was done to hear of it. Who has no address cannot be asked. */
+function mayJudge(suspect: Suspect, node: FleetNode): boolean {
+  return node.address === null || suspect.probes >= PROBES_BEFORE_DEATH;
+}
+
+/** So many datagrams a second, and at once no more than `burstMs` of them. */
+class Allowance {
+  #left = 0;
+  #filledMonoMs = -Infinity;
+  /** Something may be taken again from then on. */
+  againMonoMs = -Infinity;
+
+  constructor(private readonly perSecond: number, private readonly burstMs: number) {}
+
+  fill(monoMs: number): void {
+    const most = this.perSecond * this.burstMs / 1_000;
+    const more = (monoMs - this.#filledMonoMs) * this.perSecond / 1_000;
+    this.#left = Math.min(most, this.#left + more);
+    this.#filledMonoMs = monoMs;
+    this.againMonoMs = monoMs;
   }
-  return false;
+
+  take(count: number): boolean {
+    if (this.#left < count) {
+      this.againMonoMs = this.#filledMonoMs + this.burstMs / 4;
+      return false;
+    }
+    this.#left -= count;
+    return true;
+  }
 }

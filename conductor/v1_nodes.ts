@@ -24,6 +24,10 @@ export interface V1Node {
 export class V1Nodes {
   readonly #nodes = new Map<string, V1Node>();
 
+  get(id: string): V1Node | undefined {
+    return this.#nodes.get(id);
+  }
+
   values(): Iterable<V1Node> {
     return this.#nodes.values();
   }

@@ -3,14 +3,7 @@
 import type { Instant } from "../core/instant.ts";
 import { HOPELESS_RESTARTS } from "../core/limits.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
-import type {
-  AppView,
-  NodeView,
-  PlanView,
-  ReplicaState,
-  ReplicaView,
-  StatusView,
-} from "../core/view.ts";
+import type { AppView, NodeView, PlanView, ReplicaState, ReplicaView } from "../core/view.ts";
 import { type DeckGrants, shows } from "./deck_grants.ts";
 import { describeExit } from "./events.ts";
 import type { FleetNode } from "./fleet.ts";
@@ -64,6 +57,18 @@ function v1NodeView(node: V1Node, now: Instant): NodeView {
     silentMs: Math.max(0, Math.round(now.monoMs - node.heardMonoMs)),
     reason: ONLY_V1,
   };
+}
+
+/** One node of either kind, by its id. */
+export function nodeViewOf(
+  machine: ConductorMachine,
+  id: string,
+  now: Instant,
+): NodeView | undefined {
+  const node = machine.fleet.get(id);
+  if (node) return nodeView(machine, node, now);
+  const v1 = machine.v1Nodes.get(id);
+  return v1 && v1NodeView(v1, now);
 }
 
 export function nodeViews(machine: ConductorMachine, now: Instant): NodeView[] {
@@ -216,57 +221,6 @@ export function appViews(
     .filter((app) => shows(grants, currentOf(app).spec.namespace))
     .map((app) => appView(machine, app, now))
     .sort((a, b) => a.app < b.app ? -1 : 1);
-}
-
-export function statusView(
-  machine: ConductorMachine,
-  version: string,
-  now: Instant,
-  grants: DeckGrants = null,
-): StatusView {
-  const nodes = nodeViews(machine, now);
-  const apps = appViews(machine, now, grants);
-  return {
-    conductor: {
-      version,
-      boot: machine.boot,
-      upMs: Math.round(now.monoMs - machine.startedMonoMs),
-    },
-    sequence: machine.state.head.sequence,
-    nodes,
-    apps,
-    problems: [
-      ...nodes.filter((node) => node.state === "dead").map((node) =>
-        `${node.name} is dead: silent for ${Math.round(node.silentMs / 1000)} s`
-      ),
-      ...apps.filter((app) => app.state === "failing" || app.state === "degraded").flatMap((app) =>
-        app.reasons.length > 0 ? app.reasons : [`${app.app}: ${app.ready} of ${app.wanted} ready`]
-      ),
-      ...[...machine.state.apps.values()]
-        .filter((app) => shows(grants, currentOf(app).spec.namespace)).flatMap(rolledBack),
-      ...(shows(grants) ? strangers(machine) : []),
-    ],
-  };
-}
-
-/** What was signed last does not run: that stays a problem until something better is signed. */
-function rolledBack(app: App): string[] {
-  const { generation, outcome } = newestOf(app);
-  if (app.down || outcome?.result !== "rolled-back") return [];
-  const { generation: runs } = currentOf(app);
-  return [`${app.name} runs generation ${runs}: ${generation} was rolled back: ${outcome.reason}`];
-}
-
-/** Replicas of apps that the log has never heard of: its store was lost or is another cluster's. */
-function strangers(machine: ConductorMachine): string[] {
-  return [...machine.fleet.values()].flatMap((node) => {
-    const unknown = [...node.statuses.values()].filter((status) =>
-      !machine.state.apps.has(status.app) && status.state !== "finished"
-    );
-    if (unknown.length === 0) return [];
-    const names = [...new Set(unknown.map((status) => status.app))].join(", ");
-    return [`${node.name} runs ${names}, which this conductor's log does not know: left alone`];
-  });
 }
 
 /** What applying these apps would do. Nothing is changed. */

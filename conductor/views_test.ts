@@ -2,7 +2,8 @@ import { assertEquals } from "@std/assert";
 import { parseManifest } from "../core/manifest/parse.ts";
 import { manifestOf, Rig } from "./rig_test.ts";
 import { routesOf } from "./routes.ts";
-import { appView, appViews, planView, statusView } from "./views.ts";
+import { statusView } from "./status_view.ts";
+import { appView, appViews, planView } from "./views.ts";
 
 const HEALTH = ["port 8001", "health {", "  check GET /health 200", "}"];
 

@@ -22,11 +22,20 @@ export interface TrafficSample {
   readonly inFlight: number;
 }
 
+/** One look at the requests of a route. */
+export interface RouteSample extends Omit<TrafficSample, "inFlight"> {
+  readonly app: string;
+  /** Its host, if it has one, and its path. */
+  readonly route: string;
+}
+
 /** Everything at one moment, by the names of nodes and apps. */
 export interface DeckSample {
   readonly wallMs: number;
   readonly nodes: Readonly<Record<string, NodeSample>>;
   readonly apps: Readonly<Record<string, TrafficSample>>;
+  /** Routes, the most asked first; only in the newest sample. */
+  readonly routes?: readonly RouteSample[];
 }
 
 /** Who looks at the deck. */

@@ -83,6 +83,13 @@ export const NODE_DEAD_MS = SUSPECT_BEATS * BEAT_MS + SUSPECT_SLACK_MS + SUSPICI
 export const WITNESSES = 2;
 /** A suspect is probed this often, in ms; a witness does it so many times before it says no. */
 export const PROBE_EVERY_MS = 100;
+/**
+ * Probes, and words to witnesses, that the conductor sends a second, however many are suspects: up to
+ * 100 at once are probed every `PROBE_EVERY_MS`, more of them the less often.
+ */
+export const PROBES_PER_SECOND = 2_000;
+/** A suspect that was probed less often is not given up, in a crowd of them. */
+export const PROBES_BEFORE_DEATH = 4;
 export const WITNESS_PROBES = 4;
 /** A witness that has not answered is asked again after this, and after so many times another. */
 export const WITNESS_ASK_MS = 200;
@@ -521,6 +528,7 @@ export const DECK_SAMPLES = 450;
 /** Most nodes and apps that a sample of the deck has. */
 export const DECK_SAMPLE_NODES = 256;
 export const DECK_SAMPLE_APPS = 256;
+export const DECK_SAMPLE_ROUTES = 256;
 /** A status is told to the deck's viewers at most this often, ms. */
 export const DECK_STATUS_MS = 500;
 /** Most viewers of the deck at a time. */

@@ -327,6 +327,17 @@ const figure = struct({
 });
 export type Figure = Shaped<typeof figure>;
 
+/** What an ingress has seen of the requests of one route since its own start. */
+const routeFigure = struct({
+  app: appName,
+  /** Host and path: `shop.example/api`, `/api`. */
+  route: text(1280),
+  requests: count,
+  errors: count,
+  latency: list(count, LATENCY_BOUNDS_MS.length + 1),
+});
+export type RouteFigure = Shaped<typeof routeFigure>;
+
 const figures = struct({
   /** One start of one ingress (or one worker of it). */
   boot: bootId,
@@ -339,6 +350,8 @@ const figures = struct({
   whole: flag,
   /** What has changed since it was told last; everything in a whole, in pages. */
   apps: list(figure, FIGURES_PAGE),
+  /** The same by route. */
+  routes: maybe(list(routeFigure, FIGURES_PAGE)),
 });
 /** What an ingress tells of the requests it has seen, once a second even if that is nothing. */
 export type Figures = Shaped<typeof figures>;

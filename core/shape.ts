@@ -130,6 +130,7 @@ export function variant<V extends Record<string, Shape<object>>>(variants: V): S
     const kind = (value as { k?: unknown } | null)?.k;
     const shape = typeof kind === "string" && Object.hasOwn(variants, kind) ? variants[kind] : null;
     if (!shape) refuse(path, `k to be one of ${Object.keys(variants).join(" ")}`);
+    // Its kind comes first, as whoever looks at the beginning of the text alone expects it.
     return { k: kind, ...shape(value, path) } as Variant<V>;
   };
 }

@@ -74,3 +74,8 @@ Deno.test("parseShaped() gives null for any text that does not fit, and never th
     assert(parsed === null || parsed.k === "a");
   }));
 });
+
+Deno.test("variant() puts the kind first: the beginning of the text tells it", () => {
+  const shape = variant({ b: struct({ a: flag }) });
+  assertEquals(JSON.stringify(shape({ a: true, k: "b" })), '{"k":"b","a":true}');
+});

@@ -5,14 +5,14 @@
  * |---|---|
  * | `POST /command` body: a signed command | the reply as text, `OK\|...` or `ERR\|...` |
  * | `POST /api/plan` body: manifest text | `PlanView` |
- * | `GET /api/status` | `StatusView` |
+ * | `GET /api/status?replicas=0` | `StatusView`; with `replicas=0` without the apps' replicas |
  * | `GET /api/sample` | `DeckSample` (core/deck_view.ts): load and traffic now |
- * | `GET /api/nodes` | `{ nodes: NodeView[] }` |
+ * | `GET /api/nodes?limit=N&after=NEXT` | `{ nodes: NodeView[], next? }` |
  * | `GET /api/nodes/<node>` | `NodeDetailView`, 404 `{ error }` |
  * | `GET /api/nodes/<node>?watch=1` | a `NodeDetailView` a line, now and after every change |
  * | `GET /api/volumes` | `{ volumes: VolumeView[] }` |
  * | `GET /api/what-if?lose=NODE,...&add=N&ram=BYTES&cpu=CORES&gpu=1&labels=K=V,...` | `WhatIfView` |
- * | `GET /api/apps` | `{ apps: AppView[] }` |
+ * | `GET /api/apps?limit=N&after=NEXT&node=ID&replicas=0` | `{ apps: AppView[], next? }` |
  * | `GET /api/apps/<app>` | `AppView`, 404 `{ error }` |
  * | `GET /api/apps/<app>/manifest` | `{ manifest }`: the canonical text that it runs by |
  * | `GET /api/apps/<app>?watch=1` | an `AppView` a line, now and after every change |

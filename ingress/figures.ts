@@ -1,5 +1,5 @@
 import { FIGURES_APPS, FIGURES_PAGE, LATENCY_BOUNDS_MS } from "../core/limits.ts";
-import type { Figure, Figures } from "../core/mesh.ts";
+import type { Figure, Figures, Route, RouteFigure } from "../core/mesh.ts";
 
 /** What was seen of one generation of an app. Counted with each request, so: plain numbers. */
 export class Counted {
@@ -55,8 +55,17 @@ export class FigureBook {
     for (const [app, count] of held) this.of(app, 0).inFlight += count;
   }
 
-  /** The messages that say what has changed since the last call, or everything; at least one. */
-  tell(boot: string, name: string, whole: boolean): ({ readonly k: "figures" } & Figures)[] {
+  /**
+   * The messages that say what has changed since the last call, or everything; at least one.
+   *
+   * @param routes what is to be told of routes
+   */
+  tell(
+    boot: string,
+    name: string,
+    whole: boolean,
+    routes: readonly RouteFigure[] = [],
+  ): ({ readonly k: "figures" } & Figures)[] {
     const apps: Figure[] = [];
     for (const counted of this.byKey.values()) {
       const { requests, inFlight } = counted;
@@ -68,11 +77,57 @@ export class FigureBook {
       apps.push({ app, generation, requests, errors, inFlight, latency: latency.slice() });
     }
     const messages: ({ readonly k: "figures" } & Figures)[] = [];
-    for (let at = 0; at === 0 || at < apps.length; at += FIGURES_PAGE) {
-      messages.push({ k: "figures", boot, name, whole, apps: apps.slice(at, at + FIGURES_PAGE) });
+    const most = Math.max(apps.length, routes.length);
+    for (let at = 0; at === 0 || at < most; at += FIGURES_PAGE) {
+      const page = { apps: apps.slice(at, at + FIGURES_PAGE) };
+      const told = routes.slice(at, at + FIGURES_PAGE);
+      const more = told.length === 0 ? {} : { routes: told };
+      messages.push({ k: "figures", boot, name, whole, ...page, ...more });
     }
     return messages;
   }
+}
+
+/** A route as people know it: its host, if it has one, and its path. */
+export function routeName({ host, path }: Pick<Route, "host" | "path">): string {
+  return `${host ?? ""}${path}`;
+}
+
+/** What was seen of the routes that there are. */
+export class RouteBook {
+  private byKey = new Map<string, Counted>();
+
+  /** Goes on to count for these routes, and for no others; of very many, for the first. */
+  keep(routes: readonly Route[]): void {
+    const before = this.byKey;
+    this.byKey = new Map();
+    for (const route of routes.slice(0, FIGURES_APPS)) {
+      const key = keyOf(route);
+      this.byKey.set(key, before.get(key) ?? new Counted(route.app, 0));
+    }
+  }
+
+  /** The figures of a route that is kept. */
+  of(route: Route): Counted {
+    return this.byKey.get(keyOf(route)) ?? new Counted(route.app, 0);
+  }
+
+  /** What has changed since the last call, or everything. */
+  changed(whole: boolean): RouteFigure[] {
+    const changed: RouteFigure[] = [];
+    for (const [key, counted] of this.byKey) {
+      const { app, requests, errors, latency } = counted;
+      if (requests === counted.toldRequests && !whole) continue;
+      counted.toldRequests = requests;
+      const route = key.slice(app.length + 1);
+      changed.push({ app, route, requests, errors, latency: latency.slice() });
+    }
+    return changed;
+  }
+}
+
+function keyOf(route: Route): string {
+  return `${route.app} ${routeName(route)}`;
 }
 
 /** Something with requests under way. */

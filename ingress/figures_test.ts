@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { FIGURES_APPS, FIGURES_PAGE, LATENCY_BOUNDS_MS } from "../core/limits.ts";
-import { watcherShape } from "../core/mesh.ts";
+import { type Route, watcherShape } from "../core/mesh.ts";
 import { parseShaped } from "../core/shape.ts";
-import { FigureBook } from "./figures.ts";
+import { FigureBook, RouteBook } from "./figures.ts";
 
 const BOOT = "00000000000000aa";
 
@@ -48,4 +48,27 @@ Deno.test("FigureBook.tell() makes pages that the stream accepts, and holds no m
     assertEquals(parseShaped(watcherShape, JSON.stringify(page)), page);
   }
   assertEquals(pages.flatMap((page) => page.apps).length, FIGURES_APPS);
+});
+
+Deno.test("RouteBook counts by route, as long as the route is there", () => {
+  const route = (path: string, host?: string): Route => ({
+    ...{ app: "shop", path, sticky: false, weight: 1, tlsRequired: false },
+    ...(host === undefined ? {} : { host }),
+  });
+  const [api, own] = [route("/api"), route("/", "shop.example")];
+  const book = new RouteBook();
+  book.keep([api, own]);
+  book.of(api).count(503, 4);
+  book.of(own).count(200, 4);
+  book.of(own).count(200, 4);
+  const changed = (whole = false) =>
+    book.changed(whole).map((each) => `${each.app} ${each.route} ${each.requests} ${each.errors}`);
+  assertEquals(changed(), ["shop /api 1 1", "shop shop.example/ 2 0"]);
+  assertEquals(changed(), []);
+  book.keep([route("/new"), own]);
+  // What is under way on a route that is gone is counted nowhere.
+  book.of(api).count(200, 1);
+  assertEquals(changed(true), ["shop /new 0 0", "shop shop.example/ 2 0"]);
+  const [message] = new FigureBook().tell(BOOT, "i", true, book.changed(true));
+  assertEquals(parseShaped(watcherShape, JSON.stringify(message)), message);
 });

@@ -2,7 +2,7 @@ import type { Instant } from "../core/instant.ts";
 import { FIGURES_CANARY_MS, FIGURES_MS, INGRESS_ALIVE_MS, WAKE_AGAIN_MS } from "../core/limits.ts";
 import type { Endpoint, Route, WatcherMessage, WatchMessage } from "../core/mesh.ts";
 import { AppPool, type Canary, Replica } from "./balance.ts";
-import { FigureBook } from "./figures.ts";
+import { FigureBook, RouteBook } from "./figures.ts";
 import { Holds } from "./holds.ts";
 import { RateLimit } from "./limit.ts";
 import { type Match, RouteTable } from "./route.ts";
@@ -53,6 +53,7 @@ export interface IngressOptions {
 export class IngressMachine {
   /** What is counted of the requests, for whoever judges by it. */
   readonly figures = new FigureBook();
+  private readonly routeFigures = new RouteBook();
   /** Requests that wait until their app has a replica; what they are only the live side knows. */
   readonly holds = new Holds<unknown>();
   /** The same for apps whose last replica has just died and is being started again. */
@@ -189,7 +190,7 @@ export class IngressMachine {
       ...this.recovering.apps(),
     ]);
     const { boot, name } = this.options;
-    return this.figures.tell(boot ?? NO_BOOT, name, whole)
+    return this.figures.tell(boot ?? NO_BOOT, name, whole, this.routeFigures.changed(whole))
       .map((message) => ({ k: "send", message }));
   }
 
@@ -333,10 +334,13 @@ export class IngressMachine {
   private tableOf(published: readonly Route[]): RouteTable {
     const before = this.limits;
     this.limits = new Map();
+    const routes = [...this.staticRoutes, ...published];
+    this.routeFigures.keep(routes);
     return new RouteTable(
-      [...this.staticRoutes, ...published],
+      routes,
       (app) => this.poolOf(app),
       (route) => this.limitOf(route, before),
+      (route) => this.routeFigures.of(route),
     );
   }
 

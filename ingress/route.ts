@@ -1,6 +1,7 @@
 import type { Route } from "../core/mesh.ts";
 import type { AppPool } from "./balance.ts";
 import { ascii, latin1 } from "./field_block.ts";
+import { Counted } from "./figures.ts";
 import type { RateLimit } from "./limit.ts";
 import type { RequestHead } from "./http1.ts";
 import { normalPath, ODD } from "./target.ts";
@@ -20,6 +21,8 @@ export class Destination {
     readonly pool: AppPool,
     /** How often a client may come. */
     readonly limit: RateLimit | null,
+    /** What becomes of its requests. */
+    readonly counted: Counted,
   ) {
     const per = route.rate?.per ?? "ip";
     this.rateField = per.startsWith("header:") ? per.slice(7).trim().toLowerCase() : "";
@@ -87,18 +90,25 @@ export class RouteTable {
   /**
    * @param poolOf gives the pool of an app, made if need be
    * @param limitOf gives the rate limit of a route, the same one for the same route
+   * @param countedOf gives the figures of a route, the same ones for the same route
    */
   constructor(
     routes: readonly Route[],
     poolOf: (app: string) => AppPool,
     limitOf: (route: Route) => RateLimit | null = () => null,
+    countedOf: (route: Route) => Counted = (route) => new Counted(route.app, 0),
   ) {
     for (const route of routes) {
       const host = route.host === undefined ? "" : hostKey(route.host);
       if (host !== "") this.hosts++;
       const group = this.groupFor(host, ascii(trimmed(normalPath(route.path))));
       if (group.destinations.some((each) => each.route.app === route.app)) continue;
-      const destination = new Destination(route, poolOf(route.app), limitOf(route));
+      const destination = new Destination(
+        route,
+        poolOf(route.app),
+        limitOf(route),
+        countedOf(route),
+      );
       group.destinations.push(destination);
       this.destinations.push(destination);
     }

@@ -1,7 +1,7 @@
 // Who still sends to, or works on, a replica that is leaving: what every ingress has acknowledged.
 
 import { DRAINED_MEMORY_MS, INGRESS_LEASE_MS } from "../core/limits.ts";
-import { Deadlines, type Timed } from "./deadlines.ts";
+import { Deadlines, type Timed } from "../core/deadlines.ts";
 
 /** One ingress, from its hello until its lease has lapsed; it may outlive its connection. */
 export interface Ingress extends Timed {

@@ -14,7 +14,7 @@ import {
   V1_LEASE_MS,
 } from "../core/limits.ts";
 import { digestOf, type Endpoint, type Mesh } from "../core/mesh.ts";
-import { Deadlines, type Timed } from "./deadlines.ts";
+import { Deadlines, type Timed } from "../core/deadlines.ts";
 
 /** What a node has registered, and the one lease that keeps all of it. */
 export interface NodeLease extends Timed {

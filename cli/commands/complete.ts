@@ -33,7 +33,8 @@ async function namesOf(
 ): Promise<readonly string[]> {
   try {
     const conductor = conductorAt(target.conductor, PATIENCE_MS);
-    const { apps, nodes } = await conductor.get<StatusView>("/api/status");
+    const replicas = kind === "replica" || kind === "any" ? "" : "?replicas=0";
+    const { apps, nodes } = await conductor.get<StatusView>(`/api/status${replicas}`);
     const ofApps = apps.map((app) => app.app);
     const ofNodes = nodes.map((node) => node.name);
     const ofReplicas = apps.flatMap((app) => app.replicas).map((replica) => replica.replica);

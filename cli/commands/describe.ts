@@ -1,8 +1,9 @@
 import { Failure } from "../../core/errors.ts";
-import type { EventView, StatusView } from "../../core/view.ts";
+import type { AppView, EventView, NodeDetailView } from "../../core/view.ts";
 import { type Context, DONE } from "../command.ts";
 import { type Conductor, conductorAt } from "../conductor.ts";
 import { describeApp, describeNode, describeReplica } from "../render/describe.ts";
+import type { AppsPage } from "../pages.ts";
 import { show } from "../repeat.ts";
 import { targetOf } from "../target.ts";
 
@@ -22,9 +23,8 @@ async function describe(
 ): Promise<readonly string[]> {
   const name = args.positional[0]!;
   const json = args.has("json");
-  const status = await conductor.get<StatusView>("/api/status");
   const nowMs = Date.now();
-  const app = status.apps.find((each) => each.app === name);
+  const app = await known<AppView>(conductor, `/api/apps/${encodeURIComponent(name)}`);
   if (app) {
     const path = `/api/apps/${app.app}/manifest`;
     const { manifest } = await conductor.get<{ manifest: string }>(path);
@@ -32,7 +32,7 @@ async function describe(
     if (json) return [JSON.stringify({ ...app, manifest, events })];
     return describeApp(app, manifest, events, output, nowMs);
   }
-  const owner = status.apps.find((each) => each.replicas.some((one) => one.replica === name));
+  const owner = await ownerOf(conductor, name);
   if (owner) {
     const replica = owner.replicas.find((one) => one.replica === name)!;
     const mine = (event: EventView) => event.replica === name || event.text.includes(`${name} `);
@@ -40,11 +40,12 @@ async function describe(
     if (json) return [JSON.stringify({ ...replica, app: owner.app, events })];
     return describeReplica(owner, replica, events, output, nowMs);
   }
-  const node = status.nodes.find((each) => each.name === name || each.id === name);
-  if (node) {
+  const detail = await known<NodeDetailView>(conductor, `/api/nodes/${encodeURIComponent(name)}`);
+  if (detail) {
+    const { node } = detail;
     const events = await eventsOf(conductor, (event) => event.node === node.name, "");
-    const replicas = status.apps.flatMap((each) => each.replicas)
-      .filter((each) => each.nodeId === node.id);
+    const { apps } = await conductor.get<AppsPage>(`/api/apps?node=${node.id}`);
+    const replicas = apps.flatMap((each) => each.replicas).filter((one) => one.nodeId === node.id);
     if (json) return [JSON.stringify({ ...node, placed: replicas, events })];
     return describeNode(node, replicas, events, output, nowMs);
   }
@@ -52,6 +53,24 @@ async function describe(
     "not-found",
     `no app, node or replica is named ${name}; skr8tr status shows what there is`,
   );
+}
+
+/** A view, or `null` where there is none. */
+async function known<T>(conductor: Conductor, path: string): Promise<T | null> {
+  try {
+    return await conductor.get<T>(path);
+  } catch (error) {
+    if (error instanceof Failure && error.code === "not-found") return null;
+    throw error;
+  }
+}
+
+/** The app whose replica is called so: `web.12` is one of `web`. */
+async function ownerOf(conductor: Conductor, replica: string): Promise<AppView | null> {
+  const name = replica.slice(0, Math.max(0, replica.lastIndexOf(".")));
+  if (name === "") return null;
+  const app = await known<AppView>(conductor, `/api/apps/${encodeURIComponent(name)}`);
+  return app?.replicas.some((one) => one.replica === replica) ? app : null;
 }
 
 /** The latest events of one thing, oldest first. */

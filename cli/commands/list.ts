@@ -1,5 +1,6 @@
-import type { AppView } from "../../core/view.ts";
 import { type Context, DONE } from "../command.ts";
+import { conductorAt } from "../conductor.ts";
+import { allApps, type AppsPage, appsPath } from "../pages.ts";
 import { listTable } from "../render/views.ts";
 import { show } from "../repeat.ts";
 import { targetOf } from "../target.ts";
@@ -9,10 +10,11 @@ export async function run(context: Context): Promise<number> {
   const { arguments: args, output } = context;
   const target = targetOf(args);
   await show(context, async () => {
-    const answer = await httpOrV1<{ apps: AppView[] }>(target, "/api/apps", "LIST");
+    const answer = await httpOrV1<AppsPage>(target, appsPath(), "LIST");
     if ("reply" in answer) return v1ListLines(answer.reply, context);
-    if (args.has("json")) return [JSON.stringify(answer.view)];
-    if (answer.view.apps.length > 0) return listTable(answer.view.apps, output, Date.now());
+    const apps = await allApps(conductorAt(target.conductor, target.timeoutMs), answer.view);
+    if (args.has("json")) return [JSON.stringify({ apps })];
+    if (apps.length > 0) return listTable(apps, output, Date.now());
     output.note("no apps: skr8tr up FILE deploys some");
     return [];
   });

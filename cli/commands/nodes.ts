@@ -1,5 +1,6 @@
-import type { NodeView } from "../../core/view.ts";
 import { type Context, DONE } from "../command.ts";
+import { conductorAt } from "../conductor.ts";
+import { allNodes, type NodesPage, nodesPath } from "../pages.ts";
 import { nodesTable } from "../render/views.ts";
 import { show } from "../repeat.ts";
 import { targetOf } from "../target.ts";
@@ -9,10 +10,11 @@ export async function run(context: Context): Promise<number> {
   const { arguments: args, output } = context;
   const target = targetOf(args);
   await show(context, async () => {
-    const answer = await httpOrV1<{ nodes: NodeView[] }>(target, "/api/nodes", "NODES");
+    const answer = await httpOrV1<NodesPage>(target, nodesPath(), "NODES");
     if ("reply" in answer) return v1NodesLines(answer.reply, context);
-    if (args.has("json")) return [JSON.stringify(answer.view)];
-    if (answer.view.nodes.length > 0) return nodesTable(answer.view.nodes, output);
+    const nodes = await allNodes(conductorAt(target.conductor, target.timeoutMs), answer.view);
+    if (args.has("json")) return [JSON.stringify({ nodes })];
+    if (nodes.length > 0) return nodesTable(nodes, output);
     output.note("no nodes have joined");
     return [];
   });

@@ -16,7 +16,9 @@ export async function run(context: Context): Promise<number> {
       const view = await conductor.get<AppView>(`/api/apps/${encodeURIComponent(app)}`);
       return args.has("json") ? [JSON.stringify(view)] : appLines(view, output, Date.now());
     }
-    const answer = await httpOrV1<StatusView>(target, "/api/status", "NODES");
+    // The table has a line for each app, and shows no replicas.
+    const path = args.has("json") ? "/api/status" : "/api/status?replicas=0";
+    const answer = await httpOrV1<StatusView>(target, path, "NODES");
     if ("reply" in answer) return await v1StatusLines(answer.reply, context);
     return args.has("json") ? [JSON.stringify(answer.view)] : statusLines(answer.view, output);
   });

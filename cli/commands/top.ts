@@ -12,7 +12,7 @@ export async function run(context: Context): Promise<number> {
   const conductor = conductorAt(target.conductor, target.timeoutMs);
   await show(context, async () => {
     const [status, sample] = await Promise.all([
-      conductor.get<StatusView>("/api/status"),
+      conductor.get<StatusView>("/api/status?replicas=0"),
       conductor.get<DeckSample>("/api/sample"),
     ]);
     if (args.has("json")) return [JSON.stringify({ nodes: status.nodes, sample })];

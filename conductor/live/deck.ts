@@ -12,9 +12,10 @@ import { DeckAccess, type DeckSession } from "../deck_access.ts";
 import { type DeckGrants, isAuditor, shows } from "../deck_grants.ts";
 import { appsShown } from "../deck_shown.ts";
 import { History, takeSample } from "../history.ts";
+import { routesOf } from "../routes.ts";
 import type { ConductorMachine } from "../machine.ts";
 import type { SsoSettings } from "../sso.ts";
-import { statusView } from "../views.ts";
+import { statusView } from "../status_view.ts";
 import type { Visit } from "../visits.ts";
 import { DeckSso } from "./deck_sso.ts";
 import type { EventHistory } from "./events.ts";
@@ -216,7 +217,8 @@ export class Deck implements Disposable {
     const { machine, now } = this.#parts;
     const { monoMs, wallMs } = now();
     const trafficOf = (app: string) => machine.traffic.lately(app, monoMs);
-    return takeSample(machine.fleet, machine.state.apps.keys(), trafficOf, wallMs);
+    const sample = takeSample(machine.fleet, machine.state.apps.keys(), trafficOf, wallMs);
+    return { ...sample, routes: machine.routeTraffic.lately(routesOf(machine.state), monoMs) };
   }
 
   #sample(): void {

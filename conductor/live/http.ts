@@ -8,11 +8,10 @@ import type { Instant } from "../../core/instant.ts";
 import type { Seal } from "../../core/live/member_seal.ts";
 import { acceptSealed, isSealRequest, peerOf, upgradeStream } from "../../core/live/sealed_http.ts";
 import type { AppView } from "../../core/view.ts";
-import { VERSION } from "../../core/version.ts";
 import type { ConductorMachine } from "../machine.ts";
 import { fail, stream } from "./answers.ts";
 import { readBelowApp } from "./app_reads.ts";
-import { appView, appViews, nodeViews, planView, statusView } from "../views.ts";
+import { appView, planView } from "../views.ts";
 import type { SecretHand } from "./secrets.ts";
 import { operatorsView, secretsView } from "../trust_views.ts";
 import type { ArtifactStore } from "./artifacts.ts";
@@ -26,6 +25,7 @@ import type { AuditReader } from "./audit.ts";
 import type { EventHistory } from "./events.ts";
 import type { Followers } from "./follow.ts";
 import { readAudit, readEvents, readLogs, searchLogs, streamLog } from "./followed_reads.ts";
+import { answerList } from "./lists.ts";
 import { readShown } from "./shown_reads.ts";
 import type { MemberDesk } from "./members.ts";
 import type { Telemetry } from "./telemetry.ts";
@@ -115,25 +115,21 @@ export async function read(
   }
   if (more.length > 0) return fail(404, `nothing is at ${url.pathname}`);
   const now = parts.now();
+  const list = name === undefined ? answerList(parts, kind ?? "", url, grants) : null;
+  if (list) return list;
   switch (kind) {
-    case "status":
-      return Response.json(statusView(machine, VERSION, now, grants));
     case "telemetry":
       return await searchLogs(parts, url, now);
     case "sample":
       return Response.json(appsShown(machine.state, grants).sample(parts.deck.look()));
     case "nodes":
-      return name === undefined
-        ? Response.json({ nodes: nodeViews(machine, now) })
-        : oneNode(parts, name, url);
+      return oneNode(parts, name!, url);
     case "volumes":
       return Response.json({ volumes: volumeViews(machine) });
     case "what-if":
       return readWhatIf(parts, url);
     case "apps":
-      return name === undefined
-        ? Response.json({ apps: appViews(machine, now, grants) })
-        : oneApp(parts, name, url);
+      return oneApp(parts, name!, url);
     case "secrets":
       return Response.json(secretsView(machine.state));
     case "secret-key":

@@ -450,6 +450,7 @@ export class Exchange implements UpstreamOwner {
     this.request = null;
     const { replica, proxy } = this;
     const elapsedMs = proxy.nowMs - this.startMs;
+    this.asked.destination.counted.count(this.status, elapsedMs);
     if (replica === null) {
       const { app } = this.asked.destination.pool;
       return proxy.machine.figures.of(app, 0).count(this.status, elapsedMs);

@@ -61,6 +61,14 @@ Deno.test({
       const lines = await page.locator(".log > div").count();
       await (await fetch(`${line.ingress}/api/products?per_page=1`)).body?.cancel();
       await page.locator(`.log > div:nth-child(${lines + 1})`).waitFor();
+      await page.locator("button", { hasText: "Pause" }).click();
+      await page.locator("button", { hasText: "Follow" }).waitFor();
+      assert(await page.locator(".log > div").count() > lines, "what was written stays");
+    });
+    await t.step("requests are told by route", async () => {
+      await page.locator("nav a", { hasText: "Overview" }).click();
+      const routes = page.getByRole("region", { name: "Routes" });
+      await routes.locator("td", { hasText: "/api/products" }).waitFor();
     });
     await t.step("events are found by words", async () => {
       await page.locator("nav a", { hasText: "Events" }).click();

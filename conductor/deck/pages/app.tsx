@@ -40,7 +40,7 @@ export function AppPage({ name }: { readonly name: string }) {
         </section>
       )}
       {app && <Generations app={app} />}
-      <Logs app={name} />
+      <Logs title="Logs" url={`/api/logs/${name}?lines=100&follow=1`} />
       <section>
         <h2>Events</h2>
         <EventList events={own} />

@@ -57,6 +57,7 @@ export function AuditPage() {
             </span>
             <span class="words">
               {line.operator !== undefined && <b title={line.key}>{line.operator}</b>} {line.text}
+              {line.sequence !== undefined && " "}
               {line.sequence !== undefined && <small class="hush">entry {line.sequence}</small>}
             </span>
           </li>

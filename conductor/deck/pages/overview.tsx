@@ -26,6 +26,7 @@ export function Overview() {
         <h2 id="apps">Apps</h2>
         <AppTable apps={apps} />
       </section>
+      <RouteTable />
       {nodes.length <= MATRIX_NODES && apps.length > 0 && <Matrix nodes={nodes} apps={apps} />}
       <section aria-labelledby="latest">
         <h2 id="latest">Latest events</h2>
@@ -73,12 +74,12 @@ function AppTable({ apps }: { readonly apps: readonly AppView[] }) {
             <th>App</th>
             <th>State</th>
             <th class="number">Ready</th>
-            <th>Replicas</th>
-            <th class="number">Generation</th>
-            <th class="number">Requests/s</th>
-            <th class="number">p95</th>
-            <th class="number">5xx/s</th>
-            <th class="number">Signed</th>
+            <th class="wide">Replicas</th>
+            <th class="number wide">Generation</th>
+            <th class="number">Req/s</th>
+            <th class="number wide">p95</th>
+            <th class="number wide">5xx/s</th>
+            <th class="number wide">Signed</th>
           </tr>
         </thead>
         <tbody>
@@ -93,16 +94,16 @@ function AppTable({ apps }: { readonly apps: readonly AppView[] }) {
                   <StateBadge state={app.state} />
                 </td>
                 <td class="number">{app.ready}/{app.wanted}</td>
-                <td>
+                <td class="wide">
                   <Dots replicas={app.replicas} />
                 </td>
-                <td class="number">{app.generation}</td>
+                <td class="number wide">{app.generation}</td>
                 <td class="number">{traffic ? short(traffic.requestsPerSecond) : ""}</td>
-                <td class="number">{traffic ? `${short(traffic.p95Ms)} ms` : ""}</td>
-                <td class={`number ${traffic?.errorsPerSecond ? "bad" : ""}`}>
+                <td class="number wide">{latency(traffic, traffic?.p95Ms)}</td>
+                <td class={`number wide ${traffic?.errorsPerSecond ? "bad" : ""}`}>
                   {traffic ? short(traffic.errorsPerSecond) : ""}
                 </td>
-                <td class="number" title={`by ${app.signedBy}`}>
+                <td class="number wide" title={`by ${app.signedBy}`}>
                   {span(nowMs.value - app.signedWallMs)} ago
                 </td>
               </tr>
@@ -111,6 +112,52 @@ function AppTable({ apps }: { readonly apps: readonly AppView[] }) {
         </tbody>
       </table>
     </div>
+  );
+}
+
+/** Where nobody asks nothing takes any time. */
+function latency(traffic: { readonly requestsPerSecond: number } | undefined, ms = 0): string {
+  return traffic && traffic.requestsPerSecond > 0 ? `${short(ms)} ms` : "";
+}
+
+/** What comes in at the ingresses, route by route. */
+function RouteTable() {
+  const routes = lastSample.value?.routes ?? [];
+  if (routes.length === 0) return null;
+  return (
+    <section aria-labelledby="routes">
+      <h2 id="routes">Routes</h2>
+      <div class="scroll card" tabindex={0} role="region" aria-label="Routes">
+        <table>
+          <thead>
+            <tr>
+              <th>Route</th>
+              <th class="wide">App</th>
+              <th class="number">Req/s</th>
+              <th class="number wide">p50</th>
+              <th class="number">p95</th>
+              <th class="number">5xx/s</th>
+            </tr>
+          </thead>
+          <tbody>
+            {routes.map(({ app, route, requestsPerSecond, p50Ms, p95Ms, errorsPerSecond }) => (
+              <tr key={`${app} ${route}`}>
+                <td>{route}</td>
+                <td class="wide">
+                  <a href={`#/app/${app}`}>{app}</a>
+                </td>
+                <td class="number">{short(requestsPerSecond)}</td>
+                <td class="number wide">{latency({ requestsPerSecond }, p50Ms)}</td>
+                <td class="number">{latency({ requestsPerSecond }, p95Ms)}</td>
+                <td class={`number ${errorsPerSecond > 0 ? "bad" : ""}`}>
+                  {short(errorsPerSecond)}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </section>
   );
 }
 

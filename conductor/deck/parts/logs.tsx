@@ -1,30 +1,32 @@
-// An app's log lines as they are written.
+// Log lines as they are written.
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { LogView } from "../../../core/view.ts";
+import { clock } from "../format.ts";
 import { followLines } from "../lines.ts";
 
 const KEPT = 400;
 const COLORS = 6;
 
-export function Logs({ app }: { readonly app: string }) {
+/** Lines that are followed, from `/api/...`. Paused, they stay as they are. */
+export function Logs({ title, url }: { readonly title: string; readonly url: string }) {
   const [lines, show] = useState<readonly LogView[]>([]);
+  const [problem, say] = useState<string | null>(null);
   const [paused, pause] = useState(false);
   const box = useRef<HTMLDivElement>(null);
 
   useEffect(() => {
     if (paused) return;
     const stop = new AbortController();
+    show([]);
+    say(null);
     void followLines<LogView>(
-      `/api/logs/${app}?lines=100&follow=1`,
+      url,
       stop.signal,
       (fresh) => show((known) => [...known, ...fresh].slice(-KEPT)),
-    ).then((why) => why !== null && console.warn(why));
-    return () => {
-      stop.abort();
-      show([]);
-    };
-  }, [app, paused]);
+    ).then((why) => stop.signal.aborted || say(why));
+    return () => stop.abort();
+  }, [url, paused]);
   useEffect(() => {
     const element = box.current;
     if (element && !paused) element.scrollTop = element.scrollHeight;
@@ -33,13 +35,15 @@ export function Logs({ app }: { readonly app: string }) {
   return (
     <section class="card">
       <h2>
-        Logs{" "}
+        {title}{" "}
         <button type="button" onClick={() => pause(!paused)}>{paused ? "Follow" : "Pause"}</button>
       </h2>
-      <div class="log" ref={box} tabindex={0} role="log" aria-label={`Logs of ${app}`}>
+      {problem !== null && <p class="problem" role="alert">{problem}</p>}
+      <div class="log" ref={box} tabindex={0} role="log" aria-label={title}>
         {lines.length === 0 && <p class="hush">Nothing was written.</p>}
         {lines.map((line) => (
           <div>
+            <time>{clock(line.wallMs)}</time>{" "}
             <b class={`tint-${tintOf(line.replica)}`}>{line.replica}</b> {line.line}
           </div>
         ))}

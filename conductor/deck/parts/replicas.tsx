@@ -37,8 +37,8 @@ export function ReplicaTable({ replicas, byApp }: TableProps) {
           <tr>
             <th>Replica</th>
             <th>State</th>
-            <th class="number">Generation</th>
-            <th>{byApp ? "App" : "Node"}</th>
+            <th class="number wide">Generation</th>
+            <th class={byApp ? "wide" : ""}>{byApp ? "App" : "Node"}</th>
             <th class="number">Port</th>
             <th class="number">Since</th>
             <th class="number">Restarts</th>
@@ -48,12 +48,14 @@ export function ReplicaTable({ replicas, byApp }: TableProps) {
         <tbody>
           {replicas.map((each) => (
             <tr key={each.replica}>
-              <td>{each.replica}</td>
+              <td>
+                {byApp ? <a href={`#/app/${byApp(each)}`}>{each.replica}</a> : each.replica}
+              </td>
               <td>
                 <StateBadge state={each.state} />
               </td>
-              <td class="number">{each.generation}</td>
-              <td>
+              <td class="number wide">{each.generation}</td>
+              <td class={byApp ? "wide" : ""}>
                 {byApp
                   ? <a href={`#/app/${byApp(each)}`}>{byApp(each)}</a>
                   : <a href={`#/node/${each.node}`}>{each.node}</a>}
