@@ -7,7 +7,7 @@ import { now, randomHex, randomSeed } from "../../core/live/clock.ts";
 import { createVerifier, type Verifier } from "../../core/live/crypto.ts";
 import type { Running } from "../../core/live/daemon.ts";
 import { logger } from "../../core/live/log.ts";
-import { openMeshUdp } from "../../core/live/mesh_udp.ts";
+import { type MeshUdp, openMeshUdp } from "../../core/live/mesh_udp.ts";
 import type { SealKeys } from "../../core/live/seal_keys.ts";
 import { listenFailure, openUdp, type Udp } from "../../core/live/udp.ts";
 import { parseOperatorCommand } from "../../core/command.ts";
@@ -146,7 +146,7 @@ class Conductor {
   readonly #ended = Promise.withResolvers<number>();
   #ignored = 0;
   #nextReply: ReplyTo = 1;
-  #mesh!: Udp;
+  #mesh!: MeshUdp;
   #commands!: Udp;
   #http!: Deno.HttpServer;
   #tower!: TowerLink;
@@ -330,6 +330,7 @@ class Conductor {
       now: now(),
       sockets,
       ignored: this.#ignored,
+      ...(this.#mesh.machine ? { seal: this.#mesh.machine } : {}),
     });
   }
 

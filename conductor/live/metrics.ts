@@ -1,5 +1,7 @@
 import { Counter, Gauge, Registry } from "prom-client";
 import type { Udp } from "../../core/live/udp.ts";
+import { addSealMetrics } from "../../core/live/seal_metrics.ts";
+import type { SealMachine } from "../../core/seal/machine.ts";
 import type { Instant } from "../../core/instant.ts";
 import type { ConductorMachine } from "../machine.ts";
 import { appViews } from "../views.ts";
@@ -11,10 +13,14 @@ export interface Measured {
   readonly sockets: Readonly<Record<string, Udp["counters"]>>;
   /** Commands that were dropped without an answer. */
   readonly ignored: number;
+  /** Absent where the mesh is open. */
+  readonly seal?: SealMachine;
 }
 
 /** The conductor's metrics as Prometheus text. */
-export function conductorMetrics({ machine, now, sockets, ignored }: Measured): Promise<string> {
+export function conductorMetrics(
+  { machine, now, sockets, ignored, seal }: Measured,
+): Promise<string> {
   const registry = new Registry();
   const registers = [registry];
   const nodes = new Gauge({
@@ -71,5 +77,6 @@ export function conductorMetrics({ machine, now, sockets, ignored }: Measured): 
     help: "Commands that were dropped without an answer.",
     registers,
   }).inc(ignored);
+  addSealMetrics("conductor", { Counter, Gauge }, registry, () => seal);
   return registry.metrics();
 }

@@ -8,8 +8,7 @@ import { createVerifier, type Verifier } from "../../core/live/crypto.ts";
 import type { Running } from "../../core/live/daemon.ts";
 import { logger } from "../../core/live/log.ts";
 import { MemberSeal } from "../../core/live/member_seal.ts";
-import { openMeshUdp } from "../../core/live/mesh_udp.ts";
-import type { Udp } from "../../core/live/udp.ts";
+import { type MeshUdp, openMeshUdp } from "../../core/live/mesh_udp.ts";
 import { parseManifest } from "../../core/manifest/parse.ts";
 import { SIGNATURE_BYTES } from "../../core/signed.ts";
 import { formatCopy } from "../../core/copy.ts";
@@ -128,7 +127,7 @@ interface Parts {
 export class NodeDaemon implements Running {
   readonly ended: Promise<number>;
   readonly machine: NodeMachine;
-  readonly udp: Udp;
+  readonly udp: MeshUdp;
   readonly logs: Logs;
   readonly processes: Processes;
   readonly helper: Helper;
@@ -491,7 +490,7 @@ function openPorts(
   seal: MemberSeal | undefined,
   receive: (text: string, from: Address) => void,
   handler: Handler,
-): { readonly udp: Udp; readonly server: AsyncDisposable } {
+): { readonly udp: MeshUdp; readonly server: AsyncDisposable } {
   for (let tries = 1;; tries++) {
     const contacts = [
       ...(conductor ? [{ address: conductor, role: "conductor" } as const] : []),
