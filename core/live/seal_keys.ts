@@ -97,8 +97,8 @@ async function makeFile(state: string, path: string, kem: Kem): Promise<string> 
   return json;
 }
 
-/** Signs with the ML-DSA-65 key of a seed. */
-async function signWithSeed(
+/** Signs with the ML-DSA-65 key of a seed: by WebCrypto, so that noble's need not be loaded. */
+export async function signWithSeed(
   seed: Uint8Array,
   message: string,
 ): Promise<{ readonly publicKey: Uint8Array; readonly signature: string }> {
