@@ -7,7 +7,12 @@ import { createVerifier } from "../core/live/crypto.ts";
 import { sealUrl } from "../core/live/seal_url.ts";
 import { type Channel, dialSealed } from "../core/live/sealed_channel.ts";
 import { dialWebSocket } from "../core/live/websocket_client.ts";
-import { type Dial, sealedFetch } from "../core/live/sealed_http.ts";
+import {
+  type Dial,
+  type MessageSocket,
+  sealedFetch,
+  sealedSocket,
+} from "../core/live/sealed_http.ts";
 import { createKem } from "../core/live/seal_primitives.ts";
 import { certificateText, parseIntroduction, staticKeyBytes } from "../core/seal/member.ts";
 import { type Pinned, readContexts, writeContexts } from "./context.ts";
@@ -66,6 +71,22 @@ export async function sealedRequest(
     headers: new Map(response.headers),
     body: textOf(response, to, signal),
   };
+}
+
+/**
+ * Opens a stream of messages with the conductor, sealed where it has sealed sessions.
+ *
+ * @throws {Failure} as `sealedRequest`.
+ */
+export async function sealedStream(
+  to: ConductorAddress,
+  path: string,
+  timeoutMs: number,
+): Promise<MessageSocket> {
+  const session = await sessionWith(to, AbortSignal.timeout(timeoutMs));
+  if (session) return sealedSocket(session.dial, path);
+  const plainUrl = new URL(path, sealUrl(to));
+  return dialWebSocket(plainUrl.href);
 }
 
 async function* textOf(

@@ -1,5 +1,6 @@
 /** What each signed command means for the state: the reply, and whether it takes effect. */
 
+import { base64ToText } from "../core/bytes.ts";
 import { type OperatorCommand, parseOperatorCommand } from "../core/command.ts";
 import { parseManifest } from "../core/manifest/parse.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
@@ -11,6 +12,7 @@ import { judgeRun } from "./jobs.ts";
 import { whyNoRoom } from "./quota.ts";
 import type { RosterCommand } from "../core/roster.ts";
 import { QUOTAS } from "../core/limits.ts";
+import { describeDetails, parseDetails, type StreamKind } from "../core/stream/details.ts";
 import { currentOf, placementOf, type State } from "./state.ts";
 
 /** What comes of a command whose signature is good. */
@@ -125,14 +127,16 @@ function whyNotScaled(
 /** A stream is written down before the node lets it begin. */
 function judgeOpen(
   state: State,
-  { kind, app, replica }: Extract<OperatorCommand, { verb: "OPEN" }>,
+  { kind, app, replica, details: encoded }: Extract<OperatorCommand, { verb: "OPEN" }>,
 ): Outcome {
+  const details = parseDetails(kind as StreamKind, base64ToText(encoded) ?? "");
+  if (details === null) return refuse("DETAILS", `the details of this ${kind} cannot be read`);
   const place = placementOf(state, replica);
   if (place?.app !== app) return { kind: "refuse", reply: `ERR|not found: ${replica} of ${app}` };
   return {
     kind: "commit",
     reply: `OK|OPEN|${replica}|${place.node}`,
-    summary: `open ${kind} at ${replica} of ${app}`,
+    summary: `open at ${replica} of ${app}: ${describeDetails(details)}`,
   };
 }
 

@@ -439,6 +439,30 @@ export const NODE_RECORDS = GENERATIONS;
 /** Requests for streams that a node remembers from the log; how long it waits for one, in ms. */
 export const NODE_OPENED = 1_000;
 export const NODE_OPEN_MS = 2_000;
+/** Signed requests that a node does within a minute, and remembers so that it does none twice. */
+export const DONE_MARKS = 2_000;
+/** Streams to replicas of one node at once, and those that one conductor carries. */
+export const NODE_STREAMS = 64;
+export const CONDUCTOR_STREAMS = 256;
+/** How long a stream's request may take to come, and its other end to be reached, in ms. */
+export const STREAM_REQUEST_MS = 5_000;
+export const STREAM_DIAL_MS = 10_000;
+/** Longest command line or path of a stream, in characters. */
+export const STREAM_LINE_CHARACTERS = 4_096;
+/** Bytes on their way on one channel of a stream; largest part of them in one frame. */
+export const STREAM_WINDOW_BYTES = 256 * 1024;
+export const STREAM_PART_BYTES = 32_768;
+/** Connections through one port that is forwarded. */
+export const STREAM_CHANNELS = 64;
+/** What the conductor holds of a stream for a side that does not read, in bytes: then it ends it. */
+export const STREAM_RELAY_BYTES = (STREAM_CHANNELS + 2) * STREAM_WINDOW_BYTES;
+/** How often the CLI asks whether the node is still there, and how long it may be silent, in ms. */
+export const STREAM_PING_MS = 10_000;
+export const STREAM_SILENT_MS = 30_000;
+/** A stream on which nothing was sent for this long is ended, in ms. */
+export const STREAM_IDLE_MS = 4 * 3_600_000;
+/** Between SIGHUP and SIGKILL for what a stream that ended has left, in ms. */
+export const STREAM_GRACE_MS = 1_000;
 /** A record's time may lie so far before that of one before it in the log, in s. */
 export const NODE_BACKDATE_S = 600;
 /** Refused records whose reason a node remembers. */

@@ -175,6 +175,7 @@ const ENVIRONMENT: readonly string[] = [
   "SKR8TR_CONDUCTOR",
   "SKR8TR_KEY",
   "SKR8TR_TOWER",
+  "TERM",
   "USERPROFILE",
 ];
 

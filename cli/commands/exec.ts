@@ -1,50 +1,101 @@
+import { toBytes } from "../../core/bytes.ts";
 import { Failure } from "../../core/errors.ts";
+import { shellWord } from "../../core/shell.ts";
+import { sizeContent } from "../../core/stream/frames.ts";
 import type { Context } from "../command.ts";
-import { conductorAt } from "../conductor.ts";
-import { keyPathOf, openSigner } from "../keys.ts";
-import { harmless } from "../output.ts";
-import { refusal, signCommand } from "../send.ts";
-import { targetOf } from "../target.ts";
+import { type OpenStream, streamsOf } from "../stream.ts";
 
-/** A node lets a command run for 10 s; this is for the way there and back, too. */
-const LEAST_MS = 15_000;
+/** What a program that was interrupted exits with. */
+const INTERRUPTED = 130;
 
 /**
- * Runs a shell command beside a replica and exits with its exit code. What is signed is the command
- * line with an end of its own, by which the code is told apart from what the command printed.
+ * Runs a command beside a replica: its output as it comes, our input for it, and its exit code. What
+ * is signed is the command line; everything else goes through a stream that only the node can read.
  */
-export async function run({ arguments: args, output }: Context): Promise<number> {
-  const [app = "", ...words] = args.positional;
-  const target = targetOf(args);
-  const keyPath = keyPathOf(args);
-  const signer = await openSigner(keyPath);
-  const mark = crypto.getRandomValues(new Uint8Array(8)).toHex();
-  const line = words.length === 1 ? words[0]! : words.map(quoted).join(" ");
-  const command = `(${line}\n); printf '\\n%s %s' ${mark} $?`;
-  const signed = await signCommand(signer, { verb: "EXEC", app, command });
-  const conductor = conductorAt(target.conductor, Math.max(LEAST_MS, target.timeoutMs));
-  // Never by a datagram: an answer may be longer, and this is not to be sent twice.
-  const reply = (await conductor.post("/command", signed)).replace(/\n$/, "");
-  const begin = `OK|EXEC|${app}|`;
-  if (!reply.startsWith(begin)) {
-    const [, code = ""] = reply.split("|");
-    throw refusal({ ok: false, code, text: reply.replace(/^ERR\|/, "") }, keyPath);
+export async function run({ arguments: args }: Context): Promise<number> {
+  const [named = "", ...words] = args.positional;
+  const wantsTty = args.has("tty");
+  if (wantsTty && !Deno.stdin.isTerminal()) {
+    throw new Failure("usage", "-t needs a terminal on standard input; leave it out in scripts");
   }
-  const said = reply.slice(begin.length);
-  const at = said.lastIndexOf(`\n${mark} `);
-  const text = (at < 0 ? said : said.slice(0, at)).replace(/\n$/, "");
-  if (text !== "") {
-    output.print(
-      output.columns === Infinity ? text : text.split("\n").map(harmless).join("\n"),
-    );
+  const line = words.length === 1 ? words[0]! : words.map(shellWord).join(" ");
+  const streams = await streamsOf(args);
+  const stream = await streams.open(named, {
+    kind: "exec",
+    line,
+    ...(wantsTty ? { tty: { ...size(), term: Deno.env.get("TERM") ?? "" } } : {}),
+  });
+  using _terminal = wantsTty ? rawTerminal(stream) : interrupts(stream);
+  const readsInput = wantsTty || args.has("stdin") || !Deno.stdin.isTerminal();
+  if (readsInput) {
+    // Whoever does not read his input to the end has heard enough of it.
+    Deno.stdin.readable.pipeTo(stream.data.writable, { preventCancel: true }).catch(() => {});
+  } else {
+    stream.data.writable.close().catch(() => {});
   }
-  if (at < 0) {
-    throw new Failure("exec", "the command was cut off: it ran too long or printed too much");
-  }
-  return Number(said.slice(at + mark.length + 2));
+  const outputs = [
+    show(stream.data.readable, Deno.stdout),
+    show(stream.errors.readable, Deno.stderr),
+  ];
+  const exit = await stream.exit.catch(async (error) => {
+    await Promise.allSettled(outputs);
+    throw error;
+  });
+  await Promise.all(outputs);
+  stream.link.close();
+  if (exit.error !== undefined) throw new Failure("exec", exit.error);
+  return exit.code;
 }
 
-/** A word for the shell, as it stands. */
-function quoted(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+/** Writes what comes, as it is. */
+async function show(
+  from: ReadableStream<Uint8Array>,
+  to: { write(bytes: Uint8Array): Promise<number> },
+): Promise<void> {
+  try {
+    for await (const chunk of from) {
+      for (let at = 0; at < chunk.length;) at += await to.write(chunk.subarray(at));
+    }
+  } catch (error) {
+    // A stream that broke off is told by its exit; a reader of ours that is gone ends us.
+    if (error instanceof Deno.errors.BrokenPipe) throw error;
+  }
+}
+
+function size(): { readonly columns: number; readonly rows: number } {
+  try {
+    const { columns, rows } = Deno.consoleSize();
+    return { columns: columns || 80, rows: rows || 24 };
+  } catch {
+    return { columns: 80, rows: 24 };
+  }
+}
+
+/** Every key goes there; the size of the window, too. */
+function rawTerminal({ link }: OpenStream): Disposable {
+  const resized = () => link.send("size", 0, sizeContent(size()));
+  Deno.stdin.setRaw(true);
+  Deno.addSignalListener("SIGWINCH", resized);
+  return {
+    [Symbol.dispose]() {
+      Deno.removeSignalListener("SIGWINCH", resized);
+      Deno.stdin.setRaw(false);
+    },
+  };
+}
+
+/** The first Ctrl-C goes to the command, the second ends us, and so the command, too. */
+function interrupts({ link }: OpenStream): Disposable {
+  let asked = false;
+  const passOn = (signal: Deno.Signal) => () => {
+    if (asked) Deno.exit(INTERRUPTED);
+    asked = true;
+    link.send("signal", 0, toBytes(signal));
+  };
+  const listeners = (["SIGINT", "SIGTERM"] as const).map((signal) => {
+    const listener = passOn(signal);
+    Deno.addSignalListener(signal, listener);
+    return () => Deno.removeSignalListener(signal, listener);
+  });
+  return { [Symbol.dispose]: () => listeners.forEach((remove) => remove()) };
 }

@@ -37,6 +37,7 @@ import { SecretHand } from "./secrets.ts";
 import { SqliteStore } from "./store_sqlite.ts";
 import { Telemetry } from "./telemetry.ts";
 import type { DeployTraces } from "./trace.ts";
+import { StreamRelay } from "./streams.ts";
 import { SyslogSender, type SyslogTarget } from "./syslog.ts";
 import { TowerLink } from "./tower.ts";
 
@@ -276,6 +277,12 @@ class Conductor {
   }
 
   #serve(hostname: string, port: number): Deno.HttpServer {
+    const command = (text: string, address: string) =>
+      new Promise<string | null>((resolve) => {
+        const reply = this.#expectReply(resolve);
+        const source = { via: "tcp", address, reply } as const;
+        this.#step({ on: "command", text: text.trimEnd(), source });
+      });
     const handler = httpHandler({
       machine: this.#machine,
       events: this.#events,
@@ -296,15 +303,8 @@ class Conductor {
       now,
       metrics: () => this.#metrics(),
       watch: (app, changed) => this.#watch(app, changed),
-      command: (text, address) =>
-        new Promise((resolve) => {
-          const reply = this.#expectReply(resolve);
-          this.#step({
-            on: "command",
-            text: text.trimEnd(),
-            source: { via: "tcp", address, reply },
-          });
-        }),
+      command,
+      streams: new StreamRelay({ machine: this.#machine, seal: () => this.#seal, command }),
     });
     try {
       return Deno.serve(

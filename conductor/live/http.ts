@@ -27,6 +27,7 @@ import type { Followers } from "./follow.ts";
 import { readAudit, readEvents, readLogs, searchLogs, streamLog } from "./followed_reads.ts";
 import { answerList } from "./lists.ts";
 import { readShown } from "./shown_reads.ts";
+import type { StreamRelay } from "./streams.ts";
 import type { MemberDesk } from "./members.ts";
 import type { Telemetry } from "./telemetry.ts";
 
@@ -41,6 +42,7 @@ export interface HttpParts {
   readonly audit: AuditReader;
   readonly store: LogStore;
   readonly artifacts: ArtifactStore;
+  readonly streams: StreamRelay;
   readonly plain: readonly string[];
   /** Who may come in and who is who; absent in tests. */
   readonly members?: MemberDesk;
@@ -83,6 +85,7 @@ export function httpHandler(
       return fail(403, "reads are answered to loopback and to the networks given by --plain");
     }
     if (url.pathname === "/follow") return follow(parts, request, url);
+    if (url.pathname === "/stream") return parts.streams.accept(request, from);
     if (url.pathname === "/metrics") {
       return new Response(await parts.metrics(), {
         headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" },

@@ -2,7 +2,7 @@
 
 import type { Address } from "../../core/address.ts";
 import { RosterSeal, type Seal } from "../../core/live/member_seal.ts";
-import type { SealedInit } from "../../core/live/sealed_http.ts";
+import type { MessageSocket, SealedInit } from "../../core/live/sealed_http.ts";
 import type { Member } from "../../core/seal/member.ts";
 import type { Peer, Role } from "../../core/seal/primitives.ts";
 import type { MemberDesk } from "./members.ts";
@@ -54,7 +54,16 @@ export function askNode(
   if (seal && node.peer) {
     return seal.fetch(node, { identity: node.peer.identity }, path, init);
   }
-  const { hostname, port } = node;
-  const authority = hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
-  return fetch(`http://${authority}${path}`, init as RequestInit);
+  return fetch(`http://${authorityOf(node)}${path}`, init as RequestInit);
+}
+
+/** Opens a stream of messages with a node, as `askNode` asks it. */
+export function dialNode(seal: Seal | undefined, node: Address, path: string): MessageSocket {
+  return seal && node.peer
+    ? seal.socket(node, { identity: node.peer.identity }, path)
+    : new WebSocket(`ws://${authorityOf(node)}${path}`);
+}
+
+function authorityOf({ hostname, port }: Address): string {
+  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
 }

@@ -3,6 +3,7 @@
 //   node.id            the node's identity, 32 hex characters
 //   daemon.lock        locked while a daemon uses the folder
 //   records.jsonl      its copy of the log's signed commands, and log.id: of which log
+//   requests.done      signed requests that it did within the last minute
 //   tombstones.jsonl   finished ids that had no state here
 //   replicas/<id>/     replica.json, and what the launcher keeps: lock, fence, pid, exit, log
 //   secret.key         what secrets are sealed to for this node; secrets/<id>/: a replica's
@@ -28,6 +29,8 @@ export class NodeFiles {
   /** Records that the disk has not taken yet, oldest first. */
   readonly #unkept: LogRecord[] = [];
   readonly node: string;
+  /** The folder was made just now: nothing was ever done in it. */
+  isFresh = false;
 
   /**
    * Opens a state folder, making it where it is missing.
@@ -66,6 +69,7 @@ export class NodeFiles {
     if (known === undefined) {
       const fresh = randomHex(32);
       writeAtomic(path, `${fresh}\n`);
+      this.isFresh = true;
       return fresh;
     }
     if (/^[0-9a-f]{32}$/.test(known)) return known;

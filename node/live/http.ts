@@ -7,8 +7,8 @@ import { acceptSealed, isSealRequest, peerOf } from "../../core/live/sealed_http
 import { listenFailure } from "../../core/live/udp.ts";
 import type { NodeMachine } from "../machine.ts";
 import type { LogLine } from "../logs.ts";
-import type { ExecAnswer } from "./exec.ts";
 import type { Logs } from "./logs.ts";
+import type { Answer } from "./requests.ts";
 
 /** What the HTTP surface shows. */
 export interface NodeView {
@@ -20,7 +20,9 @@ export interface NodeView {
   /** Sends an artifact that is here to another node. */
   artifact(request: Request, sha256: string): Response;
   /** Runs a signed EXEC beside a replica. */
-  exec(replica: string, body: string): Promise<ExecAnswer>;
+  exec(replica: string, body: string): Promise<Answer>;
+  /** Takes over a stream to a replica here. */
+  stream(request: Request): Response;
   /** The copy of the log, a line each (core/copy.ts). */
   copy(): string;
   /** Networks that may read, beside loopback. */
@@ -45,6 +47,7 @@ const ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/;
  * | `GET /artifacts/<sha256>` | its bytes, for another node |
  * | `GET /health` | `{ "ok": true }` |
  * | `GET /metrics` | Prometheus text |
+ * | `GET /stream` | a WebSocket: first a signed OPEN, then what it is for (docs/PROTOCOL.md) |
  * | `POST /exec/<replica>` body: a signed EXEC | what it printed, as text; from anywhere |
  *
  * @param from the client's address
@@ -81,6 +84,8 @@ export async function handleHttp(
   }
   if (second !== undefined) return Response.json({ error: "no such path" }, { status: 404 });
   switch (first) {
+    case "stream":
+      return node.stream(request);
     case "replicas":
       return Response.json({
         node: node.machine.node,

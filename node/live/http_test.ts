@@ -34,6 +34,7 @@ function bench(more: Partial<NodeView> = {}) {
       }),
     artifact: (_, sha256) => new Response(`bytes of ${sha256}`),
     exec: (replica, body) => Promise.resolve({ status: 200, text: `${replica}: ${body}` }),
+    stream: () => new Response("a stream"),
     ...more,
   };
   return {
@@ -98,6 +99,12 @@ Deno.test("what is not there is 404, what is malformed 400, what is not GET 405"
   assertEquals((await all.get("/logs/%")).status, 404);
   assertEquals((await all.get("/logs/web-1?lines=x")).status, 400);
   assertEquals((await all.get("/replicas", "127.0.0.1", { method: "POST" })).status, 405);
+});
+
+Deno.test("a stranger may not even ask for a stream", async () => {
+  using all = bench();
+  assertEquals((await all.get("/stream", "192.0.2.1")).status, 403);
+  assertEquals(await (await all.get("/stream")).text(), "a stream");
 });
 
 Deno.test("only loopback and --plain networks may read, unless the mesh is open", async () => {

@@ -22,7 +22,8 @@ import { Autoscaler } from "./autoscaler.ts";
 import { Cgroups } from "./cgroups.ts";
 import { CheckpointKeeper } from "./checkpoints.ts";
 import { isFree, refusalOf } from "./checks.ts";
-import { type ExecAnswer, type OpenedStream, SignedExec } from "./exec.ts";
+import { DoneMarks } from "./done_marks.ts";
+import { runSigned } from "./exec.ts";
 import { NodeFiles } from "./files.ts";
 import { Follower } from "./follow.ts";
 import { Helper } from "./helper.ts";
@@ -32,9 +33,11 @@ import { nodeMetrics, type ReplicaUse } from "./metrics.ts";
 import { PlainLive } from "./plain.ts";
 import { Prober } from "./prober.ts";
 import { Processes } from "./process.ts";
+import { type Answer, type OpenedStream, SignedRequests } from "./requests.ts";
 import { NodeSecrets } from "./secrets.ts";
 import { Sampler } from "./sampler.ts";
 import { machineOptions, meshName, type StartOptions } from "./start_options.ts";
+import { NodeStreams } from "./streams.ts";
 import { Usage } from "./usage.ts";
 
 type Timer = ReturnType<typeof setTimeout>;
@@ -140,7 +143,8 @@ export class NodeDaemon implements Running {
   readonly #verifier: Verifier;
   readonly #plain: PlainLive;
   readonly #secrets: NodeSecrets;
-  readonly #exec: SignedExec;
+  readonly #requests: SignedRequests;
+  readonly #streams: NodeStreams;
   readonly #servers: AsyncDisposable[] = [];
   readonly #log = logger("node");
   readonly #queue: NodeEvent[] = [];
@@ -221,10 +225,20 @@ export class NodeDaemon implements Running {
       dispatch,
       hung: () => this.#again(),
     });
-    this.#exec = new SignedExec({
-      machine: this.machine,
+    const done = new DoneMarks(options.state, files.isFresh);
+    this.#requests = new SignedRequests({ machine: this.machine, verifier, done });
+    this.#streams = new NodeStreams({
+      name: this.machine.around.name,
+      host: options.host,
+      path: options.path,
+      requests: this.#requests,
       processes: this.processes,
-      verifier,
+      helper,
+      portsOf: (id) => {
+        const replica = this.machine.replicas.get(id);
+        const [own, named] = [replica?.port, replica?.spec?.port?.number];
+        return { ...(own ? { own } : {}), ...(named ? { named } : {}) };
+      },
     });
     this.#plain = new PlainLive({
       options,
@@ -323,16 +337,17 @@ export class NodeDaemon implements Running {
       metrics: () => this.#metrics(),
       copy: () => this.#copy(),
       exec: async (replica, body) => {
-        const { status, text } = await this.#exec.run(replica, body);
+        const { status, text } = await runSigned(this.#requests, this.processes, replica, body);
         return { status, text: this.#secrets.redact(replica, text) };
       },
+      stream: (request) => this.#streams.accept(request),
       artifact: (request, sha256) => this.artifacts.send(request, sha256),
     };
   }
 
-  /** Says whether a stream to a replica may begin; see `SignedExec.open`. */
-  openStream(body: string): Promise<OpenedStream | ExecAnswer> {
-    return this.#exec.open(body);
+  /** Says whether a stream to a replica may begin; see `SignedRequests.open`. */
+  openStream(body: string): Promise<OpenedStream | Answer> {
+    return this.#requests.open(body);
   }
 
   #copy(): string {

@@ -12,7 +12,7 @@ import type { SavedReplica } from "../saved.ts";
 import type { Cgroups } from "./cgroups.ts";
 import { type NodeFiles, readText, writeAtomic } from "./files.ts";
 import type { Helper, Tools } from "./helper.ts";
-import { checkProgram } from "./program.ts";
+import { asAccount, checkProgram, type Program } from "./program.ts";
 import { lastLines, sizeOf } from "./log_file.ts";
 import type { NodeSecrets } from "./secrets.ts";
 import { passesShell, SHIM, SHIM_NAME } from "./shim.ts";
@@ -170,6 +170,12 @@ export class Processes {
       if (volume.env !== undefined) env[volume.env] = this.volumePath(volume.path);
     }
     return env;
+  }
+
+  /** The command that runs another program as a replica's is run; or why the node cannot. */
+  asReplica(replica: string, plan: LaunchPlan, program: string): Promise<Program> {
+    const around = { ...this.options, volumePath: (path: string) => this.volumePath(path) };
+    return asAccount(around, plan, program, this.#folder(replica));
   }
 
   volumePath(path: string): string {

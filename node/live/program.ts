@@ -16,7 +16,7 @@ const MACHINES: Readonly<Record<number, string>> = {
   0x16: "s390",
 };
 
-type Program = { readonly command: readonly string[] } | { readonly reason: string };
+export type Program = { readonly command: readonly string[] } | { readonly reason: string };
 
 export interface ProgramOptions {
   readonly helper: Helper;
@@ -51,19 +51,34 @@ export async function checkProgram(
   if (!found) return { command: [plan.exec] };
   const reason = reasonOf(plan, found);
   if (reason !== null) return { reason };
+  return await asAccount(options, plan, found.path, folder);
+}
+
+/**
+ * The command that runs a program as a plan says: in its fence, under its account. Gives the account
+ * what is the replica's own, too.
+ *
+ * @param program absolute
+ */
+export async function asAccount(
+  options: ProgramOptions,
+  plan: LaunchPlan,
+  program: string,
+  folder: string,
+): Promise<Program> {
   if (plan.uid !== undefined) await ownAll(options, plan, folder, plan.uid);
   if (plan.fence) {
     const { cwd, fence, uid } = plan;
     const tools = options.fence;
     if (!tools) return { reason: "this node cannot enforce its sandbox" };
-    return { command: fenceCommand(fence, tools, found.path, cwd, uid) };
+    return { command: fenceCommand(fence, tools, program, cwd, uid) };
   }
   if (plan.uid !== undefined) {
     const id = [`--reuid=${plan.uid}`, `--regid=${plan.uid}`, "--clear-groups"];
-    return { command: [options.tools.setpriv, ...id, "--no-new-privs", found.path] };
+    return { command: [options.tools.setpriv, ...id, "--no-new-privs", program] };
   }
-  if (plan.user === undefined) return { command: [found.path] };
-  return await asUser(options, { ...plan, user: plan.user }, found.path, folder);
+  if (plan.user === undefined) return { command: [program] };
+  return await asUser(options, { ...plan, user: plan.user }, program, folder);
 }
 
 /** Why a file or folder that a program needs will not do; `null` where it will, or nobody can tell. */

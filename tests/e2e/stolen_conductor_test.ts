@@ -5,6 +5,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { genesisOf, linkOf } from "../../core/chain.ts";
 import { openUdp, type Udp } from "../../core/live/udp.ts";
 import { decodeMesh, encodeMesh, type FollowMessage, type MeshMessage } from "../../core/mesh.ts";
+import { createKem } from "../../core/live/seal_primitives.ts";
 import { sign } from "../../core/sign.ts";
 import { fingerprint } from "../../core/signed.ts";
 import type { NodeDaemon } from "../../node/live/node.ts";
@@ -97,6 +98,21 @@ class StolenConductor implements AsyncDisposable {
   }
 }
 
+/** Opens a stream at a node and hears the first answer, then what is said of its end. */
+async function streamAt(node: NodeDaemon, body: string) {
+  const socket = new WebSocket(`ws://${HOST}:${node.udp.address.port}/stream`);
+  socket.binaryType = "arraybuffer";
+  const answer = Promise.withResolvers<{ status?: number; error?: string; ciphertext?: string }>();
+  const over = Promise.withResolvers<string>();
+  socket.onopen = () => socket.send(new TextEncoder().encode(body));
+  socket.onmessage = ({ data }) => {
+    socket.onmessage = null;
+    answer.resolve(JSON.parse(new TextDecoder().decode(data)));
+  };
+  socket.onclose = ({ reason }) => over.resolve(reason);
+  return { socket, over: over.promise, ...await answer.promise };
+}
+
 const SLEEP = "  exec /bin/sleep\n  args 600\n  grace 1s\n  rollout { settle 200ms }";
 
 Deno.test("A conductor run by an attacker cannot make a node start, change, roll back below the fallback, or exec anything", async () => {
@@ -136,6 +152,17 @@ Deno.test("A conductor run by an attacker cannot make a node start, change, roll
   const exec = signedBy(ROOT, "EXEC|web|echo $V");
   const [ran] = (await cluster.view("web"))!.replicas;
   assertStringIncludes(await cluster.post(exec), "OK|EXEC|web|3");
+  const kem = await createKem();
+  const [pair] = (await kem.perform([{ op: "keygen" }]))!;
+  const key = (pair as { publicKey: Uint8Array }).publicKey.toBase64();
+  const open = (line: string) =>
+    `OPEN|${id()}|exec|web|${ran!.replica}|${btoa(JSON.stringify({ key, line }))}`;
+  const opened = signedBy(ROOT, open("true"));
+  assertStringIncludes(await cluster.post(opened), "OK|OPEN|");
+  const honest = await streamAt(node, opened);
+  assert(honest.ciphertext, honest.error);
+  honest.socket.close();
+  await honest.over;
   await until("all is followed", () => node.machine.copy.sequence === records.at(-1)?.sequence);
   const { commands, mesh } = cluster.conductor!;
   const closed = Promise.withResolvers<void>();
@@ -198,6 +225,29 @@ Deno.test("A conductor run by an attacker cannot make a node start, change, roll
   }
   assertStringIncludes(await starts[4]![1], "does not name it as its fallback");
   assertEquals(cluster.pids("web"), before, "what ran runs on");
+
+  // No stream is opened by what it signs, repeats or kept for later.
+  const streams: [string, string][] = [
+    ["unsigned", open(`touch ${cluster.folder}/owned`)],
+    ["by its own key", signedBy(EVIL, open(`touch ${cluster.folder}/owned`))],
+    ["a replay", opened],
+    ["an old one of the operator's", signedBy(ROOT, open("echo old"), -40)],
+  ];
+  for (const [what, body] of streams) {
+    const refused = await streamAt(node, body);
+    assertEquals(refused.status, 403, what);
+    assertStringIncludes(refused.error ?? "", "UNAUTHORIZED", what);
+    await refused.over;
+  }
+  // One that an operator opens through it, it carries; but it can say nothing in it.
+  const carried = `${open(`cat >${cluster.folder}/owned.txt`)}|${unixS}`;
+  const signature = sign(ROOT.secretKey, carried);
+  add(carried, signature, root);
+  const stream = await streamAt(node, `${carried}|${signature}`);
+  assert(stream.ciphertext, stream.error);
+  stream.socket.send(new TextEncoder().encode("\u0001\0\0\0\0its own words"));
+  assertEquals(await stream.over, "what came was not sealed by the other end of the stream");
+  assertEquals(await Deno.readTextFile(`${cluster.folder}/owned.txt`).catch(() => ""), "");
 
   // A log that begins anew, so that the old past counts again.
   const short: FollowMessage[] = [{ k: "log", log: "0".repeat(64) }];

@@ -11,6 +11,7 @@ import {
   TrustCluster,
   until,
 } from "./trust_cluster.ts";
+import { KEM_PUBLIC_BYTES } from "../../core/seal/primitives.ts";
 import { NodeFiles } from "../../node/live/files.ts";
 
 const PROJECT = decodeURIComponent(new URL("../../", import.meta.url).pathname);
@@ -189,14 +190,20 @@ Deno.test("EXEC, cp and port-forward carry the operator's own signature to the n
   await cluster.up("web", "  exec /bin/sleep\n  args 600\n  grace 1s");
   const [{ replica = "" } = {}] = (await cluster.ready("web", 1)).replicas;
   await nextSecond();
-  const open = (kind: string, of = replica) =>
-    `OPEN|${id()}|${kind}|web|${of}|${btoa("the details")}`;
-  for (const kind of ["exec", "copy", "forward"]) {
+  const key = new Uint8Array(KEM_PUBLIC_BYTES).toBase64();
+  const details = {
+    exec: { key, line: "id" },
+    copy: { key, way: "in", path: "x" },
+    forward: { key },
+  };
+  const open = (kind: keyof typeof details, of = replica) =>
+    `OPEN|${id()}|${kind}|web|${of}|${btoa(JSON.stringify(details[kind]))}`;
+  for (const kind of ["exec", "copy", "forward"] as const) {
     const signed = signedBy(ROOT, open(kind));
     assertStringIncludes(await cluster.post(signed), `OK|OPEN|${replica}|`);
     const opened = await node.openStream(signed);
     assert("plan" in opened, JSON.stringify(opened));
-    assertEquals([opened.kind, opened.details], [kind, "the details"]);
+    assertEquals(opened.details, { kind, ...details[kind] } as never);
     assert(!("plan" in await node.openStream(signed)), "once");
   }
   const refused: [string, string][] = [
