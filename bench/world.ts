@@ -1,5 +1,6 @@
 // A cluster of real daemons for one row: started, watched, killed by hand, and gone at the end.
 
+import { showAddress } from "../core/address.ts";
 import { Failure } from "../core/errors.ts";
 import { permissionFlags } from "../core/permissions.ts";
 import type { AppView, EventView, NodeView } from "../core/view.ts";
@@ -11,7 +12,6 @@ import { prepareTokens } from "../cli/cluster/tokens.ts";
 import { sweepReplicas } from "../cli/cluster/sweep.ts";
 import { type Conductor, conductorAt } from "../cli/conductor.ts";
 import { request } from "../cli/http.ts";
-import { showAddress } from "../cli/target.ts";
 import { groupMembers, isAlive, kill } from "./processes.ts";
 
 export const ROOT = decodeURIComponent(new URL("../", import.meta.url).pathname).replace(/\/$/, "");

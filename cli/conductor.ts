@@ -1,8 +1,9 @@
 // What the CLI asks a conductor over TCP 7771; the answers are those of core/view.ts.
 
+import { showAddress } from "../core/address.ts";
 import { Failure } from "../core/errors.ts";
 import { request } from "./http.ts";
-import { type ConductorAddress, showAddress } from "./target.ts";
+import { type ConductorAddress } from "./target.ts";
 
 /** A conductor over HTTP. Every method throws a `Failure` `unreachable` when it does not answer. */
 export interface Conductor {

@@ -2,9 +2,9 @@
 // first use, a third of the CLI's whole start, and sends requests for this machine to a proxy when
 // the environment names one.
 
-import type { Address } from "../core/address.ts";
+import { type Address, showAddress } from "../core/address.ts";
 import { Failure } from "../core/errors.ts";
-import { type ConductorAddress, showAddress } from "./target.ts";
+import { type ConductorAddress } from "./target.ts";
 
 /** Longest head of a response, and longest line of a chunk's length, in bytes. */
 const HEAD_BYTES = 16_384;

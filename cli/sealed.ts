@@ -1,6 +1,6 @@
 // The CLI's sealed session with a conductor: loaded only where one is wanted.
 
-import { isLoopback } from "../core/address.ts";
+import { isLoopback, showAddress } from "../core/address.ts";
 import { sha256Hex } from "../core/bytes.ts";
 import { Failure } from "../core/errors.ts";
 import { createVerifier } from "../core/live/crypto.ts";
@@ -18,7 +18,7 @@ import { certificateText, parseIntroduction, staticKeyBytes } from "../core/seal
 import { type Pinned, readContexts, writeContexts } from "./context.ts";
 import { type HttpRequest, type HttpResponse, request } from "./http.ts";
 import { certificateOf } from "./operator_certificate.ts";
-import { type ConductorAddress, showAddress } from "./target.ts";
+import { type ConductorAddress } from "./target.ts";
 
 interface Session {
   readonly dial: Dial;

@@ -1,6 +1,12 @@
 // Whom the CLI talks to: flags first, then the environment, then this machine.
 
-import type { Address } from "../core/address.ts";
+import {
+  type Address,
+  CONDUCTOR_PORT,
+  readAddress,
+  showAddress,
+  TOWER_PORT,
+} from "../core/address.ts";
 import { Failure } from "../core/errors.ts";
 import type { Arguments } from "./arguments.ts";
 import { contextNamed, type Pinned, readContexts } from "./context.ts";
@@ -29,8 +35,6 @@ export interface Target {
   readonly timeoutMs: number;
 }
 
-export const CONDUCTOR_PORT = 7_771;
-export const TOWER_PORT = 7_772;
 const TIMEOUT_MS = 5_000;
 
 /**
@@ -49,7 +53,7 @@ export function targetOf(args: Arguments): Target {
   const conductor = (args.value("context") === undefined ? given : undefined) ??
     context?.conductor ?? given ?? "127.0.0.1";
   const tower = named(args, "tower") ?? context?.tower;
-  const conductorAddress = parseAddress("conductor", conductor, port);
+  const conductorAddress = readAddress(conductor, "conductor", port);
   const keyPath = knownKeyPath(args);
   const seal: Sealing = {
     ...(name === undefined ? {} : { context: name }),
@@ -61,7 +65,7 @@ export function targetOf(args: Arguments): Target {
     conductor: { ...conductorAddress, seal },
     tower: tower === undefined
       ? { hostname: conductorAddress.hostname, port: TOWER_PORT }
-      : parseAddress("tower", tower, TOWER_PORT),
+      : readAddress(tower, "tower", TOWER_PORT),
     timeoutMs: args.durationMs("timeout", TIMEOUT_MS),
   };
 }
@@ -76,11 +80,6 @@ export function mayBePlain(conductor: ConductorAddress): boolean {
   return seal.context === undefined && readContexts().known[showAddress(conductor)] === undefined;
 }
 
-/** The address as people write it. */
-export function showAddress({ hostname, port }: Address): string {
-  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
-}
-
 /** The signing key's file, if one could be named. */
 function knownKeyPath(args: Arguments): string | undefined {
   try {
@@ -93,20 +92,4 @@ function knownKeyPath(args: Arguments): string | undefined {
 
 function named(args: Arguments, name: string): string | undefined {
   return args.value(name) ?? (Deno.env.get(`SKR8TR_${name.toUpperCase()}`) || undefined);
-}
-
-/**
- * Reads `HOST`, `HOST:PORT`, `[IPV6]:PORT` or a bare IPv6 address.
- *
- * @throws {Failure} `usage`.
- */
-export function parseAddress(what: string, text: string, otherwise: number): Address {
-  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]/\s]+))(?::([0-9]{1,5}))?$/.exec(text);
-  const bare = /^[0-9a-fA-F:.]+$/.test(text) && text.includes("::") ? text : undefined;
-  const hostname = bare ?? match?.[1] ?? match?.[2];
-  const port = bare ? otherwise : Number(match?.[3] ?? otherwise);
-  if (hostname === undefined || port < 1 || port > 65_535) {
-    throw new Failure("usage", `--${what} needs HOST or HOST:PORT, not ${text}`);
-  }
-  return { hostname, port };
 }

@@ -15,6 +15,7 @@ import { Ledger } from "./ledger.ts";
 import { Needs } from "./needs.ts";
 import { barText } from "./node_verbs.ts";
 import { Orders } from "./orders.ts";
+import { Preparing } from "./preparing.ts";
 import { ReadySince } from "./ready_since.ts";
 import { RouteTable } from "./routes.ts";
 import { currentOf, type State } from "./state.ts";
@@ -28,6 +29,8 @@ export class Cluster {
   readonly v1Nodes = new V1Nodes();
   readonly ledger = new Ledger();
   readonly orders = new Orders();
+  /** Which nodes can run a new generation, before anything is stopped for it. */
+  readonly preparing = new Preparing();
   /** The requests of the apps, as the ingresses see them. */
   readonly traffic = new Traffic();
   /** The same by route, for people. */

@@ -5,7 +5,7 @@
  */
 
 import type { Instant } from "../core/instant.ts";
-import { REBALANCE_REST_MS, RECONCILE_REST_US } from "../core/limits.ts";
+import { PREPARE_UNHEARD_MS, REBALANCE_REST_MS, RECONCILE_REST_US } from "../core/limits.ts";
 import type { EntryBody } from "../core/log.ts";
 import { bucketsOf, systemSeats } from "./buckets.ts";
 import type { Cluster } from "./cluster.ts";
@@ -14,6 +14,7 @@ import { isJob, jobStep } from "./jobs.ts";
 import { type Booking, isEmpty, mergeDecisions, type Plan, planApp } from "./plan.ts";
 import { rebalance } from "./rebalance.ts";
 import { type Buckets, reconcile, type Sight, wantedOf } from "./reconcile.ts";
+import type { Around } from "./rollout.ts";
 import { RolloutWatch } from "./rollout_watch.ts";
 import { missingNeeds, sightsOf } from "./sights.ts";
 import { type App, currentOf } from "./state.ts";
@@ -89,7 +90,7 @@ export class Decider {
       }
       dirty.delete(name);
       this.#rest(app, now);
-      const plan = planApp(app, buckets, ledger, bookings, mayPlace);
+      const plan = this.#plan(app, buckets, bookings, mayPlace, now);
       plans.push({ ...plan, app: name });
       this.#noteWaits(app, plan, buckets, now);
     }
@@ -105,9 +106,35 @@ export class Decider {
       return jobStep(app, sights, { wallMs: now.wallMs, missingNeeds: missing });
     }
     const { unplaced, traffic } = this.#cluster;
-    const around = this.#rollouts.around(app, unplaced.get(app.name) ?? [], traffic, now);
+    const around = {
+      ...this.#rollouts.around(app, unplaced.get(app.name) ?? [], traffic, now),
+      ...this.#unprepared(app, now),
+    };
     const compare = (app: App, sights: readonly Sight[]) => reconcile(app, sights, missing, around);
     return bucketsOf(app, sights, this.#cluster, compare);
+  }
+
+  /** The plan of one app; nodes are asked whether they can run what others are to be stopped for. */
+  #plan(app: App, buckets: Buckets, bookings: Booking[], mayPlace: boolean, now: Instant): Plan {
+    const { ledger, preparing } = this.#cluster;
+    const { generation, sequence } = currentOf(app);
+    let asks = false;
+    const prepared = (node: string) => {
+      asks = true;
+      return preparing.verdict({ app: app.name, generation, sequence, node }, now.monoMs);
+    };
+    const plan = planApp(app, buckets, ledger, bookings, mayPlace, prepared);
+    if (!asks) preparing.drop(app.name);
+    return plan;
+  }
+
+  /** What a node has said that was asked whether it can run the current generation. */
+  #unprepared(app: App, now: Instant): Pick<Around, "unprepared"> {
+    const { fleet, preparing } = this.#cluster;
+    const fault = preparing.faultOf(app.name, currentOf(app).sequence, now.monoMs);
+    if (!fault) return {};
+    const { reason, forMs, node } = fault;
+    return { unprepared: { nodeName: fleet.get(node)?.name ?? node, reason, forMs } };
   }
 
   /** Both generations of the app's rollout, as the ingresses see them. */
@@ -160,9 +187,12 @@ export class Decider {
     const { unplaced, waiting } = this.#cluster;
     const before = JSON.stringify([unplaced.get(app.name), waiting.get(app.name)]);
     setOrDelete(unplaced, app.name, plan.unplaced);
-    setOrDelete(waiting, app.name, buckets.wait);
-    if (buckets.againMs === undefined) this.#again.delete(app.name);
-    else this.#again.set(app.name, now.monoMs + buckets.againMs);
+    setOrDelete(waiting, app.name, [...buckets.wait, ...plan.wait]);
+    // A node that does not know the question never answers it.
+    const unheardMs = plan.wait.length > 0 ? PREPARE_UNHEARD_MS : Infinity;
+    const againMs = Math.min(buckets.againMs ?? Infinity, unheardMs);
+    if (againMs === Infinity) this.#again.delete(app.name);
+    else this.#again.set(app.name, now.monoMs + againMs);
     if (JSON.stringify([unplaced.get(app.name), waiting.get(app.name)]) === before) return;
     this.#cluster.emit({ do: "changed", apps: [app.name] });
     const [first, ...more] = plan.unplaced;

@@ -115,10 +115,10 @@ export class CommandDesk {
     const { answered, answeredIds } = this.#machine.state;
     const before = this.#failed.get(mark) ?? answered.get(mark) ??
       (commandId === undefined ? undefined : answeredIds.get(commandId));
-    if (before && untimely !== null) return this.#refuse(source, now, untimely);
     if (before) {
+      // Whatever the clock says by now, who repeats a command hears what became of it.
       return commandId === undefined
-        ? this.#refuse(source, now, "it was executed before (a replay)")
+        ? this.#refuse(source, now, untimely ?? "it was executed before (a replay)")
         : [{ do: "reply", to: source.reply, text: before.reply }];
     }
     const waiting = this.#waiting.get(commandId ?? mark);
@@ -193,7 +193,12 @@ export class CommandDesk {
     if (!current) return [];
     const { pending, outcome } = current;
     if (body.kind === "refused") {
-      this.#machine.record(now, { kind: "command-refused", text: body.audit });
+      const refused = parseOperatorCommand(pending.signed.command);
+      this.#machine.record(now, {
+        kind: "command-refused",
+        ...("app" in refused ? { app: refused.app } : {}),
+        text: body.audit,
+      });
       return this.#finish(pending, body.reply);
     }
     const app = parseOperatorCommand(pending.signed.command);

@@ -92,6 +92,17 @@ function staysRefused(offS: number, restarts: boolean): void {
   assertEquals(executed(rig, "EVICT"), 0);
 }
 
+Deno.test("who repeats what was executed hears so, though a clock was set meanwhile", () => {
+  for (const stepS of [-288, -40, 40, 288]) {
+    const rig = withWeb();
+    const text = down(rig);
+    assertEquals(rig.ask(text), "OK|DOWN|web");
+    rig.wallMs += stepS * 1_000;
+    assertEquals(rig.ask(text), "OK|DOWN|web", `${stepS} s`);
+    assertEquals(executed(rig, "DOWN"), 1);
+  }
+});
+
 Deno.test("a command at the edge of the window is taken", () => {
   for (const offS of [-30, 30]) {
     const rig = withWeb();

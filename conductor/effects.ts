@@ -40,6 +40,8 @@ export type ConductorEvent =
   | { readonly on: "extend"; readonly untilMonoMs: number }
   /** It does not lead any more; an append that is under way is nobody's any more. */
   | { readonly on: "stand-by" }
+  /** The stream to the tower (`at`, its address) has come about, or is gone. */
+  | { readonly on: "tower"; readonly at: string; readonly heard: boolean }
   /** An ingress tells what it has seen of the requests. */
   | { readonly on: "figures"; readonly figures: Figures }
   /** An ingress holds a request for an app without replicas; repeated while it does. */

@@ -1,5 +1,5 @@
 import type { RolloutTurn } from "../core/log.ts";
-import type { Exit, ReplicaStatus } from "../core/mesh.ts";
+import { type Exit, HEALTH_CHECK, type ReplicaStatus } from "../core/mesh.ts";
 import type { EventView } from "../core/view.ts";
 
 /** How a process ended, for people: `exit code 3`, `killed by SIGKILL`. */
@@ -17,7 +17,7 @@ export function describeExit(exit: Exit): string {
     case "launch":
       return `could not be started${exit.tail === undefined ? "" : `: ${exit.tail}`}`;
     case "unhealthy":
-      return "killed after failing its health check";
+      return `killed after failing its health check${checkOf(exit)}`;
     case "oom":
       return "killed: out of memory";
     case "lost":
@@ -27,6 +27,12 @@ export function describeExit(exit: Exit): string {
     default:
       return exit.why satisfies never;
   }
+}
+
+/** What the last probe found, if the node said it. */
+function checkOf({ tail = "" }: Exit): string {
+  const at = tail.lastIndexOf(HEALTH_CHECK);
+  return at < 0 ? "" : `: ${tail.slice(at + HEALTH_CHECK.length)}`;
 }
 
 /** What the history tells about a replica whose status changed. */

@@ -27,7 +27,7 @@ import { beatEveryMs } from "./fleet.ts";
 import { Journal } from "./journal.ts";
 import { Presence } from "./presence.ts";
 import type { Buckets, Sight } from "./reconcile.ts";
-import { hearAnswer, hearReport, hearStatus } from "./replica_news.ts";
+import { hearAnswer, hearPrepared, hearReport, hearStatus } from "./replica_news.ts";
 import { Reign } from "./reign.ts";
 import { RolloutWatch } from "./rollout_watch.ts";
 import { routesOf } from "./routes.ts";
@@ -60,6 +60,8 @@ export interface ConductorOptions {
 
 export class ConductorMachine {
   readonly startedMonoMs: number;
+  /** The tower, and since when its stream is gone; `null`: nothing was heard of one yet. */
+  tower: { readonly at: string; readonly lostMonoMs: number | null } | null = null;
   readonly #cluster: Cluster;
   readonly #decider: Decider;
   readonly #desk: CommandDesk;
@@ -125,6 +127,9 @@ export class ConductorMachine {
         cluster.reign.standBy();
         this.#journal.standBy();
         break;
+      case "tower":
+        this.tower = { at: event.at, lostMonoMs: event.heard ? null : now.monoMs };
+        break;
       case "figures":
         cluster.traffic.take(event.figures, now.monoMs);
         cluster.routeTraffic.take(event.figures, now.monoMs);
@@ -163,12 +168,14 @@ export class ConductorMachine {
 
   /** When `tick` is wanted at the latest. */
   wakeMonoMs(): number {
-    const { orders } = this.#cluster;
+    const { orders, preparing } = this.#cluster;
     const now = this.#now;
     return Math.min(
       this.#lastTickMonoMs + CONDUCTOR_TICK_MS,
       this.suspicion.nextDueMonoMs(),
-      this.#cluster.mayOrder(now) ? orders.nextDueMonoMs() : Infinity,
+      this.#cluster.mayOrder(now)
+        ? Math.min(orders.nextDueMonoMs(), preparing.nextDueMonoMs())
+        : Infinity,
       this.#journal.nextDueMonoMs(now),
       this.#decider.againMonoMs(),
     );
@@ -210,6 +217,8 @@ export class ConductorMachine {
       case "run-refused":
       case "stop-ok":
         return hearAnswer(this.#cluster, message, now);
+      case "prepared":
+        return hearPrepared(this.#cluster, message, now);
       case "wishes":
         return this.#wishes(message, now);
       default:

@@ -1,4 +1,4 @@
-import { isNetwork } from "../core/address.ts";
+import { isNetwork, readAddress, TOWER_PORT } from "../core/address.ts";
 import { Failure } from "../core/errors.ts";
 import { type Flag, runDaemon } from "../core/live/daemon.ts";
 import { logger } from "../core/live/log.ts";
@@ -12,7 +12,7 @@ import { readSsoSettings } from "./live/sso_settings.ts";
 const FLAGS: readonly Flag[] = [
   { name: "port", value: "PORT", default: "7771", help: "operators: UDP and TCP" },
   { name: "mesh-port", value: "PORT", default: "7770", help: "nodes: UDP" },
-  { name: "tower", value: "HOST:PORT", default: "127.0.0.1:7772", help: "where the tower is" },
+  { name: "tower", value: "HOST[:PORT]", default: "127.0.0.1:7772", help: "where the tower is" },
   { name: "pubkey", value: "FILE", repeat: true, help: "an operator's public key" },
   { name: "insecure", help: "obey anybody; only on loopback" },
   { name: "plain", value: "CIDR", repeat: true, help: "networks that may read unsealed" },
@@ -54,7 +54,6 @@ await runDaemon({
     for (const network of plain) {
       if (!isNetwork(network)) throw new Failure("usage", `--plain needs a CIDR, not ${network}`);
     }
-    const [hostname = "", port = ""] = flags.text("tower").split(/:(?=[0-9]+$)/);
     const manifests = flags.optional("manifests");
     if (manifests !== undefined) {
       logger().warn(
@@ -73,7 +72,7 @@ await runDaemon({
       port: flags.integer("port", 0, 65_535),
       meshPort: flags.integer("mesh-port", 0, 65_535),
       state: flags.text("state"),
-      tower: { hostname, port: Number(port) },
+      tower: readAddress(flags.text("tower"), "tower", TOWER_PORT),
       plain,
       trace: flags.has("trace"),
       syslog: flags.all("syslog").map((each) => ({ ...parseSyslogTarget(each), ...caCerts })),

@@ -132,7 +132,7 @@ function addMoves(
 
 /** What `reconcile()` is at besides placing and stopping. */
 function isBusy(buckets: Buckets): boolean {
-  return "turn" in buckets && buckets.turn !== undefined;
+  return buckets.turn !== undefined || buckets.replace !== undefined;
 }
 
 function isServing(sight: Sight): boolean {

@@ -5,6 +5,7 @@
  */
 
 import type { Instant } from "../core/instant.ts";
+import { aroundProblems } from "./around.ts";
 import { type DeckGrants, shows } from "./deck_grants.ts";
 import type { ConductorMachine } from "./machine.ts";
 import { type App, currentOf } from "./state.ts";
@@ -43,12 +44,17 @@ export function* nodePieces(machine: ConductorMachine, page: Page, now: Now): Ge
   yield `]${nextText(next)}}`;
 }
 
-/** `StatusView`. */
+/**
+ * `StatusView`.
+ *
+ * @param refused commands that were refused lately, which are problems, too
+ */
 export function* statusPieces(
   machine: ConductorMachine,
   version: string,
   page: Pick<Page, "replicas" | "grants">,
   now: Now,
+  refused: readonly string[] = [],
 ): Generator<string> {
   const { grants } = page;
   const problems: string[] = [];
@@ -63,6 +69,7 @@ export function* statusPieces(
     add(strangersOn(machine, node, grants));
     yield "";
   }
+  if (shows(grants)) add([...aroundProblems(machine, now()), ...refused]);
   yield `],"problems":${JSON.stringify(problems)}}`;
 }
 

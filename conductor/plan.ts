@@ -8,8 +8,9 @@ import type { EntryBody, Place } from "../core/log.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
 import { chooseFor } from "./choose.ts";
 import { whyNot } from "./feasible.ts";
+import { mayReplace, type Prepared, UNASKED, waitLine } from "./replace.ts";
 import type { Ledger } from "./ledger.ts";
-import type { Buckets } from "./reconcile.ts";
+import type { Buckets, Operation } from "./reconcile.ts";
 import { type App, currentOf, generationOf, holdsVolume, type Placement, specOf } from "./state.ts";
 import { unplacedLines } from "./unplaced.ts";
 
@@ -20,7 +21,12 @@ export interface Plan {
   readonly decision: Decision;
   /** Where replicas found no node: why, node by node. */
   readonly unplaced: readonly string[];
+  /** What goes on until it is known that its replacement can run. */
+  readonly wait: readonly string[];
 }
+
+const NO_WAY = { leave: [], wait: [] } as const;
+const NOTHING_REPLACED = { leave: [], wait: [], refusals: [] } as const;
 
 /** What one planned app has booked in the ledger, to be given back or kept. */
 export interface Booking {
@@ -33,6 +39,7 @@ export interface Booking {
  * `bookings`, so that the next app of the same round sees it; the caller gives it back.
  *
  * @param mayPlace false while some known node has not reported yet: placing waits for it.
+ * @param prepared whether a node can run the current generation: nothing is stopped for it before
  */
 export function planApp(
   app: App,
@@ -40,6 +47,7 @@ export function planApp(
   ledger: Ledger,
   bookings: Booking[],
   mayPlace: boolean,
+  prepared: Prepared = UNASKED,
 ): Plan {
   const { spec, part, generation, sequence, ...wanted } = askedOf(app, buckets);
   const indices = mayPlace ? wanted.indices : [];
@@ -53,10 +61,12 @@ export function planApp(
     const run = buckets.runOf === undefined ? {} : { run: buckets.runOf[at]! };
     return { replica, app: app.name, generation, sequence, index, node, ...run, ...part };
   });
-  const makesWay = place.length < asked && buckets.leave.length === 0
-    ? freeFixedPort(app, buckets, ledger, home)
-    : [];
-  const leave = [...buckets.leave, ...makesWay];
+  const replacing = mayPlace ? mayReplace(app, buckets, ledger, prepared) : NOTHING_REPLACED;
+  const way = place.length < asked && buckets.leave.length === 0
+    ? freeFixedPort(app, buckets, ledger, home, prepared)
+    : NO_WAY;
+  const leave = [...buckets.leave, ...replacing.leave, ...way.leave];
+  const refused = [...refusals, ...replacing.refusals];
   const current = currentOf(app);
   const relabel = (buckets.relabel ?? []).map(({ replica }) => ({
     replica,
@@ -85,9 +95,10 @@ export function planApp(
         ...(buckets.relabel ?? []).map(({ replica, reason }) => `keep ${replica}: ${reason}`),
       ],
     },
-    unplaced: place.length < asked
-      ? unplacedLines(part.part ? `${part.part} of ${app.name}` : app.name, refusals)
+    unplaced: place.length < asked || replacing.refusals.length > 0
+      ? unplacedLines(part.part ? `${part.part} of ${app.name}` : app.name, refused)
       : [],
+    wait: [...replacing.wait, ...way.wait],
   };
 }
 
@@ -104,15 +115,24 @@ function askedOf(app: App, buckets: Buckets) {
  * A port that is fixed cannot be had twice on a node, so where every node refuses the new
  * generation, one old replica that holds such a port goes first after all, if that helps.
  */
-function freeFixedPort(app: App, buckets: Buckets, ledger: Ledger, home: string | undefined) {
+function freeFixedPort(
+  app: App,
+  buckets: Buckets,
+  ledger: Ledger,
+  home: string | undefined,
+  prepared: Prepared,
+): { readonly leave: readonly Operation[]; readonly wait: readonly string[] } {
   const { spec } = currentOf(app);
-  if (!spec.port?.fixed) return [];
+  if (!spec.port?.fixed) return NO_WAY;
   const placements = [...app.placements.values()];
-  if (placements.some((each) => each.leaving)) return [];
+  if (placements.some((each) => each.leaving)) return NO_WAY;
   const old = buckets.yield.find((each) => makesRoom(app, each, ledger, home));
-  if (!old) return [];
+  if (!old) return NO_WAY;
+  const { replica, node } = old;
+  const line = waitLine(app, replica, ledger.node(node).name, prepared(node));
+  if (line !== null) return { leave: [], wait: [line] };
   const reason = `port ${spec.port.number} is fixed and has to be free first`;
-  return [{ replica: old.replica, reason }];
+  return { leave: [{ replica, reason }], wait: [] };
 }
 
 /** Says whether the current generation could take this replica's place if it were gone. */

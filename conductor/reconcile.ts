@@ -53,6 +53,8 @@ export interface Buckets {
   /** What the rollout decides first: nothing is moved before that stands in the log. */
   readonly turn?: RolloutTurn;
   readonly leave: readonly Operation[];
+  /** The same, once it is known that what replaces them can run. */
+  readonly replace?: readonly Operation[];
   /** Old replicas that may leave first, should the new ones find no place beside them. */
   readonly yield: readonly Placement[];
   readonly gone: readonly Operation[];
@@ -137,6 +139,9 @@ export function reconcile(
       ...(moves?.leave ?? []).map((sight) => leaving(sight.placement, whyLeaves(scene, sight))),
       ...idleParts(app, parts, scene),
     ],
+    ...(moves?.replace
+      ? { replace: moves.replace.map((sight) => leaving(sight.placement, whyLeaves(scene, sight))) }
+      : {}),
     yield: (moves?.yield ?? []).map((sight) => sight.placement),
     gone,
     wait: [...moves?.wait ?? [], ...waits(here)],

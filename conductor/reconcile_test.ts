@@ -53,14 +53,15 @@ function sight(
   };
 }
 
-/** `place 0 1; leave web.1; gone web.2; wait ...`, what there is of it. */
+/** `place 0 1; leave web.1; replace web.3; gone web.2; wait ...`, what there is of it. */
 function told(app: App, sights: readonly Sight[], needs: string[] = []): string {
-  const { place, leave, gone, wait } = reconcile(app, sights, needs);
+  const { place, leave, replace = [], gone, wait } = reconcile(app, sights, needs);
   const ids = (name: string, list: readonly { replica: string }[]) =>
     list.length === 0 ? [] : [`${name} ${list.map((each) => each.replica).join(" ")}`];
   return [
     ...(place.length === 0 ? [] : [`place ${place.join(" ")}`]),
     ...ids("leave", leave),
+    ...ids("replace", replace),
     ...ids("gone", gone),
     ...wait.map((text) => `wait ${text}`),
   ].join("; ");
@@ -138,7 +139,7 @@ const cases: [name: string, app: App, sights: Sight[], says: string][] = [
   ["stop-first: one leaves", appOf(stopFirst, stopFirst), [
     sight(1, 1, 0, "ready"),
     sight(2, 1, 1, "ready"),
-  ], "leave web.1"],
+  ], "replace web.1"],
   ["stop-first: nothing while it drains", appOf(stopFirst, stopFirst), [
     sight(1, 1, 0, "stopping", leaving),
     sight(2, 1, 1, "ready"),

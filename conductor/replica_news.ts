@@ -108,6 +108,12 @@ export function hearAnswer(
   });
 }
 
+/** A node says whether it can run what others are to be stopped for. */
+export function hearPrepared(cluster: Cluster, message: Mesh<"prepared">, now: Instant): void {
+  if (cluster.fleet.get(message.node)?.beat?.boot !== message.boot) return;
+  if (cluster.preparing.take(message, now.monoMs)) cluster.dirty.add(message.app);
+}
+
 /** For how long a node has refused is known to the rollout, which does not wait for ever. */
 function noteRefusal(cluster: Cluster, { replica, app }: Placement, now: Instant): void {
   if (!cluster.refusedSince.has(replica)) cluster.refusedSince.set(replica, now.monoMs);

@@ -277,6 +277,10 @@ export class RigNode {
   cut = false;
   quick = true;
   refusal: string | null = null;
+  /** Why it could not run what it is asked to look into; deaf: it knows no such question. */
+  unable: string | null = null;
+  /** The records that it was asked to look into. */
+  readonly prepares: number[] = [];
   #beats = 0;
   #rig: Rig;
   #facts: Partial<Beat>;
@@ -343,6 +347,14 @@ export class RigNode {
       if (!known) {
         const state = this.quick ? "ready" : "starting";
         this.report({ replica, app, generation, version: 1, state, restarts: 0, sinceWallMs: 1 });
+      }
+    } else if (message.k === "prepare") {
+      const { app, sequence } = message;
+      const answer = { k: "prepared", ...base, app, sequence } as const;
+      this.prepares.push(sequence);
+      if (this.unable === null) this.say({ ...answer, state: "ok" });
+      else if (this.unable !== "deaf") {
+        this.say({ ...answer, state: "failed", reason: this.unable });
       }
     } else if (message.k === "stop") {
       this.say({ k: "stop-ok", ...base, replica: message.replica });

@@ -37,6 +37,12 @@ export interface Around {
   comparison(): Comparison | null;
   /** Whether requests come in at all: then it is worth waiting for their figures. */
   readonly busy: boolean;
+  /** Why a node that was asked before anything is stopped could not run the new generation. */
+  readonly unprepared?: {
+    readonly nodeName: string;
+    readonly reason: string;
+    readonly forMs: number;
+  };
 }
 
 export interface Scene {
@@ -64,6 +70,8 @@ export interface Moves {
   /** How many of its replicas may be placed now. */
   readonly place: number;
   readonly leave: readonly Sight[];
+  /** Serving ones that leave first, as soon as it is known that the new ones can run. */
+  readonly replace?: readonly Sight[];
   /** Old replicas that may leave first, should the new ones find no place beside them. */
   readonly yield: readonly Sight[];
   /** Its `before` is to be placed. */
@@ -134,7 +142,8 @@ function faultOf(scene: Scene): Fault | null {
   const { kind, phase } = scene.rollout;
   // On the way back there is nothing better to go to; and what was told once is not told again.
   if (kind === "back" || phase !== "rolling") return null;
-  return faultBefore(scene) ?? faultyReplica(scene) ?? worse(scene) ?? late(scene);
+  return faultBefore(scene) ?? faultyReplica(scene) ?? unprepared(scene) ?? worse(scene) ??
+    late(scene);
 }
 
 function faultBefore({ before, rollout }: Scene): Fault | null {
@@ -172,6 +181,13 @@ function faultyReplica(scene: Scene): Fault | null {
     return { reason, sight };
   }
   return null;
+}
+
+/** It cannot even be started where an old one is to be stopped for it. */
+function unprepared({ rollout, around }: Scene): Fault | null {
+  if (!around.unprepared || around.unprepared.forMs < ROLLOUT_REFUSED_MS) return null;
+  const { nodeName, reason } = around.unprepared;
+  return { reason: `generation ${rollout.generation} cannot run on ${nodeName}: ${reason}` };
 }
 
 type Status = NonNullable<Sight["status"]>;
@@ -309,11 +325,12 @@ function tryWithFew(scene: Scene): Turn | Moves {
   const count = canaryCount(scene);
   if (fresh.filter(isProven(scene)).length < count) {
     const few = { ...spec, rollout: { ...spec.rollout, batch: count } };
-    const { place, leave, yield: spare, againMs } = replaceNext({ ...scene, spec: few });
+    const { place, leave, replace, yield: spare, againMs } = replaceNext({ ...scene, spec: few });
     return {
       ...STILL,
       place: Math.max(0, Math.min(place, count - fresh.length)),
       leave: orderOf(spec) === "stop-first" ? leave : notNeeded(scene),
+      ...(replace ? { replace } : {}),
       yield: spare,
       ...(againMs === undefined ? {} : { againMs }),
     };
@@ -361,13 +378,16 @@ function replaceNext(scene: Scene): Moves {
   const serving = old.filter(isServing);
   const idle = old.filter(isIdle);
   const unavailable = Math.max(0, wanted - proven.length - serving.length);
-  const stoppable = [...idle, ...serving.slice(0, Math.max(0, batch - unavailable))];
+  const stoppable = serving.slice(0, Math.max(0, batch - unavailable));
 
   if (orderOf(spec) === "stop-first") {
+    // What is to be gone back to has run before; what is on trial is looked into first.
+    const isSure = rollout.kind === "back";
     return {
       ...STILL,
       place: Math.max(0, wanted - here),
-      leave: [...tried, ...stoppable],
+      leave: [...tried, ...idle, ...(isSure ? stoppable : [])],
+      ...(isSure || stoppable.length === 0 ? {} : { replace: stoppable }),
       ...again,
     };
   }
@@ -376,7 +396,7 @@ function replaceNext(scene: Scene): Moves {
     ...STILL,
     place: Math.max(0, wanted + batch - here),
     leave: [...tried, ...idle, ...serving.slice(0, spare)],
-    yield: stoppable,
+    yield: [...idle, ...stoppable],
     ...again,
   };
 }
@@ -427,6 +447,8 @@ function againOf(scene: Scene): { readonly againMs?: number } {
   if (rollout.phase === "rolling" && rollout.kind !== "back") {
     times.push(spec.rollout.timeoutMs - standsStillMs(scene));
     for (const { refusal } of fresh) if (refusal) times.push(ROLLOUT_REFUSED_MS - refusal.forMs);
+    const { unprepared } = scene.around;
+    if (unprepared) times.push(ROLLOUT_REFUSED_MS - unprepared.forMs);
   }
   if (isWatched(scene) && watchLeftMs(scene) > 0) times.push(watchLeftMs(scene));
   const ahead = times.filter((ms) => ms > 0);

@@ -9,6 +9,7 @@ export function sendOrders(cluster: Cluster, now: Instant): void {
   const { fleet, orders, state, reign } = cluster;
   if (!cluster.mayOrder(now)) return;
   const holders = new Map<string, readonly string[]>();
+  askPrepared(cluster, holders, now);
   for (const order of orders.takeDue(now.monoMs)) {
     const node = fleet.get(order.node);
     const to = node?.address;
@@ -44,6 +45,28 @@ export function sendOrders(cluster: Cluster, now: Instant): void {
   }
 }
 
+/** Asks whether nodes can run what others are to be stopped for. */
+function askPrepared(
+  cluster: Cluster,
+  holders: Map<string, readonly string[]>,
+  now: Instant,
+): void {
+  const { fleet, preparing, state } = cluster;
+  for (const { app, generation, sequence, node } of preparing.takeDue(now.monoMs)) {
+    const to = fleet.get(node)?.address;
+    if (!to || !state.apps.has(app)) continue;
+    const sources = sourcesOf(cluster, { app, generation, node }, holders);
+    cluster.send(to, {
+      k: "prepare",
+      node,
+      app,
+      generation,
+      sequence,
+      ...(sources.length === 0 ? {} : { sources }),
+    });
+  }
+}
+
 /**
  * Other nodes that have what this replica runs from.
  *
@@ -51,7 +74,7 @@ export function sendOrders(cluster: Cluster, now: Instant): void {
  */
 function sourcesOf(
   cluster: Cluster,
-  { app, generation, node }: Placement,
+  { app, generation, node }: Pick<Placement, "app" | "generation" | "node">,
   known: Map<string, readonly string[]>,
 ): readonly string[] {
   const { state } = cluster;

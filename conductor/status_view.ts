@@ -2,6 +2,7 @@
 
 import type { Instant } from "../core/instant.ts";
 import type { AppView, NodeView, StatusView } from "../core/view.ts";
+import { aroundProblems } from "./around.ts";
 import { type DeckGrants, shows } from "./deck_grants.ts";
 import type { FleetNode } from "./fleet.ts";
 import type { ConductorMachine } from "./machine.ts";
@@ -26,6 +27,7 @@ export function statusView(
       ...apps.flatMap(problemsOfApp),
       ...[...machine.state.apps.values()].flatMap((app) => rolledBack(app, grants)),
       ...[...machine.fleet.values()].flatMap((node) => strangersOn(machine, node, grants)),
+      ...(shows(grants) ? aroundProblems(machine, now) : []),
     ],
   };
 }

@@ -4,6 +4,7 @@ import type { Instant } from "../core/instant.ts";
 import { HOPELESS_RESTARTS } from "../core/limits.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
 import type { AppView, NodeView, PlanView, ReplicaState, ReplicaView } from "../core/view.ts";
+import { lacksAround } from "./around.ts";
 import { type DeckGrants, shows } from "./deck_grants.ts";
 import { describeExit } from "./events.ts";
 import type { FleetNode } from "./fleet.ts";
@@ -124,7 +125,7 @@ export function appView(machine: ConductorMachine, app: App, now: Instant): AppV
     ready,
     ...scaleView(machine, app, now),
     state: stateOf(machine, app, replicas, counted, ready, wanted),
-    reasons: reasonsOf(machine, app, replicas),
+    reasons: [...reasonsOf(machine, app, replicas), ...lacksAround(machine, app, now)],
     replicas: replicas.sort((a, b) => a.generation - b.generation || a.index - b.index),
     signedBy: key,
     signedWallMs: wallMs,
@@ -198,12 +199,23 @@ function reasonsOf(
     ...jobReasons(app),
     ...replicas.flatMap((each) => {
       if (each.state === "ready" || each.state === "stopping") return [];
-      const last = each.exit ? describeExit(each.exit) : undefined;
-      const why = [each.reason, last].filter((text) => text !== undefined);
+      const why = [each.reason, ...lastEnd(each)].filter((text) => text !== undefined);
       return why.length === 0 ? [] : [`${each.replica} on ${each.node}: ${why.join("; ")}`];
     }),
   ];
 }
+
+/** How it ended last, with the last line that it wrote, unless its reason says that already. */
+function lastEnd({ reason = "", exit }: ReplicaView): string[] {
+  if (!exit) return [];
+  const told = describeExit(exit);
+  if (exit.why === "launch" && reason.includes(exit.tail ?? "")) return [];
+  const line = exit.why === "exit" ? exit.tail?.trimEnd().split("\n").at(-1) : undefined;
+  return [line ? `${told}, after it wrote: ${line.slice(0, LAST_LINE_CHARACTERS)}` : told];
+}
+
+/** How much of a replica's last line is told in a reason. */
+const LAST_LINE_CHARACTERS = 120;
 
 function phaseText({ phase, kind }: Rollout): string {
   if (phase === "failed") return "failed and goes on trying";

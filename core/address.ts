@@ -118,12 +118,30 @@ export function isLoopback(address: string): boolean {
   return inNetworks(address, LOOPBACK);
 }
 
-/** The address in a flag's value. @throws {Failure} `usage`. */
-export function readAddress(value: string, flag: string): Address {
-  const match = /^(\[[0-9a-fA-F:.]+\]|[^:]+):([0-9]{1,5})$/.exec(value);
-  const port = Number(match?.[2]);
-  if (!match || port < 1 || port > 65_535) {
-    throw new Failure("usage", `--${flag} needs HOST:PORT, not ${value}`);
+/** The ports that daemons listen at unless they are told otherwise. */
+export const MESH_PORT = 7_770;
+export const CONDUCTOR_PORT = 7_771;
+export const TOWER_PORT = 7_772;
+export const NODE_PORT = 7_775;
+
+/**
+ * The address in a flag's value: `HOST`, `HOST:PORT`, `[IPV6]:PORT` or a bare IPv6 address.
+ *
+ * @param port the one where the value names none
+ * @throws {Failure} `usage`.
+ */
+export function readAddress(value: string, flag: string, port: number): Address {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]/\s]+))(?::([0-9]{1,5}))?$/.exec(value);
+  const bare = isV6(value) ? value : undefined;
+  const hostname = bare ?? match?.[1] ?? match?.[2];
+  const found = Number(match?.[3] ?? port);
+  if (hostname === undefined || found < 1 || found > 65_535) {
+    throw new Failure("usage", `--${flag} needs HOST or HOST:PORT, not ${value}`);
   }
-  return { hostname: match[1]!.replace(/^\[|\]$/g, ""), port };
+  return { hostname, port: found };
+}
+
+/** The address as text: `HOST:PORT`, an IPv6 address in brackets. */
+export function showAddress({ hostname, port }: Address): string {
+  return `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
 }

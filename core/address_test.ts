@@ -1,5 +1,6 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
+import { Failure } from "./errors.ts";
 import {
   type Cidr,
   inNetworks,
@@ -9,6 +10,8 @@ import {
   isWithin,
   parseAddress,
   parseCidr,
+  readAddress,
+  showAddress,
 } from "./address.ts";
 
 Deno.test("isAddress() knows addresses of both families", () => {
@@ -133,4 +136,28 @@ Deno.test("parseCidr() and parseAddress() refuse what is none", () => {
   }
   assertEquals(parseAddress("2001:db8::1")?.length, 16);
   assertEquals(parseAddress("64:ff9b::1.2.3.4")?.at(-1), 4);
+});
+
+Deno.test("readAddress() reads hosts, ports and IPv6", () => {
+  const cases: [string, string, number][] = [
+    ["10.0.0.1", "10.0.0.1", 7],
+    ["10.0.0.1:80", "10.0.0.1", 80],
+    ["cluster.example.org:80", "cluster.example.org", 80],
+    ["localhost", "localhost", 7],
+    ["[::1]:80", "::1", 80],
+    ["[::1]", "::1", 7],
+    ["fe80::1", "fe80::1", 7],
+  ];
+  for (const [text, hostname, port] of cases) {
+    assertEquals(readAddress(text, "conductor", 7), { hostname, port });
+  }
+  for (const wrong of ["", ":80", "a:b", "a:0", "a:99999", "http://a", "a b", "1::2:3::4"]) {
+    assertThrows(() => readAddress(wrong, "conductor", 7), Failure, "--conductor needs HOST");
+  }
+});
+
+Deno.test("showAddress() writes what readAddress() reads", () => {
+  for (const text of ["10.0.0.1:80", "[::1]:80", "a.b:1"]) {
+    assertEquals(showAddress(readAddress(text, "tower", 7)), text);
+  }
 });

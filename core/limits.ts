@@ -56,7 +56,7 @@ export const SECRETS = 10_000;
 /** A secret's line that is shorter than this is not looked for in what a program writes. */
 export const REDACT_CHARACTERS = 6;
 /** How long a node waits for a replica's secrets, in ms. */
-export const SECRETS_MS = 10_000;
+export const SECRETS_MS = 30_000;
 /** Most namespaces with a quota. */
 export const QUOTAS = 10_000;
 /** Most nodes of the original that a conductor with `--mesh open` shows. */
@@ -199,6 +199,12 @@ export const WHAT_IF_NODES = 1_000;
 export const GENERATIONS = 50;
 /** A new generation whose replica a node refuses for so long has failed, in ms. */
 export const ROLLOUT_REFUSED_MS = 3_000;
+/** Before anything is stopped for it, nodes are asked whether they can run a new generation. One that
+ * says nothing at all for so long is of a version that does not know the question; what one has said
+ * is looked into again after so long, all in ms. */
+export const PREPARE_UNHEARD_MS = 5_000;
+export const PREPARE_AGAIN_MS = 1_000;
+export const PREPARED_FRESH_MS = 60_000;
 /** A replica that ended this often without getting ready will not get ready by itself. */
 export const HOPELESS_RESTARTS = 3;
 /** How long an app's first replicas without a health check stand before they count, at most, ms. */
@@ -388,6 +394,11 @@ export const TRAFFIC_COARSE_MS = 10_000;
 export const TRAFFIC_COARSE_KEEP_MS = 900_000;
 /** The rate of requests of an app is taken over this long, in ms. */
 export const TRAFFIC_RATE_MS = 5_000;
+/** A tower, or all ingresses, that are not heard for this long are told as a problem, in ms. */
+export const AROUND_SILENT_MS = 5_000;
+/** A command that was refused this lately is told as a problem, in ms; how many at most. */
+export const REFUSED_LATELY_MS = 5 * 60_000;
+export const REFUSED_LATELY = 5;
 /** Most nodes that one `lost` names. */
 export const LOST_NODES = 20_000;
 /** A node that the tower has heard within this time is not lost, whoever says so, in ms. */
@@ -481,8 +492,9 @@ export const HEALTH_START_MS = 30_000;
 export const PROBE_GRACE_MS = 1_000;
 /** Most of an answer that a GET probe reads before it hangs up, in bytes. */
 export const PROBE_BYTES = 65_536;
-/** How often the node asks its helper for CPU and RAM, in ms; longest wait for any answer of it. */
+/** How often the node asks its helper for CPU and RAM, in ms. */
 export const SAMPLE_MS = 1_000;
+/** Longest that the helper may be at one question, in ms. */
 export const HELPER_ANSWER_MS = 5_000;
 /**
  * A replica whose memory is watched is ended as out of memory after so many samples in a row above

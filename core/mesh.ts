@@ -77,6 +77,9 @@ export const exitShape = struct({
 });
 export type Exit = Shaped<typeof exitShape>;
 
+/** Begins the last line of the tail of an exit that was `unhealthy`: what the last probe found. */
+export const HEALTH_CHECK = "health check: ";
+
 const status = struct({
   replica: ID,
   app: appName,
@@ -170,6 +173,15 @@ export const meshShape = variant({
   /** The node cannot or may not run it (tombstone, forged record, no such port). */
   "run-refused": struct({ node: nodeId, boot: bootId, replica: ID, reason: text(300) }),
   "stop-ok": struct({ node: nodeId, boot: bootId, replica: ID }),
+  /** How it stands with a `prepare`. `failed` says why; it is looked into again when asked again. */
+  prepared: struct({
+    node: nodeId,
+    boot: bootId,
+    app: appName,
+    sequence: count,
+    state: oneOf("working", "ok", "failed"),
+    reason: maybe(text(300)),
+  }),
   /**
    * How busy the node's replicas of the apps that scale by CPU are. Level-triggered: repeated every
    * `WISHES_BEATS` beats, replaces what this node said of these apps, and expires by itself; a lost
@@ -222,6 +234,19 @@ export const meshShape = variant({
     sources: maybe(list(text(80, /^[0-9A-Za-z.:[\]-]+$/), 8)),
     /** Of one of several conductors: what its right to order rests on (node/allegiance.ts). */
     reign: maybe(reign),
+  }),
+  /**
+   * Before anything is stopped for record `sequence`: fetch what it runs from, and see whether its
+   * program could be executed, without starting it. Repeated until `prepared` says so. Nothing of it
+   * is kept: a node that has forgotten begins anew, and a lost answer is asked for again.
+   */
+  prepare: struct({
+    node: nodeId,
+    app: appName,
+    generation: count,
+    sequence: count,
+    /** Nodes that have its artifact, as `host:port`. */
+    sources: maybe(list(text(80, /^[0-9A-Za-z.:[\]-]+$/), 8)),
   }),
   /** Drain and end it. For an unknown id the node answers and remembers it as finished. */
   stop: struct({ node: nodeId, replica: ID, reign: maybe(reign) }),

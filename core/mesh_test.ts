@@ -46,6 +46,22 @@ const samples: { readonly [K in MeshKind]: Extract<MeshMessage, { k: K }> } = {
   report: { k: "report", ...of, request: "abc", page: 0, pages: 2, statuses: [status, status] },
   "run-ok": { k: "run-ok", ...of, replica },
   "run-refused": { k: "run-refused", ...of, replica, reason: "no such port" },
+  prepared: {
+    k: "prepared",
+    ...of,
+    app: "web",
+    sequence: 7,
+    state: "failed",
+    reason: "the disk is full",
+  },
+  prepare: {
+    k: "prepare",
+    node,
+    app: "web",
+    generation: 2,
+    sequence: 7,
+    sources: ["10.0.0.2:7775"],
+  },
   "stop-ok": { k: "stop-ok", ...of, replica },
   wishes: {
     k: "wishes",
@@ -90,7 +106,8 @@ for (const message of Object.values(samples)) {
   });
 
   Deno.test(`mesh ${message.k} without a field, or with one of another type, is none`, () => {
-    const optional = new Set(["order", "whole", "reportPlease"]);
+    const optional = new Set(["order", "whole", "reportPlease", "sources"]);
+    if (message.k === "prepared") optional.add("reason");
     for (const key of Object.keys(message)) {
       const { [key]: _, ...without } = message as Record<string, unknown>;
       if (!optional.has(key)) assertEquals(decodeMesh(JSON.stringify(without)), null, key);

@@ -1,5 +1,5 @@
 import { Failure } from "../core/errors.ts";
-import { readAddress } from "../core/address.ts";
+import { CONDUCTOR_PORT, readAddress, showAddress, TOWER_PORT } from "../core/address.ts";
 import { type Flag, type FlagValues, JOIN_FLAGS, runDaemon } from "../core/live/daemon.ts";
 import { randomHex } from "../core/live/clock.ts";
 import { logger } from "../core/live/log.ts";
@@ -51,7 +51,7 @@ const FLAGS: readonly Flag[] = [
   { name: "admin", value: "PORT", default: "7776", help: "port for /metrics, /health, /status" },
   {
     name: "tower",
-    value: "HOST:PORT",
+    value: "HOST[:PORT]",
     default: "127.0.0.1:7772",
     help: 'the tower to watch; "none": only --route and --upstream',
   },
@@ -61,7 +61,7 @@ const FLAGS: readonly Flag[] = [
     help: "name in the tower's list, no two alike (ingress- and random letters)",
   },
   ...JOIN_FLAGS,
-  { name: "conductor", value: "HOST:PORT", help: "the conductor (default: as the token says)" },
+  { name: "conductor", value: "HOST[:PORT]", help: "the conductor (default: as the token says)" },
   {
     name: "route",
     value: "[HOST]/PREFIX:APP",
@@ -212,7 +212,9 @@ function joinOf(flags: FlagValues): IngressSettings["join"] {
     role: "ingress",
     name: flags.optional("name") ?? "ingress",
     ...(join === undefined ? {} : { join }),
-    ...(conductor === undefined ? {} : { conductor: readAddress(conductor, "conductor") }),
+    ...(conductor === undefined
+      ? {}
+      : { conductor: readAddress(conductor, "conductor", CONDUCTOR_PORT) }),
   };
 }
 
@@ -240,7 +242,7 @@ function settingsOf(flags: FlagValues): IngressSettings {
     httpHostname: http.hostname,
     httpPort: http.port,
     adminPort: flags.integer("admin", 0, 65_535),
-    tower: tower === "none" ? undefined : tower,
+    tower: tower === "none" ? undefined : showAddress(readAddress(tower, "tower", TOWER_PORT)),
     name: name ?? `ingress-${randomHex(8)}`,
     join: tower === "none" || flags.optional("mesh") === "open" ? undefined : joinOf(flags),
     routes: flags.all("route").map(parseRouteFlag),

@@ -69,7 +69,14 @@ export type NodeEvent =
     readonly free: boolean;
   }
   /** The answer to `fetch`: `null`, or why it is not here. */
-  | { readonly on: "fetched"; readonly replica: string; readonly fault: string | null }
+  | {
+    readonly on: "fetched";
+    readonly for?: "prepare";
+    readonly replica: string;
+    readonly fault: string | null;
+  }
+  /** The answer to `check-program`: `null`, or why it could not be executed. */
+  | { readonly on: "checked"; readonly app: string; readonly fault: string | null }
   /** The answers to `launch`: its program runs; or it could not be started. */
   | {
     readonly on: "launched";
@@ -138,11 +145,15 @@ export type NodeEffect =
   /** See to it that this artifact is here; answered by `fetched`. */
   | {
     readonly do: "fetch";
+    /** Not for a replica, but for an app whose next generation is looked into: `replica` names it. */
+    readonly for?: "prepare";
     readonly replica: string;
     readonly artifact: SignedArtifact;
     /** Nodes that may have it, as `host:port`. */
     readonly sources: readonly string[];
   }
+  /** Find out whether this could be executed, and change nothing; answered by `checked`. */
+  | { readonly do: "check-program"; readonly app: string; readonly plan: LaunchPlan }
   /**
    * Save this and then start the program; answered by `launched` or `launch-failed`, and after
    * `launched` by `exited`.

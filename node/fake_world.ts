@@ -159,6 +159,7 @@ export class FakeWorld {
       case "check-owner":
       case "verify":
       case "fetch":
+      case "check-program":
       case "try-port":
         return this.#defer(effect);
       case "signal": {
@@ -192,7 +193,18 @@ export class FakeWorld {
           refusal: effect.record.key.startsWith("f") ? "signed by a stranger" : null,
         }];
       case "fetch":
-        return [{ on: "fetched", replica: effect.replica, fault: this.lacking }];
+        return [{
+          on: "fetched",
+          ...(effect.for === undefined ? {} : { for: effect.for }),
+          replica: effect.replica,
+          fault: this.lacking,
+        }];
+      case "check-program":
+        return [{
+          on: "checked",
+          app: effect.app,
+          fault: this.broken.get(effect.plan.exec) ?? null,
+        }];
       case "try-port":
         return [{
           on: "port-tried",

@@ -9,7 +9,7 @@ import {
   PROBE_MIN_MS,
   REFUSED_QUICK_MS,
 } from "../core/limits.ts";
-import type { Exit } from "../core/mesh.ts";
+import { type Exit, HEALTH_CHECK } from "../core/mesh.ts";
 import { artifactOf, nextWaitMs, type SignedArtifact } from "./artifact.ts";
 import type { Ended, NodeEffect, Use } from "./effects.ts";
 import {
@@ -347,7 +347,7 @@ export class Life {
   #endUnhealthy(replica: Replica, detail = "its probes fail"): void {
     this.#leaveTower(replica);
     const graceMs = replica.spec?.graceMs ?? 0;
-    this.#to(replica, { at: "ending", killMs: this.#nowMs + graceMs }, detail);
+    this.#to(replica, { at: "ending", killMs: this.#nowMs + graceMs, check: detail }, detail);
     this.#signal(replica, replica.spec?.stopSignal ?? "SIGTERM");
   }
 
@@ -389,7 +389,10 @@ export class Life {
   /** Its program has ended, and its process group with it. */
   exited(replica: Replica, instance: number, ended: Ended): void {
     if (instance !== replica.instance || !hasProcess(replica.state)) return;
-    const { code, signal, tail } = ended;
+    const { code, signal } = ended;
+    const check = replica.state.at === "ending" ? replica.state.check : undefined;
+    const said = check === undefined ? "" : `${HEALTH_CHECK}${check}`;
+    const tail = [ended.tail, said].filter((text) => text !== "").join("\n");
     const exit: Exit = {
       ...(code === undefined ? {} : { code }),
       ...(signal === undefined ? {} : { signal }),

@@ -26,6 +26,7 @@ import { describeExit, Life, type Stage } from "./life.ts";
 import { PlainDesk } from "./plain.ts";
 import { specOfLaunch, type Surroundings, unsupported } from "./plan.ts";
 import { PortTable } from "./ports.ts";
+import { Preparing, type Prospect } from "./preparing.ts";
 import { type Read, Records, type Settled } from "./records.ts";
 import type { Root, Roster } from "../core/roster.ts";
 import { type Label, takeLabel } from "./relabel.ts";
@@ -70,6 +71,7 @@ export class NodeMachine implements Stage {
   readonly #records: Records;
   readonly #conductor: ConductorLink;
   readonly #plain: PlainDesk;
+  readonly #preparing: Preparing;
   readonly #wishes = new Wishes();
   readonly #witness: Witness;
   readonly #tombstones = new Tombstones();
@@ -93,6 +95,13 @@ export class NodeMachine implements Stage {
     this.#conductor = new ConductorLink(options, options.conductor !== null);
     this.#witness = new Witness(options);
     this.#life = new Life(this);
+    this.#preparing = new Preparing({
+      around: options,
+      now: () => this.now.monoMs,
+      emit: (effect) => this.emit(effect),
+      prospect: (order) => this.#prospect(order),
+      answer: (order, state, reason) => this.#prepared(order, state, reason),
+    });
     this.#plain = new PlainDesk(options.node, (effect) => this.emit(effect));
   }
 
@@ -164,6 +173,9 @@ export class NodeMachine implements Stage {
     for (const { spec, state } of this.replicas.values()) {
       const artifact = spec && state.at !== "finished" ? artifactOf(spec) : null;
       if (artifact) folders.add(artifactFolder(this.around.artifacts ?? "", artifact));
+    }
+    for (const artifact of this.#preparing.artifacts()) {
+      folders.add(artifactFolder(this.around.artifacts ?? "", artifact));
     }
     return folders;
   }
@@ -240,7 +252,13 @@ export class NodeMachine implements Stage {
         return this.#stopAll();
       case "tick":
         return;
+      case "checked":
+        return this.#preparing.checked(event.app, event.fault);
       case "fetched":
+        if (event.for === "prepare") {
+          return this.#preparing.fetched(event.replica, event.fault);
+        }
+        /* falls through */
       case "port-tried":
       case "launched":
       case "launch-failed":
@@ -414,6 +432,7 @@ export class NodeMachine implements Stage {
 
   #answerWaiting(): void {
     for (const replica of this.replicas.values()) this.#seekRecord(replica);
+    this.#preparing.look();
   }
 
   // ---- The conductor and the tower -----------------------------------------------------------------
@@ -437,6 +456,8 @@ export class NodeMachine implements Stage {
       case "run":
         if (this.#obeys(message)) this.#run(message, from);
         return;
+      case "prepare":
+        return this.#preparing.take(message);
       case "stop":
         if (this.#obeys(message)) this.#stop(message.replica, from);
         return;
@@ -461,6 +482,7 @@ export class NodeMachine implements Stage {
       case "run-ok":
       case "run-refused":
       case "stop-ok":
+      case "prepared":
       case "wishes":
       case "probe-ok":
       case "probe-result":
@@ -569,6 +591,31 @@ export class NodeMachine implements Stage {
     if (permit.at === "refused") return permit.reason;
     const spec = specOfPart(answer.spec, order.part);
     return spec ? unsupported(spec, this.options) : `record ${order.sequence} has no before`;
+  }
+
+  /** What the records say of a generation that is to be looked into. */
+  #prospect(order: Mesh<"prepare">): Prospect {
+    const { answer, started } = this.#records.need(order.sequence);
+    this.#settled(started);
+    if (answer.at === "refused") return answer;
+    if (answer.at !== "held") return { at: "wait" };
+    const mismatch = Records.mismatch(answer, order);
+    if (mismatch !== null) return { at: "refused", reason: mismatch };
+    const permit = this.#permit(order.app, order.generation);
+    if (permit.mayChange || permit.at === "verifying") return { at: "wait" };
+    if (permit.at === "refused") return { at: "refused", reason: permit.reason };
+    return { at: "held", spec: answer.spec };
+  }
+
+  #prepared(
+    { app, sequence }: Mesh<"prepare">,
+    state: Mesh<"prepared">["state"],
+    reason?: string,
+  ): void {
+    const { node, boot } = this.options;
+    const why = reason === undefined ? {} : { reason: reason.slice(0, 300) };
+    const message = { k: "prepared", node, boot, app, sequence, state, ...why } as const;
+    this.#answers.push({ to: null, message });
   }
 
   #stop(id: string, from: Address): void {

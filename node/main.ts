@@ -1,6 +1,14 @@
 // The node daemon: runs and watches programs in the conductor's name.
 
-import { isLoopback, isNetwork } from "../core/address.ts";
+import {
+  type Address,
+  CONDUCTOR_PORT,
+  isLoopback,
+  isNetwork,
+  MESH_PORT,
+  readAddress,
+  TOWER_PORT,
+} from "../core/address.ts";
 import { Failure } from "../core/errors.ts";
 import { type Flag, type FlagValues, JOIN_FLAGS, runDaemon } from "../core/live/daemon.ts";
 import { logger } from "../core/live/log.ts";
@@ -34,14 +42,9 @@ export const NODE_FLAGS: readonly Flag[] = [
   { name: "stop-replicas", help: "at the end stop the replicas, too, instead of leaving them" },
 ];
 
-function address(text: string | undefined, defaultPort: number, flag: string) {
-  if (text === undefined) return null;
-  const match = /^(\[[0-9a-fA-F:.]+\]|[^:]+)(?::([0-9]{1,5}))?$/.exec(text);
-  const port = Number(match?.[2] ?? defaultPort);
-  if (!match || port < 1 || port > 65_535) {
-    throw new Failure("usage", `--${flag} needs HOST or HOST:PORT, not ${text}`);
-  }
-  return { hostname: match[1]!.replace(/^\[|\]$/g, ""), port };
+function addressIn(flags: FlagValues, name: string, port: number): Address | null {
+  const text = flags.optional(name);
+  return text === undefined ? null : readAddress(text, name, port);
 }
 
 function portRange(text: string) {
@@ -111,9 +114,9 @@ export function readOptions(flags: FlagValues): StartOptions {
   const sealed = flags.optional("mesh") !== "open";
   const join = flags.optional("join");
   const host = flags.optional("host") ?? bind;
-  const conductor = address(flags.optional("conductor"), 7770, "conductor");
-  const follow = address(flags.optional("follow"), 7771, "follow") ??
-    (conductor && { hostname: conductor.hostname, port: 7771 });
+  const conductor = addressIn(flags, "conductor", MESH_PORT);
+  const follow = addressIn(flags, "follow", CONDUCTOR_PORT) ??
+    (conductor && { hostname: conductor.hostname, port: CONDUCTOR_PORT });
   for (const network of flags.all("plain")) {
     if (!isNetwork(network)) throw new Failure("usage", `--plain needs a CIDR, not ${network}`);
   }
@@ -130,7 +133,7 @@ export function readOptions(flags: FlagValues): StartOptions {
     state: absolute(flags.text("state")),
     conductor,
     follow,
-    tower: address(flags.optional("tower"), 7772, "tower"),
+    tower: addressIn(flags, "tower", TOWER_PORT),
     keys: keysOf(flags, bind, sealed),
     ...(sealed
       ? {

@@ -70,11 +70,16 @@ export type State =
    */
   | { readonly at: "adopted"; readonly running: boolean; readonly wasReady: boolean }
   /**
-   * Unhealthy or over its memory (`oom` says by how much) and told to end; SIGKILL follows at
-   * `killMs`. Will be started again.
+   * Unhealthy (`check` says what its last probe found) or over its memory (`oom` says by how much)
+   * and told to end; SIGKILL follows at `killMs`. Will be started again.
    * Exits: `backoff`/`port`/`finished` (it ended), `terminating` (stop).
    */
-  | { readonly at: "ending"; readonly killMs: number; readonly oom?: string }
+  | {
+    readonly at: "ending";
+    readonly killMs: number;
+    readonly oom?: string;
+    readonly check?: string;
+  }
   /** Ended, waits before it is started again. Exits: `port` or `launching`, `finished` (stop). */
   | { readonly at: "backoff"; readonly untilMs: number }
   /**

@@ -2,15 +2,15 @@
 //
 // Runs all tests and the documents' examples, in groups and two lanes: groups that only compute run
 // beside those with real processes and sockets, which wait more than they compute. The groups of a
-// lane run one after another. The last line is the sum of the runners' own reports: `N passed, N
-// failed`.
+// lane run one after another, and what takes the whole machine when both are done. The last line is
+// the sum of the runners' own reports: `N passed, N failed`.
 
 interface Group {
   readonly name: string;
   /** Which test files belong to it. */
   readonly has: (path: string) => boolean;
-  /** Whether it only computes. */
-  readonly computes: boolean;
+  /** Which lane it is in: it only computes, it waits, or it would make the others late. */
+  readonly lane: "computes" | "waits" | "alone";
   /** Whether it is run only where it is named. */
   readonly asked?: true;
 }
@@ -18,29 +18,37 @@ interface Group {
 const LIVE =
   /\/live\/|^cli\/(cluster|testkit)\/|^market\/(services|five|testing)|^market\/[^/]*_test\.ts$/;
 
+const SHOP = "tests/guest/shop_test.ts";
+
 const GROUPS: readonly Group[] = [
   {
     name: "units",
     has: (path) => !/^tests\/(?!soak\/)/.test(path) && !LIVE.test(path),
-    computes: true,
+    lane: "computes",
   },
-  { name: "contract", has: (path) => path.startsWith("tests/contract/"), computes: true },
-  { name: "fuzz", has: (path) => path.startsWith("tests/fuzz/"), computes: true },
-  { name: "simulation", has: (path) => path.startsWith("tests/sim/"), computes: true },
+  { name: "contract", has: (path) => path.startsWith("tests/contract/"), lane: "computes" },
+  { name: "fuzz", has: (path) => path.startsWith("tests/fuzz/"), lane: "computes" },
+  { name: "simulation", has: (path) => path.startsWith("tests/sim/"), lane: "computes" },
   {
     name: "live",
     has: (path) => LIVE.test(path) && !path.startsWith("market/"),
-    computes: false,
+    lane: "waits",
   },
   {
     name: "market",
     has: (path) => LIVE.test(path) && path.startsWith("market/"),
-    computes: false,
+    lane: "waits",
   },
-  { name: "end-to-end", has: (path) => path.startsWith("tests/e2e/"), computes: false },
-  { name: "browser", has: (path) => path.startsWith("tests/browser/"), computes: false },
-  // A whole machine is emulated for it: minutes, so only where it is asked for by its name.
-  { name: "guest", has: (path) => path.startsWith("tests/guest/"), computes: false, asked: true },
+  { name: "end-to-end", has: (path) => path.startsWith("tests/e2e/"), lane: "waits" },
+  { name: "browser", has: (path) => path.startsWith("tests/browser/"), lane: "waits" },
+  // Whole machines are emulated for these two. The second is asked for by its name.
+  { name: "guests", has: (path) => path === SHOP, lane: "alone" },
+  {
+    name: "guest",
+    has: (path) => path.startsWith("tests/guest/") && path !== SHOP,
+    lane: "alone",
+    asked: true,
+  },
 ];
 
 /** Public files whose examples are tests. */
@@ -113,19 +121,20 @@ for (const { name, asked } of GROUPS) {
 const unknown = wanted.filter((name) => name !== "docs" && !GROUPS.some((g) => g.name === name));
 if (unknown.length > 0) throw new Error(`no group is named ${unknown.join(" ")}`);
 
-async function runLane(computes: boolean): Promise<Report[]> {
+async function runLane(lane: Group["lane"]): Promise<Report[]> {
   const reports: Report[] = [];
   for (const group of GROUPS) {
-    if (group.computes !== computes || !wanted.includes(group.name)) continue;
+    if (group.lane !== lane || !wanted.includes(group.name)) continue;
     reports.push(await run(group.name, files.filter(group.has)));
   }
-  if (computes && wanted.includes("docs")) {
+  if (lane === "computes" && wanted.includes("docs")) {
     reports.push(await run("docs", ["--doc", ...DOCUMENTED]));
   }
   return reports;
 }
 
-const reports = (await Promise.all([runLane(true), runLane(false)])).flat();
+const reports = (await Promise.all([runLane("computes"), runLane("waits")])).flat();
+reports.push(...await runLane("alone"));
 const sum = (of: (report: Report) => number) => reports.reduce((all, each) => all + of(each), 0);
 const ignored = sum((report) => report.ignored);
 const failed = sum((report) => report.failed);

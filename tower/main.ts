@@ -1,4 +1,4 @@
-import { readAddress } from "../core/address.ts";
+import { CONDUCTOR_PORT, readAddress } from "../core/address.ts";
 import { logger } from "../core/live/log.ts";
 import { JOIN_FLAGS, runDaemon } from "../core/live/daemon.ts";
 import { MemberSeal } from "../core/live/member_seal.ts";
@@ -19,7 +19,11 @@ if (import.meta.main) {
       { name: "plain", value: "CIDR", repeat: true, help: "network that may read unsealed" },
       { name: "name", value: "NAME", default: "tower", help: "the tower's name in the cluster" },
       ...JOIN_FLAGS,
-      { name: "conductor", value: "HOST:PORT", help: "the conductor (default: as the token says)" },
+      {
+        name: "conductor",
+        value: "HOST[:PORT]",
+        help: "the conductor (default: as the token says)",
+      },
     ],
     async start(flags) {
       const meshOpen = flags.optional("mesh") === "open";
@@ -39,7 +43,9 @@ if (import.meta.main) {
         role: "tower",
         name: flags.text("name"),
         ...(join === undefined ? {} : { join }),
-        ...(conductor === undefined ? {} : { conductor: readAddress(conductor, "conductor") }),
+        ...(conductor === undefined
+          ? {}
+          : { conductor: readAddress(conductor, "conductor", CONDUCTOR_PORT) }),
       });
       const tower = startTower({ ...options, ...(seal ? { seal } : {}) });
       logger().info("listening on {hostname}:{port}", { ...tower.address });

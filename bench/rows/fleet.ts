@@ -1,5 +1,5 @@
+import { showAddress } from "../../core/address.ts";
 import type { NodeView } from "../../core/view.ts";
-import { showAddress } from "../../cli/target.ts";
 import { memoryOf, readProc } from "../processes.ts";
 import type { Recorder, Row } from "../row.ts";
 import { ROOT, World } from "../world.ts";

@@ -1,7 +1,7 @@
+import { showAddress } from "../../core/address.ts";
 import type { Recorder, Row } from "../row.ts";
 import { answers, ROOT, World } from "../world.ts";
 import { permissionFlags } from "../../core/permissions.ts";
-import { showAddress } from "../../cli/target.ts";
 
 const HOOK = `${ROOT}/docs/examples/push/post-receive`;
 

@@ -1,8 +1,7 @@
 // How each daemon of the cluster is started: its entry, its permissions, its flags.
 
-import type { Address } from "../../core/address.ts";
+import { type Address, showAddress } from "../../core/address.ts";
 import { permissionFlags } from "../../core/permissions.ts";
-import { showAddress } from "../target.ts";
 import type { Layout, NodePlace } from "./layout.ts";
 import type { DaemonSpec } from "./supervisor.ts";
 

@@ -1,9 +1,9 @@
 // `deno task cluster`: a whole cluster on this machine, until Ctrl-C.
 
+import { showAddress } from "../../core/address.ts";
 import { Failure } from "../../core/errors.ts";
 import { exitCodeOf } from "../main.ts";
 import { type Output, standardOutput, unheard } from "../output.ts";
-import { showAddress } from "../target.ts";
 import { type Cluster, launchCluster } from "./cluster.ts";
 import { clusterHelp, type ClusterOptions, readOptions } from "./options.ts";
 import { Screen } from "./screen.ts";

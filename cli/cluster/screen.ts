@@ -1,5 +1,6 @@
 // What `deno task cluster` shows: progress, addresses, and how the cluster is doing.
 
+import { showAddress } from "../../core/address.ts";
 import { Failure } from "../../core/errors.ts";
 import type { AppView, EventView, StatusView } from "../../core/view.ts";
 import type { Conductor } from "../conductor.ts";
@@ -8,7 +9,6 @@ import { Block, terminalRows } from "../render/block.ts";
 import { type Progress, progress } from "../render/progress.ts";
 import { cutTo } from "../render/table.ts";
 import { eventLine, statusLines } from "../render/views.ts";
-import { showAddress } from "../target.ts";
 import type { Cluster } from "./cluster.ts";
 
 /** How often the status on a terminal is looked at, ms. */

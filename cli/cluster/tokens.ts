@@ -1,12 +1,11 @@
 // A local cluster's daemons are admitted by tokens, too: made here, since the operator's key is.
 
-import type { Address } from "../../core/address.ts";
+import { type Address, showAddress } from "../../core/address.ts";
 import { openSealKeys } from "../../core/live/seal_keys.ts";
 import { membershipPath, readMembership } from "../../core/live/member_seal.ts";
 import { EMPTY_HEAD } from "../../core/log.ts";
 import type { JoinRole } from "../../core/seal/member.ts";
 import { openSigner } from "../keys.ts";
-import { showAddress } from "../target.ts";
 import { makeToken } from "../token.ts";
 import { nodeState, tokenPath } from "./daemons.ts";
 import type { Layout } from "./layout.ts";
@@ -35,20 +34,22 @@ export async function prepareTokens(
 /**
  * Writes a token for each daemon that has not joined this conductor. The conductor's identity is
  * made here at its first start, so that all may start at once.
+ *
+ * @returns the conductor's fingerprint: hex SHA-256 of its identity
  */
 export async function writeTokens(
   conductorState: string,
   address: Address,
   keys: Pick<ClusterKeys, "secret" | "public">,
   joiners: readonly Joiner[],
-): Promise<void> {
+): Promise<string> {
   const conductor = await openSealKeys(conductorState, "conductor");
   const wanting: Joiner[] = [];
   for (const [state, role] of joiners) {
     const known = await readMembership(membershipPath(state, role));
     if (known?.conductor.identity !== conductor.identity) wanting.push([state, role]);
   }
-  if (wanting.length === 0) return;
+  if (wanting.length === 0) return conductor.identity;
   const [signer, publicKey] = await Promise.all([
     openSigner(keys.secret),
     Deno.readFile(keys.public),
@@ -68,4 +69,5 @@ export async function writeTokens(
     await Deno.mkdir(state, { recursive: true, mode: 0o700 });
     await Deno.writeTextFile(tokenPath(state), `${token}\n`, { mode: 0o600 });
   }));
+  return conductor.identity;
 }

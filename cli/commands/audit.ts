@@ -1,3 +1,4 @@
+import { NODE_PORT, readAddress } from "../../core/address.ts";
 import { AuditCheck, type Checkpoint } from "../../core/audit.ts";
 import { Failure } from "../../core/errors.ts";
 import { createVerifier } from "../../core/live/crypto.ts";
@@ -8,10 +9,9 @@ import type { Arguments } from "../arguments.ts";
 import { type Context, DONE, FAILED } from "../command.ts";
 import { conductorAt } from "../conductor.ts";
 import { harmless, type Output } from "../output.ts";
-import { parseAddress, targetOf } from "../target.ts";
+import { targetOf } from "../target.ts";
 
 const LINES = 100;
-const NODE_PORT = 7_775;
 
 export async function run({ arguments: args, output }: Context): Promise<number> {
   const [verb] = args.positional;
@@ -106,7 +106,7 @@ async function checkpointsOf(from: string, timeoutMs: number): Promise<readonly 
     return parseCopy(`${JSON.stringify({ k: "log", log })}\n${kept}`)?.checkpoints ?? [];
   }
   let text = "";
-  const node = conductorAt(parseAddress("nodes", from, NODE_PORT), timeoutMs);
+  const node = conductorAt(readAddress(from, "nodes", NODE_PORT), timeoutMs);
   for await (const line of node.lines<unknown>("/copy")) text += `${JSON.stringify(line)}\n`;
   return parseCopy(text)?.checkpoints ?? [];
 }

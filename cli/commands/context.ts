@@ -1,10 +1,11 @@
+import { CONDUCTOR_PORT, readAddress, showAddress, TOWER_PORT } from "../../core/address.ts";
 import { Failure } from "../../core/errors.ts";
 import type { Arguments } from "../arguments.ts";
 import { type Context, DONE } from "../command.ts";
 import { conductorAt } from "../conductor.ts";
 import { contextNamed, type Contexts, readContexts, writeContexts } from "../context.ts";
 import { table } from "../render/table.ts";
-import { CONDUCTOR_PORT, parseAddress, showAddress, targetOf, TOWER_PORT } from "../target.ts";
+import { targetOf } from "../target.ts";
 import { told } from "../told.ts";
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
@@ -32,7 +33,7 @@ export async function run(context: Context): Promise<number> {
 
 function addressIn(args: Arguments, name: string, port: number): string | undefined {
   const value = args.value(name);
-  return value === undefined ? undefined : showAddress(parseAddress(name, value, port));
+  return value === undefined ? undefined : showAddress(readAddress(value, name, port));
 }
 
 async function add(all: Contexts, name: string, context: Context) {

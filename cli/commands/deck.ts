@@ -1,9 +1,10 @@
+import { showAddress } from "../../core/address.ts";
 import { sha256Hex } from "../../core/bytes.ts";
 import type { Context } from "../command.ts";
 import { conductorAt } from "../conductor.ts";
 import { keyPathOf, openSigner } from "../keys.ts";
 import { commandId, parseReply, refusal, sendSigned, signCommand } from "../send.ts";
-import { showAddress, targetOf } from "../target.ts";
+import { targetOf } from "../target.ts";
 import { told } from "../told.ts";
 
 /** Only the hash of the token is signed and kept by the conductor; the token stands in the link. */

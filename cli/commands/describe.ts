@@ -49,9 +49,10 @@ async function describe(
     if (json) return [JSON.stringify({ ...node, placed: replicas, events })];
     return describeNode(node, replicas, events, output, nowMs);
   }
+  const refusal = await refusalOf(conductor, name);
   throw new Failure(
     "not-found",
-    `no app, node or replica is named ${name}; skr8tr status shows what there is`,
+    `no app, node or replica is named ${name}; skr8tr status shows what there is${refusal}`,
   );
 }
 
@@ -71,6 +72,13 @@ async function ownerOf(conductor: Conductor, replica: string): Promise<AppView |
   if (name === "") return null;
   const app = await known<AppView>(conductor, `/api/apps/${encodeURIComponent(name)}`);
   return app?.replicas.some((one) => one.replica === replica) ? app : null;
+}
+
+/** What was asked of an app that never came to be, and why that was refused. */
+async function refusalOf(conductor: Conductor, name: string): Promise<string> {
+  const isRefusal = ({ kind, app }: EventView) => kind === "command-refused" && app === name;
+  const last = (await eventsOf(conductor, isRefusal, `app=${encodeURIComponent(name)}&`)).at(-1);
+  return last ? `. What was asked last was refused: ${last.text}` : "";
 }
 
 /** The latest events of one thing, oldest first. */

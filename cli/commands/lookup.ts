@@ -1,6 +1,7 @@
+import { showAddress } from "../../core/address.ts";
 import { Failure } from "../../core/errors.ts";
 import { type Context, DONE, FAILED } from "../command.ts";
-import { showAddress, targetOf } from "../target.ts";
+import { targetOf } from "../target.ts";
 import { askUdp } from "../udp.ts";
 
 export async function run({ arguments: args, output }: Context): Promise<number> {

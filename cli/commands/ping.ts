@@ -1,6 +1,6 @@
-import type { Address } from "../../core/address.ts";
+import { type Address, showAddress } from "../../core/address.ts";
 import { type Context, DONE, UNREACHABLE } from "../command.ts";
-import { showAddress, targetOf } from "../target.ts";
+import { targetOf } from "../target.ts";
 import { askUdp } from "../udp.ts";
 
 interface Pong {

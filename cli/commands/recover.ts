@@ -1,13 +1,12 @@
 // Rebuilds the log of a cluster that lost its store, from what its nodes have kept.
 
+import { NODE_PORT, readAddress, showAddress } from "../../core/address.ts";
 import { type Copy, parseCopy, prove, type Proved, type Runs } from "../../core/copy.ts";
 import { Failure } from "../../core/errors.ts";
 import { createVerifier } from "../../core/live/crypto.ts";
 import { type Context, DONE } from "../command.ts";
 import { conductorAt } from "../conductor.ts";
-import { parseAddress, showAddress, targetOf } from "../target.ts";
-
-const NODE_PORT = 7_775;
+import { targetOf } from "../target.ts";
 
 interface Found {
   readonly from: string;
@@ -88,7 +87,7 @@ function longest(found: readonly Found[], log: string | undefined): Found {
 /** From a node that answers, or from the state folder of one that does not. */
 async function fetchCopy(from: string, timeoutMs: number): Promise<Copy | null> {
   if (!from.includes("/")) {
-    const address = parseAddress("node", from, NODE_PORT);
+    const address = readAddress(from, "node", NODE_PORT);
     let text = "";
     try {
       for await (const line of conductorAt(address, timeoutMs).lines<unknown>("/copy")) {

@@ -1,10 +1,11 @@
+import { showAddress } from "../../core/address.ts";
 import { Failure } from "../../core/errors.ts";
 import { parseAnchor, parseIntroduction } from "../../core/seal/member.ts";
 import { JOIN_ROLES, type JoinRole } from "../../core/seal/member.ts";
 import type { Context } from "../command.ts";
 import { conductorAt } from "../conductor.ts";
 import { keyPathOf, openSigner } from "../keys.ts";
-import { showAddress, targetOf } from "../target.ts";
+import { targetOf } from "../target.ts";
 import { makeToken } from "../token.ts";
 import { told } from "../told.ts";
 import type { Head } from "../../core/log.ts";

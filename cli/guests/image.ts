@@ -19,7 +19,7 @@ for word in $(cat /proc/cmdline); do
   ip=*) ip=\${word#ip=} ;;
   conductor=*) conductor=\${word#conductor=} ;;
   network=*) network=\${word#network=} ;;
-  mesh=*) mesh=\${word#mesh=} ;;
+  cores=*) cores=\${word#cores=} ;;
   esac
 done
 hostname "$guest"
@@ -38,15 +38,18 @@ keep() {
   done
 }
 key="--pubkey=/etc/skr8tr/ops.pub"
+# Each came with a token in its state folder; the conductor with the identity that the tokens name.
 case $guest in
 conductor)
-  keep tower $mesh --plain "$network" &
-  keep conductor $mesh "$key" --plain "$network" --tower "$ip:7772" &
-  keep ingress $mesh --tower "$ip:7772" --http 8080 &
+  keep conductor "$key" --tower "$ip:7772" &
+  # The services look each other up at the tower.
+  keep tower --join /var/lib/skr8tr/tower/join.token --plain "$network" &
+  keep ingress --join /var/lib/skr8tr/ingress/join.token --tower "$ip:7772" --http 8080 &
   ;;
 *)
-  keep node $mesh "$key" --name "$guest" --plain "$network" --conductor "$conductor:7770" \\
-    --tower "$conductor:7772" --path /skr8tr:/usr/bin:/bin --workdir / &
+  keep node "$key" --name "$guest" --join /var/lib/skr8tr/node/join.token \\
+    --conductor "$conductor:7770" --tower "$conductor:7772" --path /skr8tr:/usr/bin:/bin \\
+    --cpus "$cores" --workdir / &
   ;;
 esac
 echo "guest $guest is up at $ip"
@@ -59,17 +62,16 @@ const TOOLS = ["/usr/bin/flock"];
 const MODULES = ["virtio_pci", "virtio_net", "virtio_rng"];
 
 /**
- * Writes the image.
+ * The image of all guests; what is a guest's own comes in a second archive after it.
  *
  * @param bundle folder of the bundle, as `deno task bundle` makes it
  * @throws {Failure} `no-busybox`, `no-library`.
  */
-export async function writeImage(
-  path: string,
+export async function makeImage(
   kernel: Kernel,
   bundle: string,
   publicKey: string,
-): Promise<void> {
+): Promise<Uint8Array> {
   const files: InitramfsEntry[] = [
     { path: "init", content: new TextEncoder().encode(INIT), mode: 0o755 },
     { path: "bin/busybox", content: await busybox(), mode: 0o755 },
@@ -89,7 +91,7 @@ export async function writeImage(
     })),
     ...await filesOf(bundle, "skr8tr"),
   ];
-  await Deno.writeFile(path, initramfs(files, 0));
+  return initramfs(files, 0);
 }
 
 async function busybox(): Promise<Uint8Array> {

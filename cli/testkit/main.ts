@@ -6,7 +6,7 @@ import type { AppView, LogView, NodeView } from "../../core/view.ts";
 import { type Cluster, launchCluster, until } from "../cluster/cluster.ts";
 import { splitLines } from "../conductor.ts";
 import { appsOfText } from "../manifests.ts";
-import { showAddress } from "../target.ts";
+import { showAddress } from "../../core/address.ts";
 import { claimPorts } from "./ports.ts";
 import type { ReadyLine, Reply, Request } from "./requests.ts";
 

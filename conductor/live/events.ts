@@ -1,16 +1,22 @@
 import { DatabaseSync } from "node:sqlite";
 import { sha256Hex } from "../../core/bytes.ts";
 import { decrypt, encrypt } from "./at_rest.ts";
-import { EVENTS } from "../../core/limits.ts";
+import { EVENTS, REFUSED_LATELY, REFUSED_LATELY_MS } from "../../core/limits.ts";
 import { logger } from "../../core/live/log.ts";
 import type { EventView } from "../../core/view.ts";
 
 /** The cluster's history: durable, bounded, and followed live. Losing it loses no decision. */
+/** Whether a command was refused, an operator's or a stranger's. */
+export function isRefusal({ kind }: Pick<EventView, "kind">): boolean {
+  return kind === "command-refused" || kind === "refused";
+}
+
 export class EventHistory {
   readonly #database: DatabaseSync;
   readonly #followers = new Set<(event: EventView) => void>();
   #sequence: number;
   #failing = false;
+  #refused: readonly EventView[] = [];
 
   /** @param key what events are encrypted by; `null`: they are not */
   constructor(path: string, private readonly key: Uint8Array | null = null) {
@@ -34,6 +40,7 @@ export class EventHistory {
       }
       this.#failing = true;
     }
+    if (isRefusal(kept)) this.#refused = [...this.#refused, kept].slice(-REFUSED_LATELY);
     for (const follow of this.#followers) follow(kept);
   }
 
@@ -47,6 +54,11 @@ export class EventHistory {
       const text = decrypt(this.key, String(row.event), "event");
       return text === null ? [] : [JSON.parse(text) as EventView];
     }).reverse();
+  }
+
+  /** The last commands that were refused, if it was lately and since this start. */
+  refusedLately(nowWallMs: number): readonly EventView[] {
+    return this.#refused.filter(({ wallMs }) => wallMs >= nowWallMs - REFUSED_LATELY_MS);
   }
 
   #sealed(event: EventView): string {

@@ -22,7 +22,7 @@ import { appsShown } from "../deck_shown.ts";
 import { parseQuestion, whatIf } from "../what_if.ts";
 import type { LogStore } from "../../core/log.ts";
 import type { AuditReader } from "./audit.ts";
-import type { EventHistory } from "./events.ts";
+import { type EventHistory, isRefusal } from "./events.ts";
 import type { Followers } from "./follow.ts";
 import { readAudit, readEvents, readLogs, searchLogs, streamLog } from "./followed_reads.ts";
 import { answerList } from "./lists.ts";
@@ -112,7 +112,7 @@ export async function read(
   if (api !== "api") return fail(404, `nothing is at ${url.pathname}`);
   if (kind === "apps" && more.length > 0) {
     const app = machine.state.apps.get(name ?? "");
-    if (!app) return fail(404, `no app is named ${name}; skr8tr list shows what runs`);
+    if (!app) return noApp(parts, name ?? "");
     const answer = await readBelowApp(parts, app, more);
     return answer ?? fail(404, `nothing is at ${url.pathname}`);
   }
@@ -150,6 +150,15 @@ export async function read(
     default:
       return fail(404, `nothing is at ${url.pathname}`);
   }
+}
+
+/** Nothing is known of the app, unless what was said of it last was refused. */
+function noApp(parts: HttpParts, name: string): Response {
+  const [refused] = /^[a-z][a-z0-9-]{0,62}$/.test(name)
+    ? parts.events.read({ app: name, limit: 20 }).filter(isRefusal).slice(-1)
+    : [];
+  const hint = refused ? `; what was asked last was refused: ${refused.text}` : "";
+  return fail(404, `no app is named ${name}${hint}; skr8tr list shows what runs`);
 }
 
 async function takeCommand(parts: HttpParts, request: Request, from: string): Promise<Response> {
@@ -194,9 +203,7 @@ function oneApp(parts: HttpParts, name: string, url: URL): Response {
   const { machine } = parts;
   const app = machine.state.apps.get(name);
   if (url.searchParams.get("watch") !== "1") {
-    return app
-      ? Response.json(appView(machine, app, parts.now()))
-      : fail(404, `no app is named ${name}; skr8tr list shows what runs`);
+    return app ? Response.json(appView(machine, app, parts.now())) : noApp(parts, name);
   }
   return stream((send) => {
     let last = "";

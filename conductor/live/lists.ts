@@ -10,11 +10,12 @@ const PART = 65_536;
 
 /** `/api/apps`, `/api/nodes` and `/api/status`; `null` for another kind of list. */
 export function answerList(
-  { machine, now }: Pick<HttpParts, "machine" | "now">,
+  { machine, now, events }: Pick<HttpParts, "machine" | "now" | "events">,
   kind: string,
   url: URL,
   grants: DeckGrants,
 ): Response | null {
+  const refusedLately = () => events.refusedLately(now().wallMs).map(({ text }) => text);
   const page = { ...pageOf(url.searchParams), grants };
   switch (kind) {
     case "apps":
@@ -22,7 +23,7 @@ export function answerList(
     case "nodes":
       return answer(nodePieces(machine, page, now));
     case "status":
-      return answer(statusPieces(machine, VERSION, page, now));
+      return answer(statusPieces(machine, VERSION, page, now, refusedLately()));
     default:
       return null;
   }

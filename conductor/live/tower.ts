@@ -22,6 +22,7 @@ export class TowerLink implements Disposable {
   #waitMs = 50;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
+  #wasHeard: boolean | null = null;
 
   constructor(tower: Address, receive: (event: ConductorEvent) => void, seal?: Seal) {
     this.#receive = receive;
@@ -58,7 +59,9 @@ export class TowerLink implements Disposable {
     const socket = this.#seal?.socket(this.#tower, { role: "tower" }, "/watch") ??
       new WebSocket(`ws://${hostname}:${port}/watch`);
     this.#socket = socket;
+    const at = `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
     socket.onopen = () => {
+      this.#heard(at, true);
       this.#waitMs = 50;
       this.#send({ k: "hello", role: "conductor", name: "conductor" });
       this.#sendRoutes();
@@ -70,10 +73,18 @@ export class TowerLink implements Disposable {
     socket.onerror = (event) => event.preventDefault();
     socket.onclose = () => {
       if (this.#closed) return;
+      this.#heard(at, false);
       logger("tower").debug("no stream to the tower; again in {ms} ms", { ms: this.#waitMs });
       this.#timer = setTimeout(() => this.#connect(), this.#waitMs);
       this.#waitMs = Math.min(1_000, this.#waitMs * 2);
     };
+  }
+
+  /** Told when it changes. */
+  #heard(at: string, heard: boolean): void {
+    if (this.#wasHeard === heard) return;
+    this.#wasHeard = heard;
+    this.#receive({ on: "tower", at, heard });
   }
 
   #take(text: string): void {

@@ -1,4 +1,4 @@
-import { readAddress } from "../../core/address.ts";
+import { readAddress, TOWER_PORT } from "../../core/address.ts";
 import { logger } from "../../core/live/log.ts";
 import type { Seal } from "../../core/live/member_seal.ts";
 import { WATCH_RETRY_MAX_MS, WATCH_RETRY_MIN_MS } from "../../core/limits.ts";
@@ -32,8 +32,9 @@ export function openWatch(
   let reported = false;
 
   const dial = () => {
-    const each = seal?.socket(readAddress(tower, "tower"), { role: "tower" }, "/watch") ??
-      new WebSocket(`ws://${tower}/watch`);
+    const each =
+      seal?.socket(readAddress(tower, "tower", TOWER_PORT), { role: "tower" }, "/watch") ??
+        new WebSocket(`ws://${tower}/watch`);
     let stood = false;
     socket = each;
     each.onopen = () => {

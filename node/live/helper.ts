@@ -44,14 +44,20 @@ const CPU_PERIOD_US = 100_000;
 
 interface Asked {
   readonly number: number;
+  readonly line: string;
   resolve(answer: string | null): void;
 }
 
-/** Answers are `null` where the helper could not give one; it is then replaced. */
+/**
+ * One question is answered after another. Answers are `null` where the helper could not give one; it
+ * is then replaced, and what was asked after that question is asked again.
+ */
 export class Helper implements AsyncDisposable {
   #child: Deno.ChildProcess | null = null;
   #writer: WritableStreamDefaultWriter<Uint8Array> | null = null;
+  /** Not answered yet; it is at the first of them. */
   #asked: Asked[] = [];
+  #timer: ReturnType<typeof setTimeout> | undefined;
   #number = 0;
   #before: { readonly busy: number; readonly all: number } | null = null;
   #closed = false;
@@ -63,24 +69,32 @@ export class Helper implements AsyncDisposable {
   async ask(verb: string, ...fields: string[]): Promise<string | null> {
     if (this.#closed || fields.some((field) => /[\t\n\r]/.test(field))) return null;
     const number = ++this.#number;
-    const child = this.#child ?? this.#start();
-    const answer = new Promise<string | null>((resolve) => {
-      this.#asked.push({ number, resolve });
-    });
     const line = `${[number, verb, ...fields].join("\t")}\n`;
+    const answer = new Promise<string | null>((resolve) => {
+      this.#asked.push({ number, line, resolve });
+    });
+    this.#send(line);
+    if (this.#asked.length === 1) this.#watch();
+    return await answer;
+  }
+
+  #send(line: string): void {
+    const child = this.#child ?? this.#start();
     this.#writer?.write(new TextEncoder().encode(line)).catch(() => this.#lose(child));
-    const timer = setTimeout(() => {
+  }
+
+  /** Waits for the first answer; those behind it have their time when it is their turn. */
+  #watch(): void {
+    clearTimeout(this.#timer);
+    const [first] = this.#asked;
+    if (!first) return;
+    this.#timer = setTimeout(() => {
       log().error("no answer to {verb} in {ms} ms: the helper is replaced", {
-        verb,
+        verb: first.line.trimEnd().split("\t")[1],
         ms: HELPER_ANSWER_MS,
       });
-      this.#lose(child);
+      if (this.#child) this.#lose(this.#child);
     }, HELPER_ANSWER_MS);
-    try {
-      return await answer;
-    } finally {
-      clearTimeout(timer);
-    }
   }
 
   #start(): Deno.ChildProcess {
@@ -118,21 +132,28 @@ export class Helper implements AsyncDisposable {
     const number = Number(line.slice(0, cut));
     const index = this.#asked.findIndex((each) => each.number === number);
     if (index < 0) return;
-    const [asked] = this.#asked.splice(index, 1);
+    const lost = this.#asked.splice(0, index + 1);
+    const asked = lost.pop();
+    // Answers come in the order of the questions: what was passed over gets none any more.
+    for (const { resolve } of lost) resolve(null);
     asked?.resolve(line.slice(cut + 1));
+    this.#watch();
   }
 
-  /** Nobody answers any more: whoever waits is told, and the next question starts another. */
+  /** What it was at is not answered any more; the rest is asked of another. */
   #lose(child: Deno.ChildProcess): void {
     if (this.#child !== child) return;
     this.#child = null;
     this.#writer = null;
-    for (const { resolve } of this.#asked.splice(0)) resolve(null);
     try {
       child.kill("SIGKILL");
     } catch {
       // It has ended already.
     }
+    this.#asked.shift()?.resolve(null);
+    if (this.#closed) { for (const { resolve } of this.#asked.splice(0)) resolve(null); }
+    for (const { line } of this.#asked) this.#send(line);
+    this.#watch();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -335,9 +356,10 @@ export class Helper implements AsyncDisposable {
     return await this.ask("punch", path, String(bytes)) === "ok";
   }
 
-  /** Makes a folder, outside the state folder, too. */
-  async folder(path: string): Promise<boolean> {
-    return await this.ask("folder", path) === "ok";
+  /** Makes a folder, outside the state folder, too. `null` where nobody can tell. */
+  async folder(path: string): Promise<boolean | null> {
+    const answer = await this.ask("folder", path);
+    return answer === null ? null : answer === "ok";
   }
 
   /** The machine's load since the last sample; `null` where it cannot be known. */

@@ -332,7 +332,8 @@ while IFS=$tab read -r number verb a b c d; do
   family) family "$a" ;;
   groups) groups ;;
   own) chown "$a:$a" "$b" 2>/dev/null; echo ok ;;
-  space) df -Pk "$a" 2>/dev/null | awk 'NR == 2 {print $4}' ;;
+  # Of a file system that is no disk (rootfs), or none, there is no such line.
+  space) df -Pk "$a" 2>/dev/null | awk 'NR == 2 {kb = $4} END {print kb}' ;;
   clock) echo "$(getconf CLK_TCK 2>/dev/null || echo 100)$tab$(getconf PAGESIZE 2>/dev/null || echo 4096)" ;;
   shared) shared "$a" ;;
   cgroup) cgroup "$a" "$b" ;;

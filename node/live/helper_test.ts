@@ -138,17 +138,28 @@ Deno.test("groups() counts the CPU of children that have ended", async () => {
   await child.status;
 });
 
-Deno.test("a helper that dies is replaced, and whoever asked it is told that nobody knows", async () => {
+Deno.test("a helper that dies is replaced: nobody knows what it was at, the rest is asked again", async () => {
   await using helper = new Helper(PATH);
   assert((await helper.host()).length > 0);
   assertEquals(await helper.ask("find", "a\nb"), null);
   const pid = Number((await helper.ask("pid"))?.trim());
   assert(pid > 0);
   Deno.kill(pid, "SIGSTOP");
-  const pending = helper.ask("host");
+  const first = helper.ask("host");
+  const later = [helper.host(), helper.ask("find", "/bin", "sh")];
   Deno.kill(pid, "SIGKILL");
-  assertEquals(await pending, null);
+  assertEquals(await first, null);
+  assertEquals(await later[0], Deno.hostname());
+  assert((await later[1])?.startsWith("ok\t/bin/sh"));
   assertEquals(await helper.host(), Deno.hostname());
+});
+
+Deno.test("space() of what is on no disk is unknown, and the next answer is the next question's", async () => {
+  await using helper = new Helper(PATH);
+  const [space, host] = await Promise.all([helper.space("/no/such/folder"), helper.host()]);
+  assertEquals(space, null);
+  assertEquals(host, Deno.hostname());
+  assert((await helper.space("/tmp"))! > 0);
 });
 
 Deno.test("procAddress() writes an address as the kernel's table does", () => {

@@ -1,6 +1,6 @@
 // The node daemon: the pure machine with everything it needs of the world around it.
 
-import { type Address, readAddress } from "../../core/address.ts";
+import { type Address, NODE_PORT, readAddress, showAddress } from "../../core/address.ts";
 import { Failure } from "../../core/errors.ts";
 import { ARTIFACT_CACHE_BYTES } from "../../core/limits.ts";
 import { now } from "../../core/live/clock.ts";
@@ -101,13 +101,13 @@ async function openSeal(
 /** How artifacts are asked for in the sealed mesh: of the conductor, or of another node. */
 function askSealed(seal: MemberSeal, conductor: Address | null): ArtifactsOptions["ask"] {
   return async (source, path, init) => {
-    if (conductor && source === authority(conductor)) {
+    if (conductor && source === showAddress(conductor)) {
       return await seal.fetch(conductor, { role: "conductor" }, path, init);
     }
     const member = await seal.lookUp({ at: source });
     if (!member) throw new Error(`no member is known to be at ${source}`);
     return await seal.fetch(
-      readAddress(source, "source"),
+      readAddress(source, "source", NODE_PORT),
       { identity: member.identity },
       path,
       init,
@@ -190,7 +190,7 @@ export class NodeDaemon implements Running {
       folder: `${options.state}/artifacts`,
       maxBytes: options.artifactBytes ?? ARTIFACT_CACHE_BYTES,
       helper,
-      conductor: options.follow === null ? null : authority(options.follow),
+      conductor: options.follow === null ? null : showAddress(options.follow),
       ...(parts.seal ? { ask: askSealed(parts.seal, options.follow) } : {}),
       inUse: () => this.machine.artifactFolders(),
     });
@@ -403,6 +403,11 @@ export class NodeDaemon implements Running {
         return guard("keep the log's name", () => this.#files.keepLog(effect.log));
       case "fetch":
         return this.#fetch(effect);
+      case "check-program":
+        this.processes.faultOf(effect.plan).then((fault) =>
+          this.dispatch({ on: "checked", app: effect.app, fault })
+        );
+        return;
       case "try-port": {
         const { replica, port } = effect;
         return this.dispatch({ on: "port-tried", replica, port, free: isFree(port) });
@@ -446,10 +451,14 @@ export class NodeDaemon implements Running {
     this.dispatch({ on: "verified", sequence: record.sequence, refusal });
   }
 
-  #fetch({ replica, artifact, sources }: Extract<NodeEffect, { do: "fetch" }>): void {
-    if (this.artifacts.has(artifact)) return this.dispatch({ on: "fetched", replica, fault: null });
+  #fetch(effect: Extract<NodeEffect, { do: "fetch" }>): void {
+    const { replica, artifact, sources } = effect;
+    const which = { replica, ...(effect.for === undefined ? {} : { for: effect.for }) };
+    if (this.artifacts.has(artifact)) {
+      return this.dispatch({ on: "fetched", ...which, fault: null });
+    }
     this.artifacts.get(artifact, sources).then((fault) =>
-      this.dispatch({ on: "fetched", replica, fault: fault?.reason ?? null })
+      this.dispatch({ on: "fetched", ...which, fault: fault?.reason ?? null })
     );
   }
 
@@ -519,10 +528,6 @@ function openPorts(
       if (port !== 0 || tries === 20) throw error;
     }
   }
-}
-
-function authority({ hostname, port }: Address): string {
-  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
 }
 
 function guard(what: string, write: () => void): void {

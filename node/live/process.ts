@@ -12,7 +12,7 @@ import type { SavedReplica } from "../saved.ts";
 import type { Cgroups } from "./cgroups.ts";
 import { type NodeFiles, readText, writeAtomic } from "./files.ts";
 import type { Helper, Tools } from "./helper.ts";
-import { asAccount, checkProgram, type Program } from "./program.ts";
+import { asAccount, checkProgram, type Program, programFault } from "./program.ts";
 import { lastLines, sizeOf } from "./log_file.ts";
 import type { NodeSecrets } from "./secrets.ts";
 import { passesShell, SHIM, SHIM_NAME } from "./shim.ts";
@@ -100,6 +100,11 @@ export class Processes {
       this.#checked.add(replica);
       start(program.command);
     });
+  }
+
+  /** Why a plan's program could not be executed now; `null` where it could. Changes nothing. */
+  faultOf(plan: LaunchPlan): Promise<string | null> {
+    return programFault(this.options, plan);
   }
 
   /**

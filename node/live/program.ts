@@ -16,6 +16,8 @@ const MACHINES: Readonly<Record<number, string>> = {
   0x16: "s390",
 };
 
+const NO_FENCE = "this node cannot enforce its sandbox";
+
 export type Program = { readonly command: readonly string[] } | { readonly reason: string };
 
 export interface ProgramOptions {
@@ -39,18 +41,16 @@ export async function checkProgram(
 ): Promise<Program> {
   for (const volume of plan.volumes) {
     const path = options.volumePath(volume.path);
-    if (!await options.helper.folder(path)) {
-      return { reason: `its volume ${path} cannot be made on this node` };
+    const made = await options.helper.folder(path);
+    if (made !== true) {
+      const why = made === null ? ": the node's helper does not answer" : "";
+      return { reason: `its volume ${path} cannot be made on this node${why}` };
     }
   }
-  for (const check of plan.paths ?? []) {
-    const reason = pathReason(check, await options.helper.find(plan.path, check.path));
-    if (reason !== null) return { reason };
-  }
-  const found = await options.helper.find(plan.path, plan.exec);
+  const looked = await look(options, plan);
+  if ("reason" in looked) return looked;
+  const { found } = looked;
   if (!found) return { command: [plan.exec] };
-  const reason = reasonOf(plan, found);
-  if (reason !== null) return { reason };
   return await asAccount(options, plan, found.path, folder);
 }
 
@@ -70,7 +70,7 @@ export async function asAccount(
   if (plan.fence) {
     const { cwd, fence, uid } = plan;
     const tools = options.fence;
-    if (!tools) return { reason: "this node cannot enforce its sandbox" };
+    if (!tools) return { reason: NO_FENCE };
     return { command: fenceCommand(fence, tools, program, cwd, uid) };
   }
   if (plan.uid !== undefined) {
@@ -79,6 +79,36 @@ export async function asAccount(
   }
   if (plan.user === undefined) return { command: [program] };
   return await asUser(options, { ...plan, user: plan.user }, program, folder);
+}
+
+/** Looks for all that a plan names; `found` is `null` where nobody can tell. */
+async function look(
+  { helper }: Pick<ProgramOptions, "helper">,
+  plan: LaunchPlan,
+): Promise<{ readonly found: Found | null } | { readonly reason: string }> {
+  for (const check of plan.paths ?? []) {
+    const reason = pathReason(check, await helper.find(plan.path, check.path));
+    if (reason !== null) return { reason };
+  }
+  const found = await helper.find(plan.path, plan.exec);
+  const reason = found && reasonOf(plan, found);
+  return reason === null ? { found } : { reason };
+}
+
+/**
+ * Why a plan's program could not be executed, as far as that can be told without making or changing
+ * anything; `null` where nothing speaks against it.
+ */
+export async function programFault(
+  options: Omit<ProgramOptions, "volumePath">,
+  plan: LaunchPlan,
+): Promise<string | null> {
+  const looked = await look(options, plan);
+  if ("reason" in looked) return looked.reason;
+  const folder = await options.helper.find(plan.path, plan.cwd);
+  if (folder?.state === "missing") return `its folder ${plan.cwd} does not exist on this node`;
+  if (plan.fence && !options.fence) return NO_FENCE;
+  return plan.user === undefined ? null : whyNotAs(options, plan.user);
 }
 
 /** Why a file or folder that a program needs will not do; `null` where it will, or nobody can tell. */
@@ -156,6 +186,17 @@ async function ownAll(
   }
 }
 
+/** Why this node can start nothing as another user; `null` where it can. */
+function whyNotAs(
+  { uid, tools }: Pick<ProgramOptions, "uid" | "tools">,
+  user: string,
+): string | null {
+  if (uid !== 0) {
+    return `user ${user}: only a node that runs as root can start a program as another`;
+  }
+  return tools.setpriv === "" ? `user ${user}: setpriv is missing here` : null;
+}
+
 async function asUser(
   options: ProgramOptions,
   plan: LaunchPlan & { readonly user: string },
@@ -163,10 +204,8 @@ async function asUser(
   folder: string,
 ): Promise<Program> {
   const { user } = plan;
-  if (options.uid !== 0) {
-    return { reason: `user ${user}: only a node that runs as root can start a program as another` };
-  }
-  if (options.tools.setpriv === "") return { reason: `user ${user}: setpriv is missing here` };
+  const reason = whyNotAs(options, user);
+  if (reason !== null) return { reason };
   const ids = await options.helper.user(user, `${folder}/home`);
   for (const { path } of plan.volumes.filter((volume) => !volume.path.startsWith("/"))) {
     await options.helper.user(user, options.volumePath(path));

@@ -1,9 +1,9 @@
 // Rollouts with real processes under load: to good versions and to bad ones, on one node and on three.
 
+import { showAddress } from "../../core/address.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { type Load, startLoad } from "../../bench/load.ts";
 import { skr8trCommand, World } from "../../bench/world.ts";
-import { showAddress } from "../../cli/target.ts";
 import { Talk } from "./talk.ts";
 import type { AppView, HistoryView, RolloutView } from "../../core/view.ts";
 

@@ -21,6 +21,7 @@ const CRIES: Readonly<Record<Planted, string>> = {
   "tick-twice": "takes a tick of tick again",
   "tick-lost": "passes over 1 ticks of tick",
   "run-twice": "starts run 1 of once a second time",
+  "no-share": "gave the canary of shy",
   "asleep": "it was not ready in 30000 ms",
 };
 
@@ -47,6 +48,10 @@ const PLANS: Readonly<Partial<Record<Planted, readonly Step[]>>> = {
   "tick-twice": [{ atMs: 0, ...up("tick") }, { atMs: 22_000, ...up("late") }],
   "tick-lost": [{ atMs: 0, ...up("tick") }, { atMs: 22_000, ...up("late") }],
   "run-twice": [{ atMs: 0, ...up("once") }],
+  "no-share": [{ atMs: 0, ...up("shy") }, { atMs: 3_000, ...up("shy") }, {
+    atMs: 9_000,
+    ...up("late"),
+  }],
   "asleep": [
     { atMs: 0, ...up("nap") },
     { atMs: 8_000, do: "ask", app: "nap", forMs: 500 },

@@ -12,7 +12,7 @@ import { Excuses } from "./excuses.ts";
 import { History } from "./history.ts";
 import type { IngressHost } from "./ingress_host.ts";
 import type { NodeHost } from "./node_host.ts";
-import { isSleeper, NAP } from "./manifests.ts";
+import { isSleeper, NAP, SHY_PERCENT } from "./manifests.ts";
 import { isFinal } from "./operator.ts";
 import type { Process } from "./process.ts";
 import type { Timeline } from "./queue.ts";
@@ -117,9 +117,11 @@ export class Checker implements Witness, Judge {
     if (this.timeline.nowMs < process.answersMs) return;
     if (this.#drainMs(process.replica) >= DRAIN_MS) return;
     for (const ingress of this.cast.ingresses) {
-      // One that came (back) only when the drain had begun is not waited for.
+      // One that came (back) only when the drain had begun is not waited for, nor one that has been
+      // silent for as long as its lease meanwhile.
       const stopMs = this.#stopping.get(process.replica) ?? this.timeline.nowMs;
-      if (!ingress.listens || ingress.connectedMs > stopMs - 100) continue;
+      const sinceMs = Math.max(ingress.connectedMs, ingress.returnedMs);
+      if (!ingress.listens || sinceMs > stopMs - 100) continue;
       const sends = ingress.targets().some((each) => each.replica === process.replica);
       const busy = ingress.inFlight.get(process.replica) ?? 0;
       if (!sends && busy === 0) continue;
@@ -213,6 +215,15 @@ export class Checker implements Witness, Judge {
     if (this.excuses.isTowerNew || this.excuses.isWounded(app)) return;
     if (this.#drainMs(id) >= DRAIN_MS) return;
     this.fail(`${ingress.name} sends a request to ${id}, which is not ready`);
+  }
+
+  shared(ingress: IngressHost, app: string, canary: number, all: number): void {
+    this.checked++;
+    if (canary <= all * SHY_PERCENT / 100 + 1) return;
+    // Where the old ones do not answer the new one is better than nothing.
+    if (this.cast.mayFail && (this.excuses.isDisturbed || this.excuses.isWounded(app))) return;
+    if (this.cast.mayFail && (this.excuses.isTowerNew || this.#isYoung(ingress))) return;
+    this.fail(`${ingress.name} gave the canary of ${app} ${canary} of ${all} requests`);
   }
 
   misdirected(ingress: IngressHost, replica: Replica, by: Process): void {

@@ -24,6 +24,8 @@ export interface Judge {
   woke(ingress: IngressHost, app: string, waitedMs: number): void;
   /** A connection was refused by the replica's host. */
   refused(ingress: IngressHost, replica: Replica): void;
+  /** Of so many requests, since the canary began, so many went to it. */
+  shared(ingress: IngressHost, app: string, canary: number, all: number): void;
   /** Another program than the one that was meant listens there. */
   misdirected(ingress: IngressHost, replica: Replica, by: Process): void;
 }
@@ -55,6 +57,8 @@ export class Clients {
   readonly #pending = new Map<Process, Set<{ request: Request; replica: Replica }>>();
   /** App that sleeps -> until when somebody asks for it. */
   readonly #askedUntilMs = new Map<string, number>();
+  /** Ingress, app and generation of a canary -> requests, and those of them that it got. */
+  readonly #shares = new Map<string, { all: number; canary: number }>();
   #turn = 0;
 
   constructor(
@@ -136,12 +140,13 @@ export class Clients {
   #attempt(request: Request): void {
     const { ingress, destination, tried } = request;
     const { nowMs } = this.#ground.timeline;
-    const replica = destination.pool.pick(nowMs, tried);
+    const replica = destination.pool.pick(nowMs, tried.length > 0 ? tried : null);
     if (!replica) {
       if (this.#hold(request)) return;
       this.#count(request, null, 503);
       return this.#lost(ingress, request.app, "no replica is ready");
     }
+    if (request.attempts === 0) this.#share(request, replica);
     request.attempts++;
     replica.outstanding++;
     replica.circuit.began();
@@ -163,6 +168,19 @@ export class Clients {
       this.#judge.misdirected(ingress, replica, process);
     }
     this.#serve(request, replica, process);
+  }
+
+  #share({ ingress, app, destination: { route, pool } }: Request, replica: Replica): void {
+    const { canary } = route;
+    const isOld = (each: Replica) => each.endpoint.generation !== canary?.generation;
+    if (canary === undefined || !pool.replicas.some(isOld)) return;
+    const key = `${ingress.name} ${ingress.startedMs} ${app} ${canary.generation}`;
+    const share = this.#shares.get(key) ?? { all: 0, canary: 0 };
+    this.#shares.set(key, share);
+    share.all++;
+    if (isOld(replica)) return;
+    share.canary++;
+    this.#judge.shared(ingress, app, share.canary, share.all);
   }
 
   /** Waits for the app to get a replica: one that sleeps, or one that has just answered. */

@@ -44,6 +44,8 @@ export const PLANTED = [
   "tick-lost",
   /** It starts a run a second time. */
   "run-twice",
+  /** An ingress gives the canary all requests. */
+  "no-share",
 ] as const;
 export type Planted = (typeof PLANTED)[number];
 

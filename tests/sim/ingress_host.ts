@@ -1,4 +1,5 @@
 import { type Endpoint, parseWatch, type WatchMessage } from "./watch_message.ts";
+import { INGRESS_LEASE_MS } from "../../core/limits.ts";
 import type { Replica } from "../../ingress/balance.ts";
 import { type IngressEffect, type IngressEvent, IngressMachine } from "../../ingress/machine.ts";
 import { Daemon, type Ground, TOWER } from "./daemon.ts";
@@ -9,6 +10,8 @@ export class IngressHost extends Daemon {
   machine: IngressMachine | null = null;
   /** When the tower last heard it, at the earliest. */
   lastSaidMs = -Infinity;
+  /** When it last spoke after a silence as long as its lease: until then nobody waited for it. */
+  returnedMs = -Infinity;
   /** Since when the stream has stood. */
   connectedMs = Infinity;
   /** Since when the stream has been gone; `null` while it stands. */
@@ -96,6 +99,12 @@ export class IngressHost extends Daemon {
     if (this.ground.planted === "stale-table" && message.k === "delta") {
       return this.#step({ k: "message", message: { ...message, down: [] } });
     }
+    if (this.ground.planted === "no-share" && message.k === "routes") {
+      const routes = message.routes.map((route) =>
+        route.canary ? { ...route, canary: { ...route.canary, percent: 100 } } : route
+      );
+      return this.#step({ k: "message", message: { ...message, routes } });
+    }
     this.#step({ k: "message", message });
   }
 
@@ -109,9 +118,15 @@ export class IngressHost extends Daemon {
       if (effect.k !== "send") continue;
       const { k } = effect.message;
       if (k === "wake" && this.ground.planted === "asleep") continue;
-      if (k === "ack" || k === "hello") this.lastSaidMs = this.now.monoMs;
+      if (k === "ack" || k === "hello") this.#speaks();
       this.#stream?.toServer(JSON.stringify(effect.message));
     }
+  }
+
+  #speaks(): void {
+    const { monoMs } = this.now;
+    if (monoMs - this.lastSaidMs > INGRESS_LEASE_MS - 100) this.returnedMs = monoMs;
+    this.lastSaidMs = monoMs;
   }
 
   #awake(app: string): void {

@@ -5,6 +5,9 @@ import type { Behaviour } from "./process.ts";
 /** The most that `nap` scales to, and the least time between two of its steps. */
 export const NAP = { max: 3, cooldownMs: 2_000 } as const;
 
+/** The share of requests that a canary of `shy` gets. */
+export const SHY_PERCENT = 30;
+
 const TIMEOUT = "timeout 8s";
 
 /** What apps of these names have besides what all have. */
@@ -13,6 +16,11 @@ const MORE: Readonly<Record<string, readonly string[]>> = {
     `  scale { min 0; max ${NAP.max}; rps-above 10; idle-after 3s; cooldown ${NAP.cooldownMs}ms }`,
   ],
 };
+
+/** Says whether a new generation of it is tried on a share of the requests first. */
+export function hasCanary(app: string): boolean {
+  return app === "shy";
+}
 
 /** Says whether it is a job: `tick` is due every minute, `once` runs when it is applied or told to. */
 export function isJob(app: string): boolean {
@@ -43,7 +51,7 @@ export function manifestOf(options: ManifestOptions): string {
     `  env { VERSION ${generation}; BEHAVIOUR ${behaviour} }`,
     "  drain 2s",
     "  grace 1s",
-    `  rollout { ${TIMEOUT} }`,
+    `  rollout { ${TIMEOUT}${hasCanary(app) ? `; canary ${SHY_PERCENT}% 2s min-requests 5` : ""} }`,
     ...(volume ? ["  volume { path data; env DATA }"] : []),
     ...(MORE[app] ?? []),
     "  health { check GET /health 200; interval 1s; timeout 500ms; retries 3 }",

@@ -194,8 +194,11 @@ export class NodeHost extends Daemon {
         return;
       case "fetch": {
         const { replica } = effect;
-        return this.later(1, () => this.#step({ on: "fetched", replica, fault: null }));
+        const which = { replica, ...(effect.for === undefined ? {} : { for: effect.for }) };
+        return this.later(1, () => this.#step({ on: "fetched", ...which, fault: null }));
       }
+      case "check-program":
+        return this.later(0.5, () => this.#step({ on: "checked", app: effect.app, fault: null }));
       case "try-port": {
         const { replica, port } = effect;
         const free = !this.running().some((process) => process.port === port);

@@ -157,9 +157,9 @@ export class Operator {
    * executed, and in which order. What was executed last counts.
    */
   settle(): void {
-    const unknown = this.said.filter((each) =>
-      !each.isDone && each.reply !== null && !isFinal(each)
-    );
+    // One that was refused counts, too: it may have been executed, its answer lost, and its repeat
+    // have come to a conductor that was started again with its clock set wrong.
+    const unknown = this.said.filter((each) => !each.isDone && each.reply !== null);
     if (unknown.length === 0) return;
     const order = this.#conductor.entries.flatMap(({ body }) => {
       if (body.kind !== "command") return [];

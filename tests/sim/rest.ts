@@ -22,13 +22,16 @@ export function unfinished(cast: Cast): string[] {
     const newest = wish.applied.get(wish.generation);
     if (newest && newest.behaviour !== "good" && newest.fallback === undefined) stuck.add(wish.app);
   }
+  // Where nodes are barred even a good generation may find no place in time.
+  const mayFail = cast.mayFail ||
+    operator.said.some(({ verb }) => verb === "CORDON" || verb === "DRAIN");
   for (const wish of operator.wishes.values()) {
     if (isJob(wish.app)) missing.push(...unfinishedRuns(cast, wish.app));
     if (stuck.has(wish.app) || isJob(wish.app)) continue;
     const mine = running.filter(({ process }) => process.app === wish.app);
     const app = conductor.machine?.state.apps.get(wish.app);
     const shall = app ? currentOf(app).generation : 0;
-    const wrong = whyNotSigned(wish, shall, cast.mayFail);
+    const wrong = whyNotSigned(wish, shall, mayFail);
     if (wrong !== null) missing.push(wrong);
     // Nobody asks for it any more.
     const wanted = isSleeper(wish.app) ? 0 : wantedOf(wish, shall);
@@ -59,8 +62,10 @@ export function unfinished(cast: Cast): string[] {
   for (const [name, bar] of operator.bars) {
     const node = nodes.find((each) => each.name === name)!;
     for (const { replica, app } of bar === "DRAIN" ? node.running() : []) {
-      // A volume does not move.
-      if (!operator.wishes.get(app)?.volume) missing.push(`${replica} is on ${name}, which drains`);
+      // A volume does not move, nor what waits for its rollout.
+      if (!stuck.has(app) && !operator.wishes.get(app)?.volume) {
+        missing.push(`${replica} is on ${name}, which drains`);
+      }
     }
   }
   for (const ingress of ingresses) {
@@ -102,8 +107,11 @@ function whyNotSigned(wish: Wish, shall: number, mayFail: boolean): string | nul
   const newest = wish.applied.get(wish.generation);
   if (!newest || wish.down || wish.stopped) return null;
   const isBad = newest.behaviour !== "good";
+  // Errors show only beside what has none, and where enough is asked for.
+  const isSame = newest.behaviour === "errors" &&
+    (mayFail || wish.applied.get(newest.fallback ?? 0)?.behaviour === "errors");
   if (shall === wish.generation) {
-    return isBad && newest.fallback !== undefined
+    return isBad && !isSame && newest.fallback !== undefined
       ? `${wish.app} stays at generation ${shall}, which is bad`
       : null;
   }

@@ -165,6 +165,7 @@ class Teller {
   #asked = 0;
   #lost = 0;
   #early = 0;
+  #errors = 0;
 
   constructor(private readonly cast: Cast) {}
 
@@ -179,12 +180,15 @@ class Teller {
   }
 
   requests(): string[] {
-    const { asked, lost } = this.cast.clients.counters;
+    const { asked, lost, errors } = this.cast.clients.counters;
+    const wrong = errors - this.#errors;
     const { early } = this.cast.checker;
     const tooEarly = early - this.#early;
     const line = `${asked - this.#asked} requests, ` +
       (tooEarly > 0 ? `${tooEarly} before it was ready, ` : "") +
+      (wrong > 0 ? `${wrong} answered with an error, ` : "") +
       `${lost - this.#lost - tooEarly} lost`;
+    this.#errors = errors;
     this.#asked = asked;
     this.#lost = lost;
     this.#early = early;

@@ -130,7 +130,7 @@ function good(volume: boolean): { readonly volume: boolean; readonly behaviour: 
 
 function operate(prng: Prng, options: PlanOptions): Deed | null {
   const verb = (name: Verb): Deed => ({ do: "verb", verb: name, app: "web" });
-  switch (prng.below(36)) {
+  switch (prng.below(40)) {
     case 0:
     case 1:
     case 2:
@@ -191,6 +191,12 @@ function operate(prng: Prng, options: PlanOptions): Deed | null {
     case 30:
     case 31:
       return { do: "verb", verb: "RUN", app: "once" };
+    case 32:
+    case 33:
+    case 34: {
+      const behaviour = prng.below(3) === 0 ? "errors" : "good";
+      return { do: "up", app: "shy", replicas: 2, volume: false, behaviour };
+    }
     default:
       return null;
   }

@@ -145,6 +145,9 @@ export function simulate(options: WorldOptions): Outcome {
     // Everything that was to be mended in time is mended by then.
     run(cast, timeline.nowMs + 1_000);
     healAll(cast);
+    const healedMs = timeline.nowMs;
+    // Where a clock was set back, nothing is taken that was signed in the second of the last refusal.
+    run(cast, timeline.nowMs + 1_000);
     // Nobody leaves a rollout paused for ever.
     for (const app of cast.operator.wishes.keys()) cast.operator.verb("RESUME", app);
     // One node may stay barred, but not a volume's home, which nothing else can stand in for.
@@ -153,7 +156,6 @@ export function simulate(options: WorldOptions): Outcome {
     for (const node of cast.nodes) {
       if (node !== barred) cast.operator.node("UNCORDON", node.name);
     }
-    const healedMs = timeline.nowMs;
     let missing = unfinished(cast);
     while (timeline.nowMs < healedMs + options.restMs && missing.length > 0) {
       run(cast, timeline.nowMs + 250);

@@ -1,0 +1,48 @@
+import { assertEquals } from "@std/assert";
+import { AROUND_SILENT_MS } from "../core/limits.ts";
+import { Rig } from "./rig_test.ts";
+import { statusView } from "./status_view.ts";
+import { appViews } from "./views.ts";
+
+const SHOP = "app shop\n  exec /bin/shop\n  port 8000\n  route {\n    path /\n  }\n";
+
+function problemsOf(rig: Rig): readonly string[] {
+  return statusView(rig.machine, "1", rig.now).problems;
+}
+
+Deno.test("aroundProblems() tells of a tower that is gone for a while, and of no other", () => {
+  const rig = new Rig();
+  rig.addNode(1);
+  rig.apply("shop", SHOP);
+  assertEquals(problemsOf(rig), [], "nobody has spoken of a tower");
+  rig.step({ on: "tower", at: "10.0.0.9:7772", heard: false });
+  rig.live(AROUND_SILENT_MS - 100);
+  assertEquals(problemsOf(rig).filter((each) => each.startsWith("the tower")), []);
+  rig.live(200);
+  const line = "the tower at 10.0.0.9:7772 is not heard";
+  assertEquals(problemsOf(rig).filter((each) => each.startsWith("the tower")), [
+    `${line}: no name is found, and routes stand as they were`,
+  ]);
+  const [shop] = appViews(rig.machine, rig.now);
+  assertEquals(shop!.reasons.filter((each) => each.startsWith("the tower")), [
+    `${line}: nobody finds shop by its name`,
+  ]);
+  rig.step({ on: "tower", at: "10.0.0.9:7772", heard: true });
+  assertEquals(problemsOf(rig).filter((each) => each.startsWith("the tower")), []);
+});
+
+Deno.test("aroundProblems() tells that nobody serves a route, until an ingress is heard", () => {
+  const rig = new Rig();
+  rig.addNode(1);
+  rig.apply("shop", SHOP);
+  rig.apply("quiet", "app quiet\n  exec /bin/quiet\n");
+  rig.step({ on: "tower", at: "10.0.0.9:7772", heard: true });
+  rig.live(AROUND_SILENT_MS + 100);
+  const line = "no ingress is heard: nobody serves the routes of shop";
+  assertEquals(problemsOf(rig), [line]);
+  const reasons = appViews(rig.machine, rig.now).map(({ app, reasons }) => [app, reasons]);
+  assertEquals(reasons, [["quiet", []], ["shop", [line]]]);
+  const figures = { name: "ingress", boot: "1".repeat(16), whole: true, apps: [] };
+  rig.step({ on: "figures", figures });
+  assertEquals(problemsOf(rig), []);
+});
