@@ -17,6 +17,8 @@ export interface SealKeys {
   readonly identity: string;
   /** What strangers are told. */
   readonly introduction: Introduction;
+  /** Signs as this identity; the signature in hex. */
+  sign(text: string): Promise<string>;
 }
 
 const fileShape = struct({
@@ -56,6 +58,8 @@ export async function openSealKeys(state: string, role: Role): Promise<SealKeys>
     secret,
     identity: sha256Hex(Uint8Array.fromBase64(identityKey)),
     introduction: { identityKey, staticKey: publicKey.toBase64(), certificate },
+    sign: async (text) =>
+      (await signWithSeed(Uint8Array.fromHex(file.identitySeed), text)).signature,
   };
 }
 

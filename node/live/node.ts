@@ -3,6 +3,7 @@
 import { type Address, NODE_PORT, readAddress, showAddress } from "../../core/address.ts";
 import { Failure } from "../../core/errors.ts";
 import { ARTIFACT_CACHE_BYTES } from "../../core/limits.ts";
+import { fingerprintOf } from "../../core/roster.ts";
 import { now } from "../../core/live/clock.ts";
 import { createVerifier, type Verifier } from "../../core/live/crypto.ts";
 import type { Running } from "../../core/live/daemon.ts";
@@ -186,6 +187,9 @@ export class NodeDaemon implements Running {
       ...machineOptions({ ...options, fence }, files.node, hostName, this.udp),
       ...(anchor ? { anchor } : {}),
     });
+    if (parts.seal && !this.machine.roster.isOpen) {
+      parts.seal.trusts = (publicKey) => this.#isAdmin(publicKey);
+    }
     this.artifacts = new Artifacts({
       folder: `${options.state}/artifacts`,
       maxBytes: options.artifactBytes ?? ARTIFACT_CACHE_BYTES,
@@ -318,6 +322,14 @@ export class NodeDaemon implements Running {
       (checkpoint) => void checkpoints.take(checkpoint),
       this.#seal,
     );
+  }
+
+  /** Says whether this key is an admin's, as far as this node's own copy of the log tells. */
+  #isAdmin(publicKey: string): boolean {
+    const { roster, sequence } = this.machine;
+    const key = fingerprintOf(publicKey);
+    return key !== null &&
+      roster.whyNot(sequence + 1, key, "admin", {}, now().wallMs / 1_000) === null;
   }
 
   #receive(text: string, from: Address): void {
