@@ -18,6 +18,7 @@ export const ROWS = [
   { name: "rollout", about: "three replicas replaced under 500 requests/s" },
   { name: "node-loss", about: "a node gone at once, to its replicas elsewhere" },
   { name: "market", about: "nine manifests to 18 replicas ready and routed" },
+  { name: "shapes", about: "the market as nine services and as five programs, side by side" },
   { name: "memory", about: "RSS and PSS of every daemon, a minute after the market is ready" },
   { name: "ingress", about: "requests/s and latency against nginx and HAProxy" },
   { name: "ingress-cores", about: "requests per CPU-second with 2 workers against 1" },
@@ -59,6 +60,8 @@ export async function loadRow(name: typeof ROWS[number]["name"]): Promise<Row> {
       return (await import("./rows/node_loss.ts")).row;
     case "market":
       return (await import("./rows/market.ts")).row;
+    case "shapes":
+      return (await import("./rows/shapes.ts")).row;
     case "memory":
       return (await import("./rows/memory.ts")).row;
     case "ingress":

@@ -194,6 +194,11 @@ export class World implements AsyncDisposable {
     throw new Error(`waited in vain; the last view was ${JSON.stringify(last)}`);
   }
 
+  /** All apps now. */
+  async apps(): Promise<readonly AppView[]> {
+    return (await this.conductor.get<{ apps: readonly AppView[] }>("/api/status")).apps;
+  }
+
   /** The app's view now. */
   async view(app: string): Promise<AppView> {
     return await this.conductor.get<AppView>(`/api/apps/${app}`);

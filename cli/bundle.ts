@@ -52,7 +52,7 @@ export async function bundle(
   await Deno.mkdir(`${out}/lib`, { recursive: true });
   await Deno.mkdir(`${out}/bin`, { recursive: true });
   for (const [script, entry] of Object.entries(SCRIPTS)) {
-    await bundleOne(root, entry, `${out}/lib/${script}`);
+    await bundleScript(root, entry, `${out}/lib/${script}`);
     await nameWorkers(`${out}/lib/${script}`, WORKERS[script] ?? []);
   }
   for (const binary of BINARIES) {
@@ -66,9 +66,24 @@ export async function bundle(
   await Deno.chmod(`${out}/deno`, 0o755);
 }
 
-async function bundleOne(root: string, entry: string, path: string): Promise<void> {
+/**
+ * Makes one script of a program and all that it imports.
+ *
+ * @param external packages that stay outside of it
+ * @throws {Failure} `bundle`.
+ */
+export async function bundleScript(
+  root: string,
+  entry: string,
+  path: string,
+  external: readonly string[] = [],
+): Promise<void> {
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["bundle", "--quiet", "--platform=deno", "--no-remote", `--output=${path}`, entry],
+    args: [
+      ...["bundle", "--quiet", "--platform=deno", "--no-remote", `--output=${path}`],
+      ...external.map((name) => `--external=${name}`),
+      entry,
+    ],
     cwd: root,
     env: { NO_COLOR: "1" },
     stdin: "null",

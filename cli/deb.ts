@@ -8,7 +8,8 @@ import { type DaemonName, DAEMONS, settingsOf, sysusersOf, unitOf } from "./unit
 import { COMMANDS } from "./table.ts";
 
 const MAINTAINER = "skr8tr maintainers <maintainers@skr8tr.invalid>";
-const LIBRARY = "/usr/lib/skr8tr";
+/** Where everything of skr8tr lies on a machine. */
+export const LIBRARY = "/usr/lib/skr8tr";
 
 const HELP = `deno task deb: Debian packages, in a folder
 
@@ -19,7 +20,8 @@ const HELP = `deno task deb: Debian packages, in a folder
   skr8tr-conductor           and -tower, -node, -ingress: a daemon, its unit, its settings
   skr8tr-runtime             Deno and the scripts, which the others need`;
 
-interface Package {
+/** What a package says of itself. */
+export interface Package {
   readonly name: string;
   readonly architecture: string;
   readonly depends: string;
@@ -80,7 +82,7 @@ const RUNTIME: Package = {
 };
 
 /** Builds one package's tree and the package of it. */
-class Builder {
+export class Builder {
   readonly #tree: string;
 
   constructor(private readonly of: Package, work: string, private readonly out: string) {

@@ -42,6 +42,9 @@ const ALONE: readonly string[] = [
   "RemoveIPC=yes",
 ];
 
+/** All of that, for a program that starts no others. */
+export const HARDENED_ALONE: readonly string[] = [...HARDENED, ...ALONE];
+
 /**
  * A daemon's unit.
  *

@@ -9,6 +9,7 @@ import { permissionFlags, TASK_PARAMETERS } from "../core/permissions.ts";
 import { GRAMMAR_PATH, grammarText } from "./grammar.ts";
 import type { FigureResult, Results } from "../bench/results.ts";
 import { show } from "../bench/table.ts";
+import { SHAPE_HEAD, shapeCircumstances, shapePlot, shapeRows } from "./shapes.ts";
 
 const ROOT = decodeURIComponent(new URL("../", import.meta.url).pathname).replace(/\/$/, "");
 
@@ -24,10 +25,14 @@ export async function generatedPages(): Promise<readonly Page[]> {
     { path: "docs/MANIFEST.md", text: await manifestPage() },
     { path: "docs/CLI.md", text: await cliPage() },
     { path: "docs/DAEMONS.md", text: await daemonsPage() },
+    { path: "docs/SHAPES.md", text: await shapesPage() },
   ];
-  return await Promise.all(
-    pages.map(async ({ path, text }) => ({ path, text: await formatted(text) })),
-  );
+  return [
+    ...await Promise.all(
+      pages.map(async ({ path, text }) => ({ path, text: await formatted(text) })),
+    ),
+    { path: "docs/shapes.svg", text: shapePlot(await results()) },
+  ];
 }
 
 /** A hand-written beginning, `docs/parts/NAME.md`. */
@@ -196,8 +201,30 @@ export function figuresIn(readme: string): string | null {
 /** README.md with the figures of bench/results.json, formatted. */
 export async function readmeWithFigures(): Promise<string> {
   const readme = await Deno.readTextFile(`${ROOT}/README.md`);
-  const results = JSON.parse(await Deno.readTextFile(`${ROOT}/bench/results.json`));
-  return await formatted(withFigures(readme, results));
+  const measured = await results();
+  return await formatted(withShapes(withFigures(readme, measured), measured));
+}
+
+async function results(): Promise<Results> {
+  return JSON.parse(await Deno.readTextFile(`${ROOT}/bench/results.json`));
+}
+
+const SHAPES = /(<!-- shapes -->\n)[^]*?(<!-- \/shapes -->)/;
+
+/** A README with the market's two shapes side by side. */
+export function withShapes(readme: string, results: Results): string {
+  return readme.replace(SHAPES, (_, begin, end) => `${begin}\n${shapesText(results)}\n\n${end}`);
+}
+
+function shapesText(results: Results): string {
+  const rows = shapeRows(results);
+  if (rows.length === 0) return "Not measured yet.";
+  return [tableOf(SHAPE_HEAD, rows), shapeCircumstances(results)].join("\n\n");
+}
+
+async function shapesPage(): Promise<string> {
+  const figures = shapesText(await results());
+  return [await part("shapes"), figures, await part("shapes_meaning")].join("\n\n");
 }
 
 /** A README with the figures of these results, each as median (min to max). */

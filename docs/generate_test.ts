@@ -1,5 +1,12 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { figuresIn, generatedPages, readmeWithFigures, withFigures } from "./generate.ts";
+import {
+  figuresIn,
+  generatedPages,
+  readmeWithFigures,
+  withFigures,
+  withShapes,
+} from "./generate.ts";
+import { shapePlot } from "./shapes.ts";
 
 const ROOT = decodeURIComponent(new URL("../", import.meta.url).pathname).replace(/\/$/, "");
 
@@ -35,4 +42,26 @@ Deno.test("withFigures() puts the measured figures between the marks, and nothin
   assert(filled.startsWith("# x\n\n<!-- figures -->\n"));
   assert(filled.endsWith("<!-- /figures -->\n\nrest\n"));
   assertEquals(figuresIn("no marks"), null);
+});
+
+Deno.test("withShapes() puts both shapes side by side; the plot has a bar for each", () => {
+  const figure = (key: string, median: number) => ({
+    ...{ key, label: key, unit: "ms", runs: 2, median, min: median - 1, max: median + 1 },
+    samples: [],
+  });
+  const machine = { processor: "Z80", cores: 2, ramBytes: 1, system: "linux", load: 0.5 };
+  const shapes = {
+    ...{ date: "2026-01-17T", commit: "", deno: "2.9.6", machine, measures: "", seconds: 1 },
+    notes: [],
+    figures: [figure("nine-checkout-p50", 20), figure("five-checkout-p50", 10)],
+  };
+  const readme = "a\n<!-- shapes -->\nold\n<!-- /shapes -->\nb\n";
+  const filled = withShapes(readme, { rows: { shapes } });
+  assertStringIncludes(
+    filled,
+    "| a checkout, p50 | 20.0 ms (19.0 to 21.0) | 10.0 ms (9.00 to 11.0) | 0.50 x |",
+  );
+  assertStringIncludes(filled, "of 2 runs on Z80, 2 cores, Deno 2.9.6, 2026-01-17;");
+  assertStringIncludes(withShapes(readme, { rows: {} }), "Not measured yet.");
+  assertEquals(shapePlot({ rows: { shapes } }).match(/height="13"/g)?.length, 2);
 });

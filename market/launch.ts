@@ -43,6 +43,12 @@ export function manifestPath(program: ProgramName): string {
 
 export const ROOT = decodeURIComponent(new URL("..", import.meta.url).pathname);
 
+/** What a program begins with, below the project's root. */
+export function programPath(program: ProgramName): string {
+  const folder = FIVE.some((each) => each === program) ? "market/five" : "market/services";
+  return `${folder}/${program}/main.ts`;
+}
+
 /** The manifest of one program, parsed. */
 export function manifestOf(program: ProgramName): AppSpec {
   const file = `${ROOT}${manifestPath(program)}`;

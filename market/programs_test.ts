@@ -74,7 +74,7 @@ Deno.test("a program may do nothing beyond its manifest's permissions", async ()
 function literal(flag: string): string {
   return flag.replace("${IP}", "127.0.0.1").replace("${PORT}", "8001")
     .replace('"$DATA_DIR"', "/tmp/market-none")
-    .replace(/"\$\{?DENO_DIR[^"]*"/, "/tmp/market-cache");
+    .replace(/"\$+\{?DENO_DIR[^"]*"/, "/tmp/market-cache");
 }
 
 async function runWith(flags: readonly string[], code: string) {

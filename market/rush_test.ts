@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { eventually } from "./kit/testing.ts";
 import { eachStore, openAt, placeEnv, type StorePlace } from "./kit/testing_stores.ts";
-import { launch, type Running, type ServiceName } from "./launch.ts";
+import { launch, type ProgramName, type Running, type Shape } from "./launch.ts";
 import { MIGRATIONS } from "./services/inventory-svc/store.ts";
 import { ADDRESS } from "./testing_market.ts";
 import { ready, startTower, stop, type TestTower } from "./testing_programs.ts";
@@ -14,7 +14,7 @@ const BUYERS = 200;
 
 interface Rush {
   readonly tower: TestTower;
-  start(service: ServiceName, replicas: number): Promise<string[]>;
+  start(service: ProgramName, replicas: number): Promise<string[]>;
   readonly running: Running[];
 }
 
@@ -65,48 +65,68 @@ async function signUp(user: string): Promise<{ id: string; session: string }> {
   return { id: body.user.id, session: body.session };
 }
 
-eachStore(
-  `${BUYERS} concurrent orders for ${ON_SALE} pieces sell exactly ${ON_SALE}`,
-  (place) =>
-    withPrograms(place, async ({ start }) => {
-      await start("product-svc", 1);
-      const [user] = await start("user-svc", 1);
-      const stocks = await start("inventory-svc", 2);
-      const orders = await start("order-svc", 2);
-      await setStock(place, PRODUCT, ON_SALE);
-      const { id, session } = await signUp(user!);
-      const headers = { authorization: `Bearer ${session}` };
-      const json = JSON.stringify({
-        items: [{ product_id: PRODUCT, quantity: 1 }],
-        shipping_address: ADDRESS,
-      });
-      const answers = await Promise.all(Array.from({ length: BUYERS }, async (_, at) => {
-        const url = orders[at % 2]!;
-        const response = await fetch(`${url}/orders`, { method: "POST", headers, body: json });
-        return {
-          status: response.status,
-          replica: response.headers.get("x-replica"),
-          body: await response.json(),
-        };
-      }));
-      const sold = answers.filter((each) => each.status === 201);
-      const refused = answers.filter((each) => each.status === 409);
-      const others = answers.filter((each) => each.status !== 201 && each.status !== 409);
-      assertEquals(others, []);
-      assertEquals([sold.length, refused.length], [ON_SALE, BUYERS - ON_SALE]);
-      assertEquals(new Set(answers.map((each) => each.replica)).size, 2);
-      assert(refused.every((each) => each.body.field === "items[0].quantity"));
-      for (const url of stocks) {
-        const stock = await (await fetch(`${url}/stock/${PRODUCT}`)).json();
-        assertEquals([stock.quantity, stock.reserved, stock.available], [ON_SALE, ON_SALE, 0]);
-        assertEquals(stock.status, "out_of_stock");
-      }
-      for (const url of orders) {
-        const list = await (await fetch(`${url}/orders/user/${id}`, { headers })).json();
-        assertEquals(list.total, ON_SALE);
-      }
-    }),
-);
+/** What is rushed at, and where each of its parts is then. */
+interface Rushed {
+  readonly user: string;
+  readonly stocks: readonly string[];
+  readonly orders: readonly string[];
+}
+
+const RUSHED: Readonly<Record<Shape, (start: Rush["start"]) => Promise<Rushed>>> = {
+  async nine(start) {
+    await start("product-svc", 1);
+    const [user] = await start("user-svc", 1);
+    const stocks = await start("inventory-svc", 2);
+    return { user: user!, stocks, orders: await start("order-svc", 2) };
+  },
+  async five(start) {
+    const [identity] = await start("identity-provider", 1);
+    const cores = (await start("core-api", 2)).map((url) => `${url}/api`);
+    return { user: `${identity}/api`, stocks: cores, orders: cores };
+  },
+};
+
+for (const [shape, startFor] of Object.entries(RUSHED)) {
+  eachStore(
+    `${BUYERS} concurrent orders for ${ON_SALE} pieces sell exactly ${ON_SALE}, by the ${shape}`,
+    (place) =>
+      withPrograms(place, async ({ start }) => {
+        const { user, stocks, orders } = await startFor(start);
+        await setStock(place, PRODUCT, ON_SALE);
+        const { id, session } = await signUp(user);
+        const headers = { authorization: `Bearer ${session}` };
+        const json = JSON.stringify({
+          items: [{ product_id: PRODUCT, quantity: 1 }],
+          shipping_address: ADDRESS,
+        });
+        const answers = await Promise.all(Array.from({ length: BUYERS }, async (_, at) => {
+          const url = orders[at % 2]!;
+          const response = await fetch(`${url}/orders`, { method: "POST", headers, body: json });
+          return {
+            status: response.status,
+            replica: response.headers.get("x-replica"),
+            body: await response.json(),
+          };
+        }));
+        const sold = answers.filter((each) => each.status === 201);
+        const refused = answers.filter((each) => each.status === 409);
+        const others = answers.filter((each) => each.status !== 201 && each.status !== 409);
+        assertEquals(others, []);
+        assertEquals([sold.length, refused.length], [ON_SALE, BUYERS - ON_SALE]);
+        assertEquals(new Set(answers.map((each) => each.replica)).size, 2);
+        assert(refused.every((each) => each.body.field === "items[0].quantity"));
+        for (const url of stocks) {
+          const stock = await (await fetch(`${url}/stock/${PRODUCT}`)).json();
+          assertEquals([stock.quantity, stock.reserved, stock.available], [ON_SALE, ON_SALE, 0]);
+          assertEquals(stock.status, "out_of_stock");
+        }
+        for (const url of orders) {
+          const list = await (await fetch(`${url}/orders/user/${id}`, { headers })).json();
+          assertEquals(list.total, ON_SALE);
+        }
+      }),
+  );
+}
 
 eachStore(
   "a cart is the same on every replica and outlives the kill of all of them",

@@ -118,7 +118,7 @@ export async function startMarket(
     calls,
     ask: (service, request, given) => {
       const program = programOf(shape, service);
-      const isApi = program === "core-api" && service !== "frontend-svc";
+      const isApi = shape === "five" && service !== "frontend-svc";
       return ask(all[program], isApi ? request.replace(" ", " /api") : request, given);
     },
     askProgram: (program, request, given) => ask(all[program], request, given),

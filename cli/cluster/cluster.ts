@@ -6,13 +6,14 @@ import type { AppView, NodeView } from "../../core/view.ts";
 import { type Conductor, conductorAt } from "../conductor.ts";
 import { deploy, type Outcome } from "../deploy.ts";
 import { request } from "../http.ts";
-import { openSigner, type Signer } from "../keys.ts";
+import { openSigner } from "../keys.ts";
 import { appsWithFolders } from "../manifests.ts";
 import { ship } from "../ship.ts";
 import { longestRollout } from "../up.ts";
 import { daemonSpecs, nodeState, type Places } from "./daemons.ts";
 import { findLayout, type Layout, type PortRange, type WantedPorts } from "./layout.ts";
 import type { Shape } from "./options.ts";
+import { appsOfShape, type Asking, makeWay, manifestFile, SHAPE_PLACES } from "./shapes.ts";
 import { buildFront, cacheImports, findKeys, holdState } from "./prepare.ts";
 import { makeSecrets } from "./secrets.ts";
 import { type DaemonSpec, Supervisor } from "./supervisor.ts";
@@ -74,14 +75,6 @@ export interface Cluster {
   stop(): Promise<void>;
 }
 
-/** Where a shape's manifests and its programs are, and which of them serves the front. */
-const SHAPE_PLACES: {
-  readonly [S in Shape]: { manifests: string; programs: string; front: string };
-} = {
-  nine: { manifests: "market/manifests", programs: "market/services", front: "frontend-svc" },
-  five: { manifests: "market/manifests/five", programs: "market/five", front: "core-api" },
-};
-const SUFFIX = ".skr8tr";
 /** How long nodes and ingress may take from the daemons' start, ms. */
 const READY_MS = 30_000;
 /** How long nodes may take to stop their replicas before they are killed, ms. */
@@ -196,21 +189,10 @@ function stopped(signal: AbortSignal): Promise<never> {
 }
 
 async function appNames({ root, shape = "nine", apps }: ClusterPlan): Promise<readonly string[]> {
-  if (apps !== "all") return apps;
-  const entries = await Array.fromAsync(Deno.readDir(`${root}/${SHAPE_PLACES[shape].manifests}`));
-  const names = entries.map(({ name }) => name).filter((name) => name.endsWith(SUFFIX));
-  return names.map((name) => name.slice(0, -SUFFIX.length)).sort();
+  return apps === "all" ? await appsOfShape(root, shape) : apps;
 }
 
 type Up = Cluster["up"];
-
-/** With what commands are signed, and whom they are sent to. */
-interface Asking {
-  readonly conductor: Conductor;
-  readonly signer: Signer;
-  readonly keyPath: string;
-  readonly timeoutMs: number;
-}
 
 /** Waits for the nodes, and deploys the market's apps. */
 async function bringUp(
@@ -225,9 +207,9 @@ async function bringUp(
     until("the nodes have joined", () => nodesReady(conductor, layout.nodes.map((n) => n.name)))
   );
   if (apps.length === 0) return await joined.then(() => []);
-  const { manifests, programs } = SHAPE_PLACES[shape];
+  const { programs } = SHAPE_PLACES[shape];
   const [{ specs, folders }] = await Promise.all([
-    appsWithFolders(apps.map((app) => `${root}/${manifests}/${app}${SUFFIX}`)),
+    appsWithFolders(apps.map((app) => manifestFile(root, shape, app))),
     cacheImports(
       root,
       apps.map((app) => `${programs}/${app}/main.ts`),
@@ -236,6 +218,8 @@ async function bringUp(
     joined,
   ]);
   const { conductor, signer, keyPath, timeoutMs } = await asking;
+  const gone = await makeWay(root, shape, await asking);
+  if (gone.length > 0) listener.say(`took down what was up in another shape: ${gone.join(", ")}`);
   await makeSecrets(specs, conductor, signer, keyPath, timeoutMs);
   return await up(specs, folders);
 }

@@ -49,8 +49,10 @@ export class Screen {
       `  ${this.#shop(cluster)}`,
       `  conductor  ${showAddress(layout.conductor)}`,
       `  tower      ${showAddress(layout.tower)}`,
-      `  try        deno task skr8tr${target} status`,
-      `             deno task skr8tr${target} --key ${secretKey} up FILE`,
+      `  try        ${denoCommand(Deno.execPath())} task skr8tr${target} status`,
+      `             ${
+        denoCommand(Deno.execPath())
+      } task skr8tr${target} --key ${secretKey} up FILE`,
       "",
     ];
     for (const line of lines) this.output.note(line);
@@ -111,6 +113,11 @@ export class Screen {
       await pause(LOOK_MS, signal);
     }
   }
+}
+
+/** How Deno was started, as it is typed: whoever has it from npx has no `deno` to type. */
+export function denoCommand(execPath: string): string {
+  return execPath.includes("/_npx/") ? `npx -y deno@${Deno.version.deno}` : "deno";
 }
 
 function isStandard({ layout }: Cluster): boolean {

@@ -89,6 +89,7 @@ async function copyOut(
     path: there,
   });
   data.writable.close().catch(() => {});
+  using _interrupted = onInterrupt(() => link.close("interrupted"));
   const progress = copyProgress(output, name, 0);
   sizeIn(errors.readable, progress.all).catch(() => {});
   const whole = exit.then(({ error }) => {
@@ -106,6 +107,18 @@ async function copyOut(
     progress.end();
     link.close();
   }
+}
+
+/** What has been begun on this machine is taken away before we end. */
+function onInterrupt(act: () => void): Disposable {
+  Deno.addSignalListener("SIGINT", act);
+  Deno.addSignalListener("SIGTERM", act);
+  return {
+    [Symbol.dispose]() {
+      Deno.removeSignalListener("SIGINT", act);
+      Deno.removeSignalListener("SIGTERM", act);
+    },
+  };
 }
 
 function remoteOf(word: string): Remote | null {

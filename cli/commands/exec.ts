@@ -37,11 +37,14 @@ export async function run({ arguments: args }: Context): Promise<number> {
     show(stream.data.readable, Deno.stdout),
     show(stream.errors.readable, Deno.stderr),
   ];
-  const exit = await stream.exit.catch(async (error) => {
-    await Promise.allSettled(outputs);
-    throw error;
-  });
-  await Promise.all(outputs);
+  const written = Promise.all(outputs);
+  // Whoever reads our output may go before the command ends: then we do, too.
+  const exit = await Promise.race([stream.exit, written.then(() => stream.exit)])
+    .catch(async (error) => {
+      if (error instanceof Failure) await Promise.allSettled(outputs);
+      throw error;
+    });
+  await written;
   stream.link.close();
   if (exit.error !== undefined) throw new Failure("exec", exit.error);
   return exit.code;

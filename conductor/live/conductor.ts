@@ -153,6 +153,7 @@ class Conductor {
   #tower!: TowerLink;
   #members: MemberDesk | undefined;
   #seal: ConductorSeal | undefined;
+  #streams: StreamRelay | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerMonoMs = Infinity;
   #stopping = false;
@@ -283,6 +284,8 @@ class Conductor {
         const source = { via: "tcp", address, reply } as const;
         this.#step({ on: "command", text: text.trimEnd(), source });
       });
+    const streams = new StreamRelay({ machine: this.#machine, seal: () => this.#seal, command });
+    this.#streams = streams;
     const handler = httpHandler({
       machine: this.#machine,
       events: this.#events,
@@ -304,7 +307,7 @@ class Conductor {
       metrics: () => this.#metrics(),
       watch: (app, changed) => this.#watch(app, changed),
       command,
-      streams: new StreamRelay({ machine: this.#machine, seal: () => this.#seal, command }),
+      streams,
     });
     try {
       return Deno.serve(
@@ -331,6 +334,7 @@ class Conductor {
       sockets,
       ignored: this.#ignored,
       ...(this.#mesh.machine ? { seal: this.#mesh.machine } : {}),
+      streams: this.#streams?.open ?? 0,
     });
   }
 

@@ -15,11 +15,13 @@ export interface Measured {
   readonly ignored: number;
   /** Absent where the mesh is open. */
   readonly seal?: SealMachine;
+  /** Streams that it carries. */
+  readonly streams: number;
 }
 
 /** The conductor's metrics as Prometheus text. */
 export function conductorMetrics(
-  { machine, now, sockets, ignored, seal }: Measured,
+  { machine, now, sockets, ignored, streams, seal }: Measured,
 ): Promise<string> {
   const registry = new Registry();
   const registers = [registry];
@@ -78,5 +80,10 @@ export function conductorMetrics(
     registers,
   }).inc(ignored);
   addSealMetrics("conductor", { Counter, Gauge }, registry, () => seal);
+  new Gauge({
+    name: "skr8tr_conductor_streams",
+    help: "Streams of operators to replicas that it carries.",
+    registers,
+  }).set(streams);
   return registry.metrics();
 }

@@ -11,7 +11,13 @@ async function text(): Promise<string> {
     mesh: { received: 7, dropped: 2, sent: 5, sendFailed: 1 },
     commands: { received: 1, dropped: 0, sent: 1, sendFailed: 0 },
   };
-  return await conductorMetrics({ machine: rig.machine, now: rig.now, sockets, ignored: 1 });
+  return await conductorMetrics({
+    machine: rig.machine,
+    now: rig.now,
+    sockets,
+    ignored: 1,
+    streams: 2,
+  });
 }
 
 Deno.test("the metrics count datagrams by socket and outcome", async () => {
@@ -27,6 +33,7 @@ Deno.test("the metrics count datagrams by socket and outcome", async () => {
       'skr8tr_conductor_replicas{app="web",state="ready"} 1',
       "skr8tr_conductor_log_sequence 3",
       "skr8tr_conductor_commands_ignored_total 1",
+      "skr8tr_conductor_streams 2",
     ]
   ) assert(lines.includes(line), `${line} is not in\n${lines.join("\n")}`);
 });

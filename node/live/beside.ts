@@ -57,7 +57,7 @@ export async function spawnBeside(
   const words = tty
     ? [ENTER_TERMINAL, NAME, cgroup, tty.term, terminalLine(tty, command)]
     : [ENTER, NAME, cgroup, ...command];
-  return new Deno.Command("/bin/sh", {
+  const child = new Deno.Command("/bin/sh", {
     args: ["-c", ...words],
     cwd: plan.cwd,
     env: processes.environmentOf(replica, plan),
@@ -67,6 +67,8 @@ export async function spawnBeside(
     stdout: "piped",
     stderr: "piped",
   }).spawn();
+  processes.beside.note(replica, child);
+  return child;
 }
 
 /** Signals a process group that may be gone. */

@@ -3,6 +3,7 @@
 //   node.id            the node's identity, 32 hex characters
 //   daemon.lock        locked while a daemon uses the folder
 //   records.jsonl      its copy of the log's signed commands, and log.id: of which log
+//   beside/<pid>       what runs beside a replica for an operator's stream
 //   requests.done      signed requests that it did within the last minute
 //   tombstones.jsonl   finished ids that had no state here
 //   replicas/<id>/     replica.json, and what the launcher keeps: lock, fence, pid, exit, log

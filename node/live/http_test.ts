@@ -29,6 +29,7 @@ function bench(more: Partial<NodeView> = {}) {
         plain: { counters: { answered: 2, ignored: 3 } },
         prober: { replacements: 1 },
         autoscaler: { replacements: 2 },
+        streams: { open: 3 },
         uses: () =>
           Promise.resolve([{ app: "web", replica: "web-1", cpuS: 1.5, residentBytes: 4_096 }]),
       }),
@@ -128,6 +129,7 @@ Deno.test("GET /metrics is Prometheus text", async () => {
       'skr8tr_node_restarts_total{app="web",replica="web-1"} 0',
       'skr8tr_node_datagrams_total{result="dropped"} 1',
       'skr8tr_node_plain_commands_total{result="ignored"} 3',
+      "skr8tr_node_streams 3",
       "skr8tr_node_health_workers_replaced_total 1",
       "skr8tr_node_autoscale_workers_replaced_total 2",
       'skr8tr_node_replica_cpu_seconds_total{app="web",replica="web-1"} 1.5',

@@ -11,6 +11,7 @@ export interface MetricsSource {
   readonly udp: MeshUdp;
   readonly plain: { readonly counters: { readonly answered: number; readonly ignored: number } };
   readonly prober: { readonly replacements: number };
+  readonly streams: { readonly open: number };
   readonly autoscaler: { readonly replacements: number };
   /** What running replicas use now. */
   uses(): Promise<readonly ReplicaUse[]>;
@@ -46,6 +47,11 @@ export async function nodeMetrics(source: MetricsSource): Promise<string> {
     registers,
   });
   for (const { app, replica, restarts: count } of statuses) restarts.inc({ app, replica }, count);
+  new Gauge({
+    name: "skr8tr_node_streams",
+    help: "Streams of operators to replicas on this node that are open",
+    registers,
+  }).set(source.streams.open);
   const { counters } = source.udp;
   const datagrams = new Counter({
     name: "skr8tr_node_datagrams_total",

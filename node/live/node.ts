@@ -276,6 +276,7 @@ export class NodeDaemon implements Running {
     for (const { saved, running } of adopted) {
       if (!running && hadProcess(saved)) this.processes.past(saved.replica, saved.instance);
     }
+    await this.processes.beside.endLeft();
     this.#follow();
     this.#sampler = new Sampler(this.helper, cores, (event) => this.dispatch(event));
     this.#usage = new Usage({
@@ -380,7 +381,15 @@ export class NodeDaemon implements Running {
         return use ? [{ app, replica, ...use }] : [];
       });
     };
-    return await nodeMetrics({ machine, udp, plain: this.#plain, prober, autoscaler, uses });
+    return await nodeMetrics({
+      machine,
+      udp,
+      plain: this.#plain,
+      prober,
+      autoscaler,
+      streams: this.#streams,
+      uses,
+    });
   }
 
   // ---- The machine --------------------------------------------------------------------------------

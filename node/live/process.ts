@@ -9,6 +9,7 @@ import { LOG_STREAMS } from "../logs.ts";
 import type { LaunchPlan } from "../plan.ts";
 import type { FenceTools } from "../sandbox.ts";
 import type { SavedReplica } from "../saved.ts";
+import { BesideNotes } from "./beside_notes.ts";
 import type { Cgroups } from "./cgroups.ts";
 import { type NodeFiles, readText, writeAtomic } from "./files.ts";
 import type { Helper, Tools } from "./helper.ts";
@@ -52,7 +53,12 @@ export class Processes {
   readonly #checked = new Set<string>();
   #lockWaiters = 0;
 
-  constructor(private readonly options: ProcessesOptions) {}
+  /** What runs beside replicas. */
+  readonly beside: BesideNotes;
+
+  constructor(private readonly options: ProcessesOptions) {
+    this.beside = new BesideNotes(options.files.folder, options.helper);
+  }
 
   /** The process group of a replica that runs, with its program's pid. */
   groupOf(replica: string): Pick<Running, "group" | "pid" | "instance" | "cgroup"> | undefined {

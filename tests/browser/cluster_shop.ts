@@ -3,7 +3,7 @@
 import { assert } from "@std/assert";
 import { type Conductor, conductorAt } from "../../cli/conductor.ts";
 import type { AppView, ReplicaView, StatusView } from "../../core/view.ts";
-import { SERVICES } from "../../market/launch.ts";
+import { type Shape, SHAPES } from "../../market/launch.ts";
 import {
   type ClusterProcess,
   daemonPid,
@@ -17,23 +17,24 @@ const ANSWER_MS = 10_000;
 /** How long the cluster may take to be as wanted again after something died, ms. */
 const RECOVER_MS = 60_000;
 
-/** `deno task cluster` with all nine services, seen from outside. */
+/** `deno task cluster` with all of the market, seen from outside. */
 export class ClusterShop implements AsyncDisposable {
   private constructor(
     private readonly cluster: ClusterProcess,
     private readonly conductor: Conductor,
     /** Of the ingress, without a slash at the end. */
     readonly url: string,
+    readonly shape: Shape,
   ) {}
 
   /** Starts the cluster; resolves when the ingress serves all of the shop. */
-  static async start(): Promise<ClusterShop> {
-    const cluster = await startClusterTask(["--only=all"]);
+  static async start(shape: Shape): Promise<ClusterShop> {
+    const cluster = await startClusterTask([`--shape=${shape}`, "--only=all"]);
     const line = await cluster.ready();
     assert(line.ready, line.error);
     const [hostname, port] = line.conductor.split(":");
     const address = { hostname: hostname!, port: Number(port) };
-    return new ClusterShop(cluster, conductorAt(address, ANSWER_MS), line.ingress);
+    return new ClusterShop(cluster, conductorAt(address, ANSWER_MS), line.ingress, shape);
   }
 
   async apps(): Promise<readonly AppView[]> {
@@ -98,7 +99,7 @@ export class ClusterShop implements AsyncDisposable {
     await until(RECOVER_MS, "every service has its replicas again", async () => {
       const apps = await this.apps();
       const replicas = apps.flatMap((app) => app.replicas);
-      return apps.length === SERVICES.length &&
+      return apps.length === SHAPES[this.shape].length &&
         apps.every((app) => app.state === "ready" && app.ready === app.wanted) &&
         replicas.every((replica) => replica.pid !== undefined && !gone.has(replica.pid));
     });

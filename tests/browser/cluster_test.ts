@@ -3,7 +3,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import type { Browser, Page } from "playwright-core";
-import { SERVICES } from "../../market/launch.ts";
+import { SHAPES } from "../../market/launch.ts";
 import { haveChromium, launch } from "./browser.ts";
 import { ClusterShop } from "./cluster_shop.ts";
 import { journey, type Step, type Visit } from "./journey.ts";
@@ -15,33 +15,38 @@ const chromium = await haveChromium();
 /** How long a page may take to show what is there while a node is away, ms. */
 const PATIENCE_MS = 30_000;
 
-Deno.test({
-  name: "SovereignMarket on a cluster, in a browser",
-  ignore: !chromium,
-  // Chromium's driver keeps handles of its own until the process ends.
-  sanitizeResources: false,
-  sanitizeOps: false,
-}, async (t) => {
-  await using shop = await ClusterShop.start();
-  const browser = await launch();
-  try {
-    await t.step("journey() through the ingress", async () => {
-      await onNewDevice(browser, (page) => journey(page, shop.url));
-    });
-    await t.step("what is wrong with a request is refused and named", () => refusals(shop.url));
-    await t.step(
-      "journey() loses nothing while every replica and one node are killed under it",
-      () => killedUnderWay(browser, shop),
-    );
-    await t.step(
-      "the home of the carts goes away and comes back: the cart page says so, then all is there",
-      () => homeLost(browser, shop),
-    );
-  } finally {
-    await browser.close();
-  }
-  await shop.stop();
-});
+for (const shape of ["nine", "five"] as const) {
+  Deno.test({
+    name: `SovereignMarket as ${shape} on a cluster, in a browser`,
+    ignore: !chromium,
+    // Chromium's driver keeps handles of its own until the process ends.
+    sanitizeResources: false,
+    sanitizeOps: false,
+  }, async (t) => {
+    await using shop = await ClusterShop.start(shape);
+    const browser = await launch();
+    try {
+      await t.step("journey() through the ingress", async () => {
+        await onNewDevice(browser, (page) => journey(page, shop.url));
+      });
+      await t.step("what is wrong with a request is refused and named", () => refusals(shop.url));
+      await t.step(
+        "journey() loses nothing while every replica and one node are killed under it",
+        () => killedUnderWay(browser, shop),
+      );
+      // In the other shape the shop as a whole is at home where its carts are.
+      if (shape === "nine") {
+        await t.step(
+          "the home of the carts goes away and comes back: the cart page says so, then all is there",
+          () => homeLost(browser, shop),
+        );
+      }
+    } finally {
+      await browser.close();
+    }
+    await shop.stop();
+  });
+}
 
 /** Runs `visit` in a browser that knows nothing of the shop. */
 async function onNewDevice<T>(browser: Browser, visit: (page: Page) => Promise<T>): Promise<T> {
@@ -53,16 +58,20 @@ async function onNewDevice<T>(browser: Browser, visit: (page: Page) => Promise<T
   }
 }
 
-/** The first replica of every service, then the second of every service. */
-const KILLED: readonly string[] = [1, 2].flatMap((index) =>
-  SERVICES.map((service) => `${service}.${index}`)
-);
+/** The first replica of every program, then the second of every program that has one. */
+async function killedIn(shop: ClusterShop): Promise<readonly string[]> {
+  const there = new Set((await shop.replicas()).map(({ replica }) => replica));
+  return [1, 2].flatMap((index) => SHAPES[shop.shape].map((program) => `${program}.${index}`))
+    .filter((replica) => there.has(replica));
+}
+
 /** After these steps some of them are killed; after "check out" a whole node. */
 const KILLS: readonly Step[] = ["browse", "filter", "search", "add to cart", "sign up"];
 
 async function killedUnderWay(browser: Browser, shop: ClusterShop): Promise<void> {
   const all = (await shop.replicas()).map((replica) => replica.pid!);
-  const atOnce = Math.ceil(KILLED.length / KILLS.length);
+  const killed = await killedIn(shop);
+  const atOnce = Math.ceil(killed.length / KILLS.length);
   const gone = new Set<number>();
   const visit = await onNewDevice(browser, (page) =>
     journey(page, shop.url, async (done) => {
@@ -70,10 +79,11 @@ async function killedUnderWay(browser: Browser, shop: ClusterShop): Promise<void
       // victims, so that a service always has one replica.
       await shop.recovered(gone);
       const turn = KILLS.indexOf(done);
-      const replicas = turn < 0 ? [] : KILLED.slice(turn * atOnce, (turn + 1) * atOnce);
+      const replicas = turn < 0 ? [] : killed.slice(turn * atOnce, (turn + 1) * atOnce);
       for (const pid of await shop.killReplicas(replicas)) gone.add(pid);
       if (done !== "check out") return;
-      const node = await nodeBeside(shop, ["order-svc", "cart-svc"]);
+      const homes = shop.shape === "nine" ? ["order-svc", "cart-svc"] : ["core-api"];
+      const node = await nodeBeside(shop, homes);
       for (const pid of await shop.killNode(node)) gone.add(pid);
     }));
   assertEquals(all.filter((pid) => !gone.has(pid)), [], "every replica was killed");

@@ -114,6 +114,23 @@ Deno.test("skr8tr cp and port-forward reach a replica, and no further", async (t
     }
     assertEquals(await names(outside), ["by-admin"]);
   });
+  await t.step("who may not run commands there opens nothing", async () => {
+    const grants = {
+      looker: ["--role", "viewer"],
+      neighbour: ["--role", "exec", "--namespace", "other"],
+    };
+    for (const [name, words] of Object.entries(grants)) {
+      const key = `${folder}/${name}.sec`;
+      await all.skr8tr("keygen", "--out", `${name}.pub`, "--key", key);
+      const add = ["operator", "add", name, "--pubkey", `${name}.pub`, ...words];
+      assertEquals((await all.skr8tr(...add)).code, 0);
+      for (const tried of [["exec", "echo", "true"], ["cp", "echo:copy", "no"]]) {
+        const { code, err } = await all.as(key, ...tried);
+        assertEquals(code, 1, name);
+        assertStringIncludes(err, "the conductor does not accept the signature", name);
+      }
+    }
+  });
   await t.step("a copy that breaks off leaves nothing under the name", async () => {
     const before = await names(work);
     const big = `${folder}/big`;
@@ -125,7 +142,14 @@ Deno.test("skr8tr cp and port-forward reach a replica, and no further", async (t
     await said(child);
     await until(10_000, "it is cleaned up", async () => await temporary() === undefined);
     assertEquals(await names(work), before);
-    await Deno.remove(big);
+    await Deno.rename(big, `${work}/big`);
+    const back = all.spawn(["cp", "echo:big", "big"]);
+    const begun = async () => (await names(folder)).some((name) => /^\.skr8tr-copy/.test(name));
+    await until(20_000, "it comes back", begun);
+    kill(back.pid, "SIGINT");
+    assertEquals((await said(back)).code, 1);
+    assert(!await begun() && !(await names(folder)).includes("big"));
+    await Deno.remove(`${work}/big`);
   });
 
   await t.step("port-forward carries several connections, each way ending by itself", async () => {

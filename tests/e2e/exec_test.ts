@@ -111,6 +111,14 @@ Deno.test("skr8tr exec runs beside a replica and exits as the command does", asy
     const { code, out } = await all.given("x".repeat(2_000_000), "exec", "echo", "echo done");
     assertEquals([code, out], [0, "done\n"]);
   });
+  await t.step("it ends when nobody reads its output any more", async () => {
+    const child = all.spawn(["exec", "echo", "yes"]);
+    const reader = child.stdout.getReader();
+    await reader.read();
+    await reader.cancel();
+    assertEquals((await child.status).code, 0);
+    assertEquals(await new Response(child.stderr).text(), "");
+  });
   await t.step("a replica by its number and by its id; none that is not there", async () => {
     const { out } = await exec("echo/0", "echo $REPLICA_ID");
     assertMatch(out, /^echo\.\d+\n$/);
@@ -179,6 +187,24 @@ Deno.test("skr8tr exec runs beside a replica and exits as the command does", asy
     child.kill("SIGKILL");
     await until(10_000, "it is gone", async () => !await runs(name));
     await Promise.all([child.status, heard.end, child.stderr.cancel()]);
+  });
+  await t.step("kill -9 of the node is told, and its next start ends the command", async () => {
+    const { name, line } = marked();
+    const child = all.spawn(["exec", "echo", line]);
+    const heard = new Heard(child.stdout);
+    const errors = new Heard(child.stderr);
+    await heard.until("begun");
+    await until(5_000, "it runs", () => runs(name));
+    const { out } = await all.skr8tr("list", "--json");
+    const [node = ""] = /node-\d/.exec(out.slice(out.indexOf('"echo.'))) ?? [];
+    kill(await daemonPid(all.cluster.state, node), "SIGKILL");
+    assertEquals((await child.status).code, 1);
+    await Promise.all([heard.end, errors.end]);
+    assertMatch(errors.text, /broke off: node-\d went away/);
+    await until(20_000, "it is gone", async () => !await runs(name));
+    await until(20_000, "the replica is adopted", async () => {
+      return (await exec("echo", "true")).code === 0;
+    });
   });
   await t.step("kill -9 of the conductor in the middle is told, and ends the command", async () => {
     const { name, line } = marked();

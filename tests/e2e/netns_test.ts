@@ -29,6 +29,14 @@ const firstDeploy: Step = async (operator) => {
   await operator.bothAnswerInTurn();
 };
 
+const streams: Step = async (operator) => {
+  for (const { replica, node } of await operator.ready()) {
+    const words = ["exec", `product-svc/${replica}`, "printf %s $NODE"];
+    const { code, out, err } = await operator.cluster.skr8tr(...words);
+    assertEquals([code, out], [0, node], err);
+  }
+};
+
 const samePort: Step = async (operator) => {
   const replicas = await operator.ready();
   assertEquals(replicas.map(({ port }) => port), [PORT, PORT]);
@@ -246,6 +254,7 @@ const STEPS: readonly (readonly [name: string, step: Step])[] = [
   ["three nodes report from their own addresses", nodesReport],
   ["a signed command deploys, and both replicas serve in turn", firstDeploy],
   ["two hosts serve the same fixed port, each at its own address", samePort],
+  ["an operator's stream goes to each of the two, sealed from host to host", streams],
   ["a replica killed under load costs the requests in flight on it", replicaKilled],
   ["a node killed under load adopts its replica and costs no request", nodeKilled],
   ["the tower killed under load knows both replicas again and costs no request", towerKilled],

@@ -50,7 +50,7 @@ Deno.test("README begins with the two commands for a machine with Node.js only",
 Deno.test("README names only files that exist, and only known kinds of blocks", async () => {
   const readme = await Deno.readTextFile(`${ROOT}/README.md`);
   // The picture is made by tests/browser.
-  for (const [, path] of readme.matchAll(/\]\((?!https?:|#)([^)]+)\)/g)) {
+  for (const [, path] of readme.matchAll(/\]\((?!https?:|#)([^)#]+)(?:#[^)]*)?\)/g)) {
     if (path !== "docs/shop-1280.png") await Deno.stat(`${ROOT}/${path}`);
   }
   const kinds = [

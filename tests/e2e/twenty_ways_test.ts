@@ -160,6 +160,36 @@ const REFUSED: readonly Broken[] = [
   },
 ];
 
+/** A node of its own whose state folder has no room left. */
+async function diskFull(cluster: TrustCluster, named: (way: Way) => Promise<void>): Promise<void> {
+  const state = `${cluster.folder}/full`;
+  Deno.mkdirSync(state);
+  const run = async (program: string, ...args: string[]) => {
+    const command = new Deno.Command(program, { args, stderr: "null" });
+    return (await command.output().catch(() => ({ success: false }))).success;
+  };
+  if (!await run("mount", "-t", "tmpfs", "-o", "size=512k", "none", state)) {
+    return console.log("not run: a full disk: it needs root and tmpfs");
+  }
+  try {
+    const node = await cluster.startNode("full", { state, labels: { disk: "full" } });
+    await run("sh", "-c", `cat /dev/zero >${state}/filler`);
+    const lines = `${SLEEP}\n  place {\n    require disk=full\n  }`;
+    assertEquals(await cluster.up("unkept", lines), "OK|APPLIED|unkept|1");
+    await named({
+      way: "its node's disk is full",
+      app: "unkept",
+      cause: [/its state cannot be written.*No space left/],
+    });
+    await cluster.command(`DOWN|${id()}|unkept`);
+    Deno.removeSync(`${state}/filler`);
+    cluster.nodes.splice(cluster.nodes.indexOf(node), 1);
+    await node.stop();
+  } finally {
+    await until("unmounted", () => run("umount", state));
+  }
+}
+
 Deno.test("status, why and describe name the cause, in whatever way an app is broken", async (t) => {
   await using cluster = new TrustCluster();
   await cluster.startConductor();
@@ -237,6 +267,8 @@ Deno.test("status, why and describe name the cause, in whatever way an app is br
       assert(each.test(events), events);
     }
   });
+
+  await diskFull(cluster, named);
 
   // The rest is about what is around the apps.
   const routed = `${SLEEP}\n  port 32800\n  route {\n    path /shop\n  }`;

@@ -14,7 +14,7 @@ const TOKEN = "a-shared-secret";
 function startOthers() {
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, (request) => {
     const { pathname } = new URL(request.url);
-    const user = /^\/contact\/(.*)$/.exec(pathname)?.[1];
+    const user = /^\/api\/contact\/(.*)$/.exec(pathname)?.[1];
     if (user) return Response.json({ name: "Ada Byron", email: `${user}@shop.test` });
     return Response.json({ ordered: [], products: 0 });
   });
@@ -86,7 +86,7 @@ eachStore(
     };
     const add = async (url: string, at: number) => {
       const order = orderOf(at);
-      const response = await fetch(`${url}/jobs`, {
+      const response = await fetch(`${url}/api/jobs`, {
         method: "POST",
         headers: { "x-service-token": TOKEN },
         body: JSON.stringify({

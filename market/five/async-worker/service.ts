@@ -44,10 +44,10 @@ export async function createAsyncWorker(
       .openPostgresQueue(url, noteTo(around), queueSettings)
     : createSqliteQueue(database, around.now, queueSettings);
   const directory = directoryOf(around, { apps: [CORE, IDENTITY] });
-  const core = under(directory, "/api");
+  const others = under(directory, "/api");
   const { keys, headers } = await createServiceProof(around, database, NAME);
-  const identity = identityOverHttp(directory, headers, around.now, IDENTITY);
-  const products = productsOverHttp(core, CORE);
+  const identity = identityOverHttp(others, headers, around.now, IDENTITY);
+  const products = productsOverHttp(others, CORE);
   const smtp = around.env("SMTP_URL");
   const mailer = smtp ? createMailer(smtp, around.env("MAIL_FROM") ?? MAIL_FROM) : undefined;
   const documents = createDocuments(database);
@@ -64,8 +64,8 @@ export async function createAsyncWorker(
         documents,
         identity,
         products,
-        stock: stockOverHttp(core, headers, CORE),
-        recommendations: recommendationsOverHttp(core, headers, CORE),
+        stock: stockOverHttp(others, headers, CORE),
+        recommendations: recommendationsOverHttp(others, headers, CORE),
         mailer,
         now: around.now,
         note,
@@ -82,5 +82,6 @@ export async function createAsyncWorker(
   return serveModules(around, directory, [stores, worker], {
     callers: [CORE],
     proof: { keys, headers },
+    base: "/api",
   });
 }

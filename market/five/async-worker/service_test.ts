@@ -61,7 +61,7 @@ Deno.test(
       assertMatch(mail!.raw, /^Content-Type: application\/pdf/m);
       const read = (session?: string) => {
         const headers: HeadersInit = session ? { authorization: `Bearer ${session}` } : {};
-        const url = `http://shop.test/invoices/${placed.id}`;
+        const url = `http://shop.test/api/invoices/${placed.id}`;
         return market.services["async-worker"].fetch(new Request(url, { headers }));
       };
       const eve = await market.register("Eve Other");
@@ -72,7 +72,7 @@ Deno.test(
       assertEquals(answer.headers.get("content-type"), "application/pdf");
       const pdf = await PDFDocument.load(await answer.arrayBuffer());
       assertEquals([pdf.getTitle(), pdf.getPageCount()], [`Invoice ${placed.id}`, 2]);
-      const counts = (await worker(market, "GET /jobs", { session: await staff(market) })).body;
+      const counts = (await worker(market, "GET /api/jobs", { session: await staff(market) })).body;
       assertEquals([counts.waiting, counts.running, counts.dead], [0, 0, 0]);
       assertEquals(smtp.mails.length, 1);
     }),
@@ -101,7 +101,7 @@ Deno.test(
   () =>
     withWorker(async (market) => {
       const ask = (path: string) =>
-        market.services["async-worker"].fetch(new Request(`http://shop.test/pictures/${path}`));
+        market.services["async-worker"].fetch(new Request(`http://shop.test/api/pictures/${path}`));
       const first = await ask("17/320.webp");
       assertEquals([first.status, first.headers.get("retry-after")], [202, "1"]);
       await eventually("it is there", async () => (await ask("17/640.jpeg")).status === 200);
@@ -181,13 +181,13 @@ Deno.test({
     const boss = await staff(market);
     const json = { kind: "order-confirmed", key: "order-confirmed:1", payload: {} };
     const asked: [request: string, given: object, status: number, field: string][] = [
-      ["POST /jobs", { json }, 401, "x-service-token"],
-      ["POST /jobs", { json, headers: { "x-service-token": "x" } }, 403, "x-service-token"],
-      ["POST /jobs", { json, headers: { "x-forwarded-for": "203.0.113.1" } }, 404, "path"],
-      ["GET /jobs", {}, 401, "session"],
-      ["GET /jobs", { session: buyer.session }, 403, "session"],
-      ["POST /jobs/revive", { session: buyer.session, json: { key: "x" } }, 403, "session"],
-      ["POST /jobs/revive", { session: boss, json: { key: "x" } }, 404, "key"],
+      ["POST /api/jobs", { json }, 401, "x-service-token"],
+      ["POST /api/jobs", { json, headers: { "x-service-token": "x" } }, 403, "x-service-token"],
+      ["POST /api/jobs", { json, headers: { "x-forwarded-for": "203.0.113.1" } }, 404, "path"],
+      ["GET /api/jobs", {}, 401, "session"],
+      ["GET /api/jobs", { session: buyer.session }, 403, "session"],
+      ["POST /api/jobs/revive", { session: buyer.session, json: { key: "x" } }, 403, "session"],
+      ["POST /api/jobs/revive", { session: boss, json: { key: "x" } }, 404, "key"],
     ];
     for (const [request, given, status, field] of asked) {
       const answer = await worker(market, request, given);
@@ -195,7 +195,7 @@ Deno.test({
     }
     const token = await coreToken(market);
     const post = (json: object) =>
-      worker(market, "POST /jobs", { json, headers: { "x-service-token": token } });
+      worker(market, "POST /api/jobs", { json, headers: { "x-service-token": token } });
     const large = await post({ ...json, payload: { text: "x".repeat(JOB_BYTES) } });
     assertEquals([large.status, large.body.field], [413, "payload"]);
     assertEquals((await post({ ...json, kind: "rm -rf" })).body.field, "kind");
@@ -204,7 +204,7 @@ Deno.test({
     assertEquals((await post(json)).status, 202);
     const order_ = await order(market, buyer.session);
     await eventually("others go on", async () => {
-      const { status } = await worker(market, `GET /invoices/${order_.id}`, {
+      const { status } = await worker(market, `GET /api/invoices/${order_.id}`, {
         session: buyer.session,
       });
       return status === 200;
@@ -245,8 +245,8 @@ Deno.test({
     const open = async (session: string) => [
       (await market.ask("order-svc", `GET /orders/user/${buyer.id}`, { session })).status,
       (await market.ask("user-svc", `GET /profile/${buyer.id}`, { session })).status,
-      (await worker(market, "GET /jobs", { session })).status,
-      (await market.askProgram("telemetry-sink", "GET /telemetry/logs", { session })).status,
+      (await worker(market, "GET /api/jobs", { session })).status,
+      (await market.askProgram("telemetry-sink", "GET /api/telemetry/logs", { session })).status,
     ];
     assertEquals(await open(buyer.session), [200, 200, 403, 403]);
     for (const [name, token] of Object.entries(tokens)) {

@@ -4,7 +4,7 @@ import type { Products, Purchases } from "../../kit/modules.ts";
 import { identityOverHttp, ordersToldOverHttp } from "../../kit/over_http.ts";
 import type { Service, Surroundings } from "../../kit/service.ts";
 import { createServiceProof } from "../../kit/service_auth.ts";
-import { directoryOf, serveModules } from "../../kit/wiring.ts";
+import { directoryOf, serveModules, under } from "../../kit/wiring.ts";
 import { createCarts } from "../../services/cart-svc/module.ts";
 import { createFrontend, WEB_ROOT } from "../../services/frontend-svc/module.ts";
 import { createInventory } from "../../services/inventory-svc/module.ts";
@@ -37,7 +37,8 @@ export async function createCoreApi(
   const reviewDatabase = await openFromEnv(around.env, "review-svc", reviews.MIGRATIONS);
   const directory = directoryOf(around, { apps: [IDENTITY, WORKER] });
   const proof = await createServiceProof(around, orderDatabase, NAME);
-  const identity = identityOverHttp(directory, proof.headers, around.now, IDENTITY);
+  const others = under(directory, "/api");
+  const identity = identityOverHttp(others, proof.headers, around.now, IDENTITY);
 
   const product = createProducts();
   const products: Products = product.api;
@@ -49,7 +50,7 @@ export async function createCoreApi(
     stock: inventory.api,
     carts: cart.api,
     identity,
-    listeners: [recommendation.api, ordersToldOverHttp(directory, proof.headers, WORKER)],
+    listeners: [recommendation.api, ordersToldOverHttp(others, proof.headers, WORKER)],
   }, sweepMs);
   const purchases: Purchases = order.api;
   const review = reviews.createReviews(around, reviewDatabase, { products, purchases, identity });

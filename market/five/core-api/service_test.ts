@@ -19,9 +19,9 @@ Deno.test("in one process a checkout asks no other program but who is signed in"
       const stock = (await market.ask("inventory-svc", "GET /stock/3")).body;
       assertEquals(stock.reserved, 2);
       const asked = new Set(market.calls.map((call) => call.split(" ")[1]));
-      assert(asked.delete("identity-provider/keys"));
+      assert(asked.delete("identity-provider/api/keys"));
       // What can wait was handed to the worker, which asked back whether it was us.
-      for (const after of ["async-worker/jobs", "core-api/keys"]) asked.delete(after);
+      for (const after of ["async-worker/api/jobs", "core-api/keys"]) asked.delete(after);
       assertEquals([...asked], []);
     }, "five");
   } finally {

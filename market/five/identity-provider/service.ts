@@ -17,5 +17,5 @@ export async function createIdentityProvider(
   const password = around.env("STAFF_PASSWORD");
   const staff = email && password ? { email, password } : undefined;
   const module = await createIdentity(around, cost, staff);
-  return serveModules(around, directory, [module], { callers: CALLERS });
+  return serveModules(around, directory, [module], { callers: CALLERS, base: "/api" });
 }

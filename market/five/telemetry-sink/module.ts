@@ -18,7 +18,7 @@ const TRACE = /^[0-9a-f]{32}$/;
 export function createSink(
   folder: string,
   { identity, now }: { readonly identity: Identity; now(): number },
-): Module<null> {
+): Module<{ readonly receive: Module<unknown>["routes"] }> {
   Deno.mkdirSync(folder, { recursive: true });
   const logs = new TelemetryStore(`${folder}/logs.db`, SINK_LOG_BYTES);
   const spans = openSpanStore(`${folder}/spans.db`);
@@ -30,7 +30,7 @@ export function createSink(
   };
   const since = (c: Context) => now() - (queryInteger(c, "seconds", 1, 86_400) ?? 3_600) * 1_000;
   const limit = (c: Context) => queryInteger(c, "limit", 1, SINK_SHOWN) ?? 100;
-  const routes: Module<null>["routes"] = ({ app, note, onClose }) => {
+  const receive: Module<unknown>["routes"] = ({ app, note, onClose }) => {
     const summing = setInterval(() => {
       for (const each of spans.summaries(now() - SINK_SUMMARY_MS)) note("summary", { ...each });
     }, SINK_SUMMARY_MS);
@@ -54,6 +54,8 @@ export function createSink(
       spans.addPoints(pointsOf(await readBody(c, anything), now()));
       return c.json({});
     });
+  };
+  const routes: Module<unknown>["routes"] = ({ app }) => {
     app.get("/telemetry/logs", async (c) => {
       await staff(c);
       const search = { app: queryText(c, "app"), grep: queryText(c, "grep"), limit: limit(c) };
@@ -77,5 +79,5 @@ export function createSink(
       return c.json({ items: spans.summaries(since(c)) });
     });
   };
-  return { api: null, routes };
+  return { api: { receive }, routes };
 }

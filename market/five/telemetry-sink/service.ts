@@ -1,6 +1,6 @@
 import { identityOverHttp } from "../../kit/over_http.ts";
 import type { Service, Surroundings } from "../../kit/service.ts";
-import { directoryOf, serveModules } from "../../kit/wiring.ts";
+import { directoryOf, serveModules, under } from "../../kit/wiring.ts";
 import { createSink } from "./module.ts";
 
 const IDENTITY = "identity-provider";
@@ -12,6 +12,9 @@ export function createTelemetrySink(around: Surroundings): Service {
   const directory = directoryOf(around, { apps: [IDENTITY] });
   // It only reads the public keys, for which nobody asks who it is.
   const nobody = () => Promise.resolve({});
-  const identity = identityOverHttp(directory, nobody, around.now, IDENTITY);
-  return serveModules(around, directory, [createSink(folder, { identity, now: around.now })], {});
+  const identity = identityOverHttp(under(directory, "/api"), nobody, around.now, IDENTITY);
+  const sink = createSink(folder, { identity, now: around.now });
+  // Where OTLP has it: without anything before the path.
+  const front = { routes: sink.api.receive };
+  return serveModules(around, directory, [sink], { base: "/api", front });
 }

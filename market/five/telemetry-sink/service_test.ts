@@ -25,7 +25,8 @@ async function withSink(test: (market: TestMarket, read: Read, to: Directory) =>
     const json = { email: STAFF.STAFF_EMAIL, password: STAFF.STAFF_PASSWORD };
     const { session } = (await market.ask("user-svc", "POST /login", { json })).body;
     const read: Read = async (path) =>
-      (await market.askProgram("telemetry-sink", `GET /telemetry/${path}`, { session })).body.items;
+      (await market.askProgram("telemetry-sink", `GET /api/telemetry/${path}`, { session })).body
+        .items;
     await test(market, read, directory);
   } finally {
     await market.close();
