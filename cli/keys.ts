@@ -33,7 +33,8 @@ export async function openSigner(keyPath: string): Promise<Signer> {
   if (secretKey === null) {
     throw new Failure(
       "no-key",
-      `no signing key at ${keyPath}: make one with skr8tr keygen, or give --key FILE`,
+      `no signing key at ${keyPath}: make one with skr8tr keygen, or give --key FILE or ` +
+        "SKR8TR_KEY (that of deno task cluster is .skr8tr/signing.sec in its folder)",
     );
   }
   const seedPath = seedPathOf(keyPath);

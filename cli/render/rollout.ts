@@ -103,6 +103,21 @@ function outcomeColor(result: string | undefined, paint: Paint): (text: string) 
   return result === "failed" || result === "rolled-back" ? paint.bad : paint.faint;
 }
 
+type LastExit = WhyView["exits"][number];
+
+/** Exits, newest first, those together that differ only in their time and last words. */
+function alike(exits: readonly LastExit[]): { readonly of: LastExit; times: number }[] {
+  const groups: { readonly of: LastExit; times: number }[] = [];
+  const textOf = ({ replica, node, generation, change, exit }: LastExit) =>
+    JSON.stringify([replica, node, generation, change, exit.why, exit.code, exit.signal]);
+  for (const exit of exits) {
+    const last = groups.at(-1);
+    if (last && textOf(last.of) === textOf(exit)) last.times++;
+    else groups.push({ of: exit, times: 1 });
+  }
+  return groups;
+}
+
 /** Why an app is as it is. */
 export function whyLines(
   why: WhyView,
@@ -118,9 +133,12 @@ export function whyLines(
     ...app.reasons.map((reason) => `${paint.bad("!")} ${harmless(reason)}`),
     ...(app.rollout ? ["", ...rolloutLines(app, { paint }, nowMs)] : []),
     ...(exits.length > 0 ? ["", "how replicas ended last:"] : []),
-    ...exits.flatMap(({ replica, node, generation, wallMs, exit, change }) => [
+    ...alike(exits).flatMap((
+      { of: { replica, node, generation, wallMs, exit, change }, times },
+    ) => [
       `  ${paint.faint(clockTime(wallMs, nowMs))}  ${replica} on ${node}` +
-      (generation === undefined ? "" : ` (generation ${generation})`) + `: ${exitText(exit)}`,
+      (generation === undefined ? "" : ` (generation ${generation})`) + `: ${exitText(exit)}` +
+      (times === 1 ? "" : `, ${times} times in a row`),
       ...(exit.tail ?? "").split("\n").filter((line) => line !== "").map((line) =>
         `    | ${harmless(line)}`
       ),
