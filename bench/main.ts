@@ -1,6 +1,7 @@
 // `deno task bench [NAME...] [--runs N]`: measures what NUMBERS.md promises, prints a table and
 // keeps every sample in bench/results.json.
 
+import { growthPlot } from "./growth_plot.ts";
 import { circumstances, keepRow, resultOf, type RowResult } from "./results.ts";
 import { NotMeasured, type Recorder, type Row } from "./row.ts";
 import { loadRow, ROWS } from "./rows.ts";
@@ -91,6 +92,9 @@ async function main(args: readonly string[]): Promise<number> {
       const result = await measure(await loadRow(name), runs);
       done.push([name, result]);
       if (runs === undefined) await keepRow(RESULTS, name, result);
+      if (runs === undefined && name === "growth") {
+        await Deno.writeTextFile(`${ROOT}/docs/growth.svg`, growthPlot(result));
+      }
     } catch (error) {
       if (!(error instanceof NotMeasured)) {
         missed.push(`${name}: failed: ${error instanceof Error ? error.stack : error}`);

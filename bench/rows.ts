@@ -17,6 +17,7 @@ export const ROWS = [
   { name: "drain", about: "replicas come and go under 100,000 requests; grace" },
   { name: "rollout", about: "three replicas replaced under 500 requests/s" },
   { name: "node-loss", about: "a node gone at once, to its replicas elsewhere" },
+  { name: "takeover", about: "a conductor that leads is ended, to the next one's first command" },
   { name: "market", about: "nine manifests to 18 replicas ready and routed" },
   { name: "shapes", about: "the market as nine services and as five programs, side by side" },
   { name: "memory", about: "RSS and PSS of every daemon, a minute after the market is ready" },
@@ -74,6 +75,8 @@ export async function loadRow(name: typeof ROWS[number]["name"]): Promise<Row> {
       return (await import("./rows/schedule.ts")).row;
     case "fleet":
       return (await import("./rows/fleet.ts")).row;
+    case "takeover":
+      return (await import("./rows/takeover.ts")).row;
     case "growth":
       return (await import("./rows/growth.ts")).row;
     default:

@@ -3,6 +3,7 @@
 import { showAddress } from "../core/address.ts";
 import { Failure } from "../core/errors.ts";
 import { request } from "./http.ts";
+import { Leader, Standby, standbyOf } from "./leader.ts";
 import { type ConductorAddress } from "./target.ts";
 
 /** A conductor over HTTP. Every method throws a `Failure` `unreachable` when it does not answer. */
@@ -40,28 +41,33 @@ export interface Answer {
 
 /** A conductor at an address. Nothing is sent until a method is called. */
 export function conductorAt(address: ConductorAddress, timeoutMs: number): Conductor {
-  const deadline = () => {
+  const leader = new Leader(address);
+  const deadline = (to: ConductorAddress, ms: number) => {
     const controller = new AbortController();
-    const timer = setTimeout(() => controller.abort(silent(address, timeoutMs)), timeoutMs);
+    const timer = setTimeout(() => controller.abort(silent(to, Math.round(ms))), ms);
     return { controller, clear: () => clearTimeout(timer) };
   };
-  async function ask(
+  function ask(
     method: "GET" | "HEAD" | "POST",
     path: string,
     headers: Readonly<Record<string, string>> = {},
     body?: string | Uint8Array,
   ): Promise<Answer> {
-    const { controller, clear } = deadline();
-    try {
-      const { signal } = controller;
-      const response = await request(address, { method, path, body, headers, signal });
-      const text = (await Array.fromAsync(response.body)).join("");
-      return { status: response.status, headers: response.headers, text };
-    } catch (error) {
-      throw atConductor(error, address);
-    } finally {
-      clear();
-    }
+    return leader.ask(timeoutMs, async (to, leftMs) => {
+      const { controller, clear } = deadline(to, leftMs);
+      try {
+        const { signal } = controller;
+        const response = await request(to, { method, path, body, headers, signal });
+        const text = (await Array.fromAsync(response.body)).join("");
+        const standby = standbyOf(response.status, text);
+        if (standby) throw standby;
+        return { status: response.status, headers: response.headers, text };
+      } catch (error) {
+        throw atConductor(error, to);
+      } finally {
+        clear();
+      }
+    });
   }
   const exchange = async (method: "GET" | "POST", path: string, body?: string) => {
     const { status, text } = await ask(method, path, {}, body);
@@ -69,41 +75,53 @@ export function conductorAt(address: ConductorAddress, timeoutMs: number): Condu
     return text;
   };
   return {
-    address,
+    get address() {
+      return leader.address;
+    },
     ask,
-    async sealed() {
-      if (!address.seal) return false;
-      const { isSealed } = await import("./sealed.ts");
-      const { controller, clear } = deadline();
-      try {
-        return await isSealed(address, controller.signal);
-      } catch (error) {
-        throw atConductor(error, address);
-      } finally {
-        clear();
-      }
+    sealed() {
+      if (!address.seal) return Promise.resolve(false);
+      return leader.ask(timeoutMs, async (to, leftMs) => {
+        const { isSealed } = await import("./sealed.ts");
+        const { controller, clear } = deadline(to, leftMs);
+        try {
+          return await isSealed(to, controller.signal);
+        } catch (error) {
+          throw atConductor(error, to);
+        } finally {
+          clear();
+        }
+      });
     },
     async get<T>(path: string) {
-      return parse<T>(await exchange("GET", path), address);
+      return parse<T>(await exchange("GET", path), leader.address);
     },
     post: (path, body) => exchange("POST", path, body),
     async *lines<T>(path: string, signal?: AbortSignal) {
-      const { controller, clear } = deadline();
-      const stop = () => controller.abort(new Failure("stopped", "stopped"));
+      const stopper = new AbortController();
+      const stop = () => stopper.abort(new Failure("stopped", "stopped"));
+      let watch: Disposable | undefined;
       signal?.addEventListener("abort", stop);
       try {
-        const { signal } = controller;
-        const response = await request(address, { method: "GET", path, signal });
-        clear();
-        if (response.status !== 200) {
-          refuseErrors(response.status, (await Array.fromAsync(response.body)).join(""));
-        }
-        for await (const line of splitLines(response.body)) yield parse<T>(line, address);
+        const response = await leader.ask(timeoutMs, async (to, leftMs) => {
+          const { controller, clear } = deadline(to, leftMs);
+          try {
+            const both = AbortSignal.any([controller.signal, stopper.signal]);
+            const response = await request(to, { method: "GET", path, signal: both });
+            if (response.status === 200) return response;
+            const text = (await Array.fromAsync(response.body)).join("");
+            throw standbyOf(response.status, text) ?? errorOf(response.status, text);
+          } finally {
+            clear();
+          }
+        });
+        watch = leader.watch((why) => stopper.abort(why));
+        for await (const line of splitLines(response.body)) yield parse<T>(line, leader.address);
       } catch (error) {
         if (signal?.aborted) return;
-        throw atConductor(error, address);
+        throw atConductor(error, leader.address);
       } finally {
-        clear();
+        watch?.[Symbol.dispose]();
         signal?.removeEventListener("abort", stop);
       }
     },
@@ -117,6 +135,7 @@ function silent(address: ConductorAddress, timeoutMs: number): Failure {
 /** Says which of the daemons it was that did not answer, and what to do. */
 function atConductor(error: unknown, address: ConductorAddress): unknown {
   if (!(error instanceof Failure) || error.code !== "unreachable") return error;
+  if (error instanceof Standby) return error;
   return new Failure(
     "unreachable",
     `the conductor does not answer: ${error.message}; is it running there? ` +
@@ -126,14 +145,17 @@ function atConductor(error: unknown, address: ConductorAddress): unknown {
 }
 
 function refuseErrors(status: number, text: string): void {
-  if (status < 400) return;
+  if (status >= 400) throw errorOf(status, text);
+}
+
+function errorOf(status: number, text: string): Failure {
   let message = text.trim();
   try {
     message = JSON.parse(text).error ?? message;
   } catch {
     // A plain text says it as well.
   }
-  throw new Failure(
+  return new Failure(
     status === 404 ? "not-found" : "refused",
     message === "" ? `the conductor answered with status ${status}` : message,
   );

@@ -15,6 +15,9 @@ import { askUdp } from "./udp.ts";
  */
 const TCP_AFTER_MS = 75;
 
+/** How the datagram of a conductor begins that does not lead. */
+const STANDBY = "ERR|STANDBY|";
+
 /** A fresh id for a command; under the same id it is executed once. */
 export function commandId(): string {
   return crypto.randomUUID();
@@ -47,7 +50,9 @@ export async function sendSigned(
   const byUdp = askUdp(conductor.address, signed, { timeoutMs, signal: stop.signal });
   try {
     const early = await Promise.race([byUdp, delay(TCP_AFTER_MS, stop.signal)]);
-    if (typeof early === "string") return early;
+    // A standby knows who leads, and only over TCP can one be sent there.
+    if (typeof early === "string" && !early.startsWith(STANDBY)) return early;
+    if (early !== null) return await byTcp();
     return await Promise.any([byTcp(), byUdp.then((reply) => reply ?? Promise.reject())]);
   } catch (error) {
     throw error instanceof AggregateError ? error.errors[0] : error;

@@ -108,6 +108,31 @@ export const TRUST_COMMANDS: readonly Command[] = [
     load: () => import("./commands/recover.ts"),
   },
   {
+    name: "store",
+    usage: "copy FROM TO|backup STORE FILE|restore FILE STORE",
+    summary: "move, back up and bring back the conductors' log",
+    details: [
+      "A store is a file (log.db of a conductor's state folder) or nats://HOST,HOST,HOST[/NAME], as " +
+      "with the conductor's --store. copy moves a log to another store, which must be empty or hold " +
+      "the beginning of it: broken off, it goes on where it was. Stop the conductors before, and " +
+      "start them with the new --store after. backup may be taken at any time, and is written whole " +
+      "or not at all. Every entry is checked on its way. What else a conductor needs, its " +
+      "conductor.identity.json and secret.key, stands beside the log and is kept by you.",
+    ],
+    examples: [
+      "skr8tr store copy state/conductor/log.db nats://10.0.0.1,10.0.0.2,10.0.0.3",
+      "skr8tr store backup nats://10.0.0.1 cluster.backup",
+    ],
+    arguments: [3, 3],
+    options: [
+      { name: "at-rest-key", value: "FILE", help: "what log and backup are encrypted by" },
+      { name: "store-login", value: "FILE", help: "how to enter NATS: .creds, or user:password" },
+      { name: "store-ca", value: "FILE", help: "certificates that a tls:// store is checked by" },
+    ],
+    completes: "file",
+    load: () => import("./commands/store.ts"),
+  },
+  {
     name: "secret",
     usage: "set NAME|list|rm NAME",
     summary: "keep passwords, tokens and keys for apps",

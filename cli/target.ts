@@ -4,6 +4,7 @@ import {
   type Address,
   CONDUCTOR_PORT,
   readAddress,
+  readAddresses,
   showAddress,
   TOWER_PORT,
 } from "../core/address.ts";
@@ -26,6 +27,8 @@ export interface Sealing {
 /** A conductor's address; with `seal` it is talked to in a sealed session. */
 export interface ConductorAddress extends Address {
   readonly seal?: Sealing;
+  /** Further conductors of the cluster: whichever leads is asked. */
+  readonly others?: readonly Address[];
 }
 
 /** Where conductor and tower are, and how long they may take to answer. */
@@ -53,7 +56,10 @@ export function targetOf(args: Arguments): Target {
   const conductor = (args.value("context") === undefined ? given : undefined) ??
     context?.conductor ?? given ?? "127.0.0.1";
   const tower = named(args, "tower") ?? context?.tower;
-  const conductorAddress = readAddress(conductor, "conductor", port);
+  const [conductorAddress, ...others] = readAddresses(conductor, "conductor", port) as [
+    Address,
+    ...Address[],
+  ];
   const keyPath = knownKeyPath(args);
   const seal: Sealing = {
     ...(name === undefined ? {} : { context: name }),
@@ -62,7 +68,7 @@ export function targetOf(args: Arguments): Target {
     ...(keyPath === undefined ? {} : { keyPath }),
   };
   return {
-    conductor: { ...conductorAddress, seal },
+    conductor: { ...conductorAddress, seal, ...(others.length === 0 ? {} : { others }) },
     tower: tower === undefined
       ? { hostname: conductorAddress.hostname, port: TOWER_PORT }
       : readAddress(tower, "tower", TOWER_PORT),

@@ -160,6 +160,8 @@ export class Leadership {
     }
     if (this.#stopping && state.at !== "leading") return this.#end(out);
     if (state.at === "leading" && this.#stopping) {
+      // Whoever takes it may begin at once: so this one ends before it is given back.
+      out.push({ do: "stand-by", why: "this conductor ends" });
       this.#state = { at: "releasing" };
       return this.#swap(state.revision, null, out, nowMonoMs);
     }

@@ -240,6 +240,7 @@ Deno.test(`Leadership: in ${SEEDS} worlds of kills, cuts, stalls and uneven cloc
         if (what < 1) one.up ? one.kill() : one.start();
         else if (what < 2) one.cut = !one.cut;
         else if (what < 2.5 && one.up) one.step({ on: "unfit", why: "chance" });
+        else if (what < 3 && one.up) one.step({ on: "stop" });
         world.advance(chance(1_500));
       }
       for (const each of world.conductors) {

@@ -181,6 +181,11 @@ export class ConductorMachine {
     );
   }
 
+  /** In which term this conductor leads, or led last; 0: alone, without terms. */
+  get term(): number {
+    return this.#cluster.reign.term;
+  }
+
   /** Says whether this conductor decides and orders now; else another does, or nobody. */
   leads(now: Instant): boolean {
     return this.#cluster.mayOrder(now);

@@ -1,9 +1,17 @@
-import { isNetwork, readAddress, TOWER_PORT } from "../core/address.ts";
+import {
+  CONDUCTOR_PORT,
+  isNetwork,
+  readAddress,
+  readAddresses,
+  TOWER_PORT,
+} from "../core/address.ts";
 import { Failure } from "../core/errors.ts";
 import { type Flag, runDaemon } from "../core/live/daemon.ts";
 import { logger } from "../core/live/log.ts";
 import { openSealKeys } from "../core/live/seal_keys.ts";
 import { startConductor } from "./live/conductor.ts";
+import { readStoreAccess } from "./live/open_store.ts";
+import { parseStoreTarget } from "./store_target.ts";
 import { readAtRestKey } from "./live/at_rest.ts";
 import { parseSyslogTarget } from "./live/syslog.ts";
 import { readOperators } from "./live/open.ts";
@@ -12,7 +20,25 @@ import { readSsoSettings } from "./live/sso_settings.ts";
 const FLAGS: readonly Flag[] = [
   { name: "port", value: "PORT", default: "7771", help: "operators: UDP and TCP" },
   { name: "mesh-port", value: "PORT", default: "7770", help: "nodes: UDP" },
-  { name: "tower", value: "HOST[:PORT]", default: "127.0.0.1:7772", help: "where the tower is" },
+  {
+    name: "tower",
+    value: "HOST[:PORT],...",
+    default: "127.0.0.1:7772",
+    help: "where the towers are",
+  },
+  {
+    name: "store",
+    value: "FILE|URL",
+    help: "where the log is: a file (log.db of --state), or nats://HOST,HOST,HOST",
+  },
+  { name: "store-login", value: "FILE", help: "how to enter NATS: .creds, or user:password" },
+  { name: "store-ca", value: "FILE", help: "certificates that a tls:// store is checked by" },
+  { name: "name", value: "NAME", default: "conductor", help: "how others call this conductor" },
+  {
+    name: "advertise",
+    value: "HOST[:PORT]",
+    help: "where others reach its --port (default: where it listens)",
+  },
   { name: "pubkey", value: "FILE", repeat: true, help: "an operator's public key" },
   { name: "insecure", help: "obey anybody; only on loopback" },
   { name: "plain", value: "CIDR", repeat: true, help: "networks that may read unsealed" },
@@ -54,6 +80,10 @@ await runDaemon({
     for (const network of plain) {
       if (!isNetwork(network)) throw new Failure("usage", `--plain needs a CIDR, not ${network}`);
     }
+    const [tower, ...moreTowers] = readAddresses(flags.text("tower"), "tower", TOWER_PORT);
+    const [store, login] = [flags.optional("store"), flags.optional("store-login")];
+    const advertise = flags.optional("advertise");
+    if (advertise !== undefined) readAddress(advertise, "advertise", CONDUCTOR_PORT);
     const manifests = flags.optional("manifests");
     if (manifests !== undefined) {
       logger().warn(
@@ -72,7 +102,12 @@ await runDaemon({
       port: flags.integer("port", 0, 65_535),
       meshPort: flags.integer("mesh-port", 0, 65_535),
       state: flags.text("state"),
-      tower: readAddress(flags.text("tower"), "tower", TOWER_PORT),
+      tower: tower!,
+      moreTowers,
+      ...(store === undefined ? {} : { store: parseStoreTarget(store) }),
+      storeAccess: await readStoreAccess(login, flags.optional("store-ca")),
+      name: flags.text("name"),
+      ...(advertise === undefined ? {} : { advertise }),
       plain,
       trace: flags.has("trace"),
       syslog: flags.all("syslog").map((each) => ({ ...parseSyslogTarget(each), ...caCerts })),

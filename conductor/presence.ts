@@ -40,7 +40,7 @@ export class Presence {
   }
 
   beat(beat: Mesh<"beat">, from: Address, now: Instant): void {
-    const { fleet, state, ledger, boot, prng } = this.#cluster;
+    const { fleet, state, ledger, boot, prng, reign } = this.#cluster;
     let node = fleet.get(beat.node);
     if (!node) {
       node = addNode(fleet, beat.node, beat.name, now.monoMs);
@@ -51,6 +51,7 @@ export class Presence {
     // A node's first beats may come before it has measured its memory.
     const grew = beat.ramTotalBytes > (node.beat?.ramTotalBytes ?? 0);
     if (!takeBeat(node, beat, from, now.monoMs)) return;
+    if (reign.holds(now.monoMs)) reign.heard(beat.term);
     // Operators name it as it is called now.
     if (state.nodes.get(node.id) !== beat.name) this.#journal.enterNode(node.id, beat.name);
     this.#notLost(node);

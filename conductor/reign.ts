@@ -6,6 +6,8 @@ import type { FleetNode } from "./fleet.ts";
 /** By what an order is held to the lease of who gives it. */
 export type Stamp = NonNullable<Mesh<"run">["reign"]>;
 
+const MOST_HEARD = 2 ** 39;
+
 export class Reign {
   /** Of which the log is to say that it has begun. */
   #term: number;
@@ -32,6 +34,14 @@ export class Reign {
   lead(revision: number, before: number, untilMonoMs: number): void {
     this.#term = Math.max(revision, before + 1);
     this.#untilMonoMs = untilMonoMs;
+  }
+
+  /**
+   * A node has heard of a term that this log does not know: the log was rebuilt, or brought back. It
+   * obeys only a later one. Of what a node makes up only so much is believed as leaves room above.
+   */
+  heard(term = 0): void {
+    if (term > this.#term && term < MOST_HEARD) this.#term = term + 1;
   }
 
   extend(untilMonoMs: number): void {

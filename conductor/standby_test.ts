@@ -215,3 +215,13 @@ Deno.test("a log that was led by one of several is gone on with alone, in a term
   alone.apply("web", manifestOf("web"));
   assertEquals(orders(alone)[0]?.reign, { term: 6 });
 });
+
+Deno.test("a log that was brought back goes beyond the terms that its nodes have heard of", () => {
+  const rig = new Rig();
+  const node = rig.addNode(1, { term: 40 });
+  rig.live(500);
+  assertEquals(rig.machine.state.term?.term, 41);
+  rig.apply("web", manifestOf("web"));
+  assertEquals(orders(rig)[0]?.reign, { term: 41 });
+  assertEquals(node.statuses.size, 1);
+});

@@ -124,6 +124,11 @@ export const CONDUCTOR_PORT = 7_771;
 export const TOWER_PORT = 7_772;
 export const NODE_PORT = 7_775;
 
+/** The addresses of a list with commas. @throws {Failure} `usage`. */
+export function readAddresses(value: string, flag: string, port: number): Address[] {
+  return value.split(",").map((each) => readAddress(each.trim(), flag, port));
+}
+
 /**
  * The address in a flag's value: `HOST`, `HOST:PORT`, `[IPV6]:PORT` or a bare IPv6 address.
  *

@@ -285,8 +285,12 @@ export const REPLAY_WINDOW = 2_048;
 export const SEAL_REKEY_MS = 600_000;
 export const SEAL_REKEY_DATAGRAMS = 2 ** 32;
 export const SEAL_OLD_MS = 60_000;
-/** A peer that has left what was sent to it unanswered for this long is greeted anew, in ms. */
+/**
+ * A peer that has left so many datagrams unanswered, the first of them for this long in ms, is greeted
+ * anew: who speaks seldom does not take one lost datagram for the loss of a session.
+ */
 export const SEAL_SILENCE_MS = 1_000;
+export const SEAL_SILENCE_SENT = 3;
 /** Two handshakes with one peer are begun at least this far apart, in ms. */
 export const SEAL_GREET_MS = 100;
 /** A first message older than this is made anew: its time must be near the responder's clock. */
@@ -603,6 +607,8 @@ export const TELEMETRY_PAST_LINES = 500;
 /** A store on NATS: how long a request may take, and for how long one is repeated while no server takes it, ms. */
 export const NATS_TIMEOUT_MS = 2_000;
 export const NATS_PATIENCE_MS = 15_000;
+/** The same for the lease, which is of no use late, ms. */
+export const NATS_LEASE_TIMEOUT_MS = 800;
 /** How often a server is asked whether it still is there; two silences, and another is gone to, ms. */
 export const NATS_PING_MS = 1_000;
 /** Characters of one message: with quoting they are less than the 1 MiB that servers take. */
@@ -616,6 +622,10 @@ export const LEAD_MS = 1_800;
 export const LEAD_MARGIN_MS = 200;
 export const LEAD_RENEW_MS = 400;
 export const LEAD_LOOK_MS = 200;
+/** How often a conductor looks for artifacts that others have and it has not, ms. */
+export const ARTIFACT_COPY_MS = 1_000;
+/** A tower, of several, that has not answered a node for this long is not waited for, ms. */
+export const TOWER_SILENT_MS = 2_000;
 /** Beats of which a node remembers when it sent them: orders count from one of them. */
 export const BEATS_REMEMBERED = 64;
 /** For how long an answer of the store is waited for at the end, ms. */

@@ -152,6 +152,8 @@ const beat = struct({
   digest,
   /** The last record of the log that the node holds. */
   sequence: count,
+  /** The greatest term of a conductor that it has heard of: whoever leads must go beyond it. */
+  term: maybe(count),
 });
 export type Beat = Shaped<typeof beat>;
 
@@ -410,6 +412,8 @@ export const watchShape = variant({
   complete: struct({ revision: count, endpoints: list(endpoint, 3_000_000) }),
   /** To an ingress: a conductor has come that knows nothing yet; tell all your figures. */
   "figures-please": struct({}),
+  /** To an ingress, at each `ack`: the tower is there. One of several that is silent is left. */
+  alive: struct({}),
   /** To the conductor: what an ingress has said. */
   figures,
   wake: struct({ app: appName }),
@@ -426,8 +430,11 @@ export const watcherShape = variant({
    * whenever `busy` changes, and every `INGRESS_ALIVE_MS`.
    */
   ack: struct({ revision: count, busy: list(ID, 100_000) }),
-  /** The conductor publishes the whole table of routes. */
-  publish: struct({ routes: list(route, 100_000) }),
+  /**
+   * The conductor publishes the whole table of routes. Of several conductors that of the greatest
+   * term counts; what one of an earlier term says is passed over.
+   */
+  publish: struct({ routes: list(route, 100_000), term: maybe(count) }),
   /** What an ingress has seen: every second, every 250 ms while a canary is judged by it. */
   figures,
   /** An ingress holds a request for an app without replicas; said again while it does. */
@@ -436,7 +443,7 @@ export const watcherShape = variant({
    * The conductor's word that these nodes are dead, all of them each time: their leases lapse at
    * once, but not of one that the tower hears.
    */
-  lost: struct({ nodes: list(nodeId, LOST_NODES) }),
+  lost: struct({ nodes: list(nodeId, LOST_NODES), term: maybe(count) }),
 });
 export type WatcherMessage = Shaped<typeof watcherShape>;
 

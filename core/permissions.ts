@@ -125,6 +125,8 @@ const BUILDERS: { readonly [P in Program]: (parameters: PermissionParameters[P])
   },
   /** Manifests may lie anywhere; the conductor, too. */
   skr8tr: ({ home }) => [
+    // No permission: without it Deno reads every file of every command before it runs one.
+    "--unstable-lazy-dynamic-imports",
     "--allow-net",
     "--allow-read",
     home === undefined ? "--allow-write" : flag("write", [".", `${home}/.skr8tr`]),

@@ -9,7 +9,7 @@ Deno.test("the tasks in deno.json carry exactly the flags of the table", async (
   for (const program of PROGRAMS) {
     const wanted = permissionFlags(program, TASK_PARAMETERS[program]);
     const words: string[] = project.tasks[program].split(" ");
-    const carried = words.filter((word) => /^(--(allow|deny|no)-|-A$|-P)/.test(word));
+    const carried = words.filter((word) => /^(--(allow|deny|no|unstable)-|-A$|-P)/.test(word));
     assertEquals(carried, wanted, program);
   }
 });

@@ -219,6 +219,8 @@ export class IngressMachine {
       case "complete":
         this.replaceEndpoints(message.endpoints, now, effects);
         break;
+      case "alive":
+        return [];
       case "figures-please":
         return this.tellFigures(now, true);
       case "figures":

@@ -1,7 +1,8 @@
 import { Failure } from "../core/errors.ts";
-import { CONDUCTOR_PORT, readAddress, showAddress, TOWER_PORT } from "../core/address.ts";
+import { readAddresses, showAddress, TOWER_PORT } from "../core/address.ts";
 import { type Flag, type FlagValues, JOIN_FLAGS, runDaemon } from "../core/live/daemon.ts";
 import { randomHex } from "../core/live/clock.ts";
+import { joinsAt } from "../core/live/member_seal.ts";
 import { logger } from "../core/live/log.ts";
 import { CLIENT_CONNECTIONS } from "../core/limits.ts";
 import { parseListenFlag, parseRouteFlag, parseTrustFlag, parseUpstreamFlag } from "./flags.ts";
@@ -51,9 +52,9 @@ const FLAGS: readonly Flag[] = [
   { name: "admin", value: "PORT", default: "7776", help: "port for /metrics, /health, /status" },
   {
     name: "tower",
-    value: "HOST[:PORT]",
+    value: "HOST[:PORT],...",
     default: "127.0.0.1:7772",
-    help: 'the tower to watch; "none": only --route and --upstream',
+    help: 'the tower to watch, or several of which one is; "none": only --route and --upstream',
   },
   {
     name: "name",
@@ -61,7 +62,11 @@ const FLAGS: readonly Flag[] = [
     help: "name in the tower's list, no two alike (ingress- and random letters)",
   },
   ...JOIN_FLAGS,
-  { name: "conductor", value: "HOST[:PORT]", help: "the conductor (default: as the token says)" },
+  {
+    name: "conductor",
+    value: "HOST[:PORT],...",
+    help: "the conductor, or each of several (default: as the token says)",
+  },
   {
     name: "route",
     value: "[HOST]/PREFIX:APP",
@@ -212,9 +217,7 @@ function joinOf(flags: FlagValues): IngressSettings["join"] {
     role: "ingress",
     name: flags.optional("name") ?? "ingress",
     ...(join === undefined ? {} : { join }),
-    ...(conductor === undefined
-      ? {}
-      : { conductor: readAddress(conductor, "conductor", CONDUCTOR_PORT) }),
+    ...joinsAt(conductor),
   };
 }
 
@@ -242,7 +245,9 @@ function settingsOf(flags: FlagValues): IngressSettings {
     httpHostname: http.hostname,
     httpPort: http.port,
     adminPort: flags.integer("admin", 0, 65_535),
-    tower: tower === "none" ? undefined : showAddress(readAddress(tower, "tower", TOWER_PORT)),
+    tower: tower === "none"
+      ? undefined
+      : readAddresses(tower, "tower", TOWER_PORT).map(showAddress).join(","),
     name: name ?? `ingress-${randomHex(8)}`,
     join: tower === "none" || flags.optional("mesh") === "open" ? undefined : joinOf(flags),
     routes: flags.all("route").map(parseRouteFlag),

@@ -128,6 +128,7 @@ export class ConductorLink {
       replicas: statuses.length,
       digest: digestOf(statuses.map((each) => [each.replica, each.version])),
       sequence,
+      ...(this.allegiance.term === 0 ? {} : { term: this.allegiance.term }),
     };
   }
 

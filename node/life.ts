@@ -20,7 +20,7 @@ import {
   startProbing,
   type Verdict,
 } from "./health.ts";
-import type { TowerLink } from "./lease.ts";
+import type { Towers } from "./towers.ts";
 import { judgeMemory } from "./memory.ts";
 import { planLaunch, type Surroundings, unsupported } from "./plan.ts";
 import type { PortTable, Seeker } from "./ports.ts";
@@ -34,7 +34,7 @@ import { fitExit, fitReason } from "./status.ts";
 export interface Stage {
   readonly around: Surroundings;
   readonly ports: PortTable;
-  readonly tower: TowerLink;
+  readonly tower: Towers;
   readonly hasTower: boolean;
   now: Instant;
   /** Probes sent before this moment by a machine that was asleep say nothing. */
@@ -307,7 +307,9 @@ export class Life {
   /** The tower may have said that it knows the replica. */
   maybeListed(replica: Replica): void {
     const { state } = replica;
-    if (state.at !== "ready" || state.listed || !this.stage.tower.isListed(replica.id)) return;
+    if (
+      state.at !== "ready" || state.listed || !this.stage.tower.isListed(replica.id, this.#nowMs)
+    ) return;
     const reason = replica.reason === UNLISTED ? undefined : replica.reason;
     this.#to(replica, { ...state, listed: true }, reason);
   }
@@ -476,7 +478,7 @@ export class Life {
    */
   #mayBeRouted({ id }: Replica): boolean {
     const { hasTower, tower } = this.stage;
-    return hasTower && (tower.has(id) || tower.isLeaving(id));
+    return hasTower && (tower.has(id) || tower.isLeaving(id, this.#nowMs));
   }
 
   #drain(replica: Replica): void {

@@ -21,7 +21,7 @@ import { maySay } from "../core/seal/permits.ts";
 import { artifactFolder, artifactOf } from "./artifact.ts";
 import { ConductorLink, type ConductorSelf, type Load } from "./conductor_link.ts";
 import type { Adopted, NodeEffect, NodeEvent } from "./effects.ts";
-import { TowerLink } from "./lease.ts";
+import { Towers } from "./towers.ts";
 import { describeExit, Life, type Stage } from "./life.ts";
 import { PlainDesk } from "./plain.ts";
 import { specOfLaunch, type Surroundings, unsupported } from "./plan.ts";
@@ -44,6 +44,8 @@ export interface NodeOptions extends Surroundings, ConductorSelf {
   /** Further ones: any of them may lead. */
   readonly moreConductors?: readonly Address[];
   readonly tower: Address | null;
+  /** Further ones, which are told everything, too. */
+  readonly moreTowers?: readonly Address[];
   /** The operators' keys that this node was given; none: it runs what nobody signed. */
   readonly roots?: readonly Root[];
   /** How far the log went when this node was let in. */
@@ -61,7 +63,7 @@ interface Said {
 export class NodeMachine implements Stage {
   readonly around: Surroundings;
   readonly ports: PortTable;
-  readonly tower: TowerLink;
+  readonly tower: Towers;
   readonly hasTower: boolean;
   now: Instant = { monoMs: 0, wallMs: 0 };
   awakeMs = -Infinity;
@@ -90,7 +92,11 @@ export class NodeMachine implements Stage {
     this.around = options;
     this.ports = new PortTable(options.ports.first, options.ports.last);
     this.hasTower = options.tower !== null;
-    this.tower = new TowerLink(options, this.hasTower, Math.floor(options.bootWallMs * 256 / 1000));
+    this.tower = new Towers(
+      options,
+      options.tower ? [options.tower, ...options.moreTowers ?? []] : [],
+      Math.floor(options.bootWallMs * 256 / 1000),
+    );
     this.#records = new Records(options);
     this.#conductor = new ConductorLink(options, options.conductor !== null);
     this.#witness = new Witness(options);
@@ -466,16 +472,13 @@ export class NodeMachine implements Stage {
       case "probe-please":
         return this.#witness.please(message, nowMs);
       case "lease-ok":
-        this.tower.onLeaseOk(message, nowMs);
+        this.tower.onLeaseOk(message, from, nowMs);
         return this.#lookForListed();
       case "register-ok":
-        this.tower.onRegisterOk(message);
+        this.tower.onRegisterOk(message, from, nowMs);
         return this.#lookForListed();
-      case "deregister-ok": {
-        const replica = this.replicas.get(message.replica);
-        if (this.tower.onDeregisterOk(message) && replica) this.#life.drained(replica);
-        return;
-      }
+      case "deregister-ok":
+        return this.tower.onDeregisterOk(message, from, nowMs);
       case "beat":
       case "status":
       case "report":
@@ -705,6 +708,10 @@ export class NodeMachine implements Stage {
   }
 
   #runDue(): void {
+    for (const id of this.tower.takeDrained(this.now.monoMs)) {
+      const replica = this.replicas.get(id);
+      if (replica) this.#life.drained(replica);
+    }
     for (const replica of this.replicas.values()) {
       if (dueOf(replica.state) <= this.now.monoMs) this.#life.due(replica);
     }
@@ -778,9 +785,8 @@ export class NodeMachine implements Stage {
       if (to === "conductor") this.#tellConductors(message);
       else this.emit({ do: "send", to, text: encodeMesh(message) });
     }
-    const { tower } = this.options;
-    for (const message of this.tower.tick(nowMs)) {
-      if (tower) this.emit({ do: "send", to: tower, text: encodeMesh(message) });
+    for (const { to, message } of this.tower.tick(nowMs)) {
+      this.emit({ do: "send", to, text: encodeMesh(message) });
     }
   }
 

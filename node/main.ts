@@ -6,7 +6,7 @@ import {
   isLoopback,
   isNetwork,
   MESH_PORT,
-  readAddress,
+  readAddresses,
   TOWER_PORT,
 } from "../core/address.ts";
 import { Failure } from "../core/errors.ts";
@@ -21,9 +21,17 @@ export const NODE_FLAGS: readonly Flag[] = [
   { name: "port", value: "PORT", default: "7775", help: "UDP and TCP port of the node itself" },
   { name: "host", value: "IP", help: "address at which others reach this node (default: --bind)" },
   { name: "name", value: "NAME", help: "the node's name (default: the machine's)" },
-  { name: "conductor", value: "HOST[:PORT]", help: "the conductor's mesh port (7770)" },
-  { name: "follow", value: "HOST[:PORT]", help: "the conductor's TCP port (7771 of --conductor)" },
-  { name: "tower", value: "HOST[:PORT]", help: "the tower (7772)" },
+  {
+    name: "conductor",
+    value: "HOST[:PORT],...",
+    help: "the mesh port (7770) of the conductor, or of each of several",
+  },
+  {
+    name: "follow",
+    value: "HOST[:PORT],...",
+    help: "the conductors' TCP ports in the same order (7771 of --conductor)",
+  },
+  { name: "tower", value: "HOST[:PORT],...", help: "the tower (7772), or all of several" },
   { name: "pubkey", value: "FILE", repeat: true, help: "an operator's public key (repeatable)" },
   { name: "insecure", help: "run what nobody has signed; only on loopback" },
   { name: "path", value: "DIRS", help: "where programs are looked for, split by colons" },
@@ -42,9 +50,9 @@ export const NODE_FLAGS: readonly Flag[] = [
   { name: "stop-replicas", help: "at the end stop the replicas, too, instead of leaving them" },
 ];
 
-function addressIn(flags: FlagValues, name: string, port: number): Address | null {
+function addressesIn(flags: FlagValues, name: string, port: number): Address[] {
   const text = flags.optional(name);
-  return text === undefined ? null : readAddress(text, name, port);
+  return text === undefined ? [] : readAddresses(text, name, port);
 }
 
 function portRange(text: string) {
@@ -114,9 +122,15 @@ export function readOptions(flags: FlagValues): StartOptions {
   const sealed = flags.optional("mesh") !== "open";
   const join = flags.optional("join");
   const host = flags.optional("host") ?? bind;
-  const conductor = addressIn(flags, "conductor", MESH_PORT);
-  const follow = addressIn(flags, "follow", CONDUCTOR_PORT) ??
-    (conductor && { hostname: conductor.hostname, port: CONDUCTOR_PORT });
+  const conductors = addressesIn(flags, "conductor", MESH_PORT);
+  const told = addressesIn(flags, "follow", CONDUCTOR_PORT);
+  const follows = told.length > 0
+    ? told
+    : conductors.map(({ hostname }) => ({ hostname, port: CONDUCTOR_PORT }));
+  if (conductors.length > 1 && follows.length !== conductors.length) {
+    throw new Failure("usage", "--follow needs an address for each of --conductor, in its order");
+  }
+  const towers = addressesIn(flags, "tower", TOWER_PORT);
   for (const network of flags.all("plain")) {
     if (!isNetwork(network)) throw new Failure("usage", `--plain needs a CIDR, not ${network}`);
   }
@@ -131,9 +145,12 @@ export function readOptions(flags: FlagValues): StartOptions {
     port: flags.integer("port", 0, 65_535),
     ...(name === undefined ? {} : { name }),
     state: absolute(flags.text("state")),
-    conductor,
-    follow,
-    tower: addressIn(flags, "tower", TOWER_PORT),
+    conductor: conductors[0] ?? null,
+    follow: follows[0] ?? null,
+    moreConductors: conductors.slice(1),
+    moreFollow: follows.slice(1),
+    tower: towers[0] ?? null,
+    moreTowers: towers.slice(1),
     keys: keysOf(flags, bind, sealed),
     ...(sealed
       ? {

@@ -31,7 +31,7 @@ Deno.test("a tower that was stopped for longer than any lease lets none lapse on
   assertEquals(rig.listed, ["a"]);
   rig.mesh(node.lease(1, digest));
   rig.advance(TOWER_BLIND_MS);
-  assertEquals([rig.listed, rig.heard(ingress)], [["a"], []]);
+  assertEquals([rig.listed, rig.heard(ingress)], [["a"], [{ k: "alive" }]]);
 });
 
 Deno.test("a stopped tower does not take the silence of an ingress for consent to a drain", () => {

@@ -237,6 +237,7 @@ class World {
         return;
       case "routes":
       case "figures-please":
+      case "alive":
       case "figures":
       case "wake":
         return;

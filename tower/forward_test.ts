@@ -104,5 +104,21 @@ Deno.test("TowerMachine says of what leaves or lapses by itself that it is down,
   rig.ack(ingress);
   rig.advance(10_000);
   const lost = rig.heard(ingress).map((each) => each.k === "delta" ? each.lost : each.k);
-  assertEquals(lost, [undefined, undefined]);
+  assertEquals(lost, [undefined, "alive", undefined]);
+});
+
+Deno.test("TowerMachine passes over what a conductor says whose term is over", () => {
+  const rig = Rig.ready();
+  const [old, next] = [rig.watch("conductor"), rig.watch("conductor")];
+  const ingress = rig.watch("ingress");
+  rig.heard(ingress);
+  const routes = [{ app: "web", path: "/", sticky: false, weight: 100, tlsRequired: false }];
+  rig.say(next, { k: "publish", routes, term: 8 });
+  assertEquals(rig.heard(ingress).map((each) => each.k), ["routes"]);
+  rig.say(old, { k: "publish", routes: [], term: 5 });
+  rig.say(old, { k: "publish", routes: [] });
+  rig.say(old, { k: "lost", nodes: ["f".repeat(32)], term: 5 });
+  assertEquals(rig.heard(ingress), []);
+  rig.say(next, { k: "publish", routes: [], term: 8 });
+  assertEquals(rig.heard(ingress).map((each) => each.k), ["routes"]);
 });

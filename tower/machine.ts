@@ -113,6 +113,8 @@ export class TowerMachine {
   #complete: { readonly firstMs: number; readonly lastMs: number } | null = null;
   readonly #blindness = new Blindness();
   #wakeMs = Infinity;
+  /** The greatest term of a conductor that was heard of. */
+  #term = 0;
   #effects: TowerEffect[] = [];
 
   constructor(options: TowerOptions, now: Instant) {
@@ -310,11 +312,13 @@ export class TowerMachine {
         if (role !== "ingress") return this.#close(watcher, 1008, "only an ingress acknowledges");
         // A revision that is yet to come was said by an older tower: no more than a sign of life.
         const revision = message.revision > this.watch.revision ? 0 : message.revision;
+        this.#effects.push(this.watch.alive(watcher));
         return this.#drained(this.drains.acked(watcher, revision, message.busy, nowMs));
       }
       case "publish":
         if (role !== "conductor") return this.#close(watcher, 1008, "only a conductor publishes");
-        return this.#publish(message.routes);
+        if (this.#isOf(message)) this.#publish(message.routes);
+        return;
       case "figures":
       case "wake":
         if (role !== "ingress") return this.#close(watcher, 1008, "only an ingress sees requests");
@@ -324,7 +328,8 @@ export class TowerMachine {
         if (role !== "conductor") {
           return this.#close(watcher, 1008, "only a conductor judges nodes");
         }
-        return this.#lose(message.nodes, nowMs);
+        if (this.#isOf(message)) this.#lose(message.nodes, nowMs);
+        return;
       default:
         message satisfies never;
     }
@@ -350,6 +355,13 @@ export class TowerMachine {
       this.drains.connected(watcher, name, this.watch.revision, nowMs);
     }
     if (role !== "client") this.#log("info", "{role} {name} watches", { role, name });
+  }
+
+  /** Says whether this is said by who leads now, as far as anybody has told. */
+  #isOf({ term = 0 }: { readonly term?: number | undefined }): boolean {
+    if (term < this.#term) return false;
+    this.#term = term;
+    return true;
   }
 
   #publish(routes: readonly Route[]): void {

@@ -1,7 +1,6 @@
-import { CONDUCTOR_PORT, readAddress } from "../core/address.ts";
 import { logger } from "../core/live/log.ts";
 import { JOIN_FLAGS, runDaemon } from "../core/live/daemon.ts";
-import { MemberSeal } from "../core/live/member_seal.ts";
+import { joinsAt, MemberSeal } from "../core/live/member_seal.ts";
 import { checkNetworks, startTower } from "./live/tower.ts";
 
 if (import.meta.main) {
@@ -21,8 +20,8 @@ if (import.meta.main) {
       ...JOIN_FLAGS,
       {
         name: "conductor",
-        value: "HOST[:PORT]",
-        help: "the conductor (default: as the token says)",
+        value: "HOST[:PORT],...",
+        help: "the conductor, or each of several (default: as the token says)",
       },
     ],
     async start(flags) {
@@ -43,9 +42,7 @@ if (import.meta.main) {
         role: "tower",
         name: flags.text("name"),
         ...(join === undefined ? {} : { join }),
-        ...(conductor === undefined
-          ? {}
-          : { conductor: readAddress(conductor, "conductor", CONDUCTOR_PORT) }),
+        ...joinsAt(conductor),
       });
       const tower = startTower({ ...options, ...(seal ? { seal } : {}) });
       logger().info("listening on {hostname}:{port}", { ...tower.address });

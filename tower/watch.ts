@@ -131,6 +131,11 @@ export class Watch {
     return { k: "close", watcher: id, code, reason };
   }
 
+  /** Tells an ingress that the tower is there. */
+  alive(id: number): WatchEffect {
+    return { k: "send", watcher: id, text: encode({ k: "alive" }), whole: false };
+  }
+
   /** Closes the streams that have not said hello in time. */
   expire(nowMs: number): WatchEffect[] {
     const effects: WatchEffect[] = [];

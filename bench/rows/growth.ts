@@ -1,6 +1,6 @@
-import { nodeViews } from "../../conductor/views.ts";
+import { nodePieces } from "../../conductor/pieces.ts";
 import type { Figure, Recorder, Row } from "../row.ts";
-import { SimulatedFleet } from "../simulated_fleet.ts";
+import { cpuMs, SimulatedFleet } from "../simulated_fleet.ts";
 import { median } from "../statistics.ts";
 
 const NODES = [10, 100, 1_000, 10_000] as const;
@@ -52,10 +52,13 @@ function measure(nodes: number): Record<Cost, number> {
     }
   });
   const memory = (heapBytes() - beforeBytes) / 1_000_000;
+  const page = { limit: Infinity, replicas: true, grants: null };
   const lists = Array.from({ length: 5 }, () => {
-    const beganMs = performance.now();
-    JSON.stringify(nodeViews(fleet.machine, fleet.now()));
-    return performance.now() - beganMs;
+    const beganMs = cpuMs();
+    let length = 0;
+    for (const piece of nodePieces(fleet.machine, page, () => fleet.now())) length += piece.length;
+    if (length < nodes * 100) throw new Error(`a list of ${length} characters`);
+    return cpuMs() - beganMs;
   });
   const reconcile = fleet.spent(() => fleet.lose(nodes / 10));
   if (fleet.ready() !== nodes * PER_NODE) throw new Error("not all replicas are ready");
@@ -64,7 +67,8 @@ function measure(nodes: number): Record<Cost, number> {
 
 export const row: Row = {
   name: "growth",
-  measures: `the conductor's pure machine with simulated nodes, ${PER_NODE} replicas on each`,
+  measures: "processor time of the conductor's pure machine with simulated nodes, " +
+    `${PER_NODE} replicas on each`,
   runs: 5,
   figures,
   async run(recorder: Recorder) {

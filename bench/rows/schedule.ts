@@ -70,7 +70,7 @@ export const row: Row = {
     `the conductor's pure machine with ${NODES} simulated nodes: signed commands for apps ` +
     "of 10,000 replicas until it knows every replica to be ready (decided, hashed into the log, " +
     `ordered, every node's answers read), then ${LOST} nodes silent until all of theirs are ready ` +
-    "elsewhere; time within the machine, from the first late tick on",
+    "elsewhere; processor time within the machine, its collector's threads included",
   runs: 5,
   figures: SIZES.flatMap(figuresOf),
   async run(recorder: Recorder) {

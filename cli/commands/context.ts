@@ -33,7 +33,8 @@ export async function run(context: Context): Promise<number> {
 
 function addressIn(args: Arguments, name: string, port: number): string | undefined {
   const value = args.value(name);
-  return value === undefined ? undefined : showAddress(readAddress(value, name, port));
+  return value?.split(",").map((each) => showAddress(readAddress(each.trim(), name, port)))
+    .join(",");
 }
 
 async function add(all: Contexts, name: string, context: Context) {

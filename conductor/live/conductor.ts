@@ -1,6 +1,14 @@
 // The conductor in the world: sockets, the store, time. It decides nothing.
 
-import { type Address, inNetworks, isLoopback } from "../../core/address.ts";
+import {
+  type Address,
+  CONDUCTOR_PORT,
+  inNetworks,
+  isLoopback,
+  NODE_PORT,
+  readAddress,
+  showAddress,
+} from "../../core/address.ts";
 import { DATAGRAM_BYTES } from "../../core/limits.ts";
 import { Failure } from "../../core/errors.ts";
 import { now, randomHex, randomSeed } from "../../core/live/clock.ts";
@@ -11,7 +19,13 @@ import { type MeshUdp, openMeshUdp } from "../../core/live/mesh_udp.ts";
 import type { SealKeys } from "../../core/live/seal_keys.ts";
 import { listenFailure, openUdp, type Udp } from "../../core/live/udp.ts";
 import { parseOperatorCommand } from "../../core/command.ts";
-import { commandOf, type Entry, type Head, type LogStore } from "../../core/log.ts";
+import {
+  commandOf,
+  type Entry,
+  type Head,
+  type LogStore,
+  type SharedStore,
+} from "../../core/log.ts";
 import { createPrng } from "../../core/prng.ts";
 import type { Root } from "../../core/roster.ts";
 import { fitDatagram } from "../../core/wire.ts";
@@ -21,6 +35,7 @@ import type { Visit } from "../visits.ts";
 import type { ConductorEffect, ConductorEvent, ReplyTo } from "../effects.ts";
 import { holdersOf, wantedArtifacts } from "../artifacts.ts";
 import { ConductorMachine } from "../machine.ts";
+import { ArtifactCopies, type Source } from "./artifact_copies.ts";
 import { ArtifactStore } from "./artifacts.ts";
 import { Deck } from "./deck.ts";
 import { AuditReader } from "./audit.ts";
@@ -34,12 +49,16 @@ import { MemberDesk } from "./members.ts";
 import { checkPast, KeyRing, openState, type Operators, PAST_AT_START, signerOf } from "./open.ts";
 import { askNode, ConductorSeal } from "./seal.ts";
 import { SecretHand } from "./secrets.ts";
-import { SqliteStore } from "./store_sqlite.ts";
 import { Telemetry } from "./telemetry.ts";
 import type { DeployTraces } from "./trace.ts";
 import { StreamRelay } from "./streams.ts";
 import { SyslogSender, type SyslogTarget } from "./syslog.ts";
-import { TowerLink } from "./tower.ts";
+import { type Leads, standbyReply } from "./standby.ts";
+import { TowerLinks } from "./towers.ts";
+import { isShared, openStore } from "./open_store.ts";
+import { Seat } from "./seat.ts";
+import type { NatsAccess } from "./nats.ts";
+import type { StoreTarget } from "../store_target.ts";
 
 export interface ConductorSettings {
   readonly bind: string;
@@ -48,6 +67,16 @@ export interface ConductorSettings {
   readonly state: string;
   readonly operators: Operators;
   readonly tower: Address;
+  /** Further ones, which are told the same. */
+  readonly moreTowers?: readonly Address[];
+  /** Where the log is; absent: in a SQLite file of `state`. */
+  readonly store?: StoreTarget;
+  /** How a store on NATS is entered. */
+  readonly storeAccess?: NatsAccess;
+  /** How the others of several conductors, and the log, call this one. */
+  readonly name?: string;
+  /** `HOST:PORT` at which they and their operators reach it; absent: where it listens. */
+  readonly advertise?: string;
   readonly plain: readonly string[];
   /** Folder below which v1 commands may name manifests. */
   readonly manifests?: string;
@@ -88,10 +117,14 @@ export interface RunningConductor extends Running {
  */
 export async function startConductor(settings: ConductorSettings): Promise<RunningConductor> {
   await Deno.mkdir(settings.state, { recursive: true, mode: 0o700 });
-  const store = new SqliteStore(`${settings.state}/log.db`, settings.atRestKey ?? null);
+  const target: StoreTarget = settings.store ??
+    { kind: "sqlite", path: `${settings.state}/log.db` };
+  const store = await openStore(target, settings.atRestKey ?? null, settings.storeAccess);
   const verifier = await createVerifier();
   const mark = new HeadMark(`${settings.state}/log.head`);
   const state = await openState(store, settings.operators, verifier, await mark.read());
+  const identity = settings.keys?.identity ?? "";
+  if (state.term) sameIdentity(state.term.identity, identity);
   const machine = new ConductorMachine({
     state,
     boot: randomHex(16),
@@ -101,6 +134,8 @@ export async function startConductor(settings: ConductorSettings): Promise<Runni
     meshOpen: settings.meshOpen ?? false,
     rebalance: settings.rebalance ?? false,
     roots: rootsOf(settings.operators),
+    several: isShared(store),
+    self: { name: settings.name ?? "conductor", identity },
     now: now(),
   });
   const start = state.head;
@@ -110,6 +145,23 @@ export async function startConductor(settings: ConductorSettings): Promise<Runni
   if (start.sequence > 0) mark.note(start);
   if (start.sequence > PAST_AT_START) void checkPastLater(store, start);
   return conductor;
+}
+
+/**
+ * All conductors of a cluster hold one identity: nodes and operators know it by that.
+ *
+ * @throws {Failure} `other-identity`
+ */
+function sameIdentity(wanted: string, own: string): void {
+  if (wanted === own) return;
+  throw new Failure(
+    "other-identity",
+    `the cluster's conductors hold the identity ${wanted.slice(0, 12)}, this one ` +
+      `${
+        own.slice(0, 12)
+      }: copy conductor.identity.json and secret.key from the --state folder of ` +
+      "one of them to this one's",
+  );
 }
 
 function rootsOf(operators: Operators): Root[] {
@@ -150,7 +202,10 @@ class Conductor {
   #mesh!: MeshUdp;
   #commands!: Udp;
   #http!: Deno.HttpServer;
-  #tower!: TowerLink;
+  #towers!: TowerLinks;
+  /** Present: one of several. */
+  #seat: Seat | undefined;
+  #copies: ArtifactCopies | undefined;
   #members: MemberDesk | undefined;
   #seal: ConductorSeal | undefined;
   #streams: StreamRelay | null = null;
@@ -185,7 +240,10 @@ class Conductor {
     for (const target of settings.syslog ?? []) {
       const sender = new SyslogSender(target, settings.bind);
       this.#syslog.push(sender);
-      this.#audit.follow((view) => sender.send(view));
+      // What one of several conductors has done need be told by that one only.
+      this.#audit.follow((view) => {
+        if (this.#leads().leads) sender.send(view);
+      });
     }
     this.#secrets = new SecretHand(
       `${settings.state}/secret.key`,
@@ -216,7 +274,7 @@ class Conductor {
   }
 
   start(): RunningConductor {
-    const { bind: hostname, port, meshPort, tower, meshOpen } = this.#settings;
+    const { bind: hostname, port, meshPort, tower, moreTowers = [], meshOpen } = this.#settings;
     this.#members = this.#openMembers();
     const meshSeal = meshOpen ? undefined : this.#seal;
     this.#mesh = openMeshUdp({
@@ -234,6 +292,8 @@ class Conductor {
         const reply = this.#expectReply((answer) => {
           if (answer !== null) this.#commands.send(fitDatagram(answer, byteLength, limit), from);
         });
+        const leads = this.#leads();
+        if (!leads.leads && text !== "PING") return this.#reply(reply, standbyReply(leads));
         this.#step({
           on: "command",
           text,
@@ -241,9 +301,13 @@ class Conductor {
         });
       },
     });
-    this.#tower = new TowerLink(tower, (event) => this.#step(event), meshSeal);
+    const towers = [tower, ...moreTowers];
+    this.#towers = new TowerLinks(towers, (event) => this.#step(event), meshSeal);
+    if (isShared(this.#store)) this.#seat = this.#openSeat(this.#store);
+    else this.#towers.open(this.#machine.term);
     this.#http = this.#serve(hostname, this.#commands.address.port);
     this.#step({ on: "tick" });
+    this.#seat?.begin();
     log.info("ready: commands at {host}:{port}, nodes at {mesh}, log at {sequence}, {apps} apps", {
       host: hostname,
       port: this.#commands.address.port,
@@ -257,6 +321,30 @@ class Conductor {
       commands: this.#commands.address,
       mesh: this.#mesh.address,
     };
+  }
+
+  #openSeat(store: SharedStore): Seat {
+    const { name = "conductor", advertise = showAddress(this.#commands.address) } = this.#settings;
+    return new Seat({
+      store,
+      boot: this.#machine.boot,
+      at: advertise,
+      name,
+      sequence: () => this.#machine.state.head.sequence,
+      step: (event) => this.#step(event),
+      take: (entry) => this.#take("followed", entry),
+      changed: (leads) => {
+        // The towers are told by who leads, in its term.
+        if (leads) this.#towers.open(this.#machine.term);
+        else this.#towers[Symbol.dispose]();
+      },
+    });
+  }
+
+  #leads(): Leads {
+    const term = this.#machine.state.term?.term ?? 0;
+    if (!this.#seat) return { leads: true, term, leader: null };
+    return { leads: this.#machine.leads(now()), term, leader: this.#seat.leader?.at ?? null };
   }
 
   #openMembers(): MemberDesk | undefined {
@@ -295,16 +383,13 @@ class Conductor {
       secrets: this.#secrets,
       audit: this.#audit,
       store: this.#store,
-      artifacts: new ArtifactStore(`${this.#settings.state}/artifacts`, {
-        announced: (sha256) => this.#machine.state.artifacts.get(sha256),
-        wanted: () => wantedArtifacts(this.#machine.state),
-        holders: (sha256) => holdersOf(this.#machine, sha256),
-      }),
+      artifacts: this.#openArtifacts(),
       plain: this.#settings.plain,
       ...(this.#members ? { members: this.#members } : {}),
       ...(this.#seal ? { seal: this.#seal } : {}),
       now,
       metrics: () => this.#metrics(),
+      leads: () => this.#leads(),
       watch: (app, changed) => this.#watch(app, changed),
       command,
       streams,
@@ -317,6 +402,45 @@ class Conductor {
     } catch (error) {
       throw listenFailure("TCP", hostname, port, error);
     }
+  }
+
+  #openArtifacts(): ArtifactStore {
+    const { state } = this.#machine;
+    const announced = (sha256: string) => state.artifacts.get(sha256);
+    const wanted = () => wantedArtifacts(state);
+    const store = new ArtifactStore(`${this.#settings.state}/artifacts`, {
+      announced,
+      wanted,
+      holders: (sha256) => holdersOf(this.#machine, sha256),
+    });
+    if (!this.#seat) return store;
+    this.#copies = new ArtifactCopies({
+      store,
+      announced,
+      wanted,
+      sources: (sha256) =>
+        this.#leads().leads
+          ? holdersOf(this.#machine, sha256).map((at) =>
+            this.#asking(readAddress(at, "holder", NODE_PORT))
+          )
+          : this.#seat!.leader
+          ? [
+            this.#asking(readAddress(this.#seat!.leader.at, "leader", CONDUCTOR_PORT), "conductor"),
+          ]
+          : [],
+    });
+    return store;
+  }
+
+  /** How a node, or the conductor that leads, is asked for a file. */
+  #asking(at: Address, role?: "conductor"): Source {
+    return (path, init) => {
+      if (!this.#seal) return fetch(`http://${showAddress(at)}${path}`, init);
+      if (role) return this.#seal.fetch(at, { role }, path, init);
+      const node = [...this.#machine.fleet.values()]
+        .find(({ beat }) => beat?.host === at.hostname && beat.port === at.port);
+      return askNode(this.#seal, { ...at, ...(node?.address ?? {}), ...at }, path, init);
+    };
   }
 
   /** A datagram's source may be forged: to a stranger no reply is larger than its request. */
@@ -411,9 +535,9 @@ class Conductor {
         log.info("{text}", { text: effect.event.text });
         return this.#events.add(effect.event);
       case "publish":
-        return this.#tower.publish(effect.routes);
+        return this.#towers.publish(effect.routes);
       case "lost":
-        return this.#tower.lost(effect.nodes);
+        return this.#towers.lost(effect.nodes);
       case "changed":
         for (const app of effect.apps) {
           for (const changed of this.#watchers.get(app) ?? []) changed();
@@ -433,26 +557,54 @@ class Conductor {
   }
 
   async #append({ entry }: Extract<ConductorEffect, { do: "append" }>): Promise<void> {
+    const epoch = this.#seat?.epoch;
     try {
       await this.#store.append(entry);
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
-      if (error.code === "store-conflict") {
-        log.fatal("{error}", { error: error.message });
-        this.#ended.resolve(1);
-        return;
-      }
-      this.#step({ on: "append-failed", error: error.message });
+      this.#appendFailed(error, epoch === this.#seat?.epoch);
       return;
     }
+    // Meanwhile another may lead: then it is an entry like those of others.
+    this.#take(epoch === this.#seat?.epoch ? "appended" : "followed", entry);
+  }
+
+  /** @param leads whether this conductor has led all the time since the entry was made */
+  #appendFailed({ code, message }: Failure, leads: boolean): void {
+    const isOther = code === "store-conflict" || code === "store-unsure";
+    if (isOther && this.#seat) {
+      if (leads) this.#seat.unfit(message);
+    } else if (code === "store-conflict") {
+      log.fatal("{error}", { error: message });
+      this.#ended.resolve(1);
+    } else if (leads) this.#step({ on: "append-failed", error: message });
+  }
+
+  /** An entry is durable: it changes the state, and all that shows the log. */
+  #take(on: "appended" | "followed", entry: Entry): void {
+    if (this.#stopping || entry.sequence !== this.#machine.state.head.sequence + 1) return;
+    if (!this.#isOurs(entry)) return;
     this.#admitViewer(entry);
     this.#members?.note(entry);
     this.#traces?.appended(entry);
-    this.#step({ on: "appended", entry });
+    this.#step({ on, entry });
     this.#followers.push(entry);
     this.#audit.push(entry);
     this.#checkpoints.note({ sequence: entry.sequence, hash: entry.hash });
     this.#mark.note({ sequence: entry.sequence, hash: entry.hash });
+  }
+
+  /** Whoever leads holds the same identity as this one, or they are no conductors of one cluster. */
+  #isOurs({ body }: Entry): boolean {
+    if (body.kind !== "term") return true;
+    try {
+      sameIdentity(body.identity, this.#settings.keys?.identity ?? "");
+      return true;
+    } catch (error) {
+      log.fatal("{error}", { error: (error as Error).message });
+      this.#ended.resolve(1);
+      return false;
+    }
   }
 
   /** An operator signed for a look at the deck: the link may be used from here on. */
@@ -505,9 +657,12 @@ class Conductor {
   }
 
   async #stop(): Promise<void> {
+    // Given back while that can be said: the others need not wait for the lease to end.
+    await this.#seat?.stop();
     this.#stopping = true;
     clearTimeout(this.#timer);
-    this.#tower[Symbol.dispose]();
+    this.#towers[Symbol.dispose]();
+    this.#copies?.[Symbol.dispose]();
     this.#checkpoints[Symbol.dispose]();
     this.#telemetry?.[Symbol.dispose]();
     this.#traces?.[Symbol.dispose]();

@@ -25,6 +25,7 @@ import type { AuditReader } from "./audit.ts";
 import { type EventHistory, isRefusal } from "./events.ts";
 import type { Followers } from "./follow.ts";
 import { readAudit, readEvents, readLogs, searchLogs, streamLog } from "./followed_reads.ts";
+import { isForLeader, type Leads, standbyAnswer } from "./standby.ts";
 import { answerList } from "./lists.ts";
 import { readShown } from "./shown_reads.ts";
 import type { StreamRelay } from "./streams.ts";
@@ -54,6 +55,8 @@ export interface HttpParts {
   /** Calls back after every change of the app; returns how to stop that. */
   watch(app: string, changed: () => void): () => void;
   metrics(): Promise<string>;
+  /** Whether this conductor leads, and who does. */
+  leads(): Leads;
 }
 
 /** The handler, as a function of the request and of where it comes from. */
@@ -66,6 +69,11 @@ export function httpHandler(
       return acceptSealed(request, members, (inner) => handler(inner, from));
     }
     const url = new URL(request.url);
+    if (url.pathname === "/leader") return Response.json(parts.leads());
+    const { leads, ...standing } = parts.leads();
+    if (!leads && isForLeader(request.method, url.pathname)) {
+      return standbyAnswer({ leads, ...standing });
+    }
     const membership = members?.handle(request, url, from);
     if (membership) return await membership;
     if (url.pathname === "/command") return await takeCommand(parts, request, from);
@@ -168,6 +176,8 @@ async function takeCommand(parts: HttpParts, request: Request, from: string): Pr
   // As in datagrams: no command has one, and programs that it is handed to may stop there.
   if (text.includes("\0")) return fail(400, "a command has no NUL in it");
   const reply = await parts.command(text, from);
+  // It led when the command came in, and does not any more: whether it was done is for the next.
+  if (reply === null && !parts.leads().leads) return standbyAnswer(parts.leads());
   return reply === null ? fail(403, "no answer") : new Response(`${reply}\n`);
 }
 

@@ -23,6 +23,7 @@ import {
   operatorCertificateText,
   parseJoin,
   parseTerms,
+  peerOfMember,
   staticKeyBytes,
   type TokenTerms,
 } from "../../core/seal/member.ts";
@@ -84,6 +85,8 @@ export class MemberDesk implements SealedServer {
       (payload.length > 0 ? await this.#operator(staticKey, payload) : null);
 
   member(staticKey: Uint8Array): Peer | null {
+    // The others of several conductors hold the same identity.
+    if (staticKey.toBase64() === this.self.staticKey) return peerOfMember(this.self);
     return this.#parts.machine.state.members.peerOf(staticKey);
   }
 
@@ -115,9 +118,10 @@ export class MemberDesk implements SealedServer {
       whyNoReader(this.#parts.machine.state, peer.identity, now().wallMs) === null;
   }
 
-  /** Says whether a node sealed this request. */
+  /** Says whether a node, or another of several conductors, sealed this request. */
   isNode(request: Request): boolean {
-    return peerOf(request)?.role === "node";
+    const role = peerOf(request)?.role;
+    return role === "node" || role === "conductor";
   }
 
   /** Answers what is about membership; `null` for every other request. */

@@ -18,6 +18,7 @@ export class ConductorSeal extends RosterSeal {
   }
 
   membersOf(role: Role): readonly Member[] {
+    if (role === "conductor") return [this.desk.self];
     return [...this.members().all()].filter((member) => member.role === role);
   }
 

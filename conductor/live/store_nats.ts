@@ -9,7 +9,7 @@ import {
 } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { Failure } from "../../core/errors.ts";
-import { NATS_PATIENCE_MS, NATS_TIMEOUT_MS } from "../../core/limits.ts";
+import { NATS_LEASE_TIMEOUT_MS, NATS_PATIENCE_MS, NATS_TIMEOUT_MS } from "../../core/limits.ts";
 import { EMPTY_HEAD, type Entry, type Head, type Lease, type SharedStore } from "../../core/log.ts";
 import type { NatsTarget } from "../store_target.ts";
 import {
@@ -39,6 +39,8 @@ const AT_ONCE = 64;
 export class NatsStore implements SharedStore {
   readonly #connection: NatsConnection;
   readonly #manager: JetStreamManager;
+  /** For what is of no use late. */
+  readonly #quick: JetStreamManager;
   readonly #client: JetStreamClient;
   readonly #parts: NatsParts;
   readonly #name: string;
@@ -48,6 +50,7 @@ export class NatsStore implements SharedStore {
   private constructor(
     connection: NatsConnection,
     manager: JetStreamManager,
+    quick: JetStreamManager,
     name: string,
     key: Uint8Array | null,
     patienceMs: number,
@@ -55,6 +58,7 @@ export class NatsStore implements SharedStore {
     this.#connection = connection;
     this.#patienceMs = patienceMs;
     this.#manager = manager;
+    this.#quick = quick;
     this.#client = jetstream(connection, { timeout: NATS_TIMEOUT_MS });
     this.#parts = new NatsParts(manager, this.#client, name);
     this.#name = name;
@@ -90,7 +94,7 @@ export class NatsStore implements SharedStore {
       await ensureStream(manager, {
         ...common,
         name: logStream(name),
-        subjects: [logSubject(name)],
+        subjects: [logSubject(name), endSubject(name)],
         deny_delete: true,
         deny_purge: true,
       });
@@ -106,7 +110,18 @@ export class NatsStore implements SharedStore {
         subjects: [leaseSubject(name)],
         max_msgs_per_subject: 1,
       });
-      return new NatsStore(connection, manager, name, key, access.patienceMs ?? NATS_PATIENCE_MS);
+      const quick = await jetstreamManager(connection, {
+        timeout: NATS_LEASE_TIMEOUT_MS,
+        checkAPI: false,
+      });
+      return new NatsStore(
+        connection,
+        manager,
+        quick,
+        name,
+        key,
+        access.patienceMs ?? NATS_PATIENCE_MS,
+      );
     } catch (error) {
       await connection.close();
       throw error;
@@ -178,10 +193,10 @@ export class NatsStore implements SharedStore {
   async lease(): Promise<Lease | null> {
     const message = await again(
       () =>
-        this.#manager.streams.getMessage(leaseStream(this.#name), {
+        this.#quick.streams.getMessage(leaseStream(this.#name), {
           last_by_subj: leaseSubject(this.#name),
         }),
-      NATS_TIMEOUT_MS,
+      NATS_LEASE_TIMEOUT_MS,
     ).catch(nothingIfMissing);
     if (message === null) return null;
     const text = message.string();
@@ -194,6 +209,7 @@ export class NatsStore implements SharedStore {
       // servers of a cluster (2.9) may let two writers of the first message both win.
       const { seq } = await this.#client.publish(leaseSubject(this.#name), holder ?? "", {
         expect: { lastSequence: revision },
+        timeout: NATS_LEASE_TIMEOUT_MS,
       });
       return seq;
     } catch (error) {
@@ -237,7 +253,7 @@ export class NatsStore implements SharedStore {
     const expect = { lastSequence: Number.MAX_SAFE_INTEGER };
     return await again(async () => {
       try {
-        await this.#client.publish(logSubject(this.#name), "", { expect });
+        await this.#client.publish(endSubject(this.#name), "", { expect });
       } catch (error) {
         if (!isWrongSequence(error)) throw error;
         const [, last] = /: ([0-9]+)$/.exec(error.message) ?? [];
@@ -277,6 +293,11 @@ function logStream(name: string): string {
 
 function logSubject(name: string): string {
   return `${name}.log`;
+}
+
+/** What asks for the log's end is published here, and always refused: who watches does not hear it. */
+function endSubject(name: string): string {
+  return `${name}.log-end`;
 }
 
 function leaseStream(name: string): string {

@@ -24,7 +24,16 @@ export class TowerLink implements Disposable {
   #closed = false;
   #wasHeard: boolean | null = null;
 
-  constructor(tower: Address, receive: (event: ConductorEvent) => void, seal?: Seal) {
+  readonly #term: { readonly term?: number };
+
+  /** @param term in which the conductor leads; 0: alone, without terms */
+  constructor(
+    tower: Address,
+    term: number,
+    receive: (event: ConductorEvent) => void,
+    seal?: Seal,
+  ) {
+    this.#term = term === 0 ? {} : { term };
     this.#receive = receive;
     this.#tower = tower;
     this.#seal = seal;
@@ -39,7 +48,7 @@ export class TowerLink implements Disposable {
   /** These nodes are dead, and no others. Said again to a tower that comes back. */
   lost(nodes: readonly string[]): void {
     this.#lost = nodes;
-    if (this.connected) this.#send({ k: "lost", nodes });
+    if (this.connected) this.#send({ k: "lost", nodes, ...this.#term });
   }
 
   get connected(): boolean {
@@ -47,7 +56,7 @@ export class TowerLink implements Disposable {
   }
 
   #sendRoutes(): void {
-    if (this.connected) this.#send({ k: "publish", routes: this.#routes });
+    if (this.connected) this.#send({ k: "publish", routes: this.#routes, ...this.#term });
   }
 
   #send(message: WatcherMessage): void {
@@ -65,7 +74,7 @@ export class TowerLink implements Disposable {
       this.#waitMs = 50;
       this.#send({ k: "hello", role: "conductor", name: "conductor" });
       this.#sendRoutes();
-      if (this.#lost.length > 0) this.#send({ k: "lost", nodes: this.#lost });
+      if (this.#lost.length > 0) this.#send({ k: "lost", nodes: this.#lost, ...this.#term });
     };
     socket.onmessage = ({ data }) => {
       if (typeof data === "string" && OURS.test(data)) this.#take(data);

@@ -1,6 +1,6 @@
 // A daemon's place in the sealed mesh: its keys, how it came in, whom it knows.
 
-import type { Address } from "../address.ts";
+import { type Address, CONDUCTOR_PORT, readAddresses, showAddress } from "../address.ts";
 import { sha256Hex } from "../bytes.ts";
 import type { Anchor } from "../chain.ts";
 import { Failure } from "../errors.ts";
@@ -54,6 +54,8 @@ export interface JoinOptions {
   readonly join?: string;
   /** The conductor's TCP port, where it is not the one of the token. */
   readonly conductor?: Address;
+  /** Those of further conductors: whoever answers is followed. */
+  readonly moreConductors?: readonly Address[];
 }
 
 /** Whom a daemon talks to through its seal, besides answering. */
@@ -62,6 +64,11 @@ export interface Seal extends SealedServer {
   /** Members by role, the newest last. */
   membersOf(role: Role): readonly Member[];
   admitMember(staticKey: Uint8Array): Peer | null;
+  /**
+   * Which member of this role is at the address: where there are several, it is found out by
+   * talking to them. Nothing where nobody answers.
+   */
+  memberAt(at: Address, role: Role): Promise<Member | undefined>;
   /** Hears of every change of the roster; the function that comes back ends that. */
   onChange(listener: (forgotten: string | null) => void): () => void;
   /** Asks the conductor for a member that is not in the roster that it sends. */
@@ -106,17 +113,49 @@ export abstract class RosterSeal implements Seal {
     return sealedSocket(this.#dial(at, who), path);
   }
 
+  /** Address -> the identity that was found there, of several of one role. */
+  readonly #places = new Map<string, string>();
+
+  async memberAt(at: Address, role: Role): Promise<Member | undefined> {
+    const all = this.membersOf(role);
+    if (all.length < 2) return all[0];
+    const place = showAddress(at);
+    const known = all.find(({ identity }) => identity === this.#places.get(place));
+    if (known) return known;
+    for (const member of all.toReversed()) {
+      const responder = staticKeyBytes(member.staticKey);
+      if (!responder) continue;
+      try {
+        const channel = await dialSealed(sealUrl(at), { keys: this.keys, responder });
+        channel.close();
+      } catch (error) {
+        if (error instanceof Failure) continue;
+        throw error;
+      }
+      this.#places.set(place, member.identity);
+      return member;
+    }
+    return undefined;
+  }
+
   #dial(at: Address, who: MemberWanted): Dial {
     return async () => {
       const find = () =>
         "role" in who ? this.membersOf(who.role).at(-1) : this.memberOf(who.identity);
-      const member = find() ?? await this.#joined(find);
+      const there = "role" in who ? await this.memberAt(at, who.role) : undefined;
+      const member = there ?? find() ?? await this.#joined(find);
       const responder = member && staticKeyBytes(member.staticKey);
       if (!responder) {
         const what = "role" in who ? who.role : `identity ${who.identity.slice(0, 12)}`;
         throw new Failure("seal", `no ${what} has joined yet`);
       }
-      return await dialSealed(sealUrl(at), { keys: this.keys, responder });
+      try {
+        return await dialSealed(sealUrl(at), { keys: this.keys, responder });
+      } catch (error) {
+        // Another may be there by now.
+        this.#places.delete(showAddress(at));
+        throw error;
+      }
     };
   }
 
@@ -140,7 +179,9 @@ export class MemberSeal extends RosterSeal implements Disposable {
   /** Public keys of the operators that the daemon was told of when it joined. */
   readonly operators: readonly Uint8Array[];
   readonly #path: string;
-  readonly #conductor: Address;
+  readonly #conductors: readonly Address[];
+  /** Which of them is spoken to. */
+  #at = 0;
   #membership: Membership;
   readonly #members = new Map<string, Member>();
   readonly #byKey = new Map<string, Member>();
@@ -163,7 +204,7 @@ export class MemberSeal extends RosterSeal implements Disposable {
     options: JoinOptions,
     keys: SealKeys,
     membership: Membership,
-    conductor: Address,
+    conductors: readonly Address[],
   ) {
     super();
     this.keys = keys;
@@ -172,7 +213,7 @@ export class MemberSeal extends RosterSeal implements Disposable {
     this.role = options.role;
     this.#path = membershipPath(options.state, options.role);
     this.#membership = membership;
-    this.#conductor = conductor;
+    this.#conductors = conductors;
     this.operators = [Uint8Array.fromBase64(membership.operator)];
     for (const member of membership.members) this.#add(member);
     this.#dial();
@@ -191,7 +232,7 @@ export class MemberSeal extends RosterSeal implements Disposable {
     const token = options.join === undefined ? null : await readToken(options.join);
     const terms = token && parseTerms(token.text);
     if (known && (!terms || terms.id === known.token)) {
-      return new MemberSeal(options, keys, known, options.conductor ?? addressOf(known.address));
+      return new MemberSeal(options, keys, known, conductorsOf(options, known.address));
     }
     if (!token || !terms) {
       throw new Failure(
@@ -200,10 +241,10 @@ export class MemberSeal extends RosterSeal implements Disposable {
           `(skr8tr token create --role ${options.role}), or on a network you trust --mesh open`,
       );
     }
-    const conductor = options.conductor ?? addressOf(token.address);
-    const membership = await join(options, keys, token, conductor);
+    const conductors = conductorsOf(options, token.address);
+    const membership = await join(options, keys, token, conductors);
     await writeMembership(path, membership);
-    return new MemberSeal(options, keys, membership, conductor);
+    return new MemberSeal(options, keys, membership, conductors);
   }
 
   /** The conductor's identity: nobody else is taken for it. */
@@ -270,6 +311,10 @@ export class MemberSeal extends RosterSeal implements Disposable {
     }
   }
 
+  get #conductor(): Address {
+    return this.#conductors[this.#at]!;
+  }
+
   #add(member: Member): void {
     const key = staticKeyBytes(member.staticKey);
     if (key === null) return;
@@ -302,6 +347,7 @@ export class MemberSeal extends RosterSeal implements Disposable {
       // Whoever is there now is perhaps not who was there.
       if (!opened) await this.#comeOver().catch((error) => this.#complain(error));
       if (this.#closed) return;
+      this.#at = (this.#at + 1) % this.#conductors.length;
       this.#timer = setTimeout(() => this.#dial(), this.#waitMs);
       Deno.unrefTimer(this.#timer);
       this.#waitMs = Math.min(RETRY_MAX_MS, this.#waitMs * 2);
@@ -448,6 +494,22 @@ export async function readToken(join: string): Promise<JoinToken> {
   return token;
 }
 
+/** What `--conductor HOST:PORT,...` of a daemon that joins says. @throws {Failure} `usage`. */
+export function joinsAt(
+  text: string | undefined,
+): Pick<JoinOptions, "conductor" | "moreConductors"> {
+  if (text === undefined) return {};
+  const [conductor, ...moreConductors] = readAddresses(text, "conductor", CONDUCTOR_PORT);
+  return { conductor: conductor!, moreConductors };
+}
+
+function conductorsOf(
+  { conductor, moreConductors = [] }: JoinOptions,
+  told: string,
+): readonly Address[] {
+  return [conductor ?? addressOf(told), ...moreConductors];
+}
+
 function addressOf(text: string): Address {
   const cut = text.lastIndexOf(":");
   return {
@@ -460,7 +522,7 @@ async function join(
   options: JoinOptions,
   keys: SealKeys,
   token: JoinToken,
-  conductor: Address,
+  conductors: readonly Address[],
 ): Promise<Membership> {
   const terms = parseTerms(token.text)!;
   if (terms.role !== options.role) {
@@ -475,13 +537,16 @@ async function join(
     ...(options.node === undefined ? {} : { node: options.node }),
     introduction: keys.introduction,
   };
-  const dial = () => dialSealed(sealUrl(conductor), { keys, responder });
   let waitMs = 10;
-  for (let told = false;;) {
+  for (let told = false, tries = 0;; tries++) {
+    const conductor = conductors[tries % conductors.length]!;
+    const dial = () => dialSealed(sealUrl(conductor), { keys, responder });
     try {
       const body = JSON.stringify(request);
       const response = await sealedFetch(dial, "/join", { method: "POST", body });
       const answer = await response.json();
+      // It stands by: another of them may let us in.
+      if (response.status === 503) throw new Failure("seal", answer.error);
       if (!response.ok) throw new Failure("join", `cannot join: ${answer.error}`);
       const self: Member = {
         role: "conductor",

@@ -1,9 +1,10 @@
 // The socket that a daemon speaks to the others by: sealed where it has a seal, else plain.
 
-import type { Address } from "../address.ts";
+import { type Address, showAddress } from "../address.ts";
 import { sha256Hex } from "../bytes.ts";
 import { decodeMesh } from "../mesh.ts";
-import { peerOfMember, staticKeyBytes } from "../seal/member.ts";
+import { RETRY_MAX_MS, RETRY_MIN_MS } from "../limits.ts";
+import { type Member, peerOfMember, staticKeyBytes } from "../seal/member.ts";
 import type { Role } from "../seal/primitives.ts";
 import type { Seal } from "./member_seal.ts";
 import { openSealedUdp } from "./sealed_udp.ts";
@@ -36,13 +37,34 @@ export function openMeshUdp(
     admit: (staticKey) => seal.admitMember(staticKey),
     stranger: (staticKey) => void seal.lookUp?.({ key: sha256Hex(staticKey) }),
   });
+  const contact = (address: Address, member: Member | undefined) => {
+    const staticKey = member && staticKeyBytes(member.staticKey);
+    udp.contact(address, staticKey ? { staticKey, peer: peerOfMember(member) } : null);
+  };
   const introduce = () => {
     for (const { address, role } of contacts) {
-      const member = seal.membersOf(role).at(-1);
-      const staticKey = member && staticKeyBytes(member.staticKey);
-      udp.contact(address, staticKey ? { staticKey, peer: peerOfMember(member) } : null);
+      const all = seal.membersOf(role);
+      if (all.length < 2) contact(address, all[0]);
+      else void find(address, role);
     }
   };
+  /** Of several members of a role the one at the address is looked for until it answers. */
+  const looking = new Set<string>();
+  const find = async (address: Address, role: Role) => {
+    const place = showAddress(address);
+    if (looking.has(place)) return;
+    looking.add(place);
+    for (let waitMs = RETRY_MIN_MS; !closed; waitMs = Math.min(RETRY_MAX_MS, waitMs * 2)) {
+      const member = await seal.memberAt(address, role);
+      if (closed) return;
+      if (member) {
+        looking.delete(place);
+        return contact(address, member);
+      }
+      await new Promise((resolve) => Deno.unrefTimer(setTimeout(resolve, waitMs)));
+    }
+  };
+  let closed = false;
   introduce();
   seal.onChange((forgotten) => {
     if (forgotten !== null) udp.forget(forgotten);
@@ -50,6 +72,10 @@ export function openMeshUdp(
   });
   return {
     ...udp,
+    async [Symbol.asyncDispose]() {
+      closed = true;
+      await udp[Symbol.asyncDispose]();
+    },
     send(text, to) {
       // Whom the conductor wants to be asked is known by its id only; who answers there must be it.
       const node = to.peer || !seal.lookUp || udp.knows(to) ? null : probedNode(text);

@@ -19,6 +19,7 @@ import {
   SEAL_PEERS,
   SEAL_QUEUE,
   SEAL_SILENCE_MS,
+  SEAL_SILENCE_SENT,
   SEAL_STALE_PER_SECOND,
   SEAL_TAKEN,
   SEAL_UNCONFIRMED,
@@ -139,8 +140,9 @@ interface Link {
   taken: string[];
   /** When it last asked for a token. */
   retriedMs: number;
-  /** Since when something sent to it is unanswered. */
+  /** Since when something sent to it is unanswered, and how much. */
   unansweredMs: number | null;
+  unanswered: number;
   /** Which part of the full time its sessions live: no two peers change keys at one moment. */
   readonly share: number;
 }
@@ -286,6 +288,7 @@ export class SealMachine {
       taken: [],
       retriedMs: -Infinity,
       unansweredMs: null,
+      unanswered: 0,
       share: 0.75 + chance / 1_024,
     };
     this.#links.set(peer.identity, link);
@@ -327,13 +330,14 @@ export class SealMachine {
       return;
     }
     this.#transmit(link, session, text, to, now);
-    const silent = link.unansweredMs !== null &&
+    const silent = link.unansweredMs !== null && link.unanswered > SEAL_SILENCE_SENT &&
       now.monoMs - link.unansweredMs >= SEAL_SILENCE_MS;
     if (silent || session.isWorn(now.monoMs, link.share)) this.#greet(link, now);
   }
 
   #transmit(link: Link, session: Session, text: Uint8Array, to: Address, now: Instant): void {
     link.unansweredMs ??= now.monoMs;
+    link.unanswered++;
     this.counters.sent++;
     this.#emit({ do: "transmit", bytes: session.seal(text), to });
   }
@@ -509,6 +513,7 @@ export class SealMachine {
       return;
     }
     link.unansweredMs = null;
+    link.unanswered = 0;
     const where = { hostname: from.hostname, port: from.port, peer: link.peer };
     if (!session.confirmed) this.#confirm(link, session);
     if (session === link.sessions[0] && opened.newest) link.address = where;
@@ -742,6 +747,7 @@ export class SealMachine {
         // With the first datagram the responder knows that we hold the keys.
         if (!this.#flush(link, session, now)) this.#transmit(link, session, EMPTY, to, now);
         link.unansweredMs = null;
+        link.unanswered = 0;
       }, forged);
     }, forged);
   }

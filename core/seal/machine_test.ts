@@ -145,6 +145,25 @@ Deno.test("SealMachine recovers by itself when the word that a session is unknow
   assert(heard.includes("n6") && heard.includes("n7"), heard.join());
 });
 
+Deno.test("SealMachine takes a lost datagram now and then for no loss of the session", () => {
+  const { world, conductor, node } = pair();
+  node.send("0", conductor.address);
+  world.settle();
+  const firsts = () => world.seen.filter((each) => each[0] === FIRST).length;
+  const say = (isHeard: boolean) => {
+    world.pass(6_250);
+    node.send("beat", conductor.address);
+    world.settle(() => isHeard);
+    if (isHeard) conductor.send("beat-ok", conductor.delivered.at(-1)!.from);
+    world.settle();
+  };
+  for (const isHeard of [true, false, true, false, false, true]) say(isHeard);
+  assertEquals(firsts(), 1, "the session is kept");
+  for (const isHeard of [false, false, false, false]) say(isHeard);
+  world.pass(1_000);
+  assertEquals(firsts(), 2, "three in a row are more than chance");
+});
+
 Deno.test("SealMachine recovers when the side that greets starts anew, also with a clock set back", () => {
   const { world, conductor, node } = pair();
   node.send("1", conductor.address);

@@ -19,8 +19,8 @@ export interface ArtifactsOptions {
   /** The cache may grow to this, in bytes, beyond what runs. */
   readonly maxBytes: number;
   readonly helper: Pick<Helper, "space">;
-  /** `host:port` of the conductor's TCP port. */
-  readonly conductor: string | null;
+  /** `host:port` of the conductors' TCP ports, who leads first. */
+  conductors(): readonly string[];
   /** Asks a source for a path; plainly unless given. */
   ask?(source: string, path: string, init: SealedInit): Promise<Response>;
   /** Folders that replicas of this node run from. */
@@ -137,14 +137,14 @@ export class Artifacts {
     if (local) {
       if (await this.#copy(local, artifact, part)) return null;
     }
-    const { conductor } = this.options;
-    const sources = [...conductor === null ? [] : [conductor], ...given];
+    const conductors = this.options.conductors();
+    const sources = [...conductors, ...given];
     const faults: string[] = [];
     for (let at = 0; at < sources.length; at++) {
       const source = sources[at]!;
       const answer = await this.#from(source, artifact, part);
       if ("whole" in answer) return null;
-      const who = source === conductor ? "the conductor" : source;
+      const who = source === conductors[0] ? "the conductor" : source;
       faults.push(`${who}: ${answer.reason}`);
       for (const holder of answer.holders ?? []) {
         if (!sources.includes(holder) && sources.length < 32) sources.push(holder);

@@ -146,7 +146,7 @@ Deno.test("an artifact that does not fit on the disk is not begun", async () => 
     folder,
     maxBytes: 0,
     helper: { space: () => Promise.resolve(100 * 2 ** 20) },
-    conductor: "127.0.28.1:9",
+    conductors: () => ["127.0.28.1:9"],
     inUse: () => new Set(),
   });
   const wanted = { from: "x", sha256: "6".repeat(64), bytes: 50 * 2 ** 20 };

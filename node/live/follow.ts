@@ -18,14 +18,16 @@ export class Follower implements Disposable {
   #timer: Timer | undefined;
   #waitMs = RETRY_MIN_MS;
   #closed = false;
+  #at = 0;
   /** Records up to where the log was when this node's token was made. */
   #held: Extract<NodeEvent, { on: "record" }>["record"][] = [];
 
   /**
+   * @param conductors their TCP ports
    * @param known the last sequence known, and that of the last record; asked for at each dial
    */
   constructor(
-    private readonly conductor: Address,
+    private readonly conductors: readonly Address[],
     private readonly known: () => { readonly from: number; readonly last: number },
     private readonly dispatch: (event: NodeEvent) => void,
     private readonly answered: (answer: SecretsAnswer) => void,
@@ -35,12 +37,18 @@ export class Follower implements Disposable {
     this.#dial();
   }
 
+  /** Whose log is followed: of who leads, or else of any that shows it. */
+  get conductor(): Address {
+    return this.conductors[this.#at]!;
+  }
+
   #dial(): void {
-    const { hostname, port } = this.conductor;
+    const conductor = this.conductor;
+    const { hostname, port } = conductor;
     const authority = hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
     const { from, last } = this.known();
     const path = `/follow?from=${from}&last=${last}`;
-    const socket = this.seal?.socket(this.conductor, { role: "conductor" }, path) ??
+    const socket = this.seal?.socket(conductor, { role: "conductor" }, path) ??
       new WebSocket(`ws://${authority}${path}`);
     this.#socket = socket;
     this.#held = [];
@@ -108,13 +116,19 @@ export class Follower implements Disposable {
 
   #again(socket: WebSocket): void {
     if (this.#closed || socket !== this.#socket) return;
+    // Another has the same log.
+    this.#at = (this.#at + 1) % this.conductors.length;
     this.#timer = setTimeout(() => this.#dial(), this.#waitMs);
     Deno.unrefTimer(this.#timer);
     this.#waitMs = Math.min(RETRY_MAX_MS, this.#waitMs * 2);
   }
 
-  /** Breaks the stream, which may be one to a conductor that is no more, and dials anew. */
-  again(): void {
+  /**
+   * Breaks the stream, which may be one to a conductor that is no more, and dials anew: the one of
+   * this number.
+   */
+  again(at: number): void {
+    this.#at = at;
     const socket = this.#socket;
     clearTimeout(this.#timer);
     this.#dial();

@@ -42,7 +42,7 @@ function follow(least: number) {
   };
   const at = { hostname: "127.0.26.1", port: 1 };
   const known = () => ({ from: 0, last: 0 });
-  const follower = new Follower(at, known, take, () => {}, () => {}, seal);
+  const follower = new Follower([at], known, take, () => {}, () => {}, seal);
   return { heard, say, sockets, follower };
 }
 

@@ -10,6 +10,7 @@ import type { Running } from "../../core/live/daemon.ts";
 import { logger } from "../../core/live/log.ts";
 import { MemberSeal } from "../../core/live/member_seal.ts";
 import { type MeshUdp, openMeshUdp } from "../../core/live/mesh_udp.ts";
+import type { Udp } from "../../core/live/udp.ts";
 import { parseManifest } from "../../core/manifest/parse.ts";
 import { SIGNATURE_BYTES } from "../../core/signed.ts";
 import { formatCopy } from "../../core/copy.ts";
@@ -85,7 +86,7 @@ export async function startNode(options: StartOptions): Promise<NodeDaemon> {
 
 /** Comes into the cluster, or back into it. */
 async function openSeal(
-  { seal, state, follow }: StartOptions,
+  { seal, state, follow, moreFollow = [] }: StartOptions,
   node: string,
   hostName: string,
 ): Promise<MemberSeal | undefined> {
@@ -96,15 +97,18 @@ async function openSeal(
     node,
     ...(seal.join === undefined ? {} : { join: seal.join }),
     ...(follow === null ? {} : { conductor: follow }),
+    moreConductors: moreFollow,
   });
 }
 
 /** How artifacts are asked for in the sealed mesh: of the conductor, or of another node. */
-function askSealed(seal: MemberSeal, conductor: Address | null): ArtifactsOptions["ask"] {
+function askSealed(
+  seal: MemberSeal,
+  conductors: readonly Address[],
+): ArtifactsOptions["ask"] {
   return async (source, path, init) => {
-    if (conductor && source === showAddress(conductor)) {
-      return await seal.fetch(conductor, { role: "conductor" }, path, init);
-    }
+    const conductor = conductors.find((each) => source === showAddress(each));
+    if (conductor) return await seal.fetch(conductor, { role: "conductor" }, path, init);
     const member = await seal.lookUp({ at: source });
     if (!member) throw new Error(`no member is known to be at ${source}`);
     return await seal.fetch(
@@ -132,6 +136,8 @@ export class NodeDaemon implements Running {
   readonly ended: Promise<number>;
   readonly machine: NodeMachine;
   readonly udp: MeshUdp;
+  /** Address of a further conductor -> the socket that speaks with it alone. */
+  readonly #conductorSockets: ReadonlyMap<string, Udp>;
   readonly logs: Logs;
   readonly processes: Processes;
   readonly helper: Helper;
@@ -175,6 +181,11 @@ export class NodeDaemon implements Running {
       (request, from) => handleHttp(request, from, this.#view()),
     );
     this.udp = ports.udp;
+    this.#conductorSockets = openConductorSockets(
+      options,
+      parts.seal,
+      (text, from) => this.#receive(text, from),
+    );
     this.#servers.push(ports.server);
     if (options.metricsPort !== null) {
       const where = { hostname: options.bind, port: options.metricsPort };
@@ -194,8 +205,8 @@ export class NodeDaemon implements Running {
       folder: `${options.state}/artifacts`,
       maxBytes: options.artifactBytes ?? ARTIFACT_CACHE_BYTES,
       helper,
-      conductor: options.follow === null ? null : showAddress(options.follow),
-      ...(parts.seal ? { ask: askSealed(parts.seal, options.follow) } : {}),
+      conductors: () => this.#follows().map(showAddress),
+      ...(parts.seal ? { ask: askSealed(parts.seal, followsOf(options)) } : {}),
       inUse: () => this.machine.artifactFolders(),
     });
     this.#secrets = new NodeSecrets({
@@ -308,7 +319,8 @@ export class NodeDaemon implements Running {
   }
 
   #follow(): void {
-    if (this.options.follow === null) return;
+    const follows = followsOf(this.options);
+    if (follows.length === 0) return;
     const checkpoints = new CheckpointKeeper({
       verifier: this.#verifier,
       conductor: () => this.#seal?.conductor ?? null,
@@ -316,7 +328,7 @@ export class NodeDaemon implements Running {
         guard("keep a checkpoint", () => this.#files.keepCheckpoint(checkpoint)),
     });
     this.#follower = new Follower(
-      this.options.follow,
+      follows,
       () => ({ from: this.machine.sequence, last: this.machine.copy.sequence }),
       (event) => this.dispatch(event),
       (answer) => this.#secrets.hear(answer),
@@ -331,6 +343,21 @@ export class NodeDaemon implements Running {
     const key = fingerprintOf(publicKey);
     return key !== null &&
       roster.whyNot(sequence + 1, key, "admin", {}, now().wallMs / 1_000) === null;
+  }
+
+  /** Where the log is followed, and artifacts come from: who leads first. */
+  #follows(): Address[] {
+    const follows = followsOf(this.options);
+    const leading = this.#follower?.conductor;
+    return leading ? [leading, ...follows.filter((each) => each !== leading)] : follows;
+  }
+
+  /** Which of the conductors speaks from this address of the mesh. */
+  #numberOf(at: Address): number {
+    const { conductor, moreConductors = [] } = this.options;
+    const all = conductor ? [conductor, ...moreConductors] : [];
+    const found = all.findIndex((each) => showAddress(each) === showAddress(at));
+    return Math.max(0, found);
   }
 
   #receive(text: string, from: Address): void {
@@ -414,7 +441,7 @@ export class NodeDaemon implements Running {
   #perform(effect: NodeEffect): void {
     switch (effect.do) {
       case "send":
-        return this.udp.send(effect.text, effect.to);
+        return this.#socketFor(effect.to).send(effect.text, effect.to);
       case "verify":
         this.#verify(effect);
         return;
@@ -450,7 +477,7 @@ export class NodeDaemon implements Running {
           () => this.#files.keepTombstone(effect.replica, effect.wallMs),
         );
       case "follow":
-        return this.#follower?.again();
+        return this.#follower?.again(this.#numberOf(effect.at));
       case "log":
         return this.#log[effect.level === "warning" ? "warn" : effect.level](effect.text);
       case "stopped":
@@ -458,6 +485,10 @@ export class NodeDaemon implements Running {
       default:
         return effect satisfies never;
     }
+  }
+
+  #socketFor(to: Address): Udp {
+    return this.#conductorSockets.get(showAddress(to)) ?? this.udp;
   }
 
   #save(saved: SavedReplica): void {
@@ -518,6 +549,7 @@ export class NodeDaemon implements Running {
     this.logs[Symbol.dispose]();
     await Promise.all(this.#servers.map((server) => server[Symbol.asyncDispose]()));
     await this.udp[Symbol.asyncDispose]();
+    for (const each of this.#conductorSockets.values()) await each[Symbol.asyncDispose]();
     await this.helper[Symbol.asyncDispose]();
     this.#files.close();
     this.#end.resolve(0);
@@ -531,7 +563,7 @@ type Handler = (request: Request, from: string) => Promise<Response>;
  * are free.
  */
 function openPorts(
-  { bind: hostname, port, conductor, tower }: StartOptions,
+  { bind: hostname, port, conductor, tower, moreTowers = [] }: StartOptions,
   seal: MemberSeal | undefined,
   receive: (text: string, from: Address) => void,
   handler: Handler,
@@ -539,7 +571,9 @@ function openPorts(
   for (let tries = 1;; tries++) {
     const contacts = [
       ...(conductor ? [{ address: conductor, role: "conductor" } as const] : []),
-      ...(tower ? [{ address: tower, role: "tower" } as const] : []),
+      ...(tower ? [tower, ...moreTowers] : []).map((
+        address,
+      ) => ({ address, role: "tower" } as const)),
     ];
     const udp = openMeshUdp({ hostname, port, receive }, seal, contacts);
     try {
@@ -549,6 +583,25 @@ function openPorts(
       if (port !== 0 || tries === 20) throw error;
     }
   }
+}
+
+/**
+ * All conductors of a cluster hold one identity, and a seal keeps one session with an identity: so
+ * each further one is spoken to by a socket, and a seal, of its own.
+ */
+function openConductorSockets(
+  { bind: hostname, moreConductors = [] }: StartOptions,
+  seal: MemberSeal | undefined,
+  receive: (text: string, from: Address) => void,
+): ReadonlyMap<string, Udp> {
+  return new Map(moreConductors.map((address) => [
+    showAddress(address),
+    openMeshUdp({ hostname, port: 0, receive }, seal, [{ address, role: "conductor" }]),
+  ]));
+}
+
+function followsOf({ follow, moreFollow = [] }: StartOptions): Address[] {
+  return follow === null ? [] : [follow, ...moreFollow];
 }
 
 function guard(what: string, write: () => void): void {

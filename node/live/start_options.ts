@@ -21,7 +21,12 @@ export interface StartOptions {
   readonly conductor: Address | null;
   /** Where its log is followed. */
   readonly follow: Address | null;
+  /** Further conductors, and in the same order where their logs are followed. */
+  readonly moreConductors?: readonly Address[];
+  readonly moreFollow?: readonly Address[];
   readonly tower: Address | null;
+  /** Further towers: each is told everything. */
+  readonly moreTowers?: readonly Address[];
   /** Raw public keys of the operators; none: nothing is verified. */
   readonly keys: readonly Uint8Array[];
   /** With it the mesh is sealed; the token's operator is trusted, too, unless nothing is verified. */
@@ -84,8 +89,12 @@ export function machineOptions(
     ...(fence === undefined ? {} : { fence }),
     artifacts: `${options.state}/artifacts`,
     ...(runners === undefined ? {} : { runners }),
-    ...(tower === null ? {} : { towerUrl: urlOf(tower) }),
+    ...(tower === null
+      ? {}
+      : { towerUrl: [tower, ...options.moreTowers ?? []].map(urlOf).join(",") }),
     conductor: options.conductor,
+    moreConductors: options.moreConductors ?? [],
+    moreTowers: options.moreTowers ?? [],
     roots: options.keys.map((publicKey) => ({ key: fingerprint(publicKey), publicKey })),
     tower,
     cores: options.cores ?? navigator.hardwareConcurrency,

@@ -167,6 +167,22 @@ Deno.test("skr8tr exec runs beside a replica and exits as the command does", asy
     assertEquals((await child.status).code, 5);
     await heard.end;
   });
+  await t.step("a terminal that is closed ends the command", async () => {
+    const { name, line } = marked();
+    const words = [Deno.execPath(), ...all.words("exec", "-t", "echo", line)].map(shellWord);
+    const child = new Deno.Command("script", {
+      args: ["-qfec", `exec ${words.join(" ")}`, "/dev/null"],
+      env: { HOME: all.folder, TERM: "xterm" },
+      stdin: "piped",
+      stdout: "piped",
+    }).spawn();
+    const heard = new Heard(child.stdout);
+    await heard.until("begun");
+    await until(5_000, "it runs", () => runs(name));
+    child.kill("SIGKILL");
+    await until(10_000, "it is gone", async () => !await runs(name));
+    await Promise.all([child.status, heard.end, child.stdin.close().catch(() => {})]);
+  });
   await t.step("Ctrl-C goes to the command, which may do with it what it likes", async () => {
     const line = "trap 'echo trapped; exit 9' INT; echo begun; while :; do sleep 0.05; done";
     const child = all.spawn(["exec", "echo", line]);

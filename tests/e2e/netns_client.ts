@@ -36,7 +36,18 @@ const ASK_MS = 8_000;
 /** Between two requests of one loop, so that the machine has time for those who answer, ms. */
 const PAUSE_MS = 4;
 
-async function ask(url: string): Promise<Answer> {
+/** Asks for a URL; where several are given, with blanks between, one after another until one answers. */
+async function ask(urls: string): Promise<Answer> {
+  const all = urls.split(" ");
+  const first = Math.floor(Math.random() * all.length);
+  let answer: Answer | undefined;
+  for (let at = 0; at < all.length && answer?.status !== 200; at++) {
+    answer = await askOne(all[(first + at) % all.length]!);
+  }
+  return answer!;
+}
+
+async function askOne(url: string): Promise<Answer> {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(ASK_MS) });
     const body = await response.text();

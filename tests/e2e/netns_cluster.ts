@@ -21,7 +21,7 @@ export const NODES = ["node-1", "node-2", "node-3"] as const;
 const HTTP_PORT = 80;
 
 /** Where Deno keeps what it has fetched, whatever HOME is for the program. */
-function denoFolder(): string {
+export function denoFolder(): string {
   return Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`;
 }
 
@@ -84,11 +84,16 @@ export class Daemon {
 
   /** Kills it with SIGKILL, waits for its end, starts it again. */
   async killAndStartAgain(): Promise<void> {
+    await this.kill();
+    await this.start();
+  }
+
+  /** Kills it with SIGKILL and waits for its end. */
+  async kill(): Promise<void> {
     const child = this.#child!;
     kill(child.pid, "SIGKILL");
     await child.status;
     await this.#closed(child);
-    await this.start();
   }
 
   async #closed(child: Deno.ChildProcess): Promise<void> {
@@ -108,7 +113,7 @@ export class Daemon {
 }
 
 /** The operator's host as a client. */
-class Client implements AsyncDisposable {
+export class Client implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
   readonly #waiting = new Map<number, (value: unknown) => void>();

@@ -100,17 +100,20 @@ interface Known {
 export class Tower {
   /** `http://host:port`. */
   readonly address: string;
+  readonly #addresses: readonly string[];
+  #at = 0;
   readonly #options: Required<TowerOptions>;
   readonly #known = new Map<string, Known>();
 
   /**
    * Connects to nothing yet.
    *
-   * @param address `http://host:port`; default `SKR8TR_TOWER`, else `http://127.0.0.1:7772`
+   * @param address `http://host:port`, or several with commas between; default `SKR8TR_TOWER`, else `http://127.0.0.1:7772`
    */
   constructor(address?: string, options: TowerOptions = {}) {
     const chosen = address ?? Deno.env.get("SKR8TR_TOWER") ?? STANDARD_ADDRESS;
-    this.address = chosen.replace(/\/+$/, "");
+    this.#addresses = chosen.split(",").map((each) => each.trim().replace(/\/+$/, ""));
+    this.address = this.#addresses.join(",");
     this.#options = { freshMs: 500, timeoutMs: 2_000, ...options };
   }
 
@@ -147,7 +150,10 @@ export class Tower {
     options: { readonly signal?: AbortSignal } = {},
   ): AsyncGenerator<readonly Endpoint[], void, void> {
     const known = this.#of(app);
-    const watch = new AppWatch(`${this.address.replace(/^http/, "ws")}/watch`, app);
+    const watch = new AppWatch(
+      this.#addresses.map((each) => `${each.replace(/^http/, "ws")}/watch`),
+      app,
+    );
     const stop = () => watch.stop();
     options.signal?.addEventListener("abort", stop);
     if (options.signal?.aborted) watch.stop();
@@ -223,12 +229,26 @@ export class Tower {
     return [...endpoints.slice(start), ...endpoints.slice(0, start)];
   }
 
+  /** Asks the towers in turn, the one that answered last first. */
+  async #any(path: string): Promise<Response> {
+    for (let tries = 1;; tries++) {
+      const url = `${this.#addresses[this.#at]}${path}`;
+      try {
+        return await fetch(url, { signal: AbortSignal.timeout(this.#options.timeoutMs) });
+      } catch (error) {
+        this.#at = (this.#at + 1) % this.#addresses.length;
+        if (tries >= this.#addresses.length) throw error;
+      }
+    }
+  }
+
   async #ask(app: string, known: Known): Promise<readonly Endpoint[]> {
-    const url = `${this.address}/lookup/${encodeURIComponent(app)}`;
+    const path = `/lookup/${encodeURIComponent(app)}`;
+    const url = `${this.address}${path}`;
     let response: Response;
     let body: unknown;
     try {
-      response = await fetch(url, { signal: AbortSignal.timeout(this.#options.timeoutMs) });
+      response = await this.#any(path);
       body = await response.json();
     } catch (error) {
       if (known.atMs > -Infinity) return known.endpoints;
@@ -254,7 +274,8 @@ export class Tower {
 
 /** One app's watch stream, reconnecting for ever; only the latest list waits to be read. */
 class AppWatch {
-  readonly #url: string;
+  readonly #urls: readonly string[];
+  #at = 0;
   readonly #app: string;
   readonly #table = new Map<string, Endpoint>();
   #socket: WebSocket | null = null;
@@ -265,8 +286,8 @@ class AppWatch {
   #wake: (() => void) | null = null;
   #stopped = false;
 
-  constructor(url: string, app: string) {
-    this.#url = `${url}?app=${encodeURIComponent(app)}`;
+  constructor(urls: readonly string[], app: string) {
+    this.#urls = urls.map((url) => `${url}?app=${encodeURIComponent(app)}`);
     this.#app = app;
   }
 
@@ -291,7 +312,7 @@ class AppWatch {
 
   #connect(): void {
     this.#timer = undefined;
-    const socket = new WebSocket(this.#url);
+    const socket = new WebSocket(this.#urls[this.#at]!);
     this.#socket = socket;
     socket.onopen = () => {
       socket.send(JSON.stringify({ k: "hello", role: "client", name: "mod.ts" }));
@@ -307,6 +328,7 @@ class AppWatch {
     socket.onclose = () => {
       this.#socket = null;
       if (this.#stopped) return;
+      this.#at = (this.#at + 1) % this.#urls.length;
       this.#timer = setTimeout(() => this.#connect(), this.#waitMs);
       this.#waitMs = Math.min(RECONNECT_MAX_MS, this.#waitMs * 2);
     };
@@ -328,6 +350,7 @@ class AppWatch {
         break;
       case "routes":
       case "figures-please":
+      case "alive":
       case "figures":
       case "wake":
         return;

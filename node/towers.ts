@@ -1,0 +1,113 @@
+/**
+ * All towers of this node. Each is told everything by a link of its own. A tower that has not
+ * answered for a while is not waited for: who asks it is told the rest when it is back.
+ */
+
+import type { Address } from "../core/address.ts";
+import { TOWER_SILENT_MS } from "../core/limits.ts";
+import type { Endpoint, Mesh } from "../core/mesh.ts";
+import { TowerLink, type TowerSelf } from "./lease.ts";
+
+interface Tower {
+  readonly address: Address;
+  readonly link: TowerLink;
+  /** When it answered last. */
+  heardMs: number;
+}
+
+interface Outgoing {
+  readonly to: Address;
+  readonly message: Mesh<"lease"> | Mesh<"register"> | Mesh<"deregister">;
+}
+
+export class Towers {
+  readonly #towers: readonly Tower[];
+  /** Replicas that one tower has called drained, until all that answer have. */
+  readonly #drained = new Set<string>();
+
+  /** @param firstOrder see `TowerLink` */
+  constructor(self: TowerSelf, addresses: readonly Address[], firstOrder = 0) {
+    this.#towers = addresses.map((address) => ({
+      address,
+      link: new TowerLink(self, true, firstOrder),
+      heardMs: -Infinity,
+    }));
+  }
+
+  has(replica: string): boolean {
+    return this.#towers.some(({ link }) => link.has(replica));
+  }
+
+  /** Says whether all towers that answer list the replica; without any tower nobody has to. */
+  isListed(replica: string, nowMs: number): boolean {
+    if (this.#towers.length === 0) return true;
+    const alive = this.#alive(nowMs);
+    return alive.length > 0 && alive.every(({ link }) => link.isListed(replica));
+  }
+
+  /** Says whether a tower that answers still takes the replica off its list. */
+  isLeaving(replica: string, nowMs: number): boolean {
+    const alive = this.#alive(nowMs);
+    const asked = alive.length > 0 ? alive : this.#towers;
+    return asked.some(({ link }) => link.isLeaving(replica));
+  }
+
+  get dueMs(): number {
+    return Math.min(Infinity, ...this.#towers.map(({ link }) => link.dueMs));
+  }
+
+  adopt(endpoint: Endpoint): void {
+    for (const { link } of this.#towers) link.adopt(endpoint);
+  }
+
+  register(endpoint: Endpoint, nowMs: number): void {
+    this.#drained.delete(endpoint.replica);
+    for (const { link } of this.#towers) link.register(endpoint, nowMs);
+  }
+
+  deregister(replica: string, drain: boolean, untilMs: number, nowMs: number): void {
+    for (const { link } of this.#towers) link.deregister(replica, drain, untilMs, nowMs);
+  }
+
+  /** What is to be sent now, and to which of them. */
+  tick(nowMs: number): Outgoing[] {
+    return this.#towers.flatMap(({ address: to, link }) =>
+      link.tick(nowMs).map((message) => ({ to, message }))
+    );
+  }
+
+  onLeaseOk(message: Mesh<"lease-ok">, from: Address, nowMs: number): void {
+    this.#from(from, nowMs)?.link.onLeaseOk(message, nowMs);
+  }
+
+  onRegisterOk(message: Mesh<"register-ok">, from: Address, nowMs: number): void {
+    this.#from(from, nowMs)?.link.onRegisterOk(message);
+  }
+
+  onDeregisterOk(message: Mesh<"deregister-ok">, from: Address, nowMs: number): void {
+    const drained = this.#from(from, nowMs)?.link.onDeregisterOk(message);
+    if (drained) this.#drained.add(message.replica);
+  }
+
+  /** Replicas that nobody sends anything to any more, as all towers say that answer. */
+  takeDrained(nowMs: number): string[] {
+    const over = [...this.#drained].filter((replica) => !this.isLeaving(replica, nowMs));
+    for (const replica of over) this.#drained.delete(replica);
+    return over;
+  }
+
+  #alive(nowMs: number): readonly Tower[] {
+    // A single one is waited for, whatever it does.
+    if (this.#towers.length === 1) return this.#towers;
+    return this.#towers.filter(({ heardMs }) => nowMs - heardMs < TOWER_SILENT_MS);
+  }
+
+  /** Which tower says this. One alone may be known by a name. */
+  #from({ hostname, port }: Address, nowMs: number): Tower | undefined {
+    const tower = this.#towers.length === 1
+      ? this.#towers[0]
+      : this.#towers.find(({ address }) => address.hostname === hostname && address.port === port);
+    if (tower) tower.heardMs = nowMs;
+    return tower;
+  }
+}

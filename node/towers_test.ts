@@ -1,0 +1,123 @@
+import { assert, assertEquals } from "@std/assert";
+import { TOWER_SILENT_MS } from "../core/limits.ts";
+import type { Endpoint, Mesh } from "../core/mesh.ts";
+import { Towers } from "./towers.ts";
+
+const SELF = { node: "a".repeat(32), boot: "b".repeat(16), port: 7775 };
+const ONE = { hostname: "10.0.0.1", port: 7772 };
+const TWO = { hostname: "10.0.0.2", port: 7772 };
+const WEB: Endpoint = {
+  replica: "web.1",
+  app: "web",
+  generation: 1,
+  node: "node-1",
+  host: "10.0.0.9",
+  port: 20_000,
+};
+
+function leaseOk(tower: string, digest = 0): Mesh<"lease-ok"> {
+  return { k: "lease-ok", tower: tower.repeat(16), node: SELF.node, digest };
+}
+
+/** Two towers that both have answered a lease. */
+function towers(): Towers {
+  const both = new Towers(SELF, [ONE, TWO]);
+  both.onLeaseOk(leaseOk("1"), ONE, 0);
+  both.onLeaseOk(leaseOk("2"), TWO, 0);
+  for (const { to, message } of both.tick(0)) {
+    if (message.k === "register") answer(both, to, message.request, 0);
+  }
+  return both;
+}
+
+function answer(both: Towers, from: typeof ONE, request: string, nowMs: number): void {
+  const ok: Mesh<"register-ok"> = {
+    k: "register-ok",
+    tower: from === ONE ? "1".repeat(16) : "2".repeat(16),
+    node: SELF.node,
+    request,
+  };
+  both.onRegisterOk(ok, from, nowMs);
+}
+
+function drained(both: Towers, from: typeof ONE, order: number, nowMs: number): void {
+  both.onDeregisterOk(
+    {
+      k: "deregister-ok",
+      tower: from === ONE ? "1".repeat(16) : "2".repeat(16),
+      node: SELF.node,
+      replica: "web.1",
+      drained: true,
+      order,
+    },
+    from,
+    nowMs,
+  );
+}
+
+/** Registers a replica at both; they acknowledge it. */
+function listed(): Towers {
+  const both = towers();
+  both.register(WEB, 10);
+  for (const { to, message } of both.tick(10)) {
+    if (message.k === "register") answer(both, to as typeof ONE, message.request, 20);
+  }
+  return both;
+}
+
+Deno.test("Towers tells each everything, and a replica is listed when all have said so", () => {
+  const both = towers();
+  both.register(WEB, 10);
+  const sent = both.tick(10).filter(({ message }) => message.k === "register");
+  assertEquals(sent.map(({ to }) => to), [ONE, TWO]);
+  const [first, second] = sent.map(({ message }) => message as Mesh<"register">);
+  answer(both, ONE, first!.request, 20);
+  assert(!both.isListed("web.1", 20));
+  answer(both, TWO, second!.request, 30);
+  assert(both.isListed("web.1", 30));
+});
+
+Deno.test("Towers calls a replica drained when all that answer have", () => {
+  const both = listed();
+  both.deregister("web.1", true, 10_000, 100);
+  const orders = both.tick(100).map(({ message }) => message)
+    .filter((message): message is Mesh<"deregister"> => message.k === "deregister");
+  assertEquals(orders.length, 2);
+  drained(both, ONE, orders[0]!.order!, 110);
+  assertEquals(both.takeDrained(110), []);
+  drained(both, TWO, orders[1]!.order!, 120);
+  assertEquals(both.takeDrained(120), ["web.1"]);
+  assertEquals(both.takeDrained(130), []);
+});
+
+Deno.test("Towers does not wait for one that is silent, neither to list nor to drain", () => {
+  const both = listed();
+  const laterMs = TOWER_SILENT_MS + 100;
+  both.onLeaseOk(leaseOk("1"), ONE, laterMs);
+  both.register({ ...WEB, replica: "web.2" }, laterMs);
+  for (const { to, message } of both.tick(laterMs)) {
+    if (message.k === "register" && to === ONE) answer(both, ONE, message.request, laterMs);
+  }
+  assert(both.isListed("web.2", laterMs));
+  both.deregister("web.1", true, laterMs + 10_000, laterMs);
+  const order = both.tick(laterMs).map(({ message }) => message)
+    .find((message): message is Mesh<"deregister"> => message.k === "deregister")!.order!;
+  drained(both, ONE, order, laterMs + 10);
+  assertEquals(both.takeDrained(laterMs + 10), ["web.1"]);
+});
+
+Deno.test("Towers that all are silent list and drain nothing by themselves", () => {
+  const both = listed();
+  both.register({ ...WEB, replica: "web.2" }, 60_000);
+  assert(!both.isListed("web.2", 60_000));
+  both.deregister("web.1", true, 70_000, 60_000);
+  assert(both.isLeaving("web.1", 60_000));
+  assertEquals(both.takeDrained(60_000), []);
+});
+
+Deno.test("without a tower nobody has to list a replica", () => {
+  const none = new Towers(SELF, []);
+  assert(none.isListed("web.1", 0));
+  assertEquals(none.dueMs, Infinity);
+  assertEquals(none.tick(0), []);
+});
