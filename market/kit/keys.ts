@@ -126,3 +126,25 @@ export function remoteKeys(
     return known;
   };
 }
+
+/**
+ * Fetches keys before they are needed, again and again until they have come: who has them can check
+ * tokens while the issuer is away. @returns what ends that.
+ */
+export function fetchAhead(keys: KeySource): () => void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let closed = false;
+  const attempt = async (): Promise<void> => {
+    try {
+      await keys();
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      if (!closed) timer = setTimeout(attempt, KEYS_MISSING_MS);
+    }
+  };
+  attempt();
+  return () => {
+    closed = true;
+    clearTimeout(timer);
+  };
+}

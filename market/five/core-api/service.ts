@@ -1,6 +1,7 @@
 import { openFromEnv } from "../../kit/database.ts";
+import { fetchAhead } from "../../kit/keys.ts";
 import { ORDER_SWEEP_MS } from "../../kit/limits.ts";
-import type { Products, Purchases } from "../../kit/modules.ts";
+import type { Module, Products, Purchases } from "../../kit/modules.ts";
 import { identityOverHttp, ordersToldOverHttp } from "../../kit/over_http.ts";
 import type { Service, Surroundings } from "../../kit/service.ts";
 import { createServiceProof } from "../../kit/service_auth.ts";
@@ -55,7 +56,11 @@ export async function createCoreApi(
   const purchases: Purchases = order.api;
   const review = reviews.createReviews(around, reviewDatabase, { products, purchases, identity });
   const search = createSearch({ products });
-  const modules = [product, inventory, search, cart, order, review, recommendation];
+  const stopFetching = fetchAhead(identity.keys);
+  const ahead: Pick<Module<unknown>, "routes"> = {
+    routes: ({ onClose }) => onClose(stopFetching),
+  };
+  const modules = [ahead, product, inventory, search, cart, order, review, recommendation];
   return serveModules(around, directory, modules, {
     callers: [WORKER],
     proof,

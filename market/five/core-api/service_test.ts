@@ -1,5 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
+import { eventually } from "../../kit/testing.ts";
 import { ADDRESS, withMarket } from "../../testing_market.ts";
+
+const KEYS = "GET identity-provider/api/keys";
 
 Deno.test("in one process a checkout asks no other program but who is signed in", async () => {
   const folder = Deno.makeTempDirSync({ prefix: "market-" });
@@ -43,6 +46,24 @@ Deno.test("the front has the root, the API stands under /api, nothing of either 
       const [, , text] = await ask("/orders");
       assert(page === 200 || page === 503, "the front's page, or that it is not built");
       assert(!String(text).includes("sign in first"), "no API answers at the root");
+    }, "five");
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("who signed in before the identity provider went away can still order", async () => {
+  const folder = Deno.makeTempDirSync({ prefix: "market-" });
+  try {
+    await withMarket({ folder }, async (market) => {
+      const buyer = await market.register();
+      await eventually("core-api has the keys", () => market.calls.includes(KEYS));
+      market.down.add("identity-provider");
+      const placed = await market.ask("order-svc", "POST /orders", {
+        session: buyer.session,
+        json: { items: [{ product_id: 3, quantity: 1 }], shipping_address: ADDRESS },
+      });
+      assertEquals(placed.status, 201, JSON.stringify(placed.body));
     }, "five");
   } finally {
     Deno.removeSync(folder, { recursive: true });
