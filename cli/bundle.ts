@@ -5,6 +5,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import { Failure } from "../core/errors.ts";
 import { permissionFlags } from "../core/permissions.ts";
 import { VERSION } from "../core/version.ts";
+import { bundleScript, RUNNERS } from "./bundling.ts";
 import { BINARIES, type Binary } from "./compile.ts";
 
 /** What becomes a file of `lib`, and of what. */
@@ -17,9 +18,7 @@ const SCRIPTS: Readonly<Record<string, string>> = {
   "health.worker.js": "node/live/health.worker.ts",
   "autoscale.worker.js": "node/live/autoscale.worker.ts",
   "ingress.worker.js": "ingress/live/worker.ts",
-  "static.js": "node/live/static.ts",
-  "wasm.js": "node/live/wasm.ts",
-  "vm.js": "node/live/vm.ts",
+  ...RUNNERS,
 };
 
 /** How the bundled scripts name their workers; the bundler leaves these names as they are. */
@@ -64,34 +63,6 @@ export async function bundle(
   await Deno.remove(`${out}/deno`).catch(() => {});
   await Deno.copyFile(Deno.execPath(), `${out}/deno`);
   await Deno.chmod(`${out}/deno`, 0o755);
-}
-
-/**
- * Makes one script of a program and all that it imports.
- *
- * @param external packages that stay outside of it
- * @throws {Failure} `bundle`.
- */
-export async function bundleScript(
-  root: string,
-  entry: string,
-  path: string,
-  external: readonly string[] = [],
-): Promise<void> {
-  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [
-      ...["bundle", "--quiet", "--platform=deno", "--no-remote", `--output=${path}`],
-      ...external.map((name) => `--external=${name}`),
-      entry,
-    ],
-    cwd: root,
-    env: { NO_COLOR: "1" },
-    stdin: "null",
-    stdout: "null",
-    stderr: "piped",
-  }).output();
-  if (success) return;
-  throw new Failure("bundle", `cannot bundle ${entry}: ${new TextDecoder().decode(stderr).trim()}`);
 }
 
 async function nameWorkers(

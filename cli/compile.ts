@@ -8,6 +8,7 @@ import {
   type Program,
   TASK_PARAMETERS,
 } from "../core/permissions.ts";
+import { bundleScript, RUNNERS } from "./bundling.ts";
 import { rows } from "./help.ts";
 
 /** The programs that become binaries; the local cluster needs the sources. */
@@ -199,7 +200,11 @@ export function compileFailure(binary: Binary, plan: CompilePlan, said: string):
   return new Failure("compile", `cannot compile ${binary}: ${plain}`);
 }
 
-/** Compiles the binaries, one after another. @throws {Failure} `no-base`, `compile`. */
+/**
+ * Compiles the binaries, one after another, and bundles the node's runners beside them.
+ *
+ * @throws {Failure} `no-base`, `compile`, `bundle`.
+ */
 export async function compile(
   plan: CompilePlan,
   root: string,
@@ -217,6 +222,13 @@ export async function compile(
     }).output();
     if (!success) throw compileFailure(binary, plan, new TextDecoder().decode(stderr));
     say(`${plan.out}/${fileOf(binary)}`);
+  }
+  if (!plan.only.includes("node")) return;
+  // A node starts these as processes of their own, which cannot read what is inside its program.
+  await Deno.mkdir(`${plan.out}/runners`, { recursive: true });
+  for (const [file, entry] of Object.entries(RUNNERS)) {
+    await bundleScript(root, entry, `${plan.out}/runners/${file}`);
+    say(`${plan.out}/runners/${file}`);
   }
 }
 

@@ -123,7 +123,11 @@ Deno.test({
       const said: string[] = [];
       const plan = readPlan([`--out=${out}`, "--network=10.0.0.0/8"], ROOT);
       await compile(plan, ROOT, (line) => said.push(line));
-      assertEquals(said, BINARIES.map((binary) => `${out}/${fileOf(binary)}`));
+      assertEquals(said, [
+        ...BINARIES.map((binary) => `${out}/${fileOf(binary)}`),
+        ...["static", "wasm", "vm"].map((name) => `${out}/runners/${name}.js`),
+      ]);
+      await servesByRunner(out);
       const read = async (binary: typeof BINARIES[number]) =>
         new TextDecoder("latin1").decode(await Deno.readFile(`${out}/${fileOf(binary)}`));
       for (const binary of BINARIES) {
@@ -154,3 +158,37 @@ Deno.test({
     }
   },
 });
+
+/** A compiled node's runner is run by any Deno, with nothing but what a replica is allowed. */
+async function servesByRunner(out: string): Promise<void> {
+  const site = `${out}/site`;
+  await Deno.mkdir(site);
+  await Deno.writeTextFile(`${site}/index.html`, "by a runner");
+  const port = freePort();
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [
+      ...["run", "--no-prompt", "--no-remote", `--allow-read=${site}`],
+      ...[`--allow-net=127.0.0.1:${port}`, `${out}/runners/static.js`],
+      ...[site, "127.0.0.1", String(port)],
+    ],
+    cwd: "/",
+    stdout: "null",
+    stderr: "inherit",
+  }).spawn();
+  try {
+    const end = performance.now() + 30_000;
+    let text = "";
+    while (text === "" && performance.now() < end) {
+      text = await fetch(`http://127.0.0.1:${port}/`).then((answer) => answer.text(), () => "");
+    }
+    assertEquals(text, "by a runner");
+  } finally {
+    child.kill("SIGTERM");
+    await child.status;
+  }
+}
+
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}

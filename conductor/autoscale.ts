@@ -152,6 +152,9 @@ interface Memory {
   /** The number when it was last looked at, and since when it is that. */
   wanted: number;
   sinceMs: number;
+  /** The generation that it was then, and since when: by this clock, since walls' are set. */
+  generation: number;
+  generationMs: number;
   /** Node -> its last word. */
   readonly wishes: Map<string, { readonly wish: Wish; readonly atMs: number }>;
 }
@@ -204,7 +207,7 @@ export class Autoscale {
   }
 
   /** What is to be written into the log now, each once; what has come about otherwise is not. */
-  takeDue({ apps }: Pick<State, "apps">): Decision | null {
+  takeDue({ apps }: Pick<State, "apps">, nowMs: number): Decision | null {
     if (this.#due.size === 0) return null;
     const due = [...this.#due.values()].filter(({ app: name, count }) => {
       const app = apps.get(name);
@@ -212,6 +215,14 @@ export class Autoscale {
     });
     this.#due.clear();
     if (due.length === 0) return null;
+    for (const { app, count } of due) {
+      const memory = this.#apps.get(app);
+      // Asleep and awake again between two looks is a change as well.
+      if (memory && (count === 0 || memory.wanted === 0)) {
+        memory.wanted = count;
+        memory.sinceMs = nowMs;
+      }
+    }
     return {
       kind: "decision",
       place: [],
@@ -231,10 +242,15 @@ export class Autoscale {
   }
 
   #memoryOf(app: App, wanted: number, nowMs: number): Memory {
+    const { generation } = currentOf(app);
     let memory = this.#apps.get(app.name);
     if (!memory) {
-      memory = { wanted, sinceMs: nowMs, wishes: new Map() };
+      memory = { wanted, sinceMs: nowMs, generation, generationMs: nowMs, wishes: new Map() };
       this.#apps.set(app.name, memory);
+    }
+    if (memory.generation !== generation) {
+      memory.generation = generation;
+      memory.generationMs = nowMs;
     }
     // Whoever changed it: the load of the number before says nothing of this one.
     if (memory.wanted !== wanted) {
@@ -254,7 +270,7 @@ export class Autoscale {
     const { requests } = world;
     const idleSinceMs = requests.idleSinceMs(app.name, now.monoMs);
     // A new generation has not been asked for since it came, whatever was before.
-    const ageMs = Math.max(0, now.wallMs - currentOf(app).wallMs);
+    const ageMs = now.monoMs - memory.generationMs;
     const idleMs = Math.min(
       now.monoMs - Math.max(idleSinceMs, memory.sinceMs, this.startedMs),
       ageMs,

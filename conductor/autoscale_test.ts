@@ -364,3 +364,31 @@ Deno.test("a step whose entry cannot be written is taken when it can", () => {
   wishFor(rig, 2_000 + AUTOSCALE_MS, 95, "more");
   assertEquals(ready(rig), 3);
 });
+
+Deno.test("an app that slept for a moment keeps to its cooldown when it is awake again", () => {
+  const lines = ["replicas 1", "port 80", "route {", "  path /", "}", "scale {", "  min 1"];
+  const rig = rigWith([...lines, "  max 3", "  rps-above 10", "  idle-after 60s", "}"]);
+  for (let passed = 0; rig.told("scaled").length === 0; passed += 250) {
+    assert(passed < 120_000, "it never falls asleep");
+    if (passed % 1_000 === 0) {
+      const figures = { boot: "1".repeat(16), name: "ingress", whole: true, apps: [] };
+      rig.step({ on: "figures", figures });
+    }
+    rig.live(250);
+  }
+  rig.step({ on: "wake", app: "web" });
+  ingress(rig, 25_000, 100);
+  assertEquals(rig.told("scaled").length, 2, rig.told("scaled").join("\n"));
+  ingress(rig, 15_000, 100, 0, 2_500);
+  assertEquals(rig.told("scaled").length, 3);
+});
+
+Deno.test("an app that was deployed by a clock that ran ahead sleeps and scales all the same", () => {
+  const rig = rigWith(IDLE);
+  rig.wallMs += 288_000;
+  rig.apply("web", manifestOf("web", [...IDLE, "ram 1mb"]));
+  rig.live(1_000);
+  rig.wallMs -= 288_000;
+  ingress(rig, 90_000, 0);
+  assertEquals(rig.told("scaled"), ["scale web to none: no request for 1m"]);
+});

@@ -8,6 +8,7 @@
 
 import { inNetworks, isLoopback } from "../core/address.ts";
 import type { Instant } from "../core/instant.ts";
+import { DATAGRAM_BYTES } from "../core/limits.ts";
 import type { EntryBody } from "../core/log.ts";
 import { parseOperatorCommand, SIGNED_VERBS } from "../core/command.ts";
 import { inTime, replayKey } from "../core/signed.ts";
@@ -366,7 +367,9 @@ export class CommandDesk {
       case "NODES":
         return reply(formatNodes(this.#machine));
       case "LIST":
-        return reply(formatList(this.#machine, now));
+        return reply(
+          formatList(this.#machine, now, source.via === "udp" ? DATAGRAM_BYTES : Infinity),
+        );
       case "LOGS":
         return this.#machine.state.apps.has(rest)
           ? [{ do: "logs", to: source.reply, app: rest }]

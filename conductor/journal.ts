@@ -117,7 +117,7 @@ export class Journal {
     const balance = this.#decider.balance(now);
     if (balance) return balance;
     for (const [node, publicKey] of this.#nodeKeys) return { kind: "node-key", node, publicKey };
-    const scale = this.#cluster.autoscale.takeDue(this.#cluster.state);
+    const scale = this.#cluster.autoscale.takeDue(this.#cluster.state, now.monoMs);
     if (scale) return scale;
     if (this.#cluster.dirty.size === 0) return null;
     return this.#decider.decide(now);

@@ -330,6 +330,11 @@ export class ConductorMachine {
     return sightsOf(this.#cluster, app, now);
   }
 
+  /** How many of the app's replicas are ready. */
+  readyOf(app: App): number {
+    return this.#cluster.readySince.of(app.name).size;
+  }
+
   /** What is to be done about the app, as it is seen now. */
   bucketsOf(app: App, now: Instant, missingNeeds?: string[]): Buckets {
     return this.#decider.bucketsOf(app, now, missingNeeds);

@@ -19,12 +19,27 @@ export function formatNodes(machine: ConductorMachine): string {
   return `OK|NODES|${nodes.length}|${nodes.join(",")}`;
 }
 
-/** `OK|LIST|<n>|<app>:<node_id>:<pid>,...`, running replicas only. */
-export function formatList(machine: ConductorMachine, now: Instant): string {
-  const rows = [...machine.state.apps.values()].flatMap((app) =>
-    machine.sightsOf(app, now).flatMap(({ placement, status }) =>
-      status?.pid === undefined ? [] : [`${app.name}:${placement.node}:${status.pid}`]
-    )
-  );
-  return `OK|LIST|${rows.length}|${rows.join(",")}`;
+/**
+ * `OK|LIST|<n>|<app>:<node_id>:<pid>,...`, running replicas only.
+ *
+ * @param most characters after which no further app is looked through: the reply is cut there anyway;
+ *   of the apps behind it `<n>` counts the replicas that are ready
+ */
+export function formatList(machine: ConductorMachine, now: Instant, most = Infinity): string {
+  const rows: string[] = [];
+  let length = 0;
+  let unlisted = 0;
+  for (const app of machine.state.apps.values()) {
+    if (length > most) {
+      unlisted += machine.readyOf(app);
+      continue;
+    }
+    for (const { placement, status } of machine.sightsOf(app, now)) {
+      if (status?.pid === undefined) continue;
+      const row = `${app.name}:${placement.node}:${status.pid}`;
+      length += row.length + 1;
+      rows.push(row);
+    }
+  }
+  return `OK|LIST|${rows.length + unlisted}|${rows.join(",")}`;
 }

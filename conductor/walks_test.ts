@@ -1,7 +1,7 @@
 // What one change costs in a large cluster: not in time, which no test measures, but in how many
 // members of all maps and sets are walked through for it.
 
-import { assert } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { manifestOf, Rig } from "./rig_test.ts";
 
 /** How many members maps and sets give out while `act` goes on. */
@@ -78,3 +78,16 @@ for (const [name, { most, act }] of Object.entries(CHANGES)) {
     assert(large <= small * 1.2, `${small} members with 20 nodes, ${large} with 80`);
   });
 }
+
+Deno.test("a LIST by UDP looks through no more apps than a datagram has room for, and counts all", () => {
+  const rig = clusterOf(160);
+  for (const node of rig.nodes.values()) {
+    for (const replica of [...node.statuses.keys()]) node.become(replica, "ready", { pid: 4_711 });
+  }
+  const ask = (via: "udp" | "tcp") => rig.ask("LIST", { via, address: "127.0.0.1" })!;
+  const [short, long] = [ask("udp"), ask("tcp")];
+  assertEquals(long.split(",").length, 160 * APP_REPLICAS);
+  for (const reply of [short, long]) assert(reply.startsWith(`OK|LIST|${160 * APP_REPLICAS}|`));
+  assert(short.length < 18_000 && long.startsWith(short.slice(0, 16_384)), `${short.length}`);
+  assert(walked(() => ask("udp")) < walked(() => ask("tcp")) / 2);
+});

@@ -592,6 +592,8 @@ export const VISITS_WAITING = 100;
 
 /** The telemetry sink: how often nodes that are not followed are looked for, and what came is written, ms. */
 export const TELEMETRY_AGAIN_MS = 1_000;
+/** A node that cannot be followed again and again is tried the less often, at least this often, in ms. */
+export const TELEMETRY_AGAIN_MAX_MS = 60_000;
 export const TELEMETRY_WRITE_MS = 250;
 /** How often load and traffic are noted, ms, and how many of these notes are kept (a day of them). */
 export const TELEMETRY_SAMPLE_MS = 10_000;

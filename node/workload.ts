@@ -6,7 +6,7 @@ import { checksOf, planVm, vmFault } from "./vm.ts";
 
 /** The node's own programs for what is no program by itself. Paths are absolute. */
 export interface Runners {
-  /** The Deno that runs them; empty where there is none. */
+  /** The Deno that runs them, or its name on the node's path; empty where there is none. */
   readonly deno: string;
   /** Folder of the runners' files. */
   readonly folder: string;
@@ -14,6 +14,8 @@ export interface Runners {
   readonly ending: "ts" | "js";
   /** Of the machine, as Deno names it. */
   readonly arch: string;
+  /** They are files beside a compiled node, which may not be there. */
+  readonly apart?: true;
 }
 
 export type RunnerName = "static" | "wasm" | "vm";
@@ -79,19 +81,20 @@ function wasmFault({ port, sandbox }: AppSpec): string | null {
   return null;
 }
 
-const NO_DENO = "deno, which is neither this node's own program nor on its --path";
+const NO_DENO = "deno, which this node does not have";
 
 function runner(
   name: RunnerName,
   around: CommandAround,
   permissions: readonly string[],
   args: readonly string[],
-): Pick<Command, "exec" | "args"> {
-  const { deno = "", folder = "", ending = "ts" } = around.runners ?? {};
+): Command {
+  const { deno = "", folder = "", ending = "ts", apart } = around.runners ?? {};
   const script = `${folder}/${name}.${ending}`;
   return {
     exec: deno,
     args: ["run", "--no-prompt", "--no-remote", ...permissions, script, ...args],
+    paths: apart ? [{ path: script, kind: "file", what: "what the node runs it by," }] : [],
   };
 }
 
@@ -103,14 +106,18 @@ function serveCommand(
 ): Command {
   const folder = resolvePath(substitute(serve.static, values), around.workdir);
   const host = around.host.includes(":") ? `[${around.host}]` : around.host;
+  const command = runner(
+    "static",
+    around,
+    [`--allow-read=${folder}`, `--allow-net=${host}:${values.PORT}`],
+    [folder, around.host, values.PORT ?? "0", ...(serve.spa ? ["spa"] : [])],
+  );
   return {
-    ...runner(
-      "static",
-      around,
-      [`--allow-read=${folder}`, `--allow-net=${host}:${values.PORT}`],
-      [folder, around.host, values.PORT ?? "0", ...(serve.spa ? ["spa"] : [])],
-    ),
-    paths: [{ path: folder, kind: "folder", what: "its folder" }],
+    ...command,
+    paths: [
+      ...command.paths,
+      { path: folder, kind: "folder", what: "its folder" },
+    ],
   };
 }
 
@@ -131,18 +138,20 @@ function wasmCommand(
   const write = spec.sandbox?.write.map(at) ?? [];
   const folders = [...read, ...write];
   const grants = [...read.map((path) => `r:${path}`), ...write.map((path) => `w:${path}`)];
+  const command = runner(
+    "wasm",
+    around,
+    [
+      `--allow-read=${[module, ...folders].join(",")}`,
+      ...(folders.length === 0 ? [] : [`--allow-write=${folders.join(",")}`]),
+      "--allow-env",
+    ],
+    [module, ...grants, "--", ...words],
+  );
   return {
-    ...runner(
-      "wasm",
-      around,
-      [
-        `--allow-read=${[module, ...folders].join(",")}`,
-        ...(folders.length === 0 ? [] : [`--allow-write=${folders.join(",")}`]),
-        "--allow-env",
-      ],
-      [module, ...grants, "--", ...words],
-    ),
+    ...command,
     paths: [
+      ...command.paths,
       { path: module, kind: "file", what: "its module" },
       ...folders.map((path) => ({ path, kind: "folder", what: "its sandbox's folder" } as const)),
     ],
@@ -160,18 +169,20 @@ function vmCommand(
   const { host, workdir } = around;
   const arch = around.runners?.arch ?? "x86_64";
   const { plan, files } = planVm(spec, vm, values, { host, workdir, arch });
+  const command = runner(
+    "vm",
+    around,
+    [
+      `--allow-read=${home},/dev/kvm`,
+      `--allow-write=${home},/dev/kvm`,
+      "--allow-run=setpriv",
+    ],
+    [home, JSON.stringify(plan)],
+  );
   return {
-    ...runner(
-      "vm",
-      around,
-      [
-        `--allow-read=${home},/dev/kvm`,
-        `--allow-write=${home},/dev/kvm`,
-        "--allow-run=setpriv",
-      ],
-      [home, JSON.stringify(plan)],
-    ),
+    ...command,
     paths: [
+      ...command.paths,
       { path: plan.program, kind: "program", what: "its hypervisor" },
       {
         path: "setpriv",

@@ -128,7 +128,26 @@ async function sweep(): Promise<void> {
 export class GuestNetwork implements AsyncDisposable {
   readonly #machines: { readonly guest: Guest; readonly process: Deno.ChildProcess }[] = [];
 
-  private constructor(readonly namespace: string) {}
+  readonly #failed = Promise.withResolvers<never>();
+  #removing = false;
+
+  private constructor(readonly namespace: string) {
+    this.#failed.promise.catch(() => {});
+  }
+
+  /** Rejects with a `Failure` when a machine ends by itself, such as one whose kernel panics. */
+  get failed(): Promise<never> {
+    return this.#failed.promise;
+  }
+
+  async #ended({ name }: Guest, log: string): Promise<void> {
+    if (this.#removing) return;
+    const lines = (await Deno.readTextFile(log)).trim().split("\n").slice(-5);
+    const said = lines.map((line) => `\n  | ${line.trim()}`).join("");
+    this.#failed.reject(
+      new Failure("guests", `the machine ${name} has ended; its console (${log}):${said}`),
+    );
+  }
 
   static async make(): Promise<GuestNetwork> {
     await sweep();
@@ -163,7 +182,15 @@ export class GuestNetwork implements AsyncDisposable {
     await this.#ip("link", "set", tap, "master", "br0", "up");
     const mac = `52:54:00:0a:0a:${(10 + index).toString(16).padStart(2, "0")}`;
     const words = [
-      ...["console=ttyS0", "quiet", "panic=-1", `guest=${guest.name}`, `ip=${guest.ip}`],
+      // On a busy machine an emulated timer is late, which the kernel would take for a broken one.
+      ...[
+        "console=ttyS0",
+        "quiet",
+        "panic=-1",
+        "no_timer_check",
+        `guest=${guest.name}`,
+        `ip=${guest.ip}`,
+      ],
       ...[`conductor=${CONDUCTOR}`, `network=${NETWORK}`],
       ...(guest.cores === undefined ? [] : [`cores=${guest.cores}`]),
     ];
@@ -186,6 +213,7 @@ export class GuestNetwork implements AsyncDisposable {
       stderr: "piped",
     }).spawn();
     this.#machines.push({ guest, process });
+    process.status.then(() => this.#ended(guest, log));
     keep(process.stdout, log);
     keep(process.stderr, log);
   }
@@ -207,6 +235,7 @@ export class GuestNetwork implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#removing = true;
     await removeNamespace(this.namespace);
     await Promise.all(this.#machines.map(({ process }) => process.status));
   }

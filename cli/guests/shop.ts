@@ -17,6 +17,7 @@ export async function writeShop(
   replicas: number | null,
 ): Promise<string[]> {
   const names = [...Deno.readDirSync(`${root}/market/manifests`)]
+    .filter((each) => each.isFile)
     .map((each) => each.name.replace(/\.skr8tr$/, "")).sort()
     .filter((name) => only === null || only.includes(name));
   const paths: string[] = [];

@@ -5,7 +5,8 @@ import { shippedManifest } from "./shop.ts";
 const MANIFESTS = new URL("../../market/manifests/", import.meta.url);
 
 Deno.test("every manifest of the market runs from an artifact, and is otherwise the same app", () => {
-  for (const { name: file } of Deno.readDirSync(MANIFESTS)) {
+  for (const { name: file, isFile } of Deno.readDirSync(MANIFESTS)) {
+    if (!isFile) continue;
     const name = file.replace(/\.skr8tr$/, "");
     const text = Deno.readTextFileSync(new URL(file, MANIFESTS));
     const before = parseManifest(text);

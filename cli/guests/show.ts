@@ -60,7 +60,7 @@ export async function showShop(plan: GuestsPlan, stopped: Promise<void>, say: Sa
   });
   const prepared = await Promise.race([prepare(plan, say), stop]);
   await using network = await GuestNetwork.make();
-  await Promise.race([serve(plan, prepared, network, say), stop]);
+  await Promise.race([serve(plan, prepared, network, say), network.failed, stop]);
 }
 
 async function prepare(

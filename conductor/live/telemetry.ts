@@ -4,6 +4,7 @@
 import type { DeckSample } from "../../core/deck_view.ts";
 import {
   LOG_LINE_BYTES,
+  TELEMETRY_AGAIN_MAX_MS,
   TELEMETRY_AGAIN_MS,
   TELEMETRY_NODES,
   TELEMETRY_PENDING,
@@ -14,6 +15,7 @@ import { logger } from "../../core/live/log.ts";
 import { integer, oneOf, parseShaped, struct, text } from "../../core/shape.ts";
 import type { LogView } from "../../core/view.ts";
 import type { FleetNode } from "../fleet.ts";
+import { Again } from "../again.ts";
 import { type Known, LineCursor, type NodeLine } from "../telemetry.ts";
 import { type LogSearch, TelemetryStore } from "./telemetry_store.ts";
 
@@ -28,6 +30,8 @@ const nodeLine = struct({
 export interface TelemetryParts {
   readonly path: string;
   readonly maxBytes: number;
+  /** What it is encrypted by on disk; absent: it is not. */
+  readonly key?: Uint8Array;
   /** Every node that is known. */
   nodes(): Iterable<FleetNode>;
   sample(): DeckSample;
@@ -42,6 +46,7 @@ export class Telemetry implements Disposable {
   readonly #store: TelemetryStore;
   readonly #streams = new Map<string, AbortController>();
   readonly #cursor: LineCursor;
+  readonly #again = new Again(TELEMETRY_AGAIN_MS, TELEMETRY_AGAIN_MAX_MS);
   readonly #timers: ReturnType<typeof setInterval>[];
   readonly #followers = new Set<(line: LogView) => void>();
   #pending: LogView[] = [];
@@ -53,7 +58,7 @@ export class Telemetry implements Disposable {
 
   constructor(parts: TelemetryParts) {
     this.#parts = parts;
-    this.#store = new TelemetryStore(parts.path, parts.maxBytes);
+    this.#store = new TelemetryStore(parts.path, parts.maxBytes, parts.key ?? null);
     this.#cursor = new LineCursor(this.#store.cursors());
     this.#timers = [
       setInterval(() => this.#look(), TELEMETRY_AGAIN_MS),
@@ -66,9 +71,9 @@ export class Telemetry implements Disposable {
   }
 
   /** The newest lines that match, oldest first. */
-  search(search: LogSearch): LogView[] {
+  async search(search: LogSearch): Promise<LogView[]> {
     this.#write();
-    return this.#store.search(search);
+    return await this.#store.search(search);
   }
 
   /** Hears every line from now on; the returned function ends that. */
@@ -93,9 +98,12 @@ export class Telemetry implements Disposable {
     for (const node of this.#parts.nodes()) {
       if (this.#streams.size >= TELEMETRY_NODES) return;
       if (node.state !== "ready" || !node.beat || this.#streams.has(node.id)) continue;
+      if (!this.#again.may(node.id, performance.now())) continue;
       const stream = new AbortController();
       this.#streams.set(node.id, stream);
       this.#follow(node, stream.signal).catch((error) => {
+        // In a large fleet each attempt is a handshake for nothing.
+        this.#again.failed(node.id, performance.now());
         if (!stream.signal.aborted) log.debug("{node}: {error}", { node: node.name, error });
       }).finally(() => this.#streams.delete(node.id));
     }
@@ -108,6 +116,7 @@ export class Telemetry implements Disposable {
       await response.body?.cancel();
       return;
     }
+    this.#again.worked(node.id);
     const cursor = this.#cursor;
     let rest = "";
     // What the node had when it was asked comes in pieces, and is compared as a whole.

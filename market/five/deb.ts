@@ -2,7 +2,8 @@
 // units of systemd, each with its own account and settings; the fifth, the edge gateway, is the
 // package skr8tr-ingress with the settings that stand among the examples.
 
-import { bundleScript, runMaking } from "../../cli/bundle.ts";
+import { runMaking } from "../../cli/bundle.ts";
+import { bundleScript } from "../../cli/bundling.ts";
 import { Builder, LIBRARY, type Package } from "../../cli/deb.ts";
 import { HARDENED_ALONE } from "../../cli/units.ts";
 import { Failure } from "../../core/errors.ts";

@@ -2,12 +2,31 @@
 
 import type { Runners } from "../workload.ts";
 
-/** The runners beside this file, in the source tree or in a bundle, and the Deno that runs them. */
+/** The runners of this program. */
 export function findRunners(): Runners {
-  const here = decodeURIComponent(new URL(".", import.meta.url).pathname).replace(/\/$/, "");
-  const ending = import.meta.url.endsWith(".ts") ? "ts" : "js";
-  // A compiled program holds its files inside itself, where no other program can read them.
-  const { arch } = Deno.build;
-  if (Deno.build.standalone) return { deno: "", folder: here, ending, arch };
-  return { deno: Deno.execPath(), folder: here, ending, arch };
+  const here = new URL(".", import.meta.url);
+  return runnersOf({ ...Deno.build, program: Deno.execPath(), url: import.meta.url, here });
+}
+
+/**
+ * The runners beside the node's own file, in the source tree or in a bundle, and the Deno that runs
+ * them. What a compiled program holds inside itself no other program can read: its runners are in
+ * the folder `runners` beside it, and run by the Deno of the node's `--path`.
+ */
+export function runnersOf(
+  { standalone, arch, program, url, here }: {
+    readonly standalone: boolean;
+    readonly arch: string;
+    /** The file that is executed: Deno, or a compiled node. */
+    readonly program: string;
+    readonly url: string;
+    readonly here: URL;
+  },
+): Runners {
+  if (standalone) {
+    const folder = `${program.slice(0, program.lastIndexOf("/"))}/runners`;
+    return { deno: "deno", folder, ending: "js", arch, apart: true };
+  }
+  const folder = decodeURIComponent(here.pathname).replace(/\/$/, "");
+  return { deno: program, folder, ending: url.endsWith(".ts") ? "ts" : "js", arch };
 }

@@ -21,6 +21,7 @@ const CRIES: Readonly<Record<Planted, string>> = {
   "tick-twice": "takes a tick of tick again",
   "tick-lost": "passes over 1 ticks of tick",
   "run-twice": "starts run 1 of once a second time",
+  "no-roles": "executes ann's STOP, which she may not say",
   "no-share": "gave the canary of shy",
   "asleep": "it was not ready in 30000 ms",
 };
@@ -50,6 +51,10 @@ const PLANS: Readonly<Partial<Record<Planted, readonly Step[]>>> = {
   "run-twice": [{ atMs: 0, ...up("once") }],
   "no-share": [{ atMs: 0, ...up("shy") }, { atMs: 3_000, ...up("shy") }, {
     atMs: 9_000,
+    ...up("late"),
+  }],
+  "no-roles": [{ atMs: 0, ...up("web") }, { atMs: 2_000, do: "ann", verb: "STOP", app: "web" }, {
+    atMs: 4_000,
     ...up("late"),
   }],
   "asleep": [

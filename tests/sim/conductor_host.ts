@@ -1,17 +1,11 @@
-import { checkEntry, EMPTY_HEAD, type Entry, nextEntry } from "../../core/log.ts";
-import type { Route } from "../../core/mesh.ts";
+import { genesisOf } from "../../core/chain.ts";
+import { checkEntry, EMPTY_HEAD, type Entry, logNameOf, nextEntry } from "../../core/log.ts";
+import type { FollowMessage, Route } from "../../core/mesh.ts";
 import type { ConductorEffect, ConductorEvent } from "../../conductor/effects.ts";
 import { ConductorMachine } from "../../conductor/machine.ts";
 import { applyEntry, emptyState, loadState, type State } from "../../conductor/state.ts";
-import {
-  COMMANDS,
-  CONDUCTOR,
-  Daemon,
-  fakeSignature,
-  type Ground,
-  OPERATOR_KEY,
-  TOWER,
-} from "./daemon.ts";
+import { COMMANDS, CONDUCTOR, Daemon, type Ground, TOWER } from "./daemon.ts";
+import { ANN, ROOT, signerOf } from "./signers.ts";
 import { parseWatch } from "./watch_message.ts";
 import type { Stream } from "./network.ts";
 import type { TowerHost } from "./tower_host.ts";
@@ -46,6 +40,7 @@ export class ConductorHost extends Daemon {
       prng: this.ground.prng,
       plain: ["10.0.0.0/8"],
       manifests: false,
+      roots: [ROOT],
       now: this.now,
     });
     const { network } = this.ground;
@@ -76,6 +71,7 @@ export class ConductorHost extends Daemon {
     }
     const kept = this.#snapshot && loadState(this.#snapshot.head, this.#snapshot.text);
     const state = kept ?? emptyState();
+    state.roster.addRoot(ROOT);
     for (const entry of entries.slice(state.head.sequence)) applyEntry(state, entry);
     return state;
   }
@@ -111,11 +107,18 @@ export class ConductorHost extends Daemon {
   }
 
   #feed(stream: Stream, from: number): void {
+    const [first] = this.entries;
+    if (!first) return;
+    const tell = (message: FollowMessage) => stream.toClient(JSON.stringify(message));
+    const log = logNameOf(first);
+    tell({ k: "log", log });
     for (const { sequence, body } of this.entries.slice(from)) {
       if (body.kind !== "command") continue;
-      stream.toClient(JSON.stringify({ k: "record", sequence, ...body.signed }));
+      tell({ k: "record", sequence, ...body.signed, ...(body.chain ? { chain: body.chain } : {}) });
     }
-    stream.toClient(JSON.stringify({ k: "head", sequence: this.entries.length }));
+    const last = this.entries.findLast(({ body }) => body.kind === "command")?.body;
+    const chain = last?.kind === "command" ? last.chain! : genesisOf(log);
+    tell({ k: "head", sequence: this.entries.length, chain });
     this.#followers.set(stream, this.entries.length);
   }
 
@@ -170,8 +173,7 @@ export class ConductorHost extends Daemon {
         this.ground.network.send(effect.text, CONDUCTOR, effect.to);
         return this.#misdirect(effect.text);
       case "verify": {
-        const good = effect.signatureHex === fakeSignature(effect.text);
-        const key = good ? OPERATOR_KEY : null;
+        const key = this.#keyOf(effect.text, effect.signatureHex);
         return this.later(0.2, () => this.#step({ on: "verified", id: effect.id, key }));
       }
       case "append":
@@ -198,6 +200,14 @@ export class ConductorHost extends Daemon {
       default:
         effect satisfies never;
     }
+  }
+
+  /** The known key that made this signature, or the one that it is replaced by. */
+  #keyOf(text: string, signatureHex: string): string | null {
+    const signer = signerOf(text, signatureHex);
+    if (signer === ANN && this.ground.planted === "no-roles") return ROOT.key;
+    const known = this.machine!.state.roster.keysAt(Infinity);
+    return known.find(({ key }) => key === signer?.key)?.key ?? null;
   }
 
   #append(planned: Entry): void {

@@ -2,7 +2,6 @@
 // and a start, and a clock of its own.
 
 import type { Address } from "../../core/address.ts";
-import { sha256Hex } from "../../core/bytes.ts";
 import type { Instant } from "../../core/instant.ts";
 import type { Entry } from "../../core/log.ts";
 import type { Prng } from "../../core/prng.ts";
@@ -46,6 +45,8 @@ export const PLANTED = [
   "run-twice",
   /** An ingress gives the canary all requests. */
   "no-share",
+  /** The conductor takes everybody who signs for its own operator. */
+  "no-roles",
 ] as const;
 export type Planted = (typeof PLANTED)[number];
 
@@ -80,13 +81,6 @@ export const STRANGER: Address = { hostname: "10.0.9.9", port: 40_000 };
 export function instant(timeline: Timeline, skewMs = 0): Instant {
   return { monoMs: timeline.nowMs, wallMs: timeline.epochMs + Math.round(timeline.nowMs + skewMs) };
 }
-
-/** A signature in this world: nobody without the secret makes one. */
-export function fakeSignature(text: string): string {
-  return sha256Hex(`the operator's secret|${text}`).repeat(104).slice(0, 6618);
-}
-
-export const OPERATOR_KEY = "a".repeat(64);
 
 let starts = 0;
 

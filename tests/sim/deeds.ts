@@ -3,6 +3,7 @@
 import type { Cast } from "./cast.ts";
 import { COMMANDS, type Daemon, STRANGER } from "./daemon.ts";
 import { NodeHost } from "./node_host.ts";
+import { ANN } from "./signers.ts";
 import type { Deed } from "./steps.ts";
 
 /** All daemons that can be named. */
@@ -34,6 +35,12 @@ export function doStep(cast: Cast, deed: Deed): void {
     case "verb":
       checker.tell(`operator: ${deed.verb} ${deed.app}`);
       return operator.verb(deed.verb, deed.app);
+    case "grant":
+      checker.tell(`operator: ${deed.may ? "grant ann web" : "take it from ann again"}`);
+      return operator.grant(deed.may);
+    case "ann":
+      checker.tell(`ann: ${deed.verb} ${deed.app}`);
+      return operator.verb(deed.verb, deed.app, ANN);
     case "node":
       checker.tell(`operator: ${deed.verb.toLowerCase()} ${deed.node}`);
       return operator.node(deed.verb, deed.node);

@@ -1,8 +1,15 @@
 // What the log must be like, entry by entry: it is the history of all decisions.
 
-import { parseOperatorCommand } from "../../core/command.ts";
-import { checkEntry, EMPTY_HEAD, type Entry, type Head } from "../../core/log.ts";
+import { type OperatorCommand, parseOperatorCommand } from "../../core/command.ts";
+import {
+  checkEntry,
+  EMPTY_HEAD,
+  type Entry,
+  type Head,
+  type SignedRecord,
+} from "../../core/log.ts";
 import { JobBook } from "./job_book.ts";
+import { ANN, type Signer, signerOf } from "./signers.ts";
 import { Violation } from "./violation.ts";
 
 interface Placed {
@@ -36,6 +43,8 @@ export class History {
   /** Node -> its name; and what keeps replicas off it. */
   readonly #names = new Map<string, string>();
   readonly #bars = new Map<string, string>();
+  /** Grants by which ann may work on `web`, by their entries. */
+  readonly #granted = new Set<string>();
 
   /** Takes the next entry. @throws {Violation} */
   take(entry: Entry): void {
@@ -43,7 +52,7 @@ export class History {
     if (wrong) throw new Violation(`entry ${entry.sequence} does not follow in the log: ${wrong}`);
     this.#head = entry;
     const { body } = entry;
-    if (body.kind === "command") this.#command(entry, body.signed.text);
+    if (body.kind === "command") this.#command(entry, body.signed);
     if (body.kind === "rollout" && body.back !== undefined) this.#goesBack.add(body.app);
     if (body.kind === "node") this.#names.set(body.node, body.name);
     if (body.kind !== "decision") return;
@@ -85,7 +94,7 @@ export class History {
     );
   }
 
-  #command({ sequence, wallMs }: Entry, text: string): void {
+  #command({ sequence, wallMs }: Entry, { text, signatureHex }: SignedRecord): void {
     if (this.#texts.has(text)) {
       throw new Violation(`entry ${sequence} executes a signed command a second time`);
     }
@@ -98,6 +107,7 @@ export class History {
       }
       this.#ids.add(command.id);
     }
+    this.#maySay(sequence, command, signerOf(text, signatureHex));
     if (command.verb === "SCALE") this.#scaled.set(command.app, Number(command.count));
     if (command.verb === "UNCORDON") this.#bars.delete(command.node);
     if (command.verb === "CORDON" || command.verb === "DRAIN") {
@@ -132,6 +142,20 @@ export class History {
       ...(fallback === undefined ? {} : { fallback }),
     });
     this.#applied.set(app, applied);
+  }
+
+  /** Ann may work on `web` while that is granted to her, and no more. */
+  #maySay(sequence: number, command: OperatorCommand, signer: Signer | null): void {
+    if (signer === null) throw new Violation(`entry ${sequence} was signed by nobody`);
+    if (signer === ANN) {
+      const may = this.#granted.size > 0 && "app" in command && command.app === "web";
+      if (may) return;
+      throw new Violation(
+        `entry ${sequence} executes ann's ${command.verb}, which she may not say`,
+      );
+    }
+    if (command.verb === "GRANT") this.#granted.add(`${sequence}`);
+    if (command.verb === "UNGRANT") this.#granted.delete(command.grant);
   }
 
   #place(

@@ -5,8 +5,9 @@ import { NodeMachine } from "../../node/machine.ts";
 import type { LogRecord } from "../../node/records.ts";
 import type { SavedReplica } from "../../node/saved.ts";
 import type { ConductorHost } from "./conductor_host.ts";
-import { CONDUCTOR, Daemon, fakeSignature, type Ground, TOWER } from "./daemon.ts";
+import { CONDUCTOR, Daemon, type Ground, TOWER } from "./daemon.ts";
 import type { Stream } from "./network.ts";
+import { ROOT, signerOf } from "./signers.ts";
 import type { Behaviour, Process } from "./process.ts";
 
 const SAMPLE = { cpuPercent: 5, ramTotalBytes: 8 * 2 ** 30, ramFreeBytes: 6 * 2 ** 30 };
@@ -25,6 +26,8 @@ export class NodeHost extends Daemon {
   readonly #saved = new Map<string, SavedReplica>();
   readonly #tombstones = new Map<string, number>();
   readonly #records = new Map<number, LogRecord>();
+  /** The name of the log that the records are of. */
+  #log: string | undefined;
   #unkept: LogRecord[] = [];
   #follow: Stream | null = null;
   #dueMs = Infinity;
@@ -60,6 +63,7 @@ export class NodeHost extends Daemon {
       name: this.name,
       host: this.host,
       port: this.address.port,
+      roots: [ROOT],
       conductor: CONDUCTOR,
       tower: TOWER,
       towerUrl: "http://10.0.0.2:7772",
@@ -85,6 +89,7 @@ export class NodeHost extends Daemon {
       adopted,
       tombstones: [...this.#tombstones],
       records: [...this.#records.values()],
+      ...(this.#log === undefined ? {} : { log: this.#log }),
     });
     for (const { saved, running } of adopted) {
       const process = this.#find(saved.replica, saved.instance);
@@ -156,7 +161,8 @@ export class NodeHost extends Daemon {
       this.enter(() => {
         const { k, ...rest } = JSON.parse(text);
         if (k === "record") this.#step({ on: "record", record: rest });
-        else this.#step({ on: "head", sequence: rest.sequence });
+        else if (k === "log") this.#step({ on: "log", log: rest.log });
+        else this.#step({ on: "head", sequence: rest.sequence, chain: rest.chain });
       });
     this.conductor.follow(stream, this.machine!.sequence);
   }
@@ -184,7 +190,9 @@ export class NodeHost extends Daemon {
         return network.send(effect.text, this.address, effect.to);
       case "verify": {
         const { sequence, text, signatureHex } = effect.record;
-        const refusal = signatureHex === fakeSignature(text) ? null : "its signature is not valid";
+        const signer = signerOf(text, signatureHex);
+        const isGood = signer !== null && signer.publicText === effect.publicKey;
+        const refusal = isGood ? null : "its signature is not valid";
         return this.later(0.2, () => this.#step({ on: "verified", sequence, refusal }));
       }
       case "keep-record":
@@ -240,6 +248,8 @@ export class NodeHost extends Daemon {
         // The conductor is another one than before: its log is followed anew.
         return this.#follow?.break();
       case "keep-log":
+        if (!this.diskFull) this.#log = effect.log;
+        return;
       case "log":
       case "stopped":
         return;

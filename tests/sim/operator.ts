@@ -5,9 +5,10 @@ import { formatOperatorCommand, type OperatorCommand } from "../../core/command.
 import { lastGoodOf } from "../../conductor/rollout_state.ts";
 import { formatSigned } from "../../core/wire.ts";
 import type { ConductorHost } from "./conductor_host.ts";
-import { COMMANDS, fakeSignature, type Ground, instant, OPERATOR } from "./daemon.ts";
+import { COMMANDS, type Ground, instant, OPERATOR } from "./daemon.ts";
 import { manifestOf } from "./manifests.ts";
 import type { Behaviour } from "./process.ts";
+import { ANN, fakeSignature, ROOT, type Signer } from "./signers.ts";
 
 /** After this the CLI says that the conductor does not answer. */
 export const GIVE_UP_MS = 10_000;
@@ -119,16 +120,33 @@ export class Operator {
     });
   }
 
-  verb(verb: Verb, app: string): void {
+  verb(verb: Verb, app: string, signer: Signer = ROOT): void {
     this.#enqueue(() => {
-      this.#send({ verb, app }, () => {
+      const done = () => {
         const wish = this.wishes.get(app);
         if (!wish) return;
         if (verb === "DOWN") this.#changed(wish, { down: true });
         else if (verb === "STOP") this.#changed(wish, { stopped: true });
         else if (verb === "START") this.#changed(wish, { stopped: false });
         else this.#changed(wish, {});
-      });
+      };
+      this.#send({ verb, app }, done, signer);
+    });
+  }
+
+  /** Ann becomes an operator, and may work on `web`, or may not any more. */
+  grant(may: boolean): void {
+    const { name, publicText: publicKey } = ANN;
+    const where = { namespaces: "*", apps: "web", until: "-" };
+    this.#enqueue(() => {
+      const roster = this.#conductor.machine?.state.roster;
+      const grants = roster?.grantsAt(Infinity, name) ?? [];
+      const isThere = roster?.keysAt(Infinity).some(({ key }) => key === ANN.key);
+      const grant = grants.find(({ role }) => role === "deployer");
+      if (!isThere) {
+        this.#send({ verb: "OPERATOR", name, role: "viewer", publicKey, ...where }, () => {});
+      } else if (may) this.#send({ verb: "GRANT", name, role: "deployer", ...where }, () => {});
+      else this.#send({ verb: "UNGRANT", name, grant: `${grant?.from ?? 0}` }, () => {});
     });
   }
 
@@ -188,7 +206,11 @@ export class Operator {
     else this.#queue.push(run);
   }
 
-  #send(rest: DistributiveOmit<OperatorCommand, "id">, done: () => void): void {
+  #send(
+    rest: DistributiveOmit<OperatorCommand, "id">,
+    done: () => void,
+    signer: Signer = ROOT,
+  ): void {
     const id = `command-${this.said.length + 1}`;
     const command = { ...rest, id } as OperatorCommand;
     const sentMs = this.#ground.timeline.nowMs;
@@ -205,7 +227,7 @@ export class Operator {
     this.#waiting = said;
     const { wallMs } = instant(this.#ground.timeline, this.skewMs);
     const text = `${formatOperatorCommand(command)}|${Math.floor(wallMs / 1000)}`;
-    const signed = formatSigned(text, fakeSignature(text));
+    const signed = formatSigned(text, fakeSignature(text, signer));
     this.overheard.push(signed);
     // A port of its own for each command, as the CLI has: a late reply to another is not heard.
     const from = { ...OPERATOR, port: OPERATOR.port + ++this.#ports };

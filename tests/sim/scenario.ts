@@ -96,6 +96,11 @@ function deedOf(verb: string, rest: readonly string[]): Deed {
     }
     case "scale":
       return { do: "scale", app: first, count: Number(second) };
+    case "grant":
+    case "ungrant":
+      return { do: "grant", may: verb === "grant" };
+    case "ann":
+      return { do: "ann", verb: first.toUpperCase() as Verb, app: second };
     case "drain":
     case "cordon":
     case "uncordon":

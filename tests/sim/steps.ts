@@ -15,6 +15,10 @@ export type Deed =
     readonly behaviour: Behaviour;
   }
   | { readonly do: "verb"; readonly verb: Verb; readonly app: string }
+  /** Ann is granted to work on `web`, or that is taken back. */
+  | { readonly do: "grant"; readonly may: boolean }
+  /** She tries to. */
+  | { readonly do: "ann"; readonly verb: Verb; readonly app: string }
   | { readonly do: "node"; readonly verb: NodeVerb; readonly node: string }
   /** Clients ask for an app that sleeps otherwise. */
   | { readonly do: "ask"; readonly app: string; readonly forMs: number }
@@ -70,6 +74,10 @@ function wordsOf(step: Step): string {
     }
     case "verb":
       return `${step.verb.toLowerCase()} ${step.app}`;
+    case "grant":
+      return step.may ? "grant ann web" : "ungrant ann web";
+    case "ann":
+      return `ann: ${step.verb.toLowerCase()} ${step.app}`;
     case "node":
       return `${step.verb.toLowerCase()} ${step.node}`;
     case "ask":
@@ -130,7 +138,7 @@ function good(volume: boolean): { readonly volume: boolean; readonly behaviour: 
 
 function operate(prng: Prng, options: PlanOptions): Deed | null {
   const verb = (name: Verb): Deed => ({ do: "verb", verb: name, app: "web" });
-  switch (prng.below(40)) {
+  switch (prng.below(46)) {
     case 0:
     case 1:
     case 2:
@@ -191,6 +199,15 @@ function operate(prng: Prng, options: PlanOptions): Deed | null {
     case 30:
     case 31:
       return { do: "verb", verb: "RUN", app: "once" };
+    case 35:
+    case 36:
+      return { do: "grant", may: prng.below(3) > 0 };
+    case 37:
+    case 38:
+    case 39: {
+      const name = (["RESTART", "RESTART", "STOP", "START"] as const)[prng.below(4)]!;
+      return { do: "ann", verb: name, app: prng.below(3) === 0 ? "shop" : "web" };
+    }
     case 32:
     case 33:
     case 34: {
