@@ -22,9 +22,11 @@ import { type ConductorAddress } from "./target.ts";
 
 interface Session {
   readonly dial: Dial;
+  /** Connections that are open and not in use. */
+  readonly idle: Channel[];
 }
 
-/** By address; `null` where the conductor has no sealed sessions. */
+/** By address and what is known of it; `null` where the conductor has no sealed sessions. */
 const sessions = new Map<string, Promise<Session | null>>();
 
 /** Says whether what is said to this conductor is sealed. */
@@ -45,13 +47,21 @@ export async function sealedRequest(
   const session = await sessionWith(to, options.signal);
   if (session === null) return await request(plain(to), options);
   const { method, path, headers, body, signal } = options;
-  let response: Response;
-  try {
-    response = await sealedFetch(session.dial, path, {
+  const ask = () =>
+    sealedFetch(session.dial, path, {
       method,
       signal,
       ...(headers ? { headers } : {}),
       ...(body === undefined ? {} : { body }),
+    });
+  const stale = session.idle.length > 0;
+  let response: Response;
+  try {
+    response = await ask().catch((error) => {
+      // An old connection may have been to a conductor that is no more; what only reads is asked again.
+      if (!stale || !["GET", "HEAD"].includes(method) || signal.aborted) throw error;
+      for (const channel of session.idle.splice(0)) channel.close();
+      return ask();
     });
   } catch (error) {
     throw told(error, to);
@@ -103,7 +113,8 @@ function plain({ hostname, port }: ConductorAddress): ConductorAddress {
 }
 
 function sessionWith(to: ConductorAddress, signal: AbortSignal): Promise<Session | null> {
-  const name = showAddress(to);
+  const { context = "", pinned, fingerprint = "" } = to.seal ?? {};
+  const name = [showAddress(to), context, pinned?.identity ?? "", fingerprint].join(" ");
   let session = sessions.get(name);
   if (!session) {
     session = open(to, signal);
@@ -116,10 +127,11 @@ function sessionWith(to: ConductorAddress, signal: AbortSignal): Promise<Session
 async function open(to: ConductorAddress, signal: AbortSignal): Promise<Session | null> {
   const near = isLoopback(to.hostname);
   const known = to.seal?.pinned ?? (near ? undefined : readContexts().known[showAddress(to)]);
-  const pinned = known ?? await introduced(to, signal);
-  if (pinned === null) return null;
-  const responder = staticKeyBytes(pinned.staticKey);
-  if (responder === null) throw new Failure("bad-contexts", "the pinned key is damaged");
+  const first = known ?? await introduced(to, signal);
+  if (first === null) return null;
+  let pinned = first;
+  // On this machine nobody is known from before: a conductor that was started anew is asked anew.
+  const mayBeAnew = near && known === undefined && to.seal?.context === undefined;
   const kem = await createKem();
   // On this machine nobody needs to say who they are to read.
   const certificate = near ? null : await certificateOf(to.seal?.keyPath, kem);
@@ -127,22 +139,30 @@ async function open(to: ConductorAddress, signal: AbortSignal): Promise<Session 
   const keys = { kem, staticKey: own.staticKey, secret: own.secret };
   const url = sealUrl(to);
   const idle: Channel[] = [];
+  const reach = async (): Promise<Channel> => {
+    const responder = staticKeyBytes(pinned.staticKey);
+    if (responder === null) throw new Failure("bad-contexts", "the pinned key is damaged");
+    const payload = certificate?.payload;
+    return await dialSealed(url, {
+      keys,
+      responder,
+      open: dialWebSocket,
+      ...(payload ? { payload } : {}),
+    });
+  };
   const dial = async (): Promise<Channel> => {
     const channel = idle.pop();
     if (channel) return channel;
     try {
-      const payload = certificate?.payload;
-      return await dialSealed(url, {
-        keys,
-        responder,
-        open: dialWebSocket,
-        ...(payload ? { payload } : {}),
-      });
+      return await reach();
     } catch (error) {
-      if (!(error instanceof Failure) || !known) throw error;
+      if (!(error instanceof Failure)) throw error;
       // Somebody is there and is not who was there before?
       const now = await introduced(to, signal, false).catch(() => null);
-      throw now && now.staticKey !== known.staticKey ? changed(to, known) : error;
+      if (!now || now.staticKey === pinned.staticKey) throw error;
+      if (!mayBeAnew) throw changed(to, pinned);
+      pinned = now;
+      return await reach();
     }
   };
   const release = (channel: Channel) => {
@@ -153,7 +173,7 @@ async function open(to: ConductorAddress, signal: AbortSignal): Promise<Session 
     };
     idle.push(channel);
   };
-  return { dial: Object.assign(dial, { release }) };
+  return { dial: Object.assign(dial, { release }), idle };
 }
 
 async function ephemeral(kem: Awaited<ReturnType<typeof createKem>>) {

@@ -9,8 +9,11 @@ import type { Signer } from "./keys.ts";
 import { mayBePlain } from "./target.ts";
 import { askUdp } from "./udp.ts";
 
-/** A datagram of 6.7 KB is five packets: without a reply by then it also goes by TCP, ms. */
-const TCP_AFTER_MS = 200;
+/**
+ * A datagram of 6.7 KB is five packets, and one that is lost (in a flood, say) is not missed: without
+ * a reply by then it also goes by TCP, ms. A conductor in peace answers within half of that.
+ */
+const TCP_AFTER_MS = 75;
 
 /** How the datagram of a conductor begins that does not lead. */
 const STANDBY = "ERR|STANDBY|";
@@ -28,7 +31,7 @@ export async function signCommand(signer: Signer, command: OperatorCommand): Pro
 
 /**
  * Sends a signed command that carries an id and resolves to the conductor's reply. It goes by UDP,
- * and the same text by TCP as well when no reply has come within 200 ms or it is too large for a
+ * and the same text by TCP as well when no reply has come within 75 ms or it is too large for a
  * datagram; the conductor executes it once.
  *
  * @throws {Failure} `unreachable`.

@@ -85,6 +85,11 @@ export const TRUST_COMMANDS: readonly Command[] = [
       "so that what runs there goes on, or the state folder of one that does not (a path). " +
       "--pubkey names the public keys that the conductor was started with. Secrets cannot be " +
       "opened again without the conductor's secret.key.",
+      "The new conductor is somebody new, and daemons of a sealed mesh take nobody for the old one " +
+      "without an operator's word: a new token each, or --succeed, which signs (--key, an admin's) " +
+      "that the conductor of this state folder takes the lost one's place. Those whom the lost one " +
+      "let in then come over by themselves. Not where its keys may be in other hands: whoever has " +
+      "them could come over, too.",
     ],
     examples: ["skr8tr recover 10.0.0.2 10.0.0.3 --state state/conductor --pubkey skrtrview.pub"],
     arguments: [1, 1_000],
@@ -96,6 +101,7 @@ export const TRUST_COMMANDS: readonly Command[] = [
         help: "the keys that the conductor was started with (commas between them)",
         default: "skrtrview.pub",
       },
+      { name: "succeed", help: "let the daemons of the lost conductor come over (needs --key)" },
       { name: "log", value: "NAME", help: "which log, where the copies are of several" },
     ],
     completes: "node",

@@ -81,6 +81,8 @@ export function judge(state: State, command: string): Outcome {
           summary: `forget ${parsed.member}`,
         }
         : refuse("MEMBER", `no daemon is named ${parsed.member}`);
+    case "SUCCEED":
+      return refuse("SUCCEED", "skr8tr recover --succeed writes this where it makes a log anew");
     case "SUBMIT":
     case "ROLLOUT":
       return { kind: "read", path: parsed.path };

@@ -51,10 +51,10 @@ export class Joins {
     return null;
   }
 
-  #whyNot({ member, terms, key }: PendingJoin, unixS: number): string | null {
+  #whyNot({ member, terms, key, admittedS }: PendingJoin, unixS: number): string | null {
     const { roster, head, members } = this.state;
     return roster.whyNot(head.sequence + 1, key, "admin", {}, unixS) ??
-      members.whyNot(member, terms, unixS);
+      members.whyNot(member, terms, admittedS ?? unixS);
   }
 
   committed(body: Extract<EntryBody, { kind: "join" }>, now: Instant): ConductorEffect[] {

@@ -43,7 +43,11 @@ const FLAGS: readonly Flag[] = [
   { name: "insecure", help: "obey anybody; only on loopback" },
   { name: "plain", value: "CIDR", repeat: true, help: "networks that may read unsealed" },
   { name: "rebalance", help: "move replicas to nodes that come, by itself" },
-  { name: "at-rest-key", value: "FILE", help: "encrypt log and history by this key (32 bytes)" },
+  {
+    name: "at-rest-key",
+    value: "FILE",
+    help: "encrypt log, history and telemetry by this key (32 bytes)",
+  },
   {
     name: "syslog",
     value: "URL",

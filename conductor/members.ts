@@ -3,7 +3,7 @@
  * operator signed, once.
  */
 
-import type { EntryBody } from "../core/log.ts";
+import type { EntryBody, SignedRecord } from "../core/log.ts";
 import { MEMBERS } from "../core/limits.ts";
 import type { JoinRequest, Member, TokenTerms } from "../core/seal/member.ts";
 import { sha256Hex } from "../core/bytes.ts";
@@ -22,6 +22,8 @@ interface UsedToken {
 export interface MembersData {
   readonly members: readonly Member[];
   readonly tokens: readonly (readonly [id: string, token: UsedToken])[];
+  readonly forgotten?: readonly (readonly [name: string, unixS: number])[];
+  readonly succession?: SignedRecord;
 }
 
 export class Members {
@@ -29,6 +31,9 @@ export class Members {
   /** Hash of a static key -> identity. */
   readonly #byKey = new Map<string, string>();
   readonly #tokens = new Map<string, UsedToken>();
+  /** Name -> when an operator had it forgotten last, unix seconds. */
+  readonly #forgotten = new Map<string, number>();
+  #succession: SignedRecord | null = null;
 
   get size(): number {
     return this.#members.size;
@@ -100,8 +105,27 @@ export class Members {
     }
   }
 
+  /** The word by which this log's conductor took the place of one that is lost. */
+  get succession(): SignedRecord | null {
+    return this.#succession;
+  }
+
+  succeed(signed: SignedRecord): void {
+    this.#succession = signed;
+  }
+
+  /** Says whether a daemon of this name was forgotten after it was let in. */
+  wasForgotten(name: string, admittedS: number): boolean {
+    return (this.#forgotten.get(name) ?? -Infinity) >= admittedS;
+  }
+
   /** Takes a daemon out; `undefined` where none has the name. */
-  forget(name: string): Member | undefined {
+  forget(name: string, unixS: number): Member | undefined {
+    this.#forgotten.delete(name);
+    this.#forgotten.set(name, unixS);
+    if (this.#forgotten.size > MEMBERS) {
+      this.#forgotten.delete(this.#forgotten.keys().next().value!);
+    }
     const member = this.named(name);
     if (!member) return undefined;
     this.#members.delete(member.identity);
@@ -110,7 +134,12 @@ export class Members {
   }
 
   save(): MembersData {
-    return { members: [...this.#members.values()], tokens: [...this.#tokens] };
+    return {
+      members: [...this.#members.values()],
+      tokens: [...this.#tokens],
+      forgotten: [...this.#forgotten],
+      ...(this.#succession ? { succession: this.#succession } : {}),
+    };
   }
 
   static load(data: MembersData | undefined): Members {
@@ -120,6 +149,8 @@ export class Members {
       members.#byKey.set(keyHash(member), member.identity);
     }
     for (const [id, token] of data?.tokens ?? []) members.#tokens.set(id, token);
+    for (const [name, unixS] of data?.forgotten ?? []) members.#forgotten.set(name, unixS);
+    members.#succession = data?.succession ?? null;
     return members;
   }
 }
@@ -140,10 +171,14 @@ export interface PendingJoin {
   readonly key: string;
   /** From where, for the audit. */
   readonly address: string;
+  /** It was let in by the conductor whose place this one took, and then, unix seconds. */
+  readonly admittedS?: number;
 }
 
 /** The entry that lets it in. */
-export function joinEntry({ request, terms, member, key, address }: PendingJoin): JoinEntry {
+export function joinEntry(join: PendingJoin): JoinEntry {
+  const { request, terms, member, key, address, admittedS } = join;
+  const came = admittedS === undefined ? "joined" : "came over";
   const { token, signature, introduction } = request;
   return {
     kind: "join",
@@ -152,6 +187,6 @@ export function joinEntry({ request, terms, member, key, address }: PendingJoin)
     token: { text: token, signatureHex: signature, key },
     identityKey: introduction.identityKey,
     certificate: introduction.certificate,
-    audit: `${member.role} ${member.name} joined from ${address}`,
+    audit: `${member.role} ${member.name} ${came} from ${address}`,
   };
 }

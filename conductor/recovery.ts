@@ -1,7 +1,15 @@
 /** The log that a node's copy gives: each command at its old place, and nothing invented. */
 
 import type { Copy, Proved, Runs } from "../core/copy.ts";
-import { EMPTY_HEAD, type Entry, type EntryBody, nextEntry, type Place } from "../core/log.ts";
+import { linkOf } from "../core/chain.ts";
+import {
+  EMPTY_HEAD,
+  type Entry,
+  type EntryBody,
+  nextEntry,
+  type Place,
+  type SignedRecord,
+} from "../core/log.ts";
 import { parseOperatorCommand } from "../core/command.ts";
 import { Failure } from "../core/errors.ts";
 
@@ -56,6 +64,21 @@ export function* rebuild(
   for (const { node, name } of runs) yield next({ kind: "node", node, name });
   const place = placesOf(proved, runs);
   yield next({ kind: "adopted", place, placed: countsOf(proved, runs) });
+}
+
+/** The entry by which this log's new conductor takes the place of the lost one. */
+export function succeedBody(
+  { chain }: Proved,
+  sequence: number,
+  signed: SignedRecord,
+): EntryBody {
+  return {
+    kind: "command",
+    signed,
+    reply: "OK|SUCCEEDED",
+    audit: "this conductor takes the place of the lost one (recover --succeed)",
+    chain: linkOf(chain, { sequence, ...signed }),
+  };
 }
 
 /** What runs now and is described by a record of the copy. */

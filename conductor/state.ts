@@ -419,10 +419,16 @@ function applyCommand(
       return [];
     case "FORGET": {
       // A machine that comes back with this id has a key of its own for secrets.
-      const node = state.members.forget(command.member)?.node;
+      const node = state.members.forget(
+        command.member,
+        Number(signed.text.slice(signed.text.lastIndexOf("|") + 1)),
+      )?.node;
       if (node !== undefined) state.nodeKeys.delete(node);
       return [];
     }
+    case "SUCCEED":
+      state.members.succeed(signed);
+      return [];
     case "OPERATOR":
     case "GRANT":
     case "UNGRANT":

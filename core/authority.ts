@@ -41,6 +41,7 @@ export const NEEDED_ROLE: { readonly [V in OperatorCommand["verb"]]: Role } = {
   UNSECRET: "deployer",
   DECK: "viewer",
   FORGET: "admin",
+  SUCCEED: "admin",
 };
 
 /**

@@ -41,6 +41,8 @@ const FIELDS = {
   /** A daemon's name, as it joined. */
   member: { form: /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, says: "the name of a daemon" },
   hash: { form: /^[0-9a-f]{64}$/, says: "a SHA-256 in hex" },
+  log: { form: /^[0-9a-f]{64}$/, says: "the name of a log" },
+  identity: { form: /^[0-9a-f]{64}$/, says: "an identity" },
   kind: { form: /^(exec|copy|forward)$/, says: "exec, copy or forward" },
   replica: { form: /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/, says: "a replica" },
   /** What the stream is to do, in base64; `-` for nothing. */
@@ -93,6 +95,8 @@ const SHORT_COMMANDS = {
   DECK: ["hash"],
   /** A daemon is a member no more. */
   FORGET: ["member"],
+  /** The log is led by this identity, with a static key of this hash: who led it is lost. */
+  SUCCEED: ["log", "identity", "hash"],
 } as const satisfies Record<string, readonly (keyof typeof FIELDS)[]>;
 
 type ShortVerb = keyof typeof SHORT_COMMANDS;

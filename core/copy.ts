@@ -83,6 +83,8 @@ export interface Proved {
   readonly chain: string;
   /** Why what follows is not; `null` where everything is. */
   readonly wrong: string | null;
+  /** The operators, as these records have them. */
+  readonly roster: Roster;
 }
 
 /**
@@ -101,7 +103,7 @@ export async function prove(
   const records: CopiedRecord[] = [];
   let chain = genesisOf(copy.log);
   let last = 0;
-  const end = (wrong: string | null) => ({ records, chain, wrong });
+  const end = (wrong: string | null) => ({ records, chain, wrong, roster });
   for (const record of copy.records) {
     const { sequence, text, signatureHex, key, manifest } = record;
     if (sequence <= last) return end(`record ${sequence} stands behind record ${last}`);

@@ -89,7 +89,7 @@ async function join(number: number) {
   const answer = await sealedFetch(dial, "/join", { method: "POST", body });
   if (!answer.ok) throw new Error(`sim-${number} cannot join: ${await answer.text()}`);
   await answer.body?.cancel();
-  return { node, name: `sim-${number}`, keys, introduced, identity: sha256Hex(identityKey) };
+  return { node, name: `sim-${number}`, keys };
 }
 
 type Joined = Awaited<ReturnType<typeof join>>;
@@ -106,7 +106,7 @@ await Promise.all(Array.from({ length: 16 }, async () => {
 let answered = 0;
 
 /** Beats for as long as the process lives. */
-function live({ node, name, keys, introduced, identity }: Joined): void {
+function live({ node, name, keys }: Joined): void {
   const number = Number(name.slice("sim-".length));
   const hostname = `127.26.${number % 250}.1`;
   // So often a conductor of this many wants to hear from each; it will say so itself.
@@ -117,7 +117,7 @@ function live({ node, name, keys, introduced, identity }: Joined): void {
   const udp = openSealedUdp({
     hostname,
     port: 0,
-    keys: { ...keys, identity, introduction: introduced },
+    keys,
     admit: () => null,
     receive(text, from) {
       const message = decodeMesh(text);

@@ -3,9 +3,16 @@
 import { NODE_PORT, readAddress, showAddress } from "../../core/address.ts";
 import { type Copy, parseCopy, prove, type Proved, type Runs } from "../../core/copy.ts";
 import { Failure } from "../../core/errors.ts";
+import { sha256Hex } from "../../core/bytes.ts";
+import { formatOperatorCommand } from "../../core/command.ts";
 import { createVerifier } from "../../core/live/crypto.ts";
+import { EMPTY_HEAD, type Entry, nextEntry, type SignedRecord } from "../../core/log.ts";
+import { fingerprint } from "../../core/signed.ts";
+import type { Arguments } from "../arguments.ts";
 import { type Context, DONE } from "../command.ts";
 import { conductorAt } from "../conductor.ts";
+import { keyPathOf, openSigner } from "../keys.ts";
+import { commandId } from "../send.ts";
 import { targetOf } from "../target.ts";
 
 interface Found {
@@ -45,17 +52,22 @@ export async function run({ arguments: args, output }: Context): Promise<number>
     found.push({ from, copy, proved });
   }
   const best = longest(found, args.value("log"));
-  const { rebuild } = await import("../../conductor/recovery.ts");
+  const { rebuild, succeedBody } = await import("../../conductor/recovery.ts");
   const { SqliteStore } = await import("../../conductor/live/store_sqlite.ts");
   const runs = found.flatMap(({ copy }): Runs[] =>
     copy.runs && copy.log === best.copy.log ? [copy.runs] : []
   );
   await Deno.mkdir(state, { recursive: true, mode: 0o700 });
   const store = new SqliteStore(`${path}.new`);
-  let last = 0;
-  for (const entry of rebuild(best.copy, best.proved, runs, Date.now())) {
+  let head = EMPTY_HEAD;
+  const keep = async (entry: Entry) => {
     await store.append(entry);
-    last = entry.sequence;
+    head = { sequence: entry.sequence, hash: entry.hash };
+  };
+  for (const entry of rebuild(best.copy, best.proved, runs, Date.now())) await keep(entry);
+  if (args.has("succeed")) {
+    const signed = await succession(args, state, best);
+    await keep(nextEntry(head, Date.now(), succeedBody(best.proved, head.sequence + 1, signed)));
   }
   await store.close();
   // The mark is of a log that is no more.
@@ -63,10 +75,38 @@ export async function run({ arguments: args, output }: Context): Promise<number>
   await Deno.rename(`${path}.new`, path);
   const running = runs.reduce((sum, each) => sum + each.runs.length, 0);
   output.print(
-    `${path}: ${last} entries from ${best.from}, ${best.proved.records.length} commands, ` +
+    `${path}: ${head.sequence} entries from ${best.from}, ${best.proved.records.length} commands, ` +
       `${running} replicas go on; start the conductor with --state ${state}`,
   );
   return DONE;
+}
+
+/**
+ * The signed word that this state folder's conductor, whose identity is made here, takes the place of
+ * the lost one.
+ */
+async function succession(
+  args: Arguments,
+  state: string,
+  { copy, proved }: Found,
+): Promise<SignedRecord> {
+  const keyPath = keyPathOf(args);
+  const signer = await openSigner(keyPath);
+  const { publicKeyOf } = await import("../../core/sign.ts");
+  const key = fingerprint(publicKeyOf(await Deno.readFile(keyPath)));
+  const why = proved.roster.whyNot(Number.MAX_SAFE_INTEGER, key, "admin", {}, Date.now() / 1_000);
+  if (why !== null) throw new Failure("refused", `${keyPath} cannot name a conductor: ${why}`);
+  const { openSealKeys } = await import("../../core/live/seal_keys.ts");
+  const { identity, staticKey } = await openSealKeys(state, "conductor");
+  const command = formatOperatorCommand({
+    verb: "SUCCEED",
+    id: commandId(),
+    log: copy.log,
+    identity,
+    hash: sha256Hex(staticKey),
+  });
+  const text = `${command}|${Math.floor(Date.now() / 1_000)}`;
+  return { text, signatureHex: await signer.sign(text), key };
 }
 
 /** The copy that proves most. Copies of another log count only where that is asked for. */

@@ -3,13 +3,13 @@
 import { type Checkpoint, checkpointText } from "../../core/audit.ts";
 import { CHECKPOINT_ENTRIES, CHECKPOINT_MS } from "../../core/limits.ts";
 import { logger } from "../../core/live/log.ts";
+import { sealKeysPath, signWithSeed } from "../../core/live/seal_keys.ts";
 import type { Head } from "../../core/log.ts";
-import { keyPairFromSeed, sign } from "../../core/sign.ts";
 
 export class Checkpoints implements Disposable {
   readonly #path: string;
   readonly #timer: ReturnType<typeof setInterval>;
-  #keys: Promise<ReturnType<typeof keyPairFromSeed>> | null = null;
+  #seed: Promise<Uint8Array> | null = null;
   #head: Head | null = null;
   #signed = 0;
   #failing = false;
@@ -42,10 +42,10 @@ export class Checkpoints implements Disposable {
     if (!head || head.sequence === this.#signed) return;
     this.#signed = head.sequence;
     try {
-      const { publicKey, secretKey } = await (this.#keys ??= openIdentity(this.#path));
+      const seed = await (this.#seed ??= openIdentity(this.#path));
       const about = { log: this.log(), ...head, wallMs: Date.now() };
-      const signatureHex = sign(secretKey, checkpointText(about));
-      this.last = { ...about, publicKey: publicKey.toBase64(), signatureHex };
+      const { publicKey, signature } = await signWithSeed(seed, checkpointText(about));
+      this.last = { ...about, publicKey: publicKey.toBase64(), signatureHex: signature };
       this.tell(this.last);
     } catch (error) {
       if (!this.#failing) logger("audit").error("no checkpoint: {error}", { error: String(error) });
@@ -58,21 +58,21 @@ export class Checkpoints implements Disposable {
   }
 }
 
-/** The conductor's identity: that of the sealed mesh where it has one, else one of its own. */
-async function openIdentity(state: string): Promise<ReturnType<typeof keyPairFromSeed>> {
+/** The seed of the conductor's identity: of the sealed mesh where it has one, else one of its own. */
+async function openIdentity(state: string): Promise<Uint8Array> {
   const path = `${state}/checkpoint.seed`;
   try {
-    const file = await Deno.readTextFile(`${state}/conductor.identity.json`);
-    return keyPairFromSeed(Uint8Array.fromHex(JSON.parse(file).identitySeed));
+    const file = await Deno.readTextFile(sealKeysPath(state, "conductor"));
+    return Uint8Array.fromHex(JSON.parse(file).identitySeed);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
   try {
-    return keyPairFromSeed(await Deno.readFile(path));
+    return await Deno.readFile(path);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
   const seed = crypto.getRandomValues(new Uint8Array(32));
   await Deno.writeFile(path, seed, { mode: 0o600 });
-  return keyPairFromSeed(seed);
+  return seed;
 }

@@ -15,7 +15,7 @@ import { now, randomHex, randomSeed } from "../../core/live/clock.ts";
 import { createVerifier, type Verifier } from "../../core/live/crypto.ts";
 import type { Running } from "../../core/live/daemon.ts";
 import { logger } from "../../core/live/log.ts";
-import { openMeshUdp } from "../../core/live/mesh_udp.ts";
+import { type MeshUdp, openMeshUdp } from "../../core/live/mesh_udp.ts";
 import type { SealKeys } from "../../core/live/seal_keys.ts";
 import { listenFailure, openUdp, type Udp } from "../../core/live/udp.ts";
 import { parseOperatorCommand } from "../../core/command.ts";
@@ -199,7 +199,7 @@ class Conductor {
   readonly #ended = Promise.withResolvers<number>();
   #ignored = 0;
   #nextReply: ReplyTo = 1;
-  #mesh!: Udp;
+  #mesh!: MeshUdp;
   #commands!: Udp;
   #http!: Deno.HttpServer;
   #towers!: TowerLinks;
@@ -261,6 +261,7 @@ class Conductor {
     const { telemetryBytes = 0, state } = settings;
     this.#telemetry = telemetryBytes === 0 ? null : new Telemetry({
       path: `${state}/telemetry.db`,
+      ...(settings.atRestKey ? { key: settings.atRestKey } : {}),
       maxBytes: telemetryBytes,
       nodes: () => machine.fleet.values(),
       sample: () => this.#deck.look(),
@@ -456,6 +457,7 @@ class Conductor {
       now: now(),
       sockets,
       ignored: this.#ignored,
+      ...(this.#mesh.machine ? { seal: this.#mesh.machine } : {}),
       streams: this.#streams?.open ?? 0,
     });
   }

@@ -9,6 +9,7 @@ import type { Seal } from "../../core/live/member_seal.ts";
 import { acceptSealed, isSealRequest, peerOf, upgradeStream } from "../../core/live/sealed_http.ts";
 import type { AppView } from "../../core/view.ts";
 import type { ConductorMachine } from "../machine.ts";
+import { fail, stream } from "./answers.ts";
 import { readBelowApp } from "./app_reads.ts";
 import { appView, planView } from "../views.ts";
 import type { SecretHand } from "./secrets.ts";
@@ -19,19 +20,17 @@ import { nodeDetail, volumeViews } from "../node_views.ts";
 import type { DeckGrants } from "../deck_grants.ts";
 import { appsShown } from "../deck_shown.ts";
 import { parseQuestion, whatIf } from "../what_if.ts";
-import { matches } from "../audit.ts";
 import type { LogStore } from "../../core/log.ts";
 import type { AuditReader } from "./audit.ts";
 import { type EventHistory, isRefusal } from "./events.ts";
 import type { Followers } from "./follow.ts";
+import { readAudit, readEvents, readLogs, searchLogs, streamLog } from "./followed_reads.ts";
 import { isForLeader, type Leads, standbyAnswer } from "./standby.ts";
 import { answerList } from "./lists.ts";
-import { streamLogs } from "./logs.ts";
 import { readShown } from "./shown_reads.ts";
 import type { StreamRelay } from "./streams.ts";
 import type { MemberDesk } from "./members.ts";
 import type { Telemetry } from "./telemetry.ts";
-import { isFound } from "./telemetry_store.ts";
 
 export interface HttpParts {
   readonly machine: ConductorMachine;
@@ -131,7 +130,7 @@ export async function read(
   if (list) return list;
   switch (kind) {
     case "telemetry":
-      return searchLogs(parts, url, now);
+      return await searchLogs(parts, url, now);
     case "sample":
       return Response.json(appsShown(machine.state, grants).sample(parts.deck.look()));
     case "nodes":
@@ -168,10 +167,6 @@ function noApp(parts: HttpParts, name: string): Response {
     : [];
   const hint = refused ? `; what was asked last was refused: ${refused.text}` : "";
   return fail(404, `no app is named ${name}${hint}; skr8tr list shows what runs`);
-}
-
-export function fail(status: number, error: string): Response {
-  return Response.json({ error }, { status });
 }
 
 async function takeCommand(parts: HttpParts, request: Request, from: string): Promise<Response> {
@@ -265,120 +260,6 @@ function readWhatIf(parts: HttpParts, url: URL): Response {
   return "error" in answer ? fail(404, answer.error) : Response.json(answer);
 }
 
-function readEvents(parts: HttpParts, url: URL, grants: DeckGrants): Response {
-  const shown = appsShown(parts.machine.state, grants);
-  const app = url.searchParams.get("app") ?? undefined;
-  const limit = countOf(url, "limit");
-  const past = parts.events.read({ ...(app === undefined ? {} : { app }), limit })
-    .filter(shown.event);
-  const text = past.map((event) => `${JSON.stringify(event)}\n`).join("");
-  if (url.searchParams.get("follow") !== "1") {
-    return new Response(text, { headers: { "content-type": "application/x-ndjson" } });
-  }
-  return stream((send) => {
-    for (const event of past) send(JSON.stringify(event));
-    return parts.events.follow((event) => {
-      if ((app === undefined || event.app === app) && shown.event(event)) {
-        send(JSON.stringify(event));
-      }
-    });
-  });
-}
-
-async function readAudit(parts: HttpParts, url: URL, grants: DeckGrants): Promise<Response> {
-  const given = (name: string) => url.searchParams.get(name) ?? undefined;
-  const [app, operator] = [given("app"), given("operator")];
-  const filter = {
-    ...(app === undefined ? {} : { app }),
-    ...(operator === undefined ? {} : { operator }),
-    shows: appsShown(parts.machine.state, grants).audit,
-  };
-  const past = await parts.audit.read(filter, countOf(url, "limit"));
-  const text = past.map((view) => `${JSON.stringify(view)}\n`).join("");
-  if (url.searchParams.get("follow") !== "1") {
-    return new Response(text, { headers: { "content-type": "application/x-ndjson" } });
-  }
-  return stream((send) => {
-    for (const view of past) send(JSON.stringify(view));
-    return parts.audit.follow((view) => {
-      if (matches(view, filter)) send(JSON.stringify(view));
-    });
-  });
-}
-
-/** Every entry of the log after a sequence, a line each, as fast as it is read. */
-function streamLog(store: LogStore, from: number): Response {
-  const encoder = new TextEncoder();
-  let next = Number.isSafeInteger(from) && from >= 0 ? from : 0;
-  const body = new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      const entries = await store.read(next, 200);
-      if (entries.length === 0) return controller.close();
-      next = entries.at(-1)!.sequence;
-      const text = entries.map((entry) => `${JSON.stringify(entry)}\n`).join("");
-      controller.enqueue(encoder.encode(text));
-    },
-  });
-  return new Response(body, { headers: { "content-type": "application/x-ndjson" } });
-}
-
-/** A parameter that says how many: 100 where it is absent or no number, 10,000 at most. */
-function countOf(url: URL, name: string): number {
-  const count = Number(url.searchParams.get(name) || 100);
-  return Number.isSafeInteger(count) && count >= 0 ? Math.min(10_000, count) : 100;
-}
-
-function readLogs(parts: HttpParts, name: string, url: URL): Response {
-  if (!parts.machine.state.apps.has(name)) {
-    return fail(404, `no app is named ${name}; skr8tr list shows what runs`);
-  }
-  const lines = countOf(url, "lines");
-  const follow = url.searchParams.get("follow") === "1";
-  const run = url.searchParams.get("run");
-  return stream((send, end) =>
-    streamLogs({
-      ...(run === null ? {} : { run: Number(run) }),
-      machine: parts.machine,
-      app: name,
-      lines,
-      follow,
-      seal: parts.seal,
-      now: parts.now,
-      watch: parts.watch,
-      send: (line) => send(JSON.stringify(line)),
-      end,
-    })
-  );
-}
-
-/** What was gathered of all logs. */
-function searchLogs({ telemetry }: HttpParts, url: URL, now: Instant): Response {
-  if (!telemetry) {
-    return fail(404, "this conductor gathers no logs; start it with --telemetry 256mb");
-  }
-  const query = (name: string) => url.searchParams.get(name) ?? undefined;
-  const [app, node, grep] = [query("app"), query("node"), query("grep")];
-  const sinceMs = Number(query("since") ?? NaN);
-  const wanted = {
-    ...(app === undefined ? {} : { app }),
-    ...(node === undefined ? {} : { node }),
-    ...(grep === undefined ? {} : { grep }),
-    ...(sinceMs >= 0 ? { sinceWallMs: now.wallMs - sinceMs } : {}),
-  };
-  const lines = telemetry.search({ ...wanted, limit: countOf(url, "lines") });
-  if (query("follow") === "1") {
-    return stream((send) => {
-      for (const line of lines) send(JSON.stringify(line));
-      return telemetry.follow((line) => {
-        if (isFound(line, wanted)) send(JSON.stringify(line));
-      });
-    });
-  }
-  return new Response(lines.map((line) => `${JSON.stringify(line)}\n`).join(""), {
-    headers: { "content-type": "application/x-ndjson" },
-  });
-}
-
 function follow(parts: HttpParts, request: Request, url: URL): Response {
   const [from, last] = ["from", "last"].map((name) => Number(url.searchParams.get(name) ?? 0));
   if (![from, last].every((each) => Number.isSafeInteger(each) && each! >= 0)) {
@@ -395,35 +276,4 @@ function follow(parts: HttpParts, request: Request, url: URL): Response {
     (asked) => parts.secrets.answer(asked, peerOf(request)?.node),
   );
   return response;
-}
-
-/** Lines for as long as the client listens; a client that stops reading is cut off. */
-function stream(start: (send: (line: string) => void, end: () => void) => () => void): Response {
-  const encoder = new TextEncoder();
-  let stop = () => {};
-  const body = new ReadableStream<Uint8Array>({
-    start(controller) {
-      let open = true;
-      const close = (how: () => void) => {
-        if (!open) return;
-        open = false;
-        stop();
-        how();
-      };
-      const send = (line: string) => {
-        if (!open) return;
-        controller.enqueue(encoder.encode(`${line}\n`));
-        if ((controller.desiredSize ?? 0) < 0) {
-          close(() => controller.error(new Error("the client reads too slowly")));
-        }
-      };
-      const begun = start(send, () => close(() => controller.close()));
-      if (open) stop = begun;
-      else begun();
-    },
-    cancel: () => stop(),
-  }, new ByteLengthQueuingStrategy({ highWaterMark: 4 * 1024 * 1024 }));
-  return new Response(body, {
-    headers: { "content-type": "application/x-ndjson", "cache-control": "no-store" },
-  });
 }

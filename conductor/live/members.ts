@@ -16,6 +16,7 @@ import { SEAL_PAYLOAD_BYTES } from "../../core/limits.ts";
 import type { Entry } from "../../core/log.ts";
 import { parseOperatorCommand } from "../../core/command.ts";
 import {
+  type Admission,
   certificateText,
   type Member,
   type MemberMessage,
@@ -24,7 +25,9 @@ import {
   parseTerms,
   peerOfMember,
   staticKeyBytes,
+  type TokenTerms,
 } from "../../core/seal/member.ts";
+import { admissionText, parseSuccession } from "../../core/seal/succession.ts";
 import type { Peer } from "../../core/seal/primitives.ts";
 import { integer, parseShaped, struct, text } from "../../core/shape.ts";
 import { whyNoReader } from "../auth.ts";
@@ -129,6 +132,7 @@ export class MemberDesk implements SealedServer {
           ...this.keys.introduction,
           head: this.#parts.machine.state.head,
           ...anchorOf(this.#parts.machine.state),
+          ...this.#succession(),
         });
       case "/join":
         return this.#join(request, from);
@@ -139,6 +143,40 @@ export class MemberDesk implements SealedServer {
       default:
         return null;
     }
+  }
+
+  /** The operator's word that this conductor took the place of one that is lost. */
+  #succession(): { readonly succession?: unknown } {
+    const { members, roster } = this.#parts.machine.state;
+    const signed = members.succession;
+    const key = signed && roster.save().keys.find((each) => each.key === signed.key);
+    if (!signed || !key) return {};
+    const { text, signatureHex: signature } = signed;
+    return { succession: { text, signature, operator: key.publicKey } };
+  }
+
+  /**
+   * Why a daemon that another conductor let in does not come over to this one; `null` where it does:
+   * an operator has said that this one took that one's place, and that one that it let it in.
+   */
+  async #whyNotOver(
+    member: Member,
+    terms: TokenTerms,
+    admission?: Admission,
+  ): Promise<string | null> {
+    const { members, log } = this.#parts.machine.state;
+    const succession = members.succession && parseSuccession(members.succession.text);
+    const isOurs = succession?.log === log && succession.identity === this.keys.identity;
+    if (!isOurs || !admission) return "the token is another conductor's";
+    const { atS, conductor, signature } = admission;
+    const key = Uint8Array.fromBase64(conductor);
+    const { identity, role, name, node } = member;
+    const about = { token: terms.id, identity, role, name, atS };
+    const text = admissionText(node === undefined ? about : { ...about, node });
+    const isProven = sha256Hex(key) === terms.conductor && atS <= succession.unixS &&
+      await this.#parts.verifier.verify(key, text, signature);
+    if (!isProven) return "the conductor of the token did not let it in";
+    return members.wasForgotten(name, atS) ? "it was forgotten; it needs a new token" : null;
   }
 
   async #join(request: Request, from: string): Promise<Response> {
@@ -153,7 +191,6 @@ export class MemberDesk implements SealedServer {
     if (!said || !terms || !own || own.toHex() !== staticKey.toHex()) {
       return refuse("this is no request to join");
     }
-    if (terms.conductor !== this.keys.identity) return refuse("the token is another conductor's");
     const identityKey = Uint8Array.fromBase64(said.introduction.identityKey);
     const { verifier } = this.#parts;
     const [key, proven] = await Promise.all([
@@ -169,9 +206,32 @@ export class MemberDesk implements SealedServer {
       staticKey: said.introduction.staticKey,
       ...(said.node === undefined ? {} : { node: said.node }),
     };
-    const reply = await this.#parts.join({ request: said, terms, member, key, address: from });
+    const isOver = terms.conductor !== this.keys.identity;
+    const whyNot = isOver ? await this.#whyNotOver(member, terms, said.admission) : null;
+    if (whyNot !== null) return refuse(whyNot);
+    const reply = await this.#parts.join({
+      request: said,
+      terms,
+      member,
+      key,
+      address: from,
+      ...(isOver ? { admittedS: said.admission!.atS } : {}),
+    });
     if (reply !== "OK|JOINED") return refuse(reply?.replace(/^ERR\|JOIN\|/, "") ?? "no answer");
-    return Response.json({ members: this.#listFor(roleOf(said.role)) });
+    return Response.json({
+      members: this.#listFor(roleOf(said.role)),
+      ...(isOver ? {} : { admission: await this.#admission(member, terms) }),
+    });
+  }
+
+  /** What the daemon may show to a conductor that takes the place of this one. */
+  async #admission(member: Member, { id }: TokenTerms): Promise<Admission> {
+    const { identity, role, name, node } = member;
+    const atS = Math.floor(now().wallMs / 1_000);
+    const about = { token: id, identity, role, name, atS };
+    const text = admissionText(node === undefined ? about : { ...about, node });
+    const conductor = this.keys.introduction.identityKey;
+    return { atS, conductor, signature: await this.keys.sign(text) };
   }
 
   #listFor(roles: readonly string[]): Member[] {

@@ -1,5 +1,7 @@
 import { Counter, Gauge, Registry } from "prom-client";
 import type { Udp } from "../../core/live/udp.ts";
+import { addSealMetrics } from "../../core/live/seal_metrics.ts";
+import type { SealMachine } from "../../core/seal/machine.ts";
 import type { Instant } from "../../core/instant.ts";
 import type { ConductorMachine } from "../machine.ts";
 import { appViews } from "../views.ts";
@@ -11,13 +13,15 @@ export interface Measured {
   readonly sockets: Readonly<Record<string, Udp["counters"]>>;
   /** Commands that were dropped without an answer. */
   readonly ignored: number;
+  /** Absent where the mesh is open. */
+  readonly seal?: SealMachine;
   /** Streams that it carries. */
   readonly streams: number;
 }
 
 /** The conductor's metrics as Prometheus text. */
 export function conductorMetrics(
-  { machine, now, sockets, ignored, streams }: Measured,
+  { machine, now, sockets, ignored, streams, seal }: Measured,
 ): Promise<string> {
   const registry = new Registry();
   const registers = [registry];
@@ -75,6 +79,7 @@ export function conductorMetrics(
     help: "Commands that were dropped without an answer.",
     registers,
   }).inc(ignored);
+  addSealMetrics("conductor", { Counter, Gauge }, registry, () => seal);
   new Gauge({
     name: "skr8tr_conductor_streams",
     help: "Streams of operators to replicas that it carries.",

@@ -2,7 +2,8 @@
 
 import { type DeckGrant, isAuditor, shows, showsAudit } from "../deck_grants.ts";
 import { appsShown } from "../deck_shown.ts";
-import { fail, type HttpParts, read } from "./http.ts";
+import { fail } from "./answers.ts";
+import { type HttpParts, read } from "./http.ts";
 
 /** What is the whole cluster's. */
 const OF_ALL: readonly string[] = ["nodes", "volumes", "what-if"];

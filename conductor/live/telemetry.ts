@@ -30,6 +30,8 @@ const nodeLine = struct({
 export interface TelemetryParts {
   readonly path: string;
   readonly maxBytes: number;
+  /** What it is encrypted by on disk; absent: it is not. */
+  readonly key?: Uint8Array;
   /** Every node that is known. */
   nodes(): Iterable<FleetNode>;
   sample(): DeckSample;
@@ -56,7 +58,7 @@ export class Telemetry implements Disposable {
 
   constructor(parts: TelemetryParts) {
     this.#parts = parts;
-    this.#store = new TelemetryStore(parts.path, parts.maxBytes);
+    this.#store = new TelemetryStore(parts.path, parts.maxBytes, parts.key ?? null);
     this.#cursor = new LineCursor(this.#store.cursors());
     this.#timers = [
       setInterval(() => this.#look(), TELEMETRY_AGAIN_MS),
@@ -69,9 +71,9 @@ export class Telemetry implements Disposable {
   }
 
   /** The newest lines that match, oldest first. */
-  search(search: LogSearch): LogView[] {
+  async search(search: LogSearch): Promise<LogView[]> {
     this.#write();
-    return this.#store.search(search);
+    return await this.#store.search(search);
   }
 
   /** Hears every line from now on; the returned function ends that. */

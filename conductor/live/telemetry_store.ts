@@ -1,11 +1,16 @@
 // What the cluster wrote and how it did, gathered in one file: bounded, searchable, and no loss if it
 // is lost.
+//
+// With a key nothing stands in it in plain. Lines are then kept in bundles of one app, each encrypted
+// as a whole, since a million small ones would take minutes to open; names are kept as hashes.
 
 import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { sha256Hex } from "../../core/bytes.ts";
 import type { DeckSample } from "../../core/deck_view.ts";
 import { TELEMETRY_CURSORS, TELEMETRY_SAMPLES } from "../../core/limits.ts";
 import type { LogView } from "../../core/view.ts";
 import type { Known } from "../telemetry.ts";
+import { decrypt, encrypt } from "./at_rest.ts";
 
 /** What is sought; what is absent does not matter. */
 export interface LogSearch {
@@ -29,8 +34,25 @@ export function isFound(
     wallMs >= (sought.sinceWallMs ?? 0);
 }
 
-/** Bytes that a line takes beside its text. */
+/** Bytes that a row takes beside its text. */
 const OVERHEAD = 96;
+/** What `user_version` says of a file. */
+const PLAIN = 0;
+const SEALED = 1;
+/** Largest bundle, in characters, before it is encrypted. */
+const BUNDLE = 65_536;
+/** Bundles that are read at a time. */
+const PAGE = 8;
+
+/** A row of the table `line`: a line, or with a key an encrypted bundle of them. */
+type Row = [
+  wallMs: number,
+  app: string,
+  replica: string,
+  node: string,
+  text: string,
+  stream: string,
+];
 
 export class TelemetryStore {
   readonly #database: DatabaseSync;
@@ -39,9 +61,16 @@ export class TelemetryStore {
   readonly #insertCursor: StatementSync;
   #bytes: number;
 
-  /** @param maxBytes about how large the lines may be, all together */
-  constructor(path: string, private readonly maxBytes: number) {
-    this.#database = open(path);
+  /**
+   * @param maxBytes about how large the lines may be, all together
+   * @param key what everything is encrypted by; `null`: it is not
+   */
+  constructor(
+    path: string,
+    private readonly maxBytes: number,
+    private readonly key: Uint8Array | null = null,
+  ) {
+    this.#database = open(path, key !== null);
     this.#insert = this.#database.prepare("INSERT INTO line VALUES (NULL, ?, ?, ?, ?, ?, ?)");
     this.#insertSample = this.#database.prepare("INSERT OR REPLACE INTO sample VALUES (?, ?)");
     this.#insertCursor = this.#database.prepare("INSERT OR REPLACE INTO cursor VALUES (?, ?, ?)");
@@ -60,11 +89,12 @@ export class TelemetryStore {
   add(lines: readonly LogView[], cursors: ReadonlyMap<string, Known> = new Map()): void {
     this.#together(() => {
       for (const [replica, known] of cursors) {
-        this.#insertCursor.run(replica, Date.now(), JSON.stringify(known));
+        const text = this.#sealed(JSON.stringify([replica, known]), "cursor");
+        this.#insertCursor.run(this.#nameOf(replica), Date.now(), text);
       }
-      for (const { wallMs, app, replica, node, line, stream } of lines) {
-        this.#insert.run(wallMs, app, replica, node, line, stream ?? "stdout");
-        this.#bytes += line.length + OVERHEAD;
+      for (const row of this.key === null ? lines.map(rowOf) : this.#bundles(lines)) {
+        this.#insert.run(...row);
+        this.#bytes += row[4].length + OVERHEAD;
       }
       if (this.#bytes > this.maxBytes) this.#drop(this.#bytes - this.maxBytes * 0.9);
     });
@@ -76,18 +106,25 @@ export class TelemetryStore {
       "DELETE FROM cursor WHERE replica NOT IN (SELECT replica FROM cursor ORDER BY wall_ms DESC LIMIT ?)",
     ).run(TELEMETRY_CURSORS);
     return this.#database.prepare("SELECT replica, known FROM cursor ORDER BY wall_ms").all()
-      .map((row) => [String(row.replica), JSON.parse(String(row.known)) as Known]);
+      .flatMap((row) => {
+        const text = this.#opened(String(row.known), "cursor");
+        return text === null ? [] : [JSON.parse(text) as [string, Known]];
+      });
   }
 
   addSample(sample: DeckSample): void {
-    this.#insertSample.run(sample.wallMs, JSON.stringify(sample));
+    this.#insertSample.run(sample.wallMs, this.#sealed(JSON.stringify(sample), "sample"));
     this.#database.prepare(
       "DELETE FROM sample WHERE wall_ms NOT IN (SELECT wall_ms FROM sample ORDER BY wall_ms DESC LIMIT ?)",
     ).run(TELEMETRY_SAMPLES);
   }
 
   /** The newest lines that match, oldest first. */
-  search({ app, node, grep, sinceWallMs, limit }: LogSearch): LogView[] {
+  async search(search: LogSearch): Promise<LogView[]> {
+    return this.key === null ? this.#searchPlain(search) : await this.#searchBundles(search);
+  }
+
+  #searchPlain({ app, node, grep, sinceWallMs, limit }: LogSearch): LogView[] {
     const rows = this.#database.prepare(`
       SELECT wall_ms, app, replica, node, line, stream FROM line
       WHERE (?1 IS NULL OR app = ?1) AND (?2 IS NULL OR node = ?2)
@@ -107,7 +144,72 @@ export class TelemetryStore {
   /** Samples since a time, oldest first. */
   samples(sinceWallMs: number): DeckSample[] {
     return this.#database.prepare("SELECT sample FROM sample WHERE wall_ms >= ? ORDER BY wall_ms")
-      .all(sinceWallMs).map((row) => JSON.parse(String(row.sample)) as DeckSample);
+      .all(sinceWallMs).flatMap((row) => {
+        const text = this.#opened(String(row.sample), "sample");
+        return text === null ? [] : [JSON.parse(text) as DeckSample];
+      });
+  }
+
+  /** Opens bundles from the newest on, and lets others have their turn between pages of them. */
+  async #searchBundles({ limit, ...sought }: LogSearch): Promise<LogView[]> {
+    const { app, grep, sinceWallMs = 0 } = sought;
+    const page = this.#database.prepare(`
+      SELECT id, line FROM line
+      WHERE (?1 IS NULL OR app = ?1) AND wall_ms >= ?2 AND id < ?3 ORDER BY id DESC LIMIT ?4
+    `);
+    const name = app === undefined ? null : this.#nameOf(app);
+    // As it stands in a bundle's JSON: most bundles need not be read to know that it is not there.
+    const written = JSON.stringify(grep ?? "").slice(1, -1);
+    const found: LogView[] = [];
+    for (let before = Number.MAX_SAFE_INTEGER; found.length < limit;) {
+      const rows = page.all(name, sinceWallMs, before, PAGE);
+      if (rows.length === 0) break;
+      for (const row of rows) {
+        const text = this.#opened(String(row.line), "line");
+        if (text === null || !text.includes(written)) continue;
+        const lines = JSON.parse(text) as LogView[];
+        found.push(...lines.filter((line) => isFound(line, sought)));
+      }
+      before = Number(rows.at(-1)!.id);
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+    return found.sort((a, b) => a.wallMs - b.wallMs).slice(-limit);
+  }
+
+  /** The lines in bundles of one app each. */
+  #bundles(lines: readonly LogView[]): Row[] {
+    const rows: Row[] = [];
+    for (const [app, own] of Map.groupBy(lines, (line) => line.app)) {
+      let bundle: LogView[] = [];
+      let size = 0;
+      const close = () => {
+        if (bundle.length === 0) return;
+        const newest = bundle.reduce((max, { wallMs }) => Math.max(max, wallMs), 0);
+        const text = this.#sealed(JSON.stringify(bundle), "line");
+        rows.push([newest, this.#nameOf(app), "", "", text, ""]);
+        [bundle, size] = [[], 0];
+      };
+      for (const line of own) {
+        bundle.push(line);
+        size += line.line.length + OVERHEAD;
+        if (size >= BUNDLE) close();
+      }
+      close();
+    }
+    return rows;
+  }
+
+  #sealed(text: string, place: string): string {
+    return this.key === null ? text : encrypt(this.key, text, place);
+  }
+
+  #opened(stored: string, place: string): string | null {
+    return decrypt(this.key, stored, place);
+  }
+
+  /** A name to find things by, which tells nothing where they are encrypted. */
+  #nameOf(name: string): string {
+    return this.key === null ? name : sha256Hex(`${this.key.toHex()} ${name}`);
   }
 
   close(): void {
@@ -144,10 +246,17 @@ export class TelemetryStore {
   }
 }
 
-/** A damaged file is begun anew: what was in it stands in the nodes' own logs, too. */
-function open(path: string): DatabaseSync {
+function rowOf({ wallMs, app, replica, node, line, stream }: LogView): Row {
+  return [wallMs, app, replica, node, line, stream ?? "stdout"];
+}
+
+/**
+ * A file that is damaged, or in plain where it should be encrypted (or the reverse), is begun anew:
+ * what was in it stands in the nodes' own logs, too.
+ */
+function open(path: string, sealed: boolean): DatabaseSync {
   try {
-    return begin(path);
+    return begin(path, sealed);
   } catch {
     for (const end of ["", "-wal", "-shm"]) {
       try {
@@ -156,11 +265,11 @@ function open(path: string): DatabaseSync {
         if (!(error instanceof Deno.errors.NotFound)) throw error;
       }
     }
-    return begin(path);
+    return begin(path, sealed);
   }
 }
 
-function begin(path: string): DatabaseSync {
+function begin(path: string, sealed: boolean): DatabaseSync {
   const database = new DatabaseSync(path, { timeout: 5_000 });
   try {
     database.exec(`
@@ -177,7 +286,13 @@ function begin(path: string): DatabaseSync {
       ) STRICT;
       CREATE TABLE IF NOT EXISTS sample (wall_ms INTEGER PRIMARY KEY, sample TEXT NOT NULL) STRICT;
     `);
-    database.prepare("SELECT count(*) FROM line").get();
+    const { rows } = database.prepare(
+      "SELECT (SELECT count(*) FROM line) + (SELECT count(*) FROM cursor) + (SELECT count(*) FROM sample) AS rows",
+    ).get()!;
+    const { user_version: form } = database.prepare("PRAGMA user_version").get()!;
+    const wanted = sealed ? SEALED : PLAIN;
+    if (form !== wanted && rows !== 0) throw new Error("what stands there is of another form");
+    database.exec(`PRAGMA user_version = ${wanted}`);
     return database;
   } catch (error) {
     database.close();

@@ -76,7 +76,7 @@ export class ConductorProcess {
   async leader(): Promise<{ leads: boolean; term: number; leader: string | null } | null> {
     if (this.url === "") return null;
     try {
-      const signal = AbortSignal.timeout(500);
+      const signal = AbortSignal.timeout(200);
       return await (await fetch(`${this.url}/leader`, { signal })).json();
     } catch {
       return null;

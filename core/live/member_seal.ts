@@ -16,6 +16,7 @@ import {
   type Member,
   type Membership,
   memberStreamShape,
+  parseJoined,
   parseMember,
   parseMembership,
   parseTerms,
@@ -39,6 +40,7 @@ import {
 } from "./sealed_http.ts";
 import { sealUrl } from "./seal_url.ts";
 import { openSealKeys, type SealKeys } from "./seal_keys.ts";
+import { findSuccessor } from "./successor.ts";
 
 /** How a daemon comes in. */
 export interface JoinOptions {
@@ -190,6 +192,13 @@ export class MemberSeal extends RosterSeal implements Disposable {
   #closed = false;
   #lookedUpAt = 0;
   #lookedUp = 0;
+  #complained = false;
+  readonly #options: JoinOptions;
+  /**
+   * Says whether the operator of this key (raw, base64) may name another conductor: whoever signed
+   * the token, where nothing better is known.
+   */
+  trusts: (publicKey: string) => boolean;
 
   private constructor(
     options: JoinOptions,
@@ -199,6 +208,8 @@ export class MemberSeal extends RosterSeal implements Disposable {
   ) {
     super();
     this.keys = keys;
+    this.#options = options;
+    this.trusts = (publicKey) => publicKey === membership.operator;
     this.role = options.role;
     this.#path = membershipPath(options.state, options.role);
     this.#membership = membership;
@@ -324,16 +335,63 @@ export class MemberSeal extends RosterSeal implements Disposable {
     const { identity } = this.#membership.conductor;
     const socket = this.socket(this.#conductor, { identity }, "/members");
     this.#socket = socket;
-    socket.onopen = () => this.#waitMs = RETRY_MIN_MS;
+    let opened = false;
+    socket.onopen = () => {
+      opened = true;
+      this.#waitMs = RETRY_MIN_MS;
+    };
     socket.onmessage = ({ data }) => this.#hear(data);
     socket.onerror = (event) => event.preventDefault();
-    socket.onclose = () => {
+    socket.onclose = async () => {
       if (this.#closed || socket !== this.#socket) return;
+      // Whoever is there now is perhaps not who was there.
+      if (!opened) await this.#comeOver().catch((error) => this.#complain(error));
+      if (this.#closed) return;
       this.#at = (this.#at + 1) % this.#conductors.length;
       this.#timer = setTimeout(() => this.#dial(), this.#waitMs);
       Deno.unrefTimer(this.#timer);
       this.#waitMs = Math.min(RETRY_MAX_MS, this.#waitMs * 2);
     };
+  }
+
+  /** Comes over to the conductor that an operator named in place of the one that is lost. */
+  async #comeOver(): Promise<void> {
+    const known = this.#membership;
+    const { proof } = known;
+    const found = proof &&
+      await findSuccessor(this.#conductor, known, this.trusts).catch(() => null);
+    if (!found) return;
+    const { conductor, leadsS } = found;
+    const responder = staticKeyBytes(conductor.staticKey)!;
+    const dial = () => dialSealed(sealUrl(this.#conductor), { keys: this.keys, responder });
+    const body = JSON.stringify({ ...this.#request(proof), admission: proof.admission });
+    const response = await sealedFetch(dial, "/join", { method: "POST", body });
+    const text = await response.text();
+    const joined = response.ok ? parseJoined(text) : null;
+    if (!joined) {
+      throw new Failure(
+        "join",
+        `the conductor that took the place of ours lets us not in: ${text}`,
+      );
+    }
+    this.#membership = { ...known, conductor, leadsS };
+    for (const identity of [...this.#members.keys()]) this.#remove(identity);
+    for (const member of [...joined.members, conductor]) this.#add(member);
+    this.#membership = { ...this.#membership, members: [...this.#members.values()] };
+    await writeMembership(this.#path, this.#membership);
+    logger("seal").warn("follows another conductor from now on: {identity}", { ...conductor });
+    for (const listener of this.#listeners) listener(known.conductor.identity);
+  }
+
+  #request({ token, signature }: NonNullable<Membership["proof"]>): JoinRequest {
+    const { role, name, node } = this.#options;
+    const { introduction } = this.keys;
+    return { token, signature, role, name, introduction, ...(node === undefined ? {} : { node }) };
+  }
+
+  #complain(error: Error): void {
+    if (!this.#complained) logger("seal").error("{error}", { error: error.message });
+    this.#complained = true;
   }
 
   #hear(data: unknown): void {
@@ -502,6 +560,9 @@ async function join(
         operator: token.operator,
         head: terms.head,
         anchor: terms.anchor,
+        leadsS: Number(token.text.slice(token.text.lastIndexOf("|") + 1)),
+        proof: answer.admission &&
+          { token: token.text, signature: token.signature, admission: answer.admission },
         address: token.address,
         members: answer.members,
       }));

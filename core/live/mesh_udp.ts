@@ -8,7 +8,13 @@ import { type Member, peerOfMember, staticKeyBytes } from "../seal/member.ts";
 import type { Role } from "../seal/primitives.ts";
 import type { Seal } from "./member_seal.ts";
 import { openSealedUdp } from "./sealed_udp.ts";
+import type { SealMachine } from "../seal/machine.ts";
 import { openUdp, type Udp } from "./udp.ts";
+
+export interface MeshUdp extends Udp {
+  /** Absent where the mesh is open. */
+  readonly machine?: SealMachine;
+}
 
 /**
  * Opens the socket.
@@ -20,7 +26,7 @@ export function openMeshUdp(
   options: Address & { receive(text: string, from: Address): void },
   seal: Seal | undefined,
   contacts: readonly { readonly address: Address; readonly role: Role }[] = [],
-): Udp {
+): MeshUdp {
   if (!seal) return openUdp(options);
   const { hostname, port, receive } = options;
   const udp = openSealedUdp({

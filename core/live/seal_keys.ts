@@ -17,6 +17,8 @@ export interface SealKeys {
   readonly identity: string;
   /** What strangers are told. */
   readonly introduction: Introduction;
+  /** Signs as this identity; the signature in hex. */
+  sign(text: string): Promise<string>;
 }
 
 const fileShape = struct({
@@ -56,6 +58,8 @@ export async function openSealKeys(state: string, role: Role): Promise<SealKeys>
     secret,
     identity: sha256Hex(Uint8Array.fromBase64(identityKey)),
     introduction: { identityKey, staticKey: publicKey.toBase64(), certificate },
+    sign: async (text) =>
+      (await signWithSeed(Uint8Array.fromHex(file.identitySeed), text)).signature,
   };
 }
 
@@ -97,8 +101,8 @@ async function makeFile(state: string, path: string, kem: Kem): Promise<string> 
   return json;
 }
 
-/** Signs with the ML-DSA-65 key of a seed. */
-async function signWithSeed(
+/** Signs with the ML-DSA-65 key of a seed: by WebCrypto, so that noble's need not be loaded. */
+export async function signWithSeed(
   seed: Uint8Array,
   message: string,
 ): Promise<{ readonly publicKey: Uint8Array; readonly signature: string }> {

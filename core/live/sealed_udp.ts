@@ -36,7 +36,7 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
  */
 export function openSealedUdp(
   options: Address & {
-    readonly keys: SealKeys;
+    readonly keys: Pick<SealKeys, "kem" | "staticKey" | "secret">;
     admit(staticKey: Uint8Array): Peer | null;
     /** One whose key is not known here has begun a handshake, and will do so again. */
     stranger?(staticKey: Uint8Array): void;

@@ -89,8 +89,10 @@ export interface SealCounters {
   sent: number;
   /** Handshakes completed. */
   met: number;
-  /** Not sealed by a session that we know, or altered, or repeated. */
+  /** Not sealed by a session that we know, or altered. */
   forged: number;
+  /** Of a session that we know, and taken before, or too old to tell. */
+  replayed: number;
   /** Well-formed first messages of keys that are not admitted. */
   strangers: number;
   retries: number;
@@ -153,10 +155,16 @@ export class SealMachine {
     sent: 0,
     met: 0,
     forged: 0,
+    replayed: 0,
     strangers: 0,
     retries: 0,
     unsent: 0,
   };
+  /** Sessions that are heard now, with all peers together. */
+  get sessions(): number {
+    return this.#sessions.size;
+  }
+
   readonly #options: SealOptions;
   readonly #limits: SessionLimits;
   readonly #gate: Gate;
@@ -498,9 +506,10 @@ export class SealMachine {
     const known = this.#sessions.get(packet.receiver);
     if (!known || known[1].isOver(now.monoMs)) return this.#tellStale(packet, from, now);
     const [link, session] = known;
-    const opened = session.open(packet);
+    const fresh = session.isFresh(packet);
+    const opened = fresh ? session.open(packet) : null;
     if (opened === null) {
-      this.counters.forged++;
+      this.counters[fresh ? "forged" : "replayed"]++;
       return;
     }
     link.unansweredMs = null;

@@ -163,6 +163,15 @@ export function isToken(word: string): boolean {
   return word.startsWith(PREFIX);
 }
 
+const admissionShape = struct({
+  /** When the daemon was let in, unix seconds. */
+  atS: integer(0, 2 ** 40),
+  /** By whom: its identity's public key, and what that signed (core/seal/succession.ts). */
+  conductor: publicKey,
+  signature,
+});
+export type Admission = Shaped<typeof admissionShape>;
+
 const joinShape = struct({
   token: text(1_000),
   signature,
@@ -170,6 +179,8 @@ const joinShape = struct({
   name,
   node: maybe(text(32, /^[0-9a-f]{32}$/)),
   introduction: introductionShape,
+  /** How the conductor that is lost let it in. */
+  admission: maybe(admissionShape),
 });
 /** What a daemon that joins says to the conductor (`POST /join`, in a sealed session). */
 export type JoinRequest = Shaped<typeof joinShape>;
@@ -204,12 +215,36 @@ const membershipShape = struct({
   anchor: maybe(anchorShape),
   address: text(300),
   members: list(memberShape, 50_000),
+  /** When an operator said who leads, unix seconds: only a later word changes it. */
+  leadsS: maybe(integer(0, 2 ** 40)),
+  /** What it was let in by, for a conductor that takes the place of that one. */
+  proof: maybe(struct({ token: text(1_000), signature, admission: admissionShape })),
 });
 /** What a daemon keeps of its cluster. */
 export type Membership = Shaped<typeof membershipShape>;
 
 export function parseMembership(json: string): Membership | null {
   return parseShaped(membershipShape, json);
+}
+
+const identityShape = struct({
+  identityKey: publicKey,
+  staticKey,
+  certificate: signature,
+  succession: maybe(struct({ text: text(1_000), signature, operator: publicKey })),
+});
+/** What a conductor says of itself (`GET /identity`). */
+export function parseIdentity(json: string): Shaped<typeof identityShape> | null {
+  return parseShaped(identityShape, json);
+}
+
+const joinedShape = struct({
+  members: list(memberShape, 50_000),
+  admission: maybe(admissionShape),
+});
+/** The answer to a daemon that was let in. */
+export function parseJoined(json: string): Shaped<typeof joinedShape> | null {
+  return parseShaped(joinedShape, json);
 }
 
 export function headOf({ head }: Membership): Head {

@@ -49,6 +49,11 @@ export class Session {
     return concat(head, this.aead.seal(this.keys.send, this.#sent++, head, text));
   }
 
+  /** Says whether a datagram was not taken before, as far as can be told. */
+  isFresh({ counter }: Data): boolean {
+    return this.#window.isFresh(counter);
+  }
+
   /** The text, and whether it is newer than all before; `null` if it is forged or a repetition. */
   open(data: Data): { readonly text: Uint8Array; readonly newest: boolean } | null {
     if (!this.#window.isFresh(data.counter)) return null;

@@ -1,13 +1,14 @@
 // The node's figures for Prometheus, made when they are asked for.
 
 import { REPLICA_STATES } from "../../core/mesh.ts";
-import type { Udp } from "../../core/live/udp.ts";
+import type { MeshUdp } from "../../core/live/mesh_udp.ts";
+import { addSealMetrics } from "../../core/live/seal_metrics.ts";
 import type { NodeMachine } from "../machine.ts";
 
 /** What the figures are made of. */
 export interface MetricsSource {
   readonly machine: NodeMachine;
-  readonly udp: Udp;
+  readonly udp: MeshUdp;
   readonly plain: { readonly counters: { readonly answered: number; readonly ignored: number } };
   readonly prober: { readonly replacements: number };
   readonly streams: { readonly open: number };
@@ -104,5 +105,6 @@ export async function nodeMetrics(source: MetricsSource): Promise<string> {
   gauge("skr8tr_node_ram_bytes", "RAM of the machine", ramTotalBytes);
   gauge("skr8tr_node_ram_free_bytes", "RAM available on the machine", ramFreeBytes);
   gauge("skr8tr_node_log_sequence", "Last record of the log known here", source.machine.sequence);
+  addSealMetrics("node", { Counter, Gauge }, registry, () => source.udp.machine);
   return await registry.metrics();
 }

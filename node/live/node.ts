@@ -3,12 +3,13 @@
 import { type Address, NODE_PORT, readAddress, showAddress } from "../../core/address.ts";
 import { Failure } from "../../core/errors.ts";
 import { ARTIFACT_CACHE_BYTES } from "../../core/limits.ts";
+import { fingerprintOf } from "../../core/roster.ts";
 import { now } from "../../core/live/clock.ts";
 import { createVerifier, type Verifier } from "../../core/live/crypto.ts";
 import type { Running } from "../../core/live/daemon.ts";
 import { logger } from "../../core/live/log.ts";
 import { MemberSeal } from "../../core/live/member_seal.ts";
-import { openMeshUdp } from "../../core/live/mesh_udp.ts";
+import { type MeshUdp, openMeshUdp } from "../../core/live/mesh_udp.ts";
 import type { Udp } from "../../core/live/udp.ts";
 import { parseManifest } from "../../core/manifest/parse.ts";
 import { SIGNATURE_BYTES } from "../../core/signed.ts";
@@ -134,7 +135,7 @@ interface Parts {
 export class NodeDaemon implements Running {
   readonly ended: Promise<number>;
   readonly machine: NodeMachine;
-  readonly udp: Udp;
+  readonly udp: MeshUdp;
   /** Address of a further conductor -> the socket that speaks with it alone. */
   readonly #conductorSockets: ReadonlyMap<string, Udp>;
   readonly logs: Logs;
@@ -197,6 +198,9 @@ export class NodeDaemon implements Running {
       ...machineOptions({ ...options, fence }, files.node, hostName, this.udp),
       ...(anchor ? { anchor } : {}),
     });
+    if (parts.seal && !this.machine.roster.isOpen) {
+      parts.seal.trusts = (publicKey) => this.#isAdmin(publicKey);
+    }
     this.artifacts = new Artifacts({
       folder: `${options.state}/artifacts`,
       maxBytes: options.artifactBytes ?? ARTIFACT_CACHE_BYTES,
@@ -331,6 +335,14 @@ export class NodeDaemon implements Running {
       (checkpoint) => void checkpoints.take(checkpoint),
       this.#seal,
     );
+  }
+
+  /** Says whether this key is an admin's, as far as this node's own copy of the log tells. */
+  #isAdmin(publicKey: string): boolean {
+    const { roster, sequence } = this.machine;
+    const key = fingerprintOf(publicKey);
+    return key !== null &&
+      roster.whyNot(sequence + 1, key, "admin", {}, now().wallMs / 1_000) === null;
   }
 
   /** Where the log is followed, and artifacts come from: who leads first. */
@@ -555,7 +567,7 @@ function openPorts(
   seal: MemberSeal | undefined,
   receive: (text: string, from: Address) => void,
   handler: Handler,
-): { readonly udp: Udp; readonly server: AsyncDisposable } {
+): { readonly udp: MeshUdp; readonly server: AsyncDisposable } {
   for (let tries = 1;; tries++) {
     const contacts = [
       ...(conductor ? [{ address: conductor, role: "conductor" } as const] : []),

@@ -1,6 +1,6 @@
 // The audit: what stands in it, what it survives, and that nobody changes it unseen.
 
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
 import { CHECKPOINT_ENTRIES } from "../../core/limits.ts";
 import { EMPTY_HEAD, nextEntry } from "../../core/log.ts";
@@ -193,33 +193,39 @@ Deno.test("optionally encrypted at rest (AES-256-GCM, fresh nonce a record)", as
 });
 
 const RSYSLOG = "/usr/sbin/rsyslogd";
+const RSYSLOG_TLS = "/usr/lib/x86_64-linux-gnu/rsyslog/lmnsd_ossl.so";
 
-async function hasRsyslog(): Promise<boolean> {
-  const found = await Deno.stat(RSYSLOG).then(() => true, () => false);
-  const gtls = await Deno.stat("/usr/lib/x86_64-linux-gnu/rsyslog/lmnsd_gtls.so")
-    .then(() => true, () => false);
-  if (!found) console.log(`not run: ${RSYSLOG} is not installed`);
-  else if (!gtls) console.log("TLS is not run: rsyslog-gnutls is not installed");
+/** Whether a file of a Debian package is there; says so in one line where it is not. */
+async function has(file: string, debian: string): Promise<boolean> {
+  const found = await Deno.stat(file).then(() => true, () => false);
+  if (!found) console.log(`not run: ${debian} is not installed`);
   return found;
 }
 
-Deno.test("forwarded as RFC 5424 syslog over UDP and TCP, as rsyslog reads it", async () => {
-  if (!await hasRsyslog()) return;
-  await using cluster = new TrustCluster();
-  const out = `${cluster.folder}/received`;
-  const [udp, tcp] = [42_514, 42_601];
+/**
+ * Starts rsyslog with these inputs, while `work` lasts.
+ *
+ * @param port of an input over TCP: when it is open, rsyslog is ready
+ * @returns what it has received, a line each
+ */
+async function withRsyslog(
+  folder: string,
+  inputs: string,
+  port: number,
+  work: (lines: () => string[]) => Promise<void>,
+): Promise<void> {
+  const out = `${folder}/received`;
+  const fields = ["inputname", "pri", "protocol-version", "hostname", "app-name", "msgid"];
+  const seen = [...fields, "structured-data", "msg"].map((each) => `%${each}%`).join("|");
   Deno.writeTextFileSync(
-    `${cluster.folder}/rsyslog.conf`,
-    `module(load="imudp")
-module(load="imtcp")
-template(name="seen" type="string" string="%inputname%|%pri%|%protocol-version%|%hostname%|%app-name%|%msgid%|%structured-data%|%msg%\\n")
-input(type="imudp" address="${HOST}" port="${udp}")
-input(type="imtcp" address="${HOST}" port="${tcp}")
+    `${folder}/rsyslog.conf`,
+    `${inputs}
+template(name="seen" type="string" string="${seen}\\n")
 action(type="omfile" file="${out}" template="seen")
 `,
   );
   const server = new Deno.Command(RSYSLOG, {
-    args: ["-n", "-f", `${cluster.folder}/rsyslog.conf`, "-i", `${cluster.folder}/rsyslog.pid`],
+    args: ["-n", "-f", `${folder}/rsyslog.conf`, "-i", `${folder}/rsyslog.pid`],
     stdout: "null",
     stderr: "null",
   }).spawn();
@@ -227,68 +233,86 @@ action(type="omfile" file="${out}" template="seen")
     await until(
       "rsyslog listens",
       () =>
-        Deno.connect({ hostname: HOST, port: tcp }).then(
-          (each) => (each.close(), true),
-          () => false,
-        ),
+        Deno.connect({ hostname: HOST, port }).then((each) => (each.close(), true), () => false),
     );
+    await work(() => {
+      try {
+        return Deno.readTextFileSync(out).split("\n");
+      } catch (error) {
+        if (error instanceof Deno.errors.NotFound) return [];
+        throw error;
+      }
+    });
+  } finally {
+    server.kill("SIGTERM");
+    await server.status;
+  }
+}
+
+Deno.test("forwarded as RFC 5424 syslog over UDP and TCP, as rsyslog reads it", async () => {
+  if (!await has(RSYSLOG, "rsyslog")) return;
+  await using cluster = new TrustCluster();
+  const [udp, tcp] = [42_514, 42_601];
+  const inputs = `module(load="imudp")
+module(load="imtcp")
+input(type="imudp" address="${HOST}" port="${udp}")
+input(type="imtcp" address="${HOST}" port="${tcp}")`;
+  await withRsyslog(cluster.folder, inputs, tcp, async (received) => {
     const syslog = [`udp://${HOST}:${udp}`, `tcp://${HOST}:${tcp}`].map(parseSyslogTarget);
     await cluster.startConductor({ syslog });
     await cluster.up("web", TRUE);
     assertStringIncludes(await cluster.post("EVICT|web"), "UNAUTHORIZED");
     await cluster.command({ verb: "DOWN", id: id(), app: "web" });
     const lines = await until("both have it", () => {
-      const text = Deno.readTextFileSync(out);
-      return text.split("DOWN").length >= 3 ? text.split("\n") : null;
+      const all = received();
+      return all.filter((line) => line.includes("DOWN")).length >= 2 ? all : null;
     });
     for (const by of ["imudp", "imtcp"]) {
       const own = lines.filter((line) => line.startsWith(`${by}|`));
-      const apply = own.find((line) => line.includes('verb="APPLY"'))!;
-      assert(
-        new RegExp(`^${by}\\|109\\|1\\|${HOST}\\|skr8tr-conductor\\|command\\|\\[skr8tr@32473 `)
-          .test(apply),
-        apply,
-      );
-      assertStringIncludes(apply, 'app="web"');
-      assertStringIncludes(apply, "apply web generation 1");
+      assertApply(own, by);
       assert(own.some((line) => line.includes("|108|1|") && line.includes("without a signature")));
     }
-  } finally {
-    server.kill("SIGTERM");
-    await server.status;
-  }
+  });
 });
 
-Deno.test("forwarded as RFC 5424 syslog over TLS", async () => {
-  // A server of our own where rsyslog has no TLS; what stands in the stream is the same.
+/** What the audit says of an APPLY, as rsyslog takes it apart. */
+function assertApply(lines: readonly string[], by: string): void {
+  const apply = lines.find((line) => line.includes('verb="APPLY"'))!;
+  assertMatch(
+    apply,
+    new RegExp(`^${by}\\|109\\|1\\|${HOST}\\|skr8tr-conductor\\|command\\|\\[skr8tr@32473 `),
+  );
+  assertStringIncludes(apply, 'app="web"');
+  assertStringIncludes(apply, "apply web generation 1");
+}
+
+Deno.test("forwarded as RFC 5424 syslog over TLS, as rsyslog reads it; to no server that somebody else has certified", async () => {
+  if (!await has(RSYSLOG, "rsyslog") || !await has(RSYSLOG_TLS, "rsyslog-openssl")) return;
+  const [files, other] = [await certify("syslog", HOST), await certify("other", HOST)];
+  if (!files || !other) return console.log("not run: openssl is not installed");
   await using cluster = new TrustCluster();
-  const files = await certify("syslog", HOST);
-  if (!files) return console.log("not run: openssl is not installed");
-  const cert = Deno.readTextFileSync(files.certificate);
-  const key = Deno.readTextFileSync(files.key);
-  const listener = Deno.listenTls({ hostname: HOST, port: 0, cert, key });
-  const { port } = listener.addr as Deno.NetAddr;
-  const heard = Promise.withResolvers<string>();
-  const serve = async () => {
-    const connection = await listener.accept();
-    let text = "";
-    for await (const chunk of connection.readable) {
-      text += new TextDecoder().decode(chunk);
-      if (text.includes("apply web generation 1")) heard.resolve(text);
-    }
-  };
-  const serving = serve();
-  try {
-    const target = { ...parseSyslogTarget(`tls://${HOST}:${port}`), caCerts: [cert] };
-    await cluster.startConductor({ syslog: [target] });
+  const port = 42_651;
+  const inputs = `global(DefaultNetstreamDriver="ossl"
+  DefaultNetstreamDriverCAFile="${files.certificate}"
+  DefaultNetstreamDriverCertFile="${files.certificate}"
+  DefaultNetstreamDriverKeyFile="${files.key}")
+module(load="imtcp" StreamDriver.Name="ossl" StreamDriver.Mode="1" StreamDriver.AuthMode="anon")
+input(type="imtcp" address="${HOST}" port="${port}")`;
+  await withRsyslog(cluster.folder, inputs, port, async (received) => {
+    const target = parseSyslogTarget(`tls://${HOST}:${port}`);
+    // The other target trusts a certificate that this server does not have.
+    const syslog = [files, other].map(({ certificate }) => ({
+      ...target,
+      caCerts: [Deno.readTextFileSync(certificate)],
+    }));
+    await cluster.startConductor({ syslog });
     await cluster.up("web", TRUE);
-    const text = await heard.promise;
-    const size = Number(/^([0-9]+) </.exec(text)![1]);
-    const first = new TextEncoder().encode(text).slice(String(size).length + 1);
-    assertStringIncludes(new TextDecoder().decode(first.slice(0, size)), "<109>1 ");
-  } finally {
-    await cluster.stopConductor();
-    await serving;
-    listener.close();
-  }
+    await cluster.command({ verb: "DOWN", id: id(), app: "web" });
+    const lines = await until("rsyslog has it", () => {
+      const all = received();
+      return all.some((line) => line.includes("DOWN")) ? all : null;
+    });
+    assertApply(lines, "imtcp");
+    assertEquals(lines.filter((line) => line.includes('verb="APPLY"')).length, 1);
+  });
 });

@@ -10,6 +10,7 @@ function handlerOf(rig: Rig) {
       Promise.resolve(createMetrics({
         machine: rig.machine,
         udp: () => ({ received: 11, dropped: 2, sent: 9, sendFailed: 0 }),
+        seal: () => undefined,
         dns: () => new Map([["NOERROR", 4]]),
         slowWatchers: () => 1,
         startedWallMs: 1_700_000_000_000,

@@ -1,4 +1,6 @@
 import { Counter, Gauge, Registry } from "prom-client";
+import { addSealMetrics } from "../../core/live/seal_metrics.ts";
+import type { SealMachine } from "../../core/seal/machine.ts";
 import type { Udp } from "../../core/live/udp.ts";
 import type { TowerMachine } from "../machine.ts";
 
@@ -6,6 +8,8 @@ import type { TowerMachine } from "../machine.ts";
 export interface MetricSources {
   readonly machine: TowerMachine;
   readonly udp: () => Udp["counters"];
+  /** Nothing where the mesh is open. */
+  readonly seal: () => SealMachine | undefined;
   /** DNS questions answered so far, by response code. */
   readonly dns: () => ReadonlyMap<string, number>;
   /** Watchers closed because they did not read. */
@@ -18,6 +22,7 @@ export function createMetrics(sources: MetricSources): Registry {
   const register = new Registry();
   gauges(register, sources);
   counters(register, sources);
+  addSealMetrics("tower", { Counter, Gauge }, register, sources.seal);
   return register;
 }
 

@@ -7,8 +7,8 @@ import { WATCH_BUFFER_BYTES } from "../../core/limits.ts";
 import { now, randomHex } from "../../core/live/clock.ts";
 import { logger } from "../../core/live/log.ts";
 import type { Seal } from "../../core/live/member_seal.ts";
-import { openMeshUdp } from "../../core/live/mesh_udp.ts";
-import { listenFailure, type Udp } from "../../core/live/udp.ts";
+import { type MeshUdp, openMeshUdp } from "../../core/live/mesh_udp.ts";
+import { listenFailure } from "../../core/live/udp.ts";
 import type { Peer } from "../../core/seal/primitives.ts";
 import { type TowerEffect, type TowerEvent, TowerMachine } from "../machine.ts";
 import { type LiveDns, startDns } from "./dns.ts";
@@ -66,7 +66,7 @@ class RunningTower implements LiveTower {
   readonly machine: TowerMachine;
   #metrics: () => Promise<MetricsRegistry>;
   readonly dnsAddress: Address | null;
-  readonly #udp: Udp;
+  readonly #udp: MeshUdp;
   readonly #dns: LiveDns | null;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
   readonly #streams = new Map<number, Stream>();
@@ -86,6 +86,7 @@ class RunningTower implements LiveTower {
       const metrics = createMetrics({
         machine: this.machine,
         udp: () => this.#udp.counters,
+        seal: () => this.#udp.machine,
         dns: () => this.#dns?.answered ?? new Map(),
         slowWatchers: () => this.#slowWatchers,
         startedWallMs: started.wallMs,
@@ -237,7 +238,7 @@ function listenBoth(
   options: Address & { readonly seal?: Seal },
   handler: Handler,
   receive: (text: string, from: Address) => void,
-): { readonly server: Deno.HttpServer<Deno.NetAddr>; readonly udp: Udp } {
+): { readonly server: Deno.HttpServer<Deno.NetAddr>; readonly udp: MeshUdp } {
   return onOnePort(options.port, () => {
     const server = serve(options, handler);
     try {

@@ -1,0 +1,128 @@
+// Reads of what grows: events, the audit, logs. Most can be followed, a JSON value a line.
+
+import type { Instant } from "../../core/instant.ts";
+import type { LogStore } from "../../core/log.ts";
+import type { LogView } from "../../core/view.ts";
+import { matches } from "../audit.ts";
+import type { DeckGrants } from "../deck_grants.ts";
+import { appsShown } from "../deck_shown.ts";
+import { countOf, fail, stream } from "./answers.ts";
+import type { HttpParts } from "./http.ts";
+import { streamLogs } from "./logs.ts";
+import { isFound } from "./telemetry_store.ts";
+
+export function readEvents(parts: HttpParts, url: URL, grants: DeckGrants): Response {
+  const shown = appsShown(parts.machine.state, grants);
+  const app = url.searchParams.get("app") ?? undefined;
+  const limit = countOf(url, "limit");
+  const past = parts.events.read({ ...(app === undefined ? {} : { app }), limit })
+    .filter(shown.event);
+  const text = past.map((event) => `${JSON.stringify(event)}\n`).join("");
+  if (url.searchParams.get("follow") !== "1") {
+    return new Response(text, { headers: { "content-type": "application/x-ndjson" } });
+  }
+  return stream((send) => {
+    for (const event of past) send(JSON.stringify(event));
+    return parts.events.follow((event) => {
+      if ((app === undefined || event.app === app) && shown.event(event)) {
+        send(JSON.stringify(event));
+      }
+    });
+  });
+}
+
+export async function readAudit(parts: HttpParts, url: URL, grants: DeckGrants): Promise<Response> {
+  const given = (name: string) => url.searchParams.get(name) ?? undefined;
+  const [app, operator] = [given("app"), given("operator")];
+  const filter = {
+    ...(app === undefined ? {} : { app }),
+    ...(operator === undefined ? {} : { operator }),
+    shows: appsShown(parts.machine.state, grants).audit,
+  };
+  const past = await parts.audit.read(filter, countOf(url, "limit"));
+  const text = past.map((view) => `${JSON.stringify(view)}\n`).join("");
+  if (url.searchParams.get("follow") !== "1") {
+    return new Response(text, { headers: { "content-type": "application/x-ndjson" } });
+  }
+  return stream((send) => {
+    for (const view of past) send(JSON.stringify(view));
+    return parts.audit.follow((view) => {
+      if (matches(view, filter)) send(JSON.stringify(view));
+    });
+  });
+}
+
+/** Every entry of the log after a sequence, a line each, as fast as it is read. */
+export function streamLog(store: LogStore, from: number): Response {
+  const encoder = new TextEncoder();
+  let next = Number.isSafeInteger(from) && from >= 0 ? from : 0;
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const entries = await store.read(next, 200);
+      if (entries.length === 0) return controller.close();
+      next = entries.at(-1)!.sequence;
+      const text = entries.map((entry) => `${JSON.stringify(entry)}\n`).join("");
+      controller.enqueue(encoder.encode(text));
+    },
+  });
+  return new Response(body, { headers: { "content-type": "application/x-ndjson" } });
+}
+
+export function readLogs(parts: HttpParts, name: string, url: URL): Response {
+  if (!parts.machine.state.apps.has(name)) {
+    return fail(404, `no app is named ${name}; skr8tr list shows what runs`);
+  }
+  const lines = countOf(url, "lines");
+  const follow = url.searchParams.get("follow") === "1";
+  const run = url.searchParams.get("run");
+  return stream((send, end) =>
+    streamLogs({
+      ...(run === null ? {} : { run: Number(run) }),
+      machine: parts.machine,
+      app: name,
+      lines,
+      follow,
+      seal: parts.seal,
+      now: parts.now,
+      watch: parts.watch,
+      send: (line) => send(JSON.stringify(line)),
+      end,
+    })
+  );
+}
+
+/** What was gathered of all logs. */
+export async function searchLogs(
+  { telemetry }: HttpParts,
+  url: URL,
+  now: Instant,
+): Promise<Response> {
+  if (!telemetry) {
+    return fail(404, "this conductor gathers no logs; start it with --telemetry 256mb");
+  }
+  const query = (name: string) => url.searchParams.get(name) ?? undefined;
+  const [app, node, grep] = [query("app"), query("node"), query("grep")];
+  const sinceMs = Number(query("since") ?? NaN);
+  const wanted = {
+    ...(app === undefined ? {} : { app }),
+    ...(node === undefined ? {} : { node }),
+    ...(grep === undefined ? {} : { grep }),
+    ...(sinceMs >= 0 ? { sinceWallMs: now.wallMs - sinceMs } : {}),
+  };
+  // What comes while it is searched is told after what was found.
+  const fresh: LogView[] = [];
+  let hear = (line: LogView): void => void fresh.push(line);
+  const stop = telemetry.follow((line) => isFound(line, wanted) && hear(line));
+  const lines = await telemetry.search({ ...wanted, limit: countOf(url, "lines") });
+  if (query("follow") === "1") {
+    return stream((send) => {
+      hear = (line) => send(JSON.stringify(line));
+      for (const line of [...lines, ...fresh]) hear(line);
+      return stop;
+    });
+  }
+  stop();
+  return new Response(lines.map((line) => `${JSON.stringify(line)}\n`).join(""), {
+    headers: { "content-type": "application/x-ndjson" },
+  });
+}
