@@ -4,7 +4,7 @@ import type { Instant } from "../../core/instant.ts";
 import { integer, maybe, oneOf, parseShaped, type Shaped, struct, text } from "../../core/shape.ts";
 import { LOG_LINE_BYTES, LOG_SILENCE_MS } from "../../core/limits.ts";
 import type { LogView } from "../../core/view.ts";
-import type { Seal } from "../../core/live/member_seal.ts";
+import type { Seal } from "../../core/live/roster_seal.ts";
 import type { ConductorMachine } from "../machine.ts";
 import { askNode } from "./seal.ts";
 

@@ -56,6 +56,8 @@ export interface Said {
   /** What it is about. */
   readonly app: string;
   readonly sentMs: number;
+  /** Whether the conductor knew the key that signed it when it was sent. */
+  readonly fromKnown: boolean;
   /** `null` while it waits; `unknown`: given up, executed or not. */
   reply: string | "unknown" | null;
   readonly done: () => void;
@@ -64,10 +66,12 @@ export interface Said {
 
 /**
  * Refused for good: no copy of it may be executed, whoever sends it. What failed for the disk alone
- * may be, once, since a conductor that was started again does not remember that.
+ * may be, once, since a conductor that was started again does not remember that; so may what came
+ * before its key was known, which nobody could verify, as long as its time allows.
  */
-export function isFinal({ reply }: Said): boolean {
-  return reply !== null && reply.startsWith("ERR|") && !reply.startsWith("ERR|STORE|");
+export function isFinal({ reply, fromKnown }: Said): boolean {
+  return fromKnown && reply !== null && reply.startsWith("ERR|") &&
+    !reply.startsWith("ERR|STORE|");
 }
 
 export class Operator {
@@ -219,6 +223,8 @@ export class Operator {
       verb: command.verb,
       app: "app" in command ? command.app : "node" in command ? command.node : "",
       sentMs,
+      fromKnown: signer === ROOT ||
+        this.#conductor.machine?.state.roster.nameOf(signer.key) !== undefined,
       reply: null,
       done,
       isDone: false,
