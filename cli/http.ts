@@ -167,7 +167,10 @@ class Reader {
         this.#bytes = this.#bytes.subarray(at + delimiter.length);
         return text.slice(0, at);
       }
-      if (text.length >= HEAD_BYTES || !await this.#fill()) throw notHttp(this.to);
+      if (text.length >= HEAD_BYTES) throw notHttp(this.to);
+      if (await this.#fill()) continue;
+      // Who dies before its answer, or in it, has said nothing that would be wrong.
+      throw text === "" || text.startsWith("HTTP/1.") ? brokenOff(this.to) : notHttp(this.to);
     }
   }
 

@@ -1,24 +1,21 @@
 // `skr8tr run`: a job, once, now.
 
 import { Failure } from "../core/errors.ts";
-import { isOver } from "../core/job.ts";
-import { LOG_RING_LINES } from "../core/limits.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
-import type { AppView, LogView, RunView } from "../core/view.ts";
+import type { AppView, RunView } from "../core/view.ts";
 import { type Context, DONE, FAILED } from "./command.ts";
 import { type Conductor, conductorAt } from "./conductor.ts";
 import { deploy } from "./deploy.ts";
 import { keyPathOf, type Signer } from "./keys.ts";
 import { appsWithFolders } from "./manifests.ts";
 import { harmless } from "./output.ts";
+import { runEnd } from "./run_end.ts";
 import { commandId, parseReply, refusal, sendSigned, signCommand } from "./send.ts";
 import { ship } from "./ship.ts";
 import { targetOf } from "./target.ts";
 
 /** A reply takes no longer than this even where `--timeout` allows the run more, ms. */
 const REPLY_MS = 5_000;
-/** A broken watch is taken up again after this, ms. */
-const WATCH_AGAIN_MS = 250;
 
 interface Asking {
   readonly context: Context;
@@ -105,56 +102,17 @@ async function started(asking: Asking, app: string): Promise<number> {
 
 /** Prints what a run writes until it has ended. */
 async function followed(asking: Asking, app: string, run: number): Promise<RunView> {
-  const { conductor, context } = asking;
-  const printed = new Map<string, number>();
-  const json = context.arguments.has("json");
-  const show = (log: LogView) => {
-    const line = context.output.columns === Infinity ? log.line : harmless(log.line);
-    context.output.print(json ? JSON.stringify(log) : line);
-  };
-  const print = (log: LogView) => {
-    printed.set(log.replica, (printed.get(log.replica) ?? 0) + 1);
-    show(log);
-  };
-  const stop = new AbortController();
-  const path = `/api/logs/${app}?run=${run}&lines=${LOG_RING_LINES}`;
-  const live = (async () => {
-    try {
-      for await (const log of conductor.lines<LogView>(`${path}&follow=1`, stop.signal)) print(log);
-    } catch (error) {
-      if (!(error instanceof Failure)) throw error;
-    }
-  })();
-  const end = await ended(conductor, app, run);
-  stop.abort();
-  await live;
-  // What came between the last line that was streamed and the end.
-  const seen = new Map<string, number>();
-  for await (const log of conductor.lines<LogView>(path)) {
-    const number = (seen.get(log.replica) ?? 0) + 1;
-    seen.set(log.replica, number);
-    const before = printed.get(log.replica) ?? 0;
-    if (before < LOG_RING_LINES && number > before) {
-      show(log);
-    }
-  }
-  return end;
-}
-
-async function ended(conductor: Conductor, app: string, run: number): Promise<RunView> {
-  for (;;) {
-    try {
-      for await (const view of conductor.lines<AppView>(`/api/apps/${app}?watch=1`)) {
-        const found = view.runs?.find((each) => each.run === run);
-        // Its node may come back and tell; who waits here is told that nobody knows.
-        if (found && (isOver({ ...found, replicas: [] }) || found.state === "unknown")) {
-          return found;
-        }
-      }
-    } catch (error) {
-      // The conductor may be restarting; the run goes on meanwhile.
-      if (!(error instanceof Failure) || error.code !== "unreachable") throw error;
-    }
-    await new Promise((again) => setTimeout(again, WATCH_AGAIN_MS));
-  }
+  const { conductor, context: { arguments: args, output } } = asking;
+  const json = args.has("json");
+  return await runEnd({
+    conductor,
+    app,
+    run,
+    waitMs: args.value("timeout") === undefined ? null : targetOf(args).timeoutMs,
+    onLine(log) {
+      const line = output.columns === Infinity ? log.line : harmless(log.line);
+      output.print(json ? JSON.stringify(log) : line);
+    },
+    onNote: (text) => output.note(harmless(text)),
+  });
 }

@@ -325,8 +325,10 @@ export const COMMANDS: readonly Command[] = [
       "Deploys the job of a manifest if it changed, and starts a run of it; the name of a job " +
       "starts one of what is deployed.",
       "With --wait it prints what the run writes and ends with its exit code, or with 1 where it " +
-      "has none: it was ended by a signal, took too long, or its node vanished. With --json each " +
-      "line that it writes is one of JSON, and the last one is the run.",
+      "has none: it was ended by a signal, took too long, or its node vanished. A conductor that " +
+      "is away meanwhile is waited for; the run goes on without it. --timeout bounds the waiting: " +
+      "then the exit code is 1, or 2 where no conductor answered, and the run still goes on. With " +
+      "--json each line that it writes is one of JSON, and the last one is the run.",
     ],
     examples: ["skr8tr run backup.skr8tr --wait", "skr8tr run backup"],
     arguments: [1, 1],

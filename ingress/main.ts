@@ -2,7 +2,7 @@ import { Failure } from "../core/errors.ts";
 import { readAddresses, showAddress, TOWER_PORT } from "../core/address.ts";
 import { type Flag, type FlagValues, JOIN_FLAGS, runDaemon } from "../core/live/daemon.ts";
 import { randomHex } from "../core/live/clock.ts";
-import { joinsAt } from "../core/live/member_seal.ts";
+import { joinsAt } from "../core/live/join.ts";
 import { logger } from "../core/live/log.ts";
 import { CLIENT_CONNECTIONS } from "../core/limits.ts";
 import { parseListenFlag, parseRouteFlag, parseTrustFlag, parseUpstreamFlag } from "./flags.ts";

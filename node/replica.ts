@@ -8,7 +8,7 @@ import type { Launch } from "../core/wire.ts";
 import type { Probing } from "./health.ts";
 import type { LaunchPlan } from "./plan.ts";
 import type { Label } from "./relabel.ts";
-import type { Restarts } from "./restart.ts";
+import { NO_RESTARTS, type Restarts } from "./restart.ts";
 import type { SavedReplica } from "./saved.ts";
 
 export type State =
@@ -284,5 +284,62 @@ export function endpointOf(
     node: around.name,
     host: around.host,
     port: replica.port,
+  };
+}
+
+/** A v1 launch is between the node and whoever launched it. */
+export function isListed(replica: Replica): boolean {
+  return replica.launch === undefined;
+}
+
+/** The statuses of everything listed, as the conductor hears them. */
+export function statusesOf(replicas: Iterable<Replica>): ReplicaStatus[] {
+  return [...replicas].filter(isListed).map(statusOf);
+}
+
+/** A replica that has just been accepted: it has no record yet. */
+export function freshReplica(
+  who: Pick<Replica, "id" | "app" | "generation" | "sequence" | "index" | "part" | "launch">,
+  wallMs: number,
+): Replica {
+  return {
+    ...who,
+    sources: [],
+    spec: null,
+    plan: null,
+    state: { at: "record" },
+    instance: 0,
+    port: undefined,
+    pid: undefined,
+    restarts: NO_RESTARTS,
+    exit: undefined,
+    reason: undefined,
+    overMemory: 0,
+    stopOrdered: false,
+    dropped: false,
+    version: 0,
+    sinceWallMs: wallMs,
+    acked: 0,
+  };
+}
+
+/** The replica as it was saved, before it is known what became of its process. */
+export function replicaOf(saved: SavedReplica): Replica {
+  const { replica: id, app, generation, sequence, index, part, launch } = saved;
+  return {
+    ...freshReplica(
+      {
+        ...{ id, app, generation, sequence, index },
+        ...(part === undefined ? {} : { part }),
+        ...(launch === undefined ? {} : { launch }),
+      },
+      saved.sinceWallMs,
+    ),
+    instance: saved.instance,
+    port: saved.port,
+    restarts: { count: saved.restarts, streak: 0 },
+    exit: saved.exit,
+    reason: saved.reason,
+    stopOrdered: saved.stopOrdered,
   };
 }

@@ -1,6 +1,7 @@
 import { logger } from "../core/live/log.ts";
 import { JOIN_FLAGS, runDaemon } from "../core/live/daemon.ts";
-import { joinsAt, MemberSeal } from "../core/live/member_seal.ts";
+import { joinsAt } from "../core/live/join.ts";
+import { MemberSeal } from "../core/live/member_seal.ts";
 import { checkNetworks, startTower } from "./live/tower.ts";
 
 if (import.meta.main) {

@@ -2,7 +2,7 @@
 
 import { type Address, showAddress } from "../../core/address.ts";
 import { openSealKeys } from "../../core/live/seal_keys.ts";
-import { membershipPath, readMembership } from "../../core/live/member_seal.ts";
+import { membershipPath, readMembership } from "../../core/live/membership_file.ts";
 import { EMPTY_HEAD } from "../../core/log.ts";
 import type { JoinRole } from "../../core/seal/member.ts";
 import { openSigner } from "../keys.ts";

@@ -5,7 +5,7 @@ import { COMMAND_BYTES, MANIFEST_BYTES } from "../../core/limits.ts";
 import { canonical } from "../../core/manifest/canonical.ts";
 import { parseManifest } from "../../core/manifest/parse.ts";
 import type { Instant } from "../../core/instant.ts";
-import type { Seal } from "../../core/live/member_seal.ts";
+import type { Seal } from "../../core/live/roster_seal.ts";
 import { acceptSealed, isSealRequest, peerOf, upgradeStream } from "../../core/live/sealed_http.ts";
 import type { AppView } from "../../core/view.ts";
 import type { ConductorMachine } from "../machine.ts";

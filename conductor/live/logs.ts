@@ -2,9 +2,9 @@
 
 import type { Instant } from "../../core/instant.ts";
 import { integer, maybe, oneOf, parseShaped, type Shaped, struct, text } from "../../core/shape.ts";
-import { LOG_LINE_BYTES } from "../../core/limits.ts";
+import { LOG_LINE_BYTES, LOG_SILENCE_MS } from "../../core/limits.ts";
 import type { LogView } from "../../core/view.ts";
-import type { Seal } from "../../core/live/member_seal.ts";
+import type { Seal } from "../../core/live/roster_seal.ts";
 import type { ConductorMachine } from "../machine.ts";
 import { askNode } from "./seal.ts";
 
@@ -43,7 +43,7 @@ export function streamLogs(request: LogRequest): () => void {
       const path = `${base}?lines=${request.lines}${request.follow ? "&follow=1" : ""}`;
       const peer = known.address?.peer;
       const at = { hostname: address.host, port: address.port, ...(peer ? { peer } : {}) };
-      const ask = () => askNode(request.seal, at, path, { signal: abort.signal });
+      const ask = (signal: AbortSignal) => askNode(request.seal, at, path, { signal });
       const send = (line: NodeLine) =>
         request.send({
           wallMs: line.at ?? 0,
@@ -56,7 +56,8 @@ export function streamLogs(request: LogRequest): () => void {
       streams.set(
         replica,
         // A node that goes away ends its stream; the others go on.
-        readLines(ask, send).catch(() => {}),
+        readLines(ask, send, abort.signal, request.follow ? Infinity : LOG_SILENCE_MS)
+          .catch(() => {}),
       );
     }
   };
@@ -96,23 +97,38 @@ function writersOf(
   }));
 }
 
+/** @param silenceMs how long nothing may come: a node that froze or lost power ends no connection */
 async function readLines(
-  ask: () => Promise<Response>,
+  ask: (signal: AbortSignal) => Promise<Response>,
   take: (line: NodeLine) => void,
+  stop: AbortSignal,
+  silenceMs: number,
 ): Promise<void> {
-  const response = await ask();
-  if (!response.ok || !response.body) {
-    await response.body?.cancel();
-    return;
-  }
-  let rest = "";
-  for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
-    const lines = (rest + chunk).split("\n");
-    rest = lines.pop()!;
-    for (const each of lines) {
-      const line = parseShaped(nodeLine, each);
-      if (line) take(line);
+  const silent = new AbortController();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const heard = () => {
+    clearTimeout(timer);
+    if (silenceMs < Infinity) timer = setTimeout(() => silent.abort(), silenceMs);
+  };
+  heard();
+  try {
+    const response = await ask(AbortSignal.any([stop, silent.signal]));
+    if (!response.ok || !response.body) {
+      await response.body?.cancel();
+      return;
     }
+    let rest = "";
+    for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
+      heard();
+      const lines = (rest + chunk).split("\n");
+      rest = lines.pop()!;
+      for (const each of lines) {
+        const line = parseShaped(nodeLine, each);
+        if (line) take(line);
+      }
+    }
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -2,7 +2,8 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import type { Address } from "../../core/address.ts";
 import type { Anchor } from "../../core/chain.ts";
 import { Failure } from "../../core/errors.ts";
-import { MemberSeal, membershipPath, readMembership } from "../../core/live/member_seal.ts";
+import { MemberSeal } from "../../core/live/member_seal.ts";
+import { membershipPath, readMembership } from "../../core/live/membership_file.ts";
 import { openSealKeys, sealKeysPath } from "../../core/live/seal_keys.ts";
 import { dialSealed } from "../../core/live/sealed_channel.ts";
 import { sealedFetch } from "../../core/live/sealed_http.ts";

@@ -1,7 +1,7 @@
 // The conductor's seal: its roster is its own state.
 
 import type { Address } from "../../core/address.ts";
-import { RosterSeal, type Seal } from "../../core/live/member_seal.ts";
+import { RosterSeal, type Seal } from "../../core/live/roster_seal.ts";
 import type { MessageSocket, SealedInit } from "../../core/live/sealed_http.ts";
 import type { Member } from "../../core/seal/member.ts";
 import type { Peer, Role } from "../../core/seal/primitives.ts";

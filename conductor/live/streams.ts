@@ -10,7 +10,7 @@ import {
   STREAM_RELAY_BYTES,
   STREAM_REQUEST_MS,
 } from "../../core/limits.ts";
-import type { Seal } from "../../core/live/member_seal.ts";
+import type { Seal } from "../../core/live/roster_seal.ts";
 import { type MessageSocket, upgradeStream } from "../../core/live/sealed_http.ts";
 import { shortened } from "../../core/live/stream_link.ts";
 import type { ConductorMachine } from "../machine.ts";

@@ -5,7 +5,7 @@ import type { Address } from "../../core/address.ts";
 import { type Route, type WatcherMessage, watchShape } from "../../core/mesh.ts";
 import { parseShaped } from "../../core/shape.ts";
 import { logger } from "../../core/live/log.ts";
-import type { Seal } from "../../core/live/member_seal.ts";
+import type { Seal } from "../../core/live/roster_seal.ts";
 import type { ConductorEvent } from "../effects.ts";
 
 /** How the messages begin that are for conductors; the list of replicas need not be read here. */

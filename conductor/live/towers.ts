@@ -1,7 +1,7 @@
 // The conductor's streams to all its towers: while it leads, and no longer.
 
 import type { Address } from "../../core/address.ts";
-import type { Seal } from "../../core/live/member_seal.ts";
+import type { Seal } from "../../core/live/roster_seal.ts";
 import type { Route } from "../../core/mesh.ts";
 import type { ConductorEvent } from "../effects.ts";
 import { TowerLink } from "./tower.ts";

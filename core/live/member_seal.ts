@@ -1,176 +1,39 @@
-// A daemon's place in the sealed mesh: its keys, how it came in, whom it knows.
+// A daemon's place in the sealed mesh: how it came in, whom it knows, which conductor it follows.
 
-import { type Address, CONDUCTOR_PORT, readAddresses, showAddress } from "../address.ts";
+import type { Address } from "../address.ts";
 import { sha256Hex } from "../bytes.ts";
 import type { Anchor } from "../chain.ts";
 import { Failure } from "../errors.ts";
 import type { Head } from "../log.ts";
 import { RETRY_MAX_MS, RETRY_MIN_MS } from "../limits.ts";
 import {
-  certificateText,
   headOf,
-  isToken,
   type JoinRequest,
   type JoinRole,
-  type JoinToken,
   type Member,
   type Membership,
   memberStreamShape,
   parseJoined,
   parseMember,
-  parseMembership,
   parseTerms,
-  parseToken,
   peerOfMember,
   staticKeyBytes,
 } from "../seal/member.ts";
 import type { Peer, Role } from "../seal/primitives.ts";
 import { parseShaped } from "../shape.ts";
-import { randomHex } from "./clock.ts";
-import { createVerifier } from "./crypto.ts";
+import { conductorsOf, join, type JoinOptions, readToken } from "./join.ts";
 import { logger } from "./log.ts";
+import { membershipPath, readMembership, writeMembership } from "./membership_file.ts";
+import { type Lookup, RosterSeal } from "./roster_seal.ts";
 import { dialSealed } from "./sealed_channel.ts";
-import {
-  type Dial,
-  type MessageSocket,
-  sealedFetch,
-  type SealedInit,
-  type SealedServer,
-  sealedSocket,
-} from "./sealed_http.ts";
-import { sealUrl } from "./seal_url.ts";
+import { type MessageSocket, sealedFetch } from "./sealed_http.ts";
 import { openSealKeys, type SealKeys } from "./seal_keys.ts";
+import { sealUrl } from "./seal_url.ts";
 import { findSuccessor } from "./successor.ts";
-
-/** How a daemon comes in. */
-export interface JoinOptions {
-  /** The state folder: identity and membership are kept there. */
-  readonly state: string;
-  readonly role: JoinRole;
-  readonly name: string;
-  /** Of a node: its id. */
-  readonly node?: string;
-  /** A token, or a file that holds one. */
-  readonly join?: string;
-  /** The conductor's TCP port, where it is not the one of the token. */
-  readonly conductor?: Address;
-  /** Those of further conductors: whoever answers is followed. */
-  readonly moreConductors?: readonly Address[];
-}
-
-/** Whom a daemon talks to through its seal, besides answering. */
-export interface Seal extends SealedServer {
-  readonly keys: SealKeys;
-  /** Members by role, the newest last. */
-  membersOf(role: Role): readonly Member[];
-  admitMember(staticKey: Uint8Array): Peer | null;
-  /**
-   * Which member of this role is at the address: where there are several, it is found out by
-   * talking to them. Nothing where nobody answers.
-   */
-  memberAt(at: Address, role: Role): Promise<Member | undefined>;
-  /** Hears of every change of the roster; the function that comes back ends that. */
-  onChange(listener: (forgotten: string | null) => void): () => void;
-  /** Asks the conductor for a member that is not in the roster that it sends. */
-  lookUp?(wanted: Lookup): Promise<Member | null>;
-  fetch(at: Address, who: MemberWanted, path: string, init?: SealedInit): Promise<Response>;
-  socket(at: Address, who: MemberWanted, path: string): MessageSocket;
-}
-
-/**
- * How a member is looked for: by its node id, by the hash of its static key, or by the `HOST:PORT`
- * at which a node says that it is reached.
- */
-export type Lookup = { readonly node: string } | { readonly key: string } | { readonly at: string };
-
-/** Who must be at the other end: a role, or one identity. */
-export type MemberWanted = { readonly role: Role } | { readonly identity: string };
 
 /** How often the conductor may be asked for a member, and how long it may take, ms. */
 const LOOKUPS_PER_SECOND = 10;
 const LOOKUP_MS = 2_000;
-
-/** How long whoever dials waits for the other side to join, ms. */
-const JOIN_WAIT_MS = 2_000;
-
-/** Requests and streams to whoever is in a roster. */
-export abstract class RosterSeal implements Seal {
-  abstract readonly keys: SealKeys;
-  abstract membersOf(role: Role): readonly Member[];
-  abstract admitMember(staticKey: Uint8Array): Peer | null;
-  abstract onChange(listener: (forgotten: string | null) => void): () => void;
-  protected abstract memberOf(identity: string): Member | undefined;
-
-  admit(staticKey: Uint8Array, _payload: Uint8Array): Peer | null | Promise<Peer | null> {
-    return this.admitMember(staticKey);
-  }
-
-  fetch(at: Address, who: MemberWanted, path: string, init?: SealedInit): Promise<Response> {
-    return sealedFetch(this.#dial(at, who), path, init);
-  }
-
-  socket(at: Address, who: MemberWanted, path: string): MessageSocket {
-    return sealedSocket(this.#dial(at, who), path);
-  }
-
-  /** Address -> the identity that was found there, of several of one role. */
-  readonly #places = new Map<string, string>();
-
-  async memberAt(at: Address, role: Role): Promise<Member | undefined> {
-    const all = this.membersOf(role);
-    if (all.length < 2) return all[0];
-    const place = showAddress(at);
-    const known = all.find(({ identity }) => identity === this.#places.get(place));
-    if (known) return known;
-    for (const member of all.toReversed()) {
-      const responder = staticKeyBytes(member.staticKey);
-      if (!responder) continue;
-      try {
-        const channel = await dialSealed(sealUrl(at), { keys: this.keys, responder });
-        channel.close();
-      } catch (error) {
-        if (error instanceof Failure) continue;
-        throw error;
-      }
-      this.#places.set(place, member.identity);
-      return member;
-    }
-    return undefined;
-  }
-
-  #dial(at: Address, who: MemberWanted): Dial {
-    return async () => {
-      const find = () =>
-        "role" in who ? this.membersOf(who.role).at(-1) : this.memberOf(who.identity);
-      const there = "role" in who ? await this.memberAt(at, who.role) : undefined;
-      const member = there ?? find() ?? await this.#joined(find);
-      const responder = member && staticKeyBytes(member.staticKey);
-      if (!responder) {
-        const what = "role" in who ? who.role : `identity ${who.identity.slice(0, 12)}`;
-        throw new Failure("seal", `no ${what} has joined yet`);
-      }
-      try {
-        return await dialSealed(sealUrl(at), { keys: this.keys, responder });
-      } catch (error) {
-        // Another may be there by now.
-        this.#places.delete(showAddress(at));
-        throw error;
-      }
-    };
-  }
-
-  /** Waits a while for somebody who may be about to join. */
-  async #joined(find: () => Member | undefined): Promise<Member | undefined> {
-    const changed = Promise.withResolvers<void>();
-    const end = this.onChange(() => find() && changed.resolve());
-    const timer = setTimeout(changed.resolve, JOIN_WAIT_MS);
-    Deno.unrefTimer(timer);
-    await changed.promise;
-    clearTimeout(timer);
-    end();
-    return find();
-  }
-}
 
 /** The seal of a tower, node or ingress. */
 export class MemberSeal extends RosterSeal implements Disposable {
@@ -432,151 +295,5 @@ export class MemberSeal extends RosterSeal implements Disposable {
     this.#closed = true;
     clearTimeout(this.#timer);
     this.#socket?.close();
-  }
-}
-
-/** Where a daemon keeps what it knows of its cluster. */
-export function membershipPath(state: string, role: JoinRole): string {
-  return `${state}/${role}.membership.json`;
-}
-
-/** @throws {Failure} `bad-membership` */
-export async function readMembership(path: string): Promise<Membership | null> {
-  try {
-    const membership = parseMembership(await Deno.readTextFile(path));
-    if (membership) return membership;
-    throw new Failure("bad-membership", `${path} is damaged: remove it and join anew`);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return null;
-    throw error;
-  }
-}
-
-let writes = Promise.resolve();
-
-/** Writes one after another, each whole or not at all. */
-function writeMembership(path: string, membership: Membership): Promise<void> {
-  const json = `${JSON.stringify(membership)}\n`;
-  writes = writes.catch(() => {}).then(async () => {
-    // Threads of one daemon may write at one time.
-    const made = `${path}.${randomHex(8)}`;
-    await Deno.writeTextFile(made, json, { mode: 0o600 });
-    await Deno.rename(made, path);
-  });
-  return writes;
-}
-
-/** Reads what `--join` was given. @throws {Failure} `bad-token`. */
-export async function readToken(join: string): Promise<JoinToken> {
-  let word = join;
-  if (!isToken(join)) {
-    try {
-      word = await Deno.readTextFile(join);
-    } catch (error) {
-      throw new Failure("bad-token", `cannot read the token ${join}: ${(error as Error).message}`);
-    }
-  }
-  const token = parseToken(word);
-  const terms = token && parseTerms(token.text);
-  const key = token && staticKeyBytes(token.conductor.staticKey);
-  if (!token || !terms || !key) throw new Failure("bad-token", "what --join was given is no token");
-  const identityKey = Uint8Array.fromBase64(token.conductor.identityKey);
-  const verifier = await createVerifier();
-  const genuine = terms.staticHash === sha256Hex(key) &&
-    terms.conductor === sha256Hex(identityKey) &&
-    await verifier.verify(
-      Uint8Array.fromBase64(token.operator),
-      token.text,
-      token.signature,
-    ) &&
-    await verifier.verify(identityKey, certificateText(key), token.conductor.certificate);
-  if (!genuine) throw new Failure("bad-token", "the token was altered: it is not what was signed");
-  return token;
-}
-
-/** What `--conductor HOST:PORT,...` of a daemon that joins says. @throws {Failure} `usage`. */
-export function joinsAt(
-  text: string | undefined,
-): Pick<JoinOptions, "conductor" | "moreConductors"> {
-  if (text === undefined) return {};
-  const [conductor, ...moreConductors] = readAddresses(text, "conductor", CONDUCTOR_PORT);
-  return { conductor: conductor!, moreConductors };
-}
-
-function conductorsOf(
-  { conductor, moreConductors = [] }: JoinOptions,
-  told: string,
-): readonly Address[] {
-  return [conductor ?? addressOf(told), ...moreConductors];
-}
-
-function addressOf(text: string): Address {
-  const cut = text.lastIndexOf(":");
-  return {
-    hostname: text.slice(0, cut).replace(/^\[|\]$/g, ""),
-    port: Number(text.slice(cut + 1)),
-  };
-}
-
-async function join(
-  options: JoinOptions,
-  keys: SealKeys,
-  token: JoinToken,
-  conductors: readonly Address[],
-): Promise<Membership> {
-  const terms = parseTerms(token.text)!;
-  if (terms.role !== options.role) {
-    throw new Failure("bad-token", `the token is for a ${terms.role}, not for a ${options.role}`);
-  }
-  const responder = staticKeyBytes(token.conductor.staticKey)!;
-  const request: JoinRequest = {
-    token: token.text,
-    signature: token.signature,
-    role: options.role,
-    name: options.name,
-    ...(options.node === undefined ? {} : { node: options.node }),
-    introduction: keys.introduction,
-  };
-  let waitMs = 10;
-  for (let told = false, tries = 0;; tries++) {
-    const conductor = conductors[tries % conductors.length]!;
-    const dial = () => dialSealed(sealUrl(conductor), { keys, responder });
-    try {
-      const body = JSON.stringify(request);
-      const response = await sealedFetch(dial, "/join", { method: "POST", body });
-      const answer = await response.json();
-      // It stands by: another of them may let us in.
-      if (response.status === 503) throw new Failure("seal", answer.error);
-      if (!response.ok) throw new Failure("join", `cannot join: ${answer.error}`);
-      const self: Member = {
-        role: "conductor",
-        name: "conductor",
-        identity: terms.conductor,
-        staticKey: token.conductor.staticKey,
-      };
-      const membership = parseMembership(JSON.stringify({
-        token: terms.id,
-        conductor: self,
-        operator: token.operator,
-        head: terms.head,
-        anchor: terms.anchor,
-        leadsS: Number(token.text.slice(token.text.lastIndexOf("|") + 1)),
-        proof: answer.admission &&
-          { token: token.text, signature: token.signature, admission: answer.admission },
-        address: token.address,
-        members: answer.members,
-      }));
-      if (membership) return membership;
-      throw new Failure("join", "the conductor's answer cannot be read");
-    } catch (error) {
-      if (!(error instanceof Failure) || error.code === "join") throw error;
-      if (!told && waitMs > 1_000) {
-        told = true;
-        const { hostname, port } = conductor;
-        logger("seal").warn("waits for the conductor at {hostname}:{port}", { hostname, port });
-      }
-      await new Promise((resolve) => setTimeout(resolve, waitMs));
-      waitMs = Math.min(RETRY_MAX_MS, waitMs * 2);
-    }
   }
 }

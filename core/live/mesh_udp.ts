@@ -6,7 +6,7 @@ import { decodeMesh } from "../mesh.ts";
 import { RETRY_MAX_MS, RETRY_MIN_MS } from "../limits.ts";
 import { type Member, peerOfMember, staticKeyBytes } from "../seal/member.ts";
 import type { Role } from "../seal/primitives.ts";
-import type { Seal } from "./member_seal.ts";
+import type { Seal } from "./roster_seal.ts";
 import { openSealedUdp } from "./sealed_udp.ts";
 import type { SealMachine } from "../seal/machine.ts";
 import { openUdp, type Udp } from "./udp.ts";

@@ -1,5 +1,5 @@
 import { logger } from "../../core/live/log.ts";
-import type { JoinOptions } from "../../core/live/member_seal.ts";
+import type { JoinOptions } from "../../core/live/join.ts";
 import { now as clock, randomHex } from "../../core/live/clock.ts";
 import { CLIENT_CONNECTIONS, INGRESS_ALIVE_MS } from "../../core/limits.ts";
 import type { Endpoint, Route } from "../../core/mesh.ts";

@@ -1,6 +1,6 @@
 import { readAddress, TOWER_PORT } from "../../core/address.ts";
 import { logger } from "../../core/live/log.ts";
-import type { Seal } from "../../core/live/member_seal.ts";
+import type { Seal } from "../../core/live/roster_seal.ts";
 import {
   INGRESS_ALIVE_MS,
   TOWER_SILENT_MS,

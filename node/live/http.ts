@@ -2,7 +2,7 @@
 
 import { inNetworks, isLoopback } from "../../core/address.ts";
 import { DATAGRAM_BYTES, LOG_RING_LINES, TELEMETRY_PAST_LINES } from "../../core/limits.ts";
-import type { Seal } from "../../core/live/member_seal.ts";
+import type { Seal } from "../../core/live/roster_seal.ts";
 import { acceptSealed, isSealRequest, peerOf } from "../../core/live/sealed_http.ts";
 import { listenFailure } from "../../core/live/udp.ts";
 import type { NodeMachine } from "../machine.ts";

@@ -1,8 +1,9 @@
 // Jobs with real daemons: what `skr8tr run --wait` exits with, and schedules that are refused.
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { skr8trCommand, World } from "../../bench/world.ts";
+import { skr8trCommand, until, World } from "../../bench/world.ts";
 import { showAddress } from "../../core/address.ts";
+import type { RunView } from "../../core/view.ts";
 
 /** A cluster and an operator who looks at its runs. */
 class Stage implements AsyncDisposable {
@@ -55,6 +56,9 @@ class Stage implements AsyncDisposable {
   }
 }
 
+/** Notes its start, and ends when there is a file of that name. */
+const waitFor = (file: string) => `${START}; while ! test -e ${file}; do sleep 0.05; done`;
+
 const START = 'echo started >>"$STARTS"';
 
 Deno.test("skr8tr run --wait exits as the job did", async () => {
@@ -103,3 +107,145 @@ Deno.test("a schedule that never fires, or that is none, is refused before anyth
   assertMatch(never.out + never.err, /never/);
   assertEquals(stage.starts("never"), 0);
 });
+
+Deno.test("a run ends while its conductor is dead, and skr8tr run --wait still exits as it did", async () => {
+  await using stage = await Stage.open(["node-1"]);
+  const { world } = stage;
+  const [go, more] = [`${world.folder}/go`, `${world.folder}/more`];
+  const script = `${waitFor(go)}; echo while it was away; touch ${world.folder}/ended; ` +
+    `while ! test -e ${more}; do sleep 0.05; done; exit 7`;
+  const path = await stage.job("orphan", script, "retries 0");
+  const waiting = stage.skr8tr("run", path, "--wait");
+  await until("the job runs", () => Promise.resolve(stage.starts("orphan") === 1));
+  await world.kill("conductor");
+  await Deno.writeTextFile(go, "");
+  await until("the job was at work", () => exists(`${world.folder}/ended`));
+
+  // Who does not want to wait for the conductor is told what goes on, and what to do.
+  const hurried = await stage.skr8tr("run", "orphan", "--wait", "--timeout", "1s");
+  assertEquals(hurried.code, 2, hurried.err);
+  assertMatch(hurried.err, /the conductor does not answer/);
+
+  await Deno.writeTextFile(more, "");
+  world.daemon("conductor");
+  const { code, out, err } = await waiting;
+  assertEquals([code, stage.starts("orphan")], [7, 1], err);
+  assertEquals(out.match(/while it was away/g)?.length, 1, out);
+  assertMatch(err, /run 1 of orphan goes on, but the conductor does not answer/);
+  const { runs } = await world.view("orphan");
+  assertEquals(runs?.map(({ run, state, code }) => ({ run, state, code })), [
+    { run: 1, state: "failed", code: 7 },
+  ]);
+});
+
+Deno.test("a run that takes longer than --timeout goes on, and skr8tr run --wait says so", async () => {
+  await using stage = await Stage.open(["node-1"]);
+  const { world } = stage;
+  const path = await stage.job("long", waitFor(`${world.folder}/go`));
+  const hurried = await stage.skr8tr("run", path, "--wait", "--timeout", "2s");
+  assertEquals(hurried.code, 1, hurried.err);
+  assertMatch(
+    hurried.err,
+    /run 1 of long has not ended within 2 s; it goes on, and skr8tr runs long/,
+  );
+  assertEquals((await world.view("long")).runs?.[0]?.state, "running");
+
+  // The conductor vanishes while somebody waits, and does not come back in time.
+  const waiting = stage.skr8tr("run", path, "--wait", "--timeout", "4s");
+  await until("the run waits its turn", async () => (await world.view("long")).runs!.length === 2);
+  await world.kill("conductor");
+  const { code, err } = await waiting;
+  assertEquals(code, 2, err);
+  assertMatch(err, /the end of run 2 of long is not known: .*skr8tr runs long tells how it ended/);
+});
+
+Deno.test("a run whose node vanishes is unknown, soon, and is started nowhere else", async () => {
+  for (const how of ["killed", "frozen"] as const) {
+    await using stage = await Stage.open(["node-1", "node-2"]);
+    const { world } = stage;
+    const path = await stage.job("vanished", waitFor(`${world.folder}/never`), "retries 0");
+    const waiting = stage.skr8tr("run", path, "--wait");
+    await until("the job runs", () => Promise.resolve(stage.starts("vanished") === 1));
+    const [run] = (await world.view("vanished")).runs!;
+    const { replica, node } = run!.replicas[0]!;
+    // One that is frozen keeps its connections open, as a machine does that lost its power.
+    if (how === "killed") await world.killNode(node);
+    else Deno.kill(world.pidOf(node), "SIGSTOP");
+    const { code, out, err } = await waiting;
+    assertEquals([code, stage.starts("vanished")], [1, 1], err);
+    const why = new RegExp(`${node} is dead: nobody knows how ${replica} ended`);
+    assertMatch(out + err, why, how);
+    const listed = await stage.skr8tr("runs", "vanished", "--json");
+    assertEquals(JSON.parse(listed.out).runs.map((each: RunView) => each.state), ["unknown"], how);
+    assertMatch((await stage.skr8tr("why", "vanished")).out, why, how);
+    // It is back: its word is taken, and nothing begins again.
+    if (how === "killed") world.daemon(node);
+    else Deno.kill(world.pidOf(node), "SIGCONT");
+    const state = how === "killed" ? "failed" : "running";
+    await until(
+      `the run is ${state}`,
+      async () => (await world.view("vanished")).runs![0]!.state === state,
+    );
+    assertEquals(stage.starts("vanished"), 1);
+  }
+});
+
+Deno.test("a conductor killed around a tick takes it once, and tells of those it missed", async () => {
+  await using stage = await Stage.open(["node-1"]);
+  const { world } = stage;
+  const hourMs = 3_600_000;
+  let tickMs = Math.ceil(Date.now() / 60_000) * 60_000 + 300_000;
+  const minute = new Date(tickMs).getUTCMinutes();
+  const path = await stage.job("hourly", START, `schedule ${minute} * * * *`);
+  assertEquals((await stage.skr8tr("up", path)).code, 0);
+  const runs = async () => (await world.view("hourly")).runs!;
+  const conductorAt = async (wallMs: number) => {
+    await world.kill("conductor");
+    world.flags = [await clockAt(world.folder, wallMs)];
+    world.daemon("conductor");
+    await until("the conductor answers", async () => (await runs()) !== undefined);
+  };
+  const killedWhen = {
+    "before the tick": () => Promise.resolve(true),
+    "the run is in the log": async () => (await runs()).length > before,
+    "the program has begun": () => Promise.resolve(stage.starts("hourly") > before),
+  };
+  let before = 0;
+  for (const [when, isSo] of Object.entries(killedWhen)) {
+    await conductorAt(tickMs - 2_000);
+    await until(when, isSo);
+    await conductorAt(tickMs + 5_000);
+    await until("the tick's run is over", async () => {
+      return (await runs()).at(-1)?.state === "succeeded" && (await runs()).length > before;
+    });
+    before++;
+    const ticks = (await runs()).map(({ dueWallMs, state }) => [dueWallMs, state]);
+    assertEquals(ticks.at(-1), [tickMs, "succeeded"], when);
+    assertEquals([ticks.length, stage.starts("hourly")], [before, before], when);
+    tickMs += hourMs;
+  }
+
+  // Three ticks pass without it: one run makes up for all.
+  await conductorAt(tickMs + 2 * hourMs + 120_000);
+  await until("the run that makes up is over", async () => {
+    const all = await runs();
+    return all.length === before + 2 && all.at(-1)?.state === "succeeded";
+  });
+  assertEquals(stage.starts("hourly"), before + 1);
+  const { out } = await stage.skr8tr("runs", "hourly");
+  assertMatch(out, /missed .*2 ticks passed with nobody to start it/);
+});
+
+/** A flag by which a daemon's wall clock says this when it starts, and goes on from there. */
+async function clockAt(folder: string, wallMs: number): Promise<string> {
+  const path = `${folder}/clock_${wallMs}.js`;
+  await Deno.writeTextFile(
+    path,
+    `const real = Date.now; const ahead = ${wallMs} - real(); Date.now = () => real() + ahead;\n`,
+  );
+  return `--preload=${path}`;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(() => true, () => false);
+}

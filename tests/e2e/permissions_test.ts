@@ -8,7 +8,7 @@ import { writeTokens } from "../../cli/cluster/tokens.ts";
 import { makeKeys } from "../../cli/keys.ts";
 import { type RunningConductor, startConductor } from "../../conductor/live/conductor.ts";
 import { readOperators } from "../../conductor/live/open.ts";
-import { readToken } from "../../core/live/member_seal.ts";
+import { readToken } from "../../core/live/join.ts";
 import { openSealKeys } from "../../core/live/seal_keys.ts";
 import { CLIENT, startIssuer } from "./oidc_issuer.ts";
 import type { JoinRole } from "../../core/seal/member.ts";

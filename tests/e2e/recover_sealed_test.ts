@@ -3,7 +3,8 @@
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { makeToken } from "../../cli/token.ts";
-import { MemberSeal, membershipPath, readMembership } from "../../core/live/member_seal.ts";
+import { MemberSeal } from "../../core/live/member_seal.ts";
+import { membershipPath, readMembership } from "../../core/live/membership_file.ts";
 import { openSealKeys, type SealKeys } from "../../core/live/seal_keys.ts";
 import { EMPTY_HEAD } from "../../core/log.ts";
 import { type JoinRole, parseAnchor } from "../../core/seal/member.ts";

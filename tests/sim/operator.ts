@@ -58,23 +58,22 @@ export interface Said {
   /** What it is about. */
   readonly app: string;
   readonly sentMs: number;
+  /** Whether the conductor knew the key that signed it when it was sent. */
+  readonly fromKnown: boolean;
   /** `null` while it waits; `unknown`: given up, executed or not. */
   reply: string | "unknown" | null;
-  readonly signer: Signer;
-  /** Its key was no operator's when it was answered. */
-  wasStranger: boolean;
   readonly done: () => void;
   isDone: boolean;
 }
 
 /**
  * Refused for good: no copy of it may be executed, whoever sends it. What failed for the disk alone
- * may be, once, since a conductor that was started again does not remember that. Nor does the log
- * keep what strangers said: a copy of it counts once its key has become an operator's.
+ * may be, once, since a conductor that was started again does not remember that; so may what came
+ * before its key was known, which nobody could verify, as long as its time allows.
  */
-export function isFinal({ reply, wasStranger }: Said): boolean {
-  return reply !== null && reply.startsWith("ERR|") && !reply.startsWith("ERR|STORE|") &&
-    !wasStranger;
+export function isFinal({ reply, fromKnown }: Said): boolean {
+  return fromKnown && reply !== null && reply.startsWith("ERR|") &&
+    !reply.startsWith("ERR|STORE|");
 }
 
 export class Operator {
@@ -234,9 +233,9 @@ export class Operator {
       verb: command.verb,
       app: "app" in command ? command.app : "node" in command ? command.node : "",
       sentMs,
+      fromKnown: signer === ROOT ||
+        this.#conductor.machine?.state.roster.nameOf(signer.key) !== undefined,
       reply: null,
-      signer,
-      wasStranger: false,
       done,
       isDone: false,
     };
@@ -297,8 +296,6 @@ export class Operator {
     if (this.#waiting !== said) return;
     this.#waiting = null;
     said.reply = reply;
-    const known = this.#conductor.machine?.state.roster.keysAt(Infinity) ?? [];
-    said.wasStranger = !known.some(({ key }) => key === said.signer.key);
     if (reply.startsWith("OK|")) this.#done(said);
     else this.#ground.witness.tell(`operator: ${said.verb} ${said.app}: ${reply.slice(0, 120)}`);
     this.#queue.shift()?.();

@@ -3,7 +3,7 @@
 import type { Registry as MetricsRegistry } from "prom-client";
 import type { Endpoint } from "../../core/mesh.ts";
 import { now } from "../../core/live/clock.ts";
-import type { Seal } from "../../core/live/member_seal.ts";
+import type { Seal } from "../../core/live/roster_seal.ts";
 import { acceptSealed, isSealRequest, peerOf, upgradeStream } from "../../core/live/sealed_http.ts";
 import type { Peer } from "../../core/seal/primitives.ts";
 import type { TowerMachine } from "../machine.ts";

@@ -6,7 +6,7 @@ import { Failure } from "../../core/errors.ts";
 import { WATCH_BUFFER_BYTES } from "../../core/limits.ts";
 import { now, randomHex } from "../../core/live/clock.ts";
 import { logger } from "../../core/live/log.ts";
-import type { Seal } from "../../core/live/member_seal.ts";
+import type { Seal } from "../../core/live/roster_seal.ts";
 import { type MeshUdp, openMeshUdp } from "../../core/live/mesh_udp.ts";
 import { listenFailure } from "../../core/live/udp.ts";
 import type { Peer } from "../../core/seal/primitives.ts";

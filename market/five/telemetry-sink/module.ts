@@ -59,7 +59,7 @@ export function createSink(
     app.get("/telemetry/logs", async (c) => {
       await staff(c);
       const search = { app: queryText(c, "app"), grep: queryText(c, "grep"), limit: limit(c) };
-      return c.json({ items: logs.search({ ...search, sinceWallMs: since(c) }) });
+      return c.json({ items: await logs.search({ ...search, sinceWallMs: since(c) }) });
     });
     app.get("/telemetry/traces", async (c) => {
       await staff(c);

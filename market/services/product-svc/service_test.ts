@@ -180,7 +180,7 @@ Deno.test("each answer carries who answered, and each request leaves one line", 
   assertEquals(answer.headers.get("x-replica"), "product-svc-1");
   assertEquals(answer.headers.get("x-request-id"), "abc-1");
   assertEquals(around.lines.length, 1);
-  const { time, ms, ...line } = around.lines[0]!;
+  const { time, ms, trace, span, ...line } = around.lines[0]!;
   assertEquals(line, {
     app: "product-svc",
     replica: "product-svc-1",
@@ -193,6 +193,8 @@ Deno.test("each answer carries who answered, and each request leaves one line", 
     status: 200,
   });
   assert(typeof ms === "number" && ms >= 0 && typeof time === "string");
+  assertMatch(String(trace), /^[0-9a-f]{32}$/);
+  assertMatch(String(span), /^[0-9a-f]{16}$/);
   const strange = await ask(service, "GET /nowhere", { headers: { "x-request-id": "a b<" } });
   assertMatch(strange.headers.get("x-request-id") ?? "", /^[0-9a-f-]{36}$/);
   assertEquals(around.lines[1]!.route, "other");
