@@ -88,12 +88,17 @@ export function planVm(
 function commandLine(vm: VmSpec, values: Values, arch: string): string {
   const words = vm.args.map((word) => substitute(word, values));
   const has = (name: string) => words.some((word) => word.startsWith(`${name}=`));
-  const serial = arch === "aarch64" ? "ttyAMA0" : "ttyS0";
+  const isFirecracker = vm.hypervisor === "firecracker";
+  // Firecracker has the same serial port everywhere, QEMU what its board has.
+  const serial = arch === "aarch64" && !isFirecracker ? "ttyAMA0" : "ttyS0";
   return [
     ...(has("console") ? [] : [`console=${serial}`]),
     ...(has("panic") ? [] : ["panic=-1"]),
-    ...(vm.hypervisor === "firecracker" && !has("reboot") ? ["reboot=k", "pci=off"] : []),
-    ...(vm.rootfs === undefined || has("root") ? [] : ["root=/dev/vda", "rw"]),
+    ...(isFirecracker && !has("reboot") ? ["reboot=k", "pci=off"] : []),
+    // It keeps no changes beside the image, as QEMU does, so there the image is read-only.
+    ...(vm.rootfs === undefined || has("root")
+      ? []
+      : ["root=/dev/vda", isFirecracker ? "ro" : "rw"]),
     ...words,
   ].join(" ");
 }

@@ -39,12 +39,13 @@ Deno.test("a machine of QEMU: kernel, console, control, and the app's port forwa
   assertStringIncludes(text, "-netdev user,id=net,hostfwd=tcp:10.0.0.5:20001-:80 ");
   assertStringIncludes(text, "-serial chardev:console");
   assertStringIncludes(text, "path=vm.sock,server=on,wait=off");
-  assertEquals(words.slice(0, 6), [
+  assertEquals(words.slice(0, 7), [
     "run",
     "--no-prompt",
     "--no-remote",
     "--allow-read=/state/replicas/box.1/home,/dev/kvm",
     "--allow-write=/state/replicas/box.1/home,/dev/kvm",
+    "--allow-net=unix:/state/replicas/box.1/home/vm.sock",
     "--allow-run=setpriv",
   ]);
 });
@@ -76,7 +77,7 @@ Deno.test("a machine of Firecracker is a configuration", () => {
     config: {
       "boot-source": {
         kernel_image_path: "/k",
-        boot_args: "console=ttyS0 panic=-1 reboot=k pci=off root=/dev/vda rw",
+        boot_args: "console=ttyS0 panic=-1 reboot=k pci=off root=/dev/vda ro",
       },
       drives: [{
         drive_id: "rootfs",
@@ -88,6 +89,32 @@ Deno.test("a machine of Firecracker is a configuration", () => {
       "network-interfaces": [{ iface_id: "eth0", host_dev_name: "tap3" }],
     },
   });
+});
+
+Deno.test("a machine of Firecracker from a RAM disk: no drive, no net, its own words last", () => {
+  const vm = "hypervisor firecracker\n    kernel boot/k\n    initrd boot/i\n    vcpus 4\n" +
+    "    memory 1gb\n    args reboot=t root=/dev/ram0 node=${NODE}";
+  assertEquals(planOf(vm).plan.config, {
+    "boot-source": {
+      kernel_image_path: "/srv/boot/k",
+      boot_args: "console=ttyS0 panic=-1 reboot=t root=/dev/ram0 node=node-1",
+      initrd_path: "/srv/boot/i",
+    },
+    drives: [],
+    "machine-config": { vcpu_count: 4, mem_size_mib: 1_024 },
+  });
+});
+
+Deno.test("on other processors: QEMU's board and its serial port, Firecracker's is the same", () => {
+  const runners = { ...AROUND.runners!, arch: "aarch64" };
+  const argsOf = (vm: string): VmPlan =>
+    JSON.parse(planLaunch(spec(vm), SELF, { ...AROUND, runners }).args.at(-1)!);
+  const qemu = argsOf("kernel /k");
+  assertEquals(qemu.program, "qemu-system-aarch64");
+  assertStringIncludes(qemu.args.join(" "), "-machine virt -smp 1");
+  assertEquals(qemu.args[qemu.args.indexOf("-append") + 1], "console=ttyAMA0 panic=-1");
+  const { config } = argsOf("hypervisor firecracker\n    kernel /k\n    initrd /i");
+  assertStringIncludes(JSON.stringify(config), '"console=ttyS0 panic=-1 reboot=k pci=off"');
 });
 
 Deno.test("what no machine can be is refused with the reason", () => {

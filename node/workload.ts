@@ -2,7 +2,7 @@
 
 import type { AppSpec } from "../core/manifest/spec.ts";
 import { substitute } from "../core/manifest/variables.ts";
-import { checksOf, planVm, vmFault } from "./vm.ts";
+import { checksOf, planVm, VM_SOCKET, vmFault } from "./vm.ts";
 
 /** The node's own programs for what is no program by itself. Paths are absolute. */
 export interface Runners {
@@ -175,6 +175,7 @@ function vmCommand(
     [
       `--allow-read=${home},/dev/kvm`,
       `--allow-write=${home},/dev/kvm`,
+      `--allow-net=unix:${home}/${VM_SOCKET}`,
       "--allow-run=setpriv",
     ],
     [home, JSON.stringify(plan)],

@@ -127,7 +127,12 @@ async function pressByApi(): Promise<void> {
     "PUT /actions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n" +
       `Content-Length: ${body.length}\r\n\r\n${body}`,
   );
-  await socket.read(new Uint8Array(4_096));
+  const buffer = new Uint8Array(4_096);
+  const answer = new TextDecoder().decode(buffer.subarray(0, await socket.read(buffer) ?? 0));
+  // Only machines of x86-64 have the keys.
+  if (!/^HTTP\/1\.1 2/.test(answer)) {
+    throw new Error(`firecracker says: ${answer.split("\r\n\r\n").at(-1)?.trim() || "nothing"}`);
+  }
 }
 
 if (import.meta.main) {
