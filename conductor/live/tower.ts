@@ -16,7 +16,8 @@ export class TowerLink implements Disposable {
   readonly #tower: Address;
   readonly #seal: Seal | undefined;
   readonly #receive: (event: ConductorEvent) => void;
-  #routes: readonly Route[] = [];
+  /** `null`: whoever begins to lead has not published yet, and the tower keeps what it has. */
+  #routes: readonly Route[] | null = null;
   #lost: readonly string[] = [];
   #socket: WebSocket | null = null;
   #waitMs = 50;
@@ -56,7 +57,8 @@ export class TowerLink implements Disposable {
   }
 
   #sendRoutes(): void {
-    if (this.connected) this.#send({ k: "publish", routes: this.#routes, ...this.#term });
+    const routes = this.#routes;
+    if (routes && this.connected) this.#send({ k: "publish", routes, ...this.#term });
   }
 
   #send(message: WatcherMessage): void {

@@ -1,29 +1,27 @@
 // The node daemon: the pure machine with everything it needs of the world around it.
 
-import { type Address, NODE_PORT, readAddress, showAddress } from "../../core/address.ts";
+import { type Address, showAddress } from "../../core/address.ts";
+import { formatCopy } from "../../core/copy.ts";
 import { Failure } from "../../core/errors.ts";
 import { ARTIFACT_CACHE_BYTES } from "../../core/limits.ts";
-import { fingerprintOf } from "../../core/roster.ts";
 import { now } from "../../core/live/clock.ts";
 import { createVerifier, type Verifier } from "../../core/live/crypto.ts";
 import type { Running } from "../../core/live/daemon.ts";
 import { logger } from "../../core/live/log.ts";
-import { MemberSeal } from "../../core/live/member_seal.ts";
-import { type MeshUdp, openMeshUdp } from "../../core/live/mesh_udp.ts";
+import type { MemberSeal } from "../../core/live/member_seal.ts";
+import type { MeshUdp } from "../../core/live/mesh_udp.ts";
 import type { Udp } from "../../core/live/udp.ts";
 import { parseManifest } from "../../core/manifest/parse.ts";
+import { fingerprintOf } from "../../core/roster.ts";
 import { SIGNATURE_BYTES } from "../../core/signed.ts";
-import { formatCopy } from "../../core/copy.ts";
-import type { NodeEffect, NodeEvent } from "../effects.ts";
+import type { NodeEvent } from "../effects.ts";
 import { NodeMachine } from "../machine.ts";
 import type { FenceTools } from "../sandbox.ts";
-import type { SavedReplica } from "../saved.ts";
-import { Artifacts, type ArtifactsOptions } from "./artifacts.ts";
 import { adopt, hadProcess } from "./adopt.ts";
+import { Artifacts } from "./artifacts.ts";
 import { Autoscaler } from "./autoscaler.ts";
 import { Cgroups } from "./cgroups.ts";
 import { CheckpointKeeper } from "./checkpoints.ts";
-import { isFree, refusalOf } from "./checks.ts";
 import { DoneMarks } from "./done_marks.ts";
 import { runSigned } from "./exec.ts";
 import { NodeFiles } from "./files.ts";
@@ -32,13 +30,16 @@ import { Helper } from "./helper.ts";
 import { handleHttp, type NodeView, serveHttp } from "./http.ts";
 import { Logs } from "./logs.ts";
 import { nodeMetrics, type ReplicaUse } from "./metrics.ts";
+import { guard, Performer } from "./perform.ts";
 import { PlainLive } from "./plain.ts";
 import { Prober } from "./prober.ts";
 import { Processes } from "./process.ts";
 import { type Answer, type OpenedStream, SignedRequests } from "./requests.ts";
-import { NodeSecrets } from "./secrets.ts";
 import { Sampler } from "./sampler.ts";
-import { machineOptions, meshName, type StartOptions } from "./start_options.ts";
+import { askSealed, openSeal } from "./sealed.ts";
+import { NodeSecrets } from "./secrets.ts";
+import { openConductorSockets, openPorts } from "./sockets.ts";
+import { machineOptions, type StartOptions } from "./start_options.ts";
 import { NodeStreams } from "./streams.ts";
 import { Usage } from "./usage.ts";
 
@@ -84,42 +85,6 @@ export async function startNode(options: StartOptions): Promise<NodeDaemon> {
   }
 }
 
-/** Comes into the cluster, or back into it. */
-async function openSeal(
-  { seal, state, follow, moreFollow = [] }: StartOptions,
-  node: string,
-  hostName: string,
-): Promise<MemberSeal | undefined> {
-  return seal && await MemberSeal.open({
-    state,
-    role: "node",
-    name: meshName(hostName),
-    node,
-    ...(seal.join === undefined ? {} : { join: seal.join }),
-    ...(follow === null ? {} : { conductor: follow }),
-    moreConductors: moreFollow,
-  });
-}
-
-/** How artifacts are asked for in the sealed mesh: of the conductor, or of another node. */
-function askSealed(
-  seal: MemberSeal,
-  conductors: readonly Address[],
-): ArtifactsOptions["ask"] {
-  return async (source, path, init) => {
-    const conductor = conductors.find((each) => source === showAddress(each));
-    if (conductor) return await seal.fetch(conductor, { role: "conductor" }, path, init);
-    const member = await seal.lookUp({ at: source });
-    if (!member) throw new Error(`no member is known to be at ${source}`);
-    return await seal.fetch(
-      readAddress(source, "source", NODE_PORT),
-      { identity: member.identity },
-      path,
-      init,
-    );
-  };
-}
-
 /** What a daemon needs before it can begin. */
 interface Parts {
   readonly seal: MemberSeal | undefined;
@@ -151,6 +116,7 @@ export class NodeDaemon implements Running {
   readonly #plain: PlainLive;
   readonly #secrets: NodeSecrets;
   readonly #requests: SignedRequests;
+  readonly #performer: Performer;
   readonly #streams: NodeStreams;
   readonly #servers: AsyncDisposable[] = [];
   readonly #log = logger("node");
@@ -254,6 +220,20 @@ export class NodeDaemon implements Running {
         const [own, named] = [replica?.port, replica?.spec?.port?.number];
         return { ...(own ? { own } : {}), ...(named ? { named } : {}) };
       },
+    });
+    this.#performer = new Performer({
+      host: options.host,
+      files,
+      artifacts: this.artifacts,
+      processes: this.processes,
+      prober: this.prober,
+      helper,
+      verifier,
+      logs: this.logs,
+      socketFor: (to) => this.#socketFor(to),
+      dispatch,
+      follow: (at) => this.#follower?.again(this.#numberOf(at)),
+      stopped: () => this.#allStopped.resolve(),
     });
     this.#plain = new PlainLive({
       options,
@@ -360,6 +340,10 @@ export class NodeDaemon implements Running {
     return Math.max(0, found);
   }
 
+  #socketFor(to: Address): Udp {
+    return this.#conductorSockets.get(showAddress(to)) ?? this.udp;
+  }
+
   #receive(text: string, from: Address): void {
     if (text.startsWith("{")) this.dispatch({ on: "mesh", text, from });
     else this.#plain.receive(text, from);
@@ -428,7 +412,7 @@ export class NodeDaemon implements Running {
     this.#busy = true;
     try {
       for (let next; (next = this.#queue.shift());) {
-        for (const effect of this.machine.step(next, now())) this.#perform(effect);
+        for (const effect of this.machine.step(next, now())) this.#performer.perform(effect);
       }
     } finally {
       this.#busy = false;
@@ -436,92 +420,6 @@ export class NodeDaemon implements Running {
     const waitMs = Math.max(0, Math.min(this.machine.dueMonoMs - performance.now(), 2 ** 30));
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.dispatch({ on: "tick" }), Math.ceil(waitMs));
-  }
-
-  #perform(effect: NodeEffect): void {
-    switch (effect.do) {
-      case "send":
-        return this.#socketFor(effect.to).send(effect.text, effect.to);
-      case "verify":
-        this.#verify(effect);
-        return;
-      case "keep-record":
-        return guard("keep a record", () => this.#files.keepRecord(effect.record));
-      case "keep-log":
-        return guard("keep the log's name", () => this.#files.keepLog(effect.log));
-      case "fetch":
-        return this.#fetch(effect);
-      case "check-program":
-        this.processes.faultOf(effect.plan).then((fault) =>
-          this.dispatch({ on: "checked", app: effect.app, fault })
-        );
-        return;
-      case "try-port": {
-        const { replica, port } = effect;
-        return this.dispatch({ on: "port-tried", replica, port, free: isFree(port) });
-      }
-      case "launch":
-        return this.processes.launch(effect.replica, effect.instance, effect.plan, effect.saved);
-      case "signal":
-        return this.processes.signal(effect.replica, effect.instance, effect.signal);
-      case "probe":
-        return this.prober.probe(effect);
-      case "check-owner":
-        this.#checkOwner(effect);
-        return;
-      case "save":
-        return this.#save(effect.saved);
-      case "tombstone":
-        return guard(
-          "keep a finished id",
-          () => this.#files.keepTombstone(effect.replica, effect.wallMs),
-        );
-      case "follow":
-        return this.#follower?.again(this.#numberOf(effect.at));
-      case "log":
-        return this.#log[effect.level === "warning" ? "warn" : effect.level](effect.text);
-      case "stopped":
-        return this.#allStopped.resolve();
-      default:
-        return effect satisfies never;
-    }
-  }
-
-  #socketFor(to: Address): Udp {
-    return this.#conductorSockets.get(showAddress(to)) ?? this.udp;
-  }
-
-  #save(saved: SavedReplica): void {
-    guard("save a replica's state", () => this.#files.save(saved));
-    if (!saved.dropped) return;
-    this.logs.forget(saved.replica);
-    this.processes.forget(saved.replica);
-  }
-
-  async #verify({ record, publicKey }: Extract<NodeEffect, { do: "verify" }>): Promise<void> {
-    const refusal = await refusalOf(this.#verifier, publicKey, record);
-    this.dispatch({ on: "verified", sequence: record.sequence, refusal });
-  }
-
-  #fetch(effect: Extract<NodeEffect, { do: "fetch" }>): void {
-    const { replica, artifact, sources } = effect;
-    const which = { replica, ...(effect.for === undefined ? {} : { for: effect.for }) };
-    if (this.artifacts.has(artifact)) {
-      return this.dispatch({ on: "fetched", ...which, fault: null });
-    }
-    this.artifacts.get(artifact, sources).then((fault) =>
-      this.dispatch({ on: "fetched", ...which, fault: fault?.reason ?? null })
-    );
-  }
-
-  async #checkOwner(
-    { replica, instance, port }: Extract<NodeEffect, { do: "check-owner" }>,
-  ): Promise<void> {
-    const running = this.processes.groupOf(replica);
-    const { owner, detail } = running
-      ? await this.helper.owner(running, this.options.host, port)
-      : { owner: "unknown" as const, detail: "" };
-    this.dispatch({ on: "owner", replica, instance, owner, detail });
   }
 
   // ---- The end ------------------------------------------------------------------------------------
@@ -556,58 +454,6 @@ export class NodeDaemon implements Running {
   }
 }
 
-type Handler = (request: Request, from: string) => Promise<Response>;
-
-/**
- * Opens the node's UDP and TCP port, which are one number: where any will do (0), one at which both
- * are free.
- */
-function openPorts(
-  { bind: hostname, port, conductor, tower, moreTowers = [] }: StartOptions,
-  seal: MemberSeal | undefined,
-  receive: (text: string, from: Address) => void,
-  handler: Handler,
-): { readonly udp: MeshUdp; readonly server: AsyncDisposable } {
-  for (let tries = 1;; tries++) {
-    const contacts = [
-      ...(conductor ? [{ address: conductor, role: "conductor" } as const] : []),
-      ...(tower ? [tower, ...moreTowers] : []).map((
-        address,
-      ) => ({ address, role: "tower" } as const)),
-    ];
-    const udp = openMeshUdp({ hostname, port, receive }, seal, contacts);
-    try {
-      return { udp, server: serveHttp({ hostname, port: udp.address.port }, handler) };
-    } catch (error) {
-      udp[Symbol.asyncDispose]();
-      if (port !== 0 || tries === 20) throw error;
-    }
-  }
-}
-
-/**
- * All conductors of a cluster hold one identity, and a seal keeps one session with an identity: so
- * each further one is spoken to by a socket, and a seal, of its own.
- */
-function openConductorSockets(
-  { bind: hostname, moreConductors = [] }: StartOptions,
-  seal: MemberSeal | undefined,
-  receive: (text: string, from: Address) => void,
-): ReadonlyMap<string, Udp> {
-  return new Map(moreConductors.map((address) => [
-    showAddress(address),
-    openMeshUdp({ hostname, port: 0, receive }, seal, [{ address, role: "conductor" }]),
-  ]));
-}
-
 function followsOf({ follow, moreFollow = [] }: StartOptions): Address[] {
   return follow === null ? [] : [follow, ...moreFollow];
-}
-
-function guard(what: string, write: () => void): void {
-  try {
-    write();
-  } catch (error) {
-    logger("node").error("cannot {what}: {error}", { what, error });
-  }
 }

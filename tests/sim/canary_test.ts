@@ -24,6 +24,7 @@ const CRIES: Readonly<Record<Planted, string>> = {
   "no-roles": "executes ann's STOP, which she may not say",
   "no-share": "gave the canary of shy",
   "asleep": "it was not ready in 30000 ms",
+  "any-leader": "has begun",
 };
 
 const up = (app: string): Deed => ({
@@ -53,6 +54,18 @@ const PLANS: Readonly<Partial<Record<Planted, readonly Step[]>>> = {
     atMs: 9_000,
     ...up("late"),
   }],
+  // Whoever leads is frozen in the middle of an order, and another leads when it wakes.
+  "any-leader": [
+    { atMs: 0, ...up("web") },
+    ...["conductor", "conductor-2", "conductor-3"].map((daemon): Step => ({
+      atMs: 3_000,
+      do: "freeze-at-order",
+      daemon,
+      forMs: 6_000,
+    })),
+    { atMs: 3_100, ...up("late") },
+    { atMs: 10_000, ...up("late") },
+  ],
   "no-roles": [{ atMs: 0, ...up("web") }, { atMs: 2_000, do: "ann", verb: "STOP", app: "web" }, {
     atMs: 4_000,
     ...up("late"),
@@ -64,6 +77,13 @@ const PLANS: Readonly<Partial<Record<Planted, readonly Step[]>>> = {
   ],
 };
 
+Deno.test("the plan of any-leader goes well where nodes judge their orders", () => {
+  const plan = PLANS["any-leader"]!;
+  const { violation, story } = simulate({ ...MILD, seed: 1, conductors: 3, faults: true, plan });
+  assert(violation === null, `${violation}`);
+  assert(story.some((line) => line.includes("is frozen in the middle of an order")));
+});
+
 for (const [planted, cry] of Object.entries(CRIES)) {
   Deno.test(`a planted ${planted} is caught`, () => {
     for (const seed of [1, 2, 3]) {
@@ -71,6 +91,7 @@ for (const [planted, cry] of Object.entries(CRIES)) {
       const { violation, story } = simulate({
         ...MILD,
         seed,
+        ...(planted === "any-leader" ? { conductors: 3 } : {}),
         planted: planted as Planted,
         ...(plan ? { plan } : {}),
       });

@@ -6,13 +6,18 @@ import type { Network } from "./network.ts";
 import type { NodeHost } from "./node_host.ts";
 import type { Operator } from "./operator.ts";
 import type { Timeline } from "./queue.ts";
+import type { SharedLog } from "./shared_log.ts";
 import type { TowerHost } from "./tower_host.ts";
 
 /** Everybody in a virtual world. */
 export interface Cast {
   readonly timeline: Timeline;
   readonly network: Network;
+  /** One, or several around one store. */
+  readonly conductors: readonly ConductorHost[];
+  /** Whoever leads; where nobody does, the first. */
   readonly conductor: ConductorHost;
+  readonly store: SharedLog | null;
   readonly tower: TowerHost;
   readonly ingresses: readonly IngressHost[];
   readonly nodes: readonly NodeHost[];

@@ -43,6 +43,8 @@ export class Checker implements Witness, Judge {
   readonly #stopping = new Map<string, number>();
   /** App that scales -> its last step. */
   readonly #counts = new Map<string, { readonly count: number; readonly atMs: number }>();
+  /** Of whoever of several conductors began to lead last. */
+  #term = 0;
   /** Replica -> since when it has been ready and somebody has not known it. */
   readonly #unlisted = new Map<string, number>();
   /** Apps that have been served, to the conductor's knowledge, since they came up; since when. */
@@ -138,7 +140,7 @@ export class Checker implements Witness, Judge {
 
   // ---- The log ------------------------------------------------------------------------------------
 
-  appended(_conductor: ConductorHost, entry: Entry): void {
+  appended(entry: Entry): void {
     this.checked++;
     const { body } = entry;
     if (body.kind === "command") this.#executed(body.signed.text);
@@ -172,6 +174,26 @@ export class Checker implements Witness, Judge {
         `${app} scales from ${before.count} to ${count}, ${sinceMs} ms after its last step`,
       );
     }
+  }
+
+  // ---- Who leads ---------------------------------------------------------------------------------
+
+  led(conductor: ConductorHost, term: number): void {
+    this.tell(`${conductor.name} leads, term ${term}`);
+    this.checked++;
+    if (term <= this.#term) {
+      this.fail(`${conductor.name} leads in term ${term}, and there was term ${this.#term} before`);
+    }
+    this.#term = term;
+  }
+
+  /** Whoever has begun to lead is the only one that is obeyed from then on. */
+  obeyed(node: NodeHost, order: string, term: number): void {
+    this.checked++;
+    if (term === this.#term) return;
+    this.fail(
+      `${node.name} obeys "${order}" of term ${term}, where term ${this.#term} has begun`,
+    );
   }
 
   // ---- Requests -----------------------------------------------------------------------------------

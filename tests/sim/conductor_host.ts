@@ -1,18 +1,22 @@
 import { genesisOf } from "../../core/chain.ts";
-import { checkEntry, EMPTY_HEAD, type Entry, logNameOf, nextEntry } from "../../core/log.ts";
+import { checkEntry, EMPTY_HEAD, type Entry, logNameOf } from "../../core/log.ts";
 import type { FollowMessage, Route } from "../../core/mesh.ts";
 import type { ConductorEffect, ConductorEvent } from "../../conductor/effects.ts";
+import { standbyReply } from "../../conductor/live/standby.ts";
 import { ConductorMachine } from "../../conductor/machine.ts";
 import { applyEntry, emptyState, loadState, type State } from "../../conductor/state.ts";
-import { COMMANDS, CONDUCTOR, Daemon, type Ground, TOWER } from "./daemon.ts";
+import { commandsOf, Daemon, type Ground, meshOf, TOWER } from "./daemon.ts";
+import { Seat } from "./seat.ts";
+import type { SharedLog } from "./shared_log.ts";
 import { ANN, ROOT, signerOf } from "./signers.ts";
+import { plantIn } from "./planted_entries.ts";
 import { parseWatch } from "./watch_message.ts";
 import type { Stream } from "./network.ts";
 import type { TowerHost } from "./tower_host.ts";
 
 export class ConductorHost extends Daemon {
-  /** The log, on a disk that survives the daemon. */
-  readonly entries: Entry[] = [];
+  /** The log, on a disk that survives the daemon, or in the store that several share. */
+  readonly entries: Entry[];
   machine: ConductorMachine | null = null;
   /** Appends take this long; the disk can be slow. */
   diskMs = 0.3;
@@ -23,46 +27,114 @@ export class ConductorHost extends Daemon {
   readonly #followers = new Map<Stream, number>();
   readonly #replies = new Map<number, (text: string) => void>();
   #nextReply = 1;
-  #routes: readonly Route[] = [];
+  #seat: Seat | null = null;
+  /** It is frozen when it has made up its next order, which goes out when it wakes. */
+  #frozenAtOrder = false;
+  #term: { readonly term?: number } = {};
+  /** `null`: they are not known yet, and the tower keeps what it has. */
+  #routes: readonly Route[] | null = null;
   #lost: readonly string[] = [];
   #tower: Stream | null = null;
   #wakeMs = Infinity;
   #close: (() => void)[] = [];
 
-  constructor(ground: Ground, readonly towerHost: TowerHost) {
-    super(ground, "conductor", CONDUCTOR.hostname);
+  /** @param shared present: it is one of several */
+  constructor(
+    ground: Ground,
+    readonly towerHost: TowerHost,
+    readonly index = 1,
+    readonly shared: SharedLog | null = null,
+  ) {
+    super(ground, index === 1 ? "conductor" : `conductor-${index}`, meshOf(index).hostname);
+    this.entries = shared?.entries ?? [];
+  }
+
+  /** It decides and orders now. */
+  get leads(): boolean {
+    return this.machine?.leads(this.now) ?? false;
   }
 
   protected begin(): void {
+    if (this.shared) this.#beginAsOne(this.shared);
+    else this.#begin(this.entries);
+  }
+
+  /** The log is read before anything else is done; a daemon that cannot is started again. */
+  #beginAsOne(store: SharedLog): void {
+    const start = this.startedMs;
+    store.read(this.host, 0, (got) => {
+      if (!this.up || this.startedMs !== start) return;
+      this.enter(() => {
+        if (got.is === "ok") this.#begin(got.value);
+        else this.later(500, () => this.#beginAsOne(store));
+      });
+    });
+  }
+
+  #begin(entries: readonly Entry[]): void {
+    const { shared } = this;
     this.machine = new ConductorMachine({
-      state: this.#load(),
+      state: this.#load(entries),
       boot: this.ground.prng.hex(16),
       prng: this.ground.prng,
       plain: ["10.0.0.0/8"],
       manifests: false,
       roots: [ROOT],
+      several: shared !== null,
+      self: { name: this.name, identity: "1".repeat(64) },
       now: this.now,
     });
     const { network } = this.ground;
+    const commands = commandsOf(this.index);
     this.#close = [
       network.open(
-        CONDUCTOR,
+        meshOf(this.index),
         (text, from) => this.enter(() => this.#step({ on: "mesh", text, from })),
       ),
       network.open(
-        COMMANDS,
+        commands,
         (text, from) =>
-          this.command(text, from.hostname, (reply) => network.send(reply, COMMANDS, from)),
+          this.command(text, from.hostname, (reply) => network.send(reply, commands, from)),
       ),
     ];
     this.#wakeMs = Infinity;
-    this.#connectTower();
+    if (!shared) this.#connectTower();
     this.#step({ on: "tick" });
+    if (shared) this.#openSeat(shared, this.machine);
+  }
+
+  #openSeat(store: SharedLog, machine: ConductorMachine): void {
+    const isThere = () => this.machine === machine;
+    const seat = this.#seat = new Seat({
+      store,
+      host: this.host,
+      boot: machine.boot,
+      nowMs: () => this.now.monoMs,
+      sequence: () => machine.state.head.sequence,
+      step: (event) => this.#step(event),
+      take: (entry) => this.#take("followed", entry),
+      changed: (leads) => this.#changed(leads, machine.term),
+      later: (delayMs, run) => this.later(delayMs, run),
+      enter: (run) => isThere() && this.enter(() => isThere() && run()),
+    });
+    this.#close.push(store.watch(this.host, () => this.enter(() => seat.grown())));
+    seat.begin();
+  }
+
+  /** The tower is told by who leads, in its term. */
+  #changed(leads: boolean, term: number): void {
+    this.#term = { term };
+    [this.#routes, this.#lost] = [null, []];
+    const before = this.#tower;
+    this.#tower = null;
+    before?.break();
+    if (!leads) return;
+    this.ground.witness.led(this, term);
+    this.#connectTower();
   }
 
   /** The newest snapshot and what the log says after it. */
-  #load(): State {
-    const { entries } = this;
+  #load(entries: readonly Entry[]): State {
     let head = EMPTY_HEAD;
     for (const entry of entries) {
       const wrong = checkEntry(head, entry);
@@ -78,8 +150,11 @@ export class ConductorHost extends Daemon {
 
   protected end(): void {
     this.machine = null;
-    for (const close of this.#close) close();
+    this.#seat = null;
+    this.#frozenAtOrder = false;
+    for (const close of this.#close.splice(0)) close();
     this.#tower?.break();
+    this.#tower = null;
     this.#replies.clear();
     for (const stream of [...this.#followers.keys()]) stream.break();
     this.#followers.clear();
@@ -92,6 +167,10 @@ export class ConductorHost extends Daemon {
     via: "udp" | "tcp" = "udp",
   ): void {
     this.enter(() => {
+      if (!this.machine) return;
+      if (this.shared && !this.leads) {
+        return answer(standbyReply({ leads: false, term: 0, leader: this.#seat?.leader ?? null }));
+      }
       const reply = this.#nextReply++;
       this.#replies.set(reply, answer);
       this.#step({ on: "command", text, source: { via, address, reply } });
@@ -100,38 +179,45 @@ export class ConductorHost extends Daemon {
 
   /** A node follows the log. */
   follow(stream: Stream, from: number): void {
-    if (!this.up) return stream.break();
+    const isBlind = this.shared && this.ground.network.isCut(this.host, this.shared.host);
+    if (!this.machine || isBlind) return stream.break();
     stream.onServerLost = () => this.#followers.delete(stream);
     this.#followers.set(stream, from);
     this.enter(() => this.#feed(stream, from));
   }
 
   #feed(stream: Stream, from: number): void {
-    const [first] = this.entries;
+    // What a node has already is read in the store; new to it is what this conductor knows.
+    const end = Math.max(from, this.machine!.state.head.sequence);
+    const entries = this.entries.slice(0, end);
+    const [first] = entries;
     if (!first) return;
     const tell = (message: FollowMessage) => stream.toClient(JSON.stringify(message));
     const log = logNameOf(first);
     tell({ k: "log", log });
-    for (const { sequence, body } of this.entries.slice(from)) {
+    for (const { sequence, body } of entries.slice(from)) {
       if (body.kind !== "command") continue;
       tell({ k: "record", sequence, ...body.signed, ...(body.chain ? { chain: body.chain } : {}) });
     }
-    const last = this.entries.findLast(({ body }) => body.kind === "command")?.body;
+    const last = entries.findLast(({ body }) => body.kind === "command")?.body;
     const chain = last?.kind === "command" ? last.chain! : genesisOf(log);
-    tell({ k: "head", sequence: this.entries.length, chain });
-    this.#followers.set(stream, this.entries.length);
+    tell({ k: "head", sequence: entries.length, chain });
+    this.#followers.set(stream, entries.length);
   }
 
   #connectTower(): void {
+    if (this.shared && !this.#seat?.leads) return;
     const retry = () => this.later(200, () => this.#connectTower());
     const stream = this.towerHost.up ? this.ground.network.stream(this.host, TOWER.hostname) : null;
     if (!stream) return retry();
     this.#tower = stream;
-    stream.onClientLost = retry;
+    stream.onClientLost = () => {
+      if (this.#tower === stream) retry();
+    };
     this.towerHost.accept(stream);
     stream.toServer(JSON.stringify({ k: "hello", role: "conductor", name: "conductor" }));
-    stream.toServer(JSON.stringify({ k: "publish", routes: this.#routes }));
-    if (this.#lost.length > 0) stream.toServer(JSON.stringify({ k: "lost", nodes: this.#lost }));
+    this.#tellRoutes();
+    if (this.#lost.length > 0) this.#tellLost();
     stream.onClient = (text) => {
       // Most of what a tower says is not for a conductor, and costs time to read.
       if (!text.startsWith('{"k":"figures"') && !text.startsWith('{"k":"wake"')) return;
@@ -143,6 +229,34 @@ export class ConductorHost extends Daemon {
         this.enter(() => this.#step({ on: "wake", app: message.app }));
       }
     };
+  }
+
+  #tellRoutes(): void {
+    if (this.#routes === null) return;
+    this.#tower?.toServer(JSON.stringify({ k: "publish", routes: this.#routes, ...this.#term }));
+  }
+
+  #tellLost(): void {
+    this.#tower?.toServer(JSON.stringify({ k: "lost", nodes: this.#lost, ...this.#term }));
+  }
+
+  /** It is stopped by SIGSTOP when it has made up an order, and says it when it wakes. */
+  freezeAtOrder(): void {
+    this.#frozenAtOrder = this.up;
+  }
+
+  override resume(): void {
+    this.#frozenAtOrder = false;
+    super.resume();
+  }
+
+  #send({ text, to }: Extract<ConductorEffect, { do: "send" }>): void {
+    if (this.#frozenAtOrder && /^\{"k":"(?:run|stop)"/.test(text)) {
+      this.#frozenAtOrder = false;
+      this.ground.witness.tell(`${this.name} is frozen in the middle of an order`);
+      this.pause();
+    }
+    this.enter(() => this.ground.network.send(text, meshOf(this.index), to));
   }
 
   #step(event: ConductorEvent): void {
@@ -170,7 +284,7 @@ export class ConductorHost extends Daemon {
         this.#replies.delete(effect.to);
         return;
       case "send":
-        this.ground.network.send(effect.text, CONDUCTOR, effect.to);
+        this.#send(effect);
         return this.#misdirect(effect.text);
       case "verify": {
         const key = this.#keyOf(effect.text, effect.signatureHex);
@@ -180,12 +294,10 @@ export class ConductorHost extends Daemon {
         return this.#append(effect.entry);
       case "publish":
         this.#routes = effect.routes;
-        this.#tower?.toServer(JSON.stringify({ k: "publish", routes: effect.routes }));
-        return;
+        return this.#tellRoutes();
       case "lost":
         this.#lost = effect.nodes;
-        this.#tower?.toServer(JSON.stringify({ k: "lost", nodes: effect.nodes }));
-        return;
+        return this.#tellLost();
       case "event":
         this.history.push(effect.event.text);
         return this.ground.witness.tell(effect.event.text);
@@ -211,13 +323,15 @@ export class ConductorHost extends Daemon {
   }
 
   #append(planned: Entry): void {
+    if (this.shared) return this.#appendShared(this.shared, planned);
     if (this.diskFull) {
       return this.later(
         this.diskMs,
         () => this.#step({ on: "append-failed", error: "No space left on device" }),
       );
     }
-    const entry = this.#plant(planned);
+    const { planted } = this.ground;
+    const entry = planted ? plantIn(planned, planted, this.machine!.state, this.entries) : planned;
     // The disk has it or not at the moment of a crash: the write happens somewhere in between.
     const writtenMs = this.ground.prng.next() * this.diskMs;
     const isKept = !(this.ground.planted === "lost-entry" && entry.sequence % 5 === 0);
@@ -232,7 +346,30 @@ export class ConductorHost extends Daemon {
 
   #keep(entry: Entry): void {
     this.entries.push(entry);
-    this.ground.witness.appended(this, entry);
+    this.ground.witness.appended(entry);
+  }
+
+  #appendShared(store: SharedLog, entry: Entry): void {
+    const { machine } = this;
+    const seat = this.#seat!;
+    const { epoch } = seat;
+    store.append(this.host, entry, (got) => {
+      if (this.machine !== machine) return;
+      this.enter(() => {
+        const leads = epoch === seat.epoch;
+        if (got.is === "ok" && got.value) this.#take(leads ? "appended" : "followed", entry);
+        else if (!leads) return;
+        else if (got.is === "failed") this.#step({ on: "append-failed", error: "no answer" });
+        else seat.unfit("the log has gone on, or nobody can say whether it has");
+      });
+    });
+  }
+
+  /** An entry is durable. */
+  #take(on: "appended" | "followed", entry: Entry): void {
+    if (entry.sequence !== (this.machine?.state.head.sequence ?? NaN) + 1) return;
+    this.#step({ on, entry });
+    for (const [stream, from] of [...this.#followers]) this.#feed(stream, from);
   }
 
   // ---- Planted faults -----------------------------------------------------------------------------
@@ -243,57 +380,6 @@ export class ConductorHost extends Daemon {
     const other = [...this.machine!.fleet.values()].find((node) => node.id !== order.node);
     if (!other?.address) return;
     const again = JSON.stringify({ ...order, node: other.id });
-    this.ground.network.send(again, CONDUCTOR, other.address);
-  }
-
-  #plant(entry: Entry): Entry {
-    const { body } = entry;
-    const { head } = this.machine!.state;
-    if (this.ground.planted === "replay" && body.kind === "decision") {
-      const before = this.entries.findLast((each) => each.body.kind === "command");
-      if (before) return nextEntry(head, entry.wallMs, before.body);
-    }
-    if (this.ground.planted === "surplus" && body.kind === "decision" && body.place.length > 0) {
-      const more = body.place.flatMap((place) =>
-        [1, 2, 3].map((copy) => ({ ...place, replica: `${place.replica}-again-${copy}` }))
-      );
-      return nextEntry(head, entry.wallMs, { ...body, place: [...body.place, ...more] });
-    }
-    if (this.ground.planted === "barred" && body.kind === "decision") {
-      const [barred] = this.machine!.state.bars.keys();
-      const place = body.place.map((each) => ({ ...each, node: barred ?? each.node }));
-      if (barred) return nextEntry(head, entry.wallMs, { ...body, place });
-    }
-    if (body.kind === "decision" && (body.runs || body.place.some((each) => each.run))) {
-      return this.#plantRun(entry, body);
-    }
-    if (this.ground.planted === "overscale" && body.kind === "decision" && body.scale) {
-      const scale = body.scale.map((each) => ({ ...each, count: each.count * 5 }));
-      return nextEntry(head, entry.wallMs, { ...body, scale });
-    }
-    return entry;
-  }
-
-  #plantRun(entry: Entry, body: Extract<Entry["body"], { kind: "decision" }>): Entry {
-    const { head } = this.machine!.state;
-    const { planted } = this.ground;
-    const runs = body.runs ?? [];
-    if (planted === "tick-twice") {
-      const again = runs.filter(({ run }) => run.state === "waiting")
-        .map(({ app, run }) => ({ app, run: { ...run, run: run.run + 1 } }));
-      return nextEntry(head, entry.wallMs, { ...body, runs: [...runs, ...again] });
-    }
-    if (planted === "tick-lost") {
-      const late = runs.map(({ app, run }) => ({
-        app,
-        run: { ...run, ...(run.dueWallMs ? { dueWallMs: run.dueWallMs + 60_000 } : {}) },
-      }));
-      return nextEntry(head, entry.wallMs, { ...body, runs: late });
-    }
-    if (planted === "run-twice") {
-      const again = body.place.map((each) => ({ ...each, replica: `${each.replica}-again` }));
-      return nextEntry(head, entry.wallMs, { ...body, place: [...body.place, ...again] });
-    }
-    return entry;
+    this.ground.network.send(again, meshOf(this.index), other.address);
   }
 }

@@ -47,6 +47,8 @@ export const PLANTED = [
   "no-share",
   /** The conductor takes everybody who signs for its own operator. */
   "no-roles",
+  /** A node obeys whoever says that it leads. */
+  "any-leader",
 ] as const;
 export type Planted = (typeof PLANTED)[number];
 
@@ -67,13 +69,25 @@ export interface Witness {
   /** An ordered stop has come to its signal. */
   signalled(node: NodeHost, process: Process, signal: string): void;
   /** An entry is durable. */
-  appended(conductor: ConductorHost, entry: Entry): void;
+  appended(entry: Entry): void;
+  /** One of several conductors begins to lead. */
+  led(conductor: ConductorHost, term: number): void;
+  /** A node does what an order of this term says. */
+  obeyed(node: NodeHost, order: string, term: number): void;
   /** For the story. */
   tell(text: string): void;
 }
 
-export const CONDUCTOR: Address = { hostname: "10.0.0.1", port: 7770 };
-export const COMMANDS: Address = { hostname: "10.0.0.1", port: 7771 };
+/** Where the nodes reach the conductor of this number. */
+export function meshOf(index: number): Address {
+  return { hostname: index === 1 ? "10.0.0.1" : `10.0.0.${10 + index}`, port: 7770 };
+}
+/** Where its operators do. */
+export function commandsOf(index: number): Address {
+  return { ...meshOf(index), port: 7771 };
+}
+/** The store that several conductors share. */
+export const STORE: Address = { hostname: "10.0.0.3", port: 4222 };
 export const TOWER: Address = { hostname: "10.0.0.2", port: 7772 };
 export const OPERATOR: Address = { hostname: "10.0.0.4", port: 40_000 };
 export const STRANGER: Address = { hostname: "10.0.9.9", port: 40_000 };

@@ -1,14 +1,16 @@
 // Does the steps of a plan to a world.
 
 import type { Cast } from "./cast.ts";
-import { COMMANDS, type Daemon, STRANGER } from "./daemon.ts";
+import { commandsOf, type Daemon, STRANGER } from "./daemon.ts";
+import type { ConductorHost } from "./conductor_host.ts";
 import { NodeHost } from "./node_host.ts";
+import type { SharedLog } from "./shared_log.ts";
 import { ANN } from "./signers.ts";
 import type { Deed } from "./steps.ts";
 
 /** All daemons that can be named. */
 export function daemonsOf(cast: Cast): Daemon[] {
-  return [cast.tower, cast.conductor, ...cast.ingresses, ...cast.nodes];
+  return [cast.tower, ...cast.conductors, ...cast.ingresses, ...cast.nodes];
 }
 
 export function daemonOf(cast: Cast, name: string): Daemon {
@@ -64,6 +66,20 @@ export function doStep(cast: Cast, deed: Deed): void {
       daemon.pause();
       return mend(`${daemon.name} goes on`, () => daemon.resume());
     }
+    case "freeze-at-order": {
+      const conductor = daemonOf(cast, deed.daemon) as ConductorHost;
+      checker.tell(`${conductor.name} is to be stopped in the middle of an order`);
+      checker.excuses.disturbed(deed.forMs);
+      conductor.freezeAtOrder();
+      return mend(`${conductor.name} goes on`, () => conductor.resume());
+    }
+    case "store-trouble": {
+      const { store } = cast;
+      if (!store) return;
+      checker.tell("the store fails now and then");
+      [store.troubled, store.delayMs] = [true, deed.delayMs];
+      return mend("the store is well again", () => healStore(store));
+    }
     case "power-off": {
       const node = daemonOf(cast, deed.daemon) as NodeHost;
       checker.tell(`${node.name} loses power`);
@@ -83,9 +99,11 @@ export function doStep(cast: Cast, deed: Deed): void {
       const { one, other, oneWay } = deed;
       checker.tell(`the way ${one} ${oneWay ? "->" : "<->"} ${other} is cut`);
       checker.excuses.disturbed(deed.forMs);
-      const host = (name: string) => daemonOf(cast, name).host;
+      const host = (name: string) =>
+        name === cast.store?.name ? cast.store.host : daemonOf(cast, name).host;
       const others = other === "all"
-        ? daemonsOf(cast).map((each) => each.name).filter((each) => each !== one)
+        ? [...daemonsOf(cast), ...cast.store ? [cast.store] : []]
+          .map((each) => each.name).filter((each) => each !== one)
         : [other];
       const mends = others.map((each) => network.cut(host(one), host(each), oneWay));
       return mend(
@@ -116,11 +134,19 @@ export function doStep(cast: Cast, deed: Deed): void {
       const { overheard } = operator;
       if (overheard.length === 0) return;
       checker.tell(`a stranger repeats command ${1 + deed.nth % overheard.length}`);
-      return network.send(overheard[deed.nth % overheard.length]!, STRANGER, COMMANDS);
+      return network.send(
+        overheard[deed.nth % overheard.length]!,
+        STRANGER,
+        commandsOf(cast.conductor.index),
+      );
     }
     default:
       deed satisfies never;
   }
+}
+
+function healStore(store: SharedLog): void {
+  [store.troubled, store.delayMs] = [false, 2];
 }
 
 /** Everything is mended and runs. */
@@ -129,8 +155,9 @@ export function healAll(cast: Cast): void {
   cast.network.heal();
   Object.assign(cast.network.weather, { loss: 0, repeat: 0, delayMs: 2 });
   cast.operator.skewMs = 0;
+  if (cast.store) healStore(cast.store);
   cast.clients.askFor("nap", 0);
-  for (const owner of [cast.conductor, ...cast.nodes]) {
+  for (const owner of [...cast.conductors, ...cast.nodes]) {
     owner.diskFull = false;
     owner.diskMs = 0.3;
   }

@@ -55,6 +55,8 @@ export function simulateHour(options: HourOptions): HourOutcome {
       ended() {},
       signalled() {},
       appended() {},
+      led() {},
+      obeyed() {},
       tell(text) {
         if (/ is (?:dead|given up|not heard)/.test(text)) deaths.push(text);
       },
@@ -63,7 +65,7 @@ export function simulateHour(options: HourOptions): HourOutcome {
   const conductor = new ConductorHost(ground, new TowerHost(ground));
   const nodes = Array.from(
     { length: options.nodes },
-    (_, index) => new NodeHost(ground, conductor, index + 1),
+    (_, index) => new NodeHost(ground, [conductor], index + 1),
   );
   conductor.start();
   // Nodes do not start in step.

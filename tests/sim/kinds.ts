@@ -1,7 +1,7 @@
-import { MILD, WILD, type WorldOptions } from "./world.ts";
+import { MILD, SEVERAL, WILD, type WorldOptions } from "./world.ts";
 
 /** Kinds of worlds that a task can name. */
-export const KINDS = { mild: MILD, wild: WILD } as const;
+export const KINDS = { mild: MILD, wild: WILD, several: SEVERAL } as const;
 export type Kind = keyof typeof KINDS;
 
 /** The one command that shows a world again. */

@@ -1,4 +1,4 @@
-// deno task sim [--seed N | --seeds M [--from N]] [--steps S] [--wild|--mild] [--story]
+// deno task sim [--seed N | --seeds M [--from N]] [--steps S] [--wild|--mild|--several] [--story]
 //
 // Runs simulated clusters. A seed that fails prints what broke, a plan made as small as it still
 // fails, the end of its story, and the one command that repeats it; exit code 1. With --hour: see
@@ -13,13 +13,13 @@ import { type Outcome, simulate, type WorldOptions } from "./world.ts";
 
 const args = parseArgs(Deno.args, {
   string: ["seed", "seeds", "from", "steps", "workers"],
-  boolean: ["mild", "wild", "story", "hour"],
+  boolean: ["mild", "wild", "several", "story", "hour"],
 });
 if (args.hour) {
   await import("./hour_main.ts");
   Deno.exit(0);
 }
-const kind: Kind = args.mild ? "mild" : "wild";
+const kind: Kind = args.mild ? "mild" : args.several ? "several" : "wild";
 const steps = Number(args.steps ?? KINDS[kind].steps);
 
 /** How much of a story is shown. */

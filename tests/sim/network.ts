@@ -85,6 +85,11 @@ export class Network {
     return this.#cuts.has(`${one}>${other}`) || this.#cuts.has(`${other}>${one}`);
   }
 
+  /** Says whether nothing comes this way. */
+  isWayCut(from: string, to: string): boolean {
+    return this.#cuts.has(`${from}>${to}`);
+  }
+
   /** Opens a stream; `null` if the way is cut. */
   stream(client: string, server: string): Stream | null {
     if (this.isCut(client, server)) return null;

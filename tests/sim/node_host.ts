@@ -5,7 +5,7 @@ import { NodeMachine } from "../../node/machine.ts";
 import type { LogRecord } from "../../node/records.ts";
 import type { SavedReplica } from "../../node/saved.ts";
 import type { ConductorHost } from "./conductor_host.ts";
-import { CONDUCTOR, Daemon, type Ground, TOWER } from "./daemon.ts";
+import { Daemon, type Ground, meshOf, TOWER } from "./daemon.ts";
 import type { Stream } from "./network.ts";
 import { ROOT, signerOf } from "./signers.ts";
 import type { Behaviour, Process } from "./process.ts";
@@ -30,11 +30,18 @@ export class NodeHost extends Daemon {
   #log: string | undefined;
   #unkept: LogRecord[] = [];
   #follow: Stream | null = null;
+  /** Which of the conductors is followed. */
+  #at = 0;
   #dueMs = Infinity;
   #close = () => {};
+  #newest = 0;
   #nextPid = 1000;
 
-  constructor(ground: Ground, readonly conductor: ConductorHost, readonly index: number) {
+  constructor(
+    ground: Ground,
+    readonly conductors: readonly ConductorHost[],
+    readonly index: number,
+  ) {
     super(ground, `node-${index}`, `10.0.1.${index}`);
     this.address = { hostname: this.host, port: 7775 };
     this.id = sha256Hex(this.name).slice(0, 32);
@@ -64,7 +71,8 @@ export class NodeHost extends Daemon {
       host: this.host,
       port: this.address.port,
       roots: [ROOT],
-      conductor: CONDUCTOR,
+      conductor: meshOf(1),
+      moreConductors: this.conductors.slice(1).map(({ index }) => meshOf(index)),
       tower: TOWER,
       towerUrl: "http://10.0.0.2:7772",
       path: "/bin",
@@ -76,7 +84,7 @@ export class NodeHost extends Daemon {
     });
     this.#close = this.ground.network.open(
       this.address,
-      (text, from) => this.enter(() => this.#step({ on: "mesh", text, from })),
+      (text, from) => this.enter(() => this.#hear(text, from)),
     );
     this.#dueMs = Infinity;
     const adopted = [...this.#saved.values()].map((saved) => {
@@ -147,13 +155,17 @@ export class NodeHost extends Daemon {
   }
 
   #connect(): void {
-    const retry = () => this.later(150, () => this.#connect());
-    const stream = this.conductor.up
-      ? this.ground.network.stream(this.host, CONDUCTOR.hostname)
-      : null;
+    const conductor = this.conductors[this.#at]!;
+    const retry = () => {
+      // Another has the same log.
+      this.#at = (this.#at + 1) % this.conductors.length;
+      this.later(150, () => this.#connect());
+    };
+    const stream = conductor.up ? this.ground.network.stream(this.host, conductor.host) : null;
     if (!stream) return retry();
     this.#follow = stream;
     stream.onClientLost = () => {
+      if (this.#follow !== stream) return;
       this.#follow = null;
       this.enter(retry);
     };
@@ -164,7 +176,29 @@ export class NodeHost extends Daemon {
         else if (k === "log") this.#step({ on: "log", log: rest.log });
         else this.#step({ on: "head", sequence: rest.sequence, chain: rest.chain });
       });
-    this.conductor.follow(stream, this.machine!.sequence);
+    conductor.follow(stream, this.machine!.sequence);
+  }
+
+  #followAnew(host: string): void {
+    const at = this.conductors.findIndex((each) => each.host === host);
+    if (this.conductors.length === 1 || at < 0) return this.#follow?.break();
+    this.#at = at;
+    const before = this.#follow;
+    this.#follow = null;
+    before?.break();
+    // One that looks for a conductor already does so once.
+    if (before) this.#connect();
+  }
+
+  #hear(text: string, from: Address): void {
+    const isOrder = this.conductors.length > 1 && /^\{"k":"(?:run|stop)"/.test(text);
+    if (!isOrder || !this.machine) return this.#step({ on: "mesh", text, from });
+    const order = JSON.parse(text);
+    const { disobeyed } = this.machine;
+    if (this.ground.planted === "any-leader") text = this.#asIfOfNow(order);
+    this.#step({ on: "mesh", text, from });
+    if (this.machine?.disobeyed !== disobeyed) return;
+    this.ground.witness.obeyed(this, `${order.k} ${order.replica}`, order.reign?.term ?? 0);
   }
 
   #step(event: NodeEvent): void {
@@ -246,7 +280,7 @@ export class NodeHost extends Daemon {
         return;
       case "follow":
         // The conductor is another one than before: its log is followed anew.
-        return this.#follow?.break();
+        return this.#followAnew(effect.at.hostname);
       case "keep-log":
         if (!this.diskFull) this.#log = effect.log;
         return;
@@ -322,6 +356,12 @@ export class NodeHost extends Daemon {
       return true;
     }
     return text.startsWith('{"k":"lease"');
+  }
+
+  /** An order as if its sender led in the newest term, for ever. */
+  #asIfOfNow(order: { readonly reign?: { readonly term: number } }): string {
+    this.#newest = Math.max(this.#newest, order.reign?.term ?? 0);
+    return JSON.stringify({ ...order, reign: { term: this.#newest } });
   }
 
   /** A stop that does not wait for the ingresses. */

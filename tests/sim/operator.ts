@@ -5,7 +5,7 @@ import { formatOperatorCommand, type OperatorCommand } from "../../core/command.
 import { lastGoodOf } from "../../conductor/rollout_state.ts";
 import { formatSigned } from "../../core/wire.ts";
 import type { ConductorHost } from "./conductor_host.ts";
-import { COMMANDS, type Ground, instant, OPERATOR } from "./daemon.ts";
+import { commandsOf, type Ground, instant, OPERATOR } from "./daemon.ts";
 import { manifestOf } from "./manifests.ts";
 import type { Behaviour } from "./process.ts";
 import { ANN, fakeSignature, ROOT, type Signer } from "./signers.ts";
@@ -13,6 +13,8 @@ import { ANN, fakeSignature, ROOT, type Signer } from "./signers.ts";
 /** After this the CLI says that the conductor does not answer. */
 export const GIVE_UP_MS = 10_000;
 const TCP_AFTER_MS = 200;
+/** So many datagrams without an answer, and another conductor is asked. */
+const PATIENCE = 4;
 
 /** One generation as it was applied. */
 interface Applied {
@@ -83,14 +85,22 @@ export class Operator {
   readonly overheard: string[] = [];
   skewMs = 0;
   readonly #ground: Ground;
-  readonly #conductor: ConductorHost;
+  readonly #conductors: readonly ConductorHost[];
+  /** The one that is asked. */
+  #at: ConductorHost;
   readonly #queue: (() => void)[] = [];
   #waiting: Said | null = null;
   #ports = 0;
 
-  constructor(ground: Ground, conductor: ConductorHost) {
+  constructor(ground: Ground, conductors: readonly ConductorHost[]) {
     this.#ground = ground;
-    this.#conductor = conductor;
+    this.#conductors = conductors;
+    this.#at = conductors[0]!;
+  }
+
+  /** Whoever leads is asked how things are; where nobody does, who was asked last. */
+  get #conductor(): ConductorHost {
+    return this.#conductors.find((each) => each.leads) ?? this.#at;
   }
 
   /** True when everything that was asked has been answered. */
@@ -238,28 +248,47 @@ export class Operator {
     // A port of its own for each command, as the CLI has: a late reply to another is not heard.
     const from = { ...OPERATOR, port: OPERATOR.port + ++this.#ports };
     const { network, timeline } = this.#ground;
-    network.open(from, (reply) => this.#answered(said, reply));
+    network.open(from, (reply) => this.#heard(said, reply, signed));
+    let attempts = 0;
     const attempt = () => {
       if (this.#waiting !== said) return;
       if (timeline.nowMs - sentMs > GIVE_UP_MS) return this.#answered(said, "unknown");
-      network.send(signed, from, COMMANDS);
+      if (++attempts % PATIENCE === 0 && this.#conductors.length > 1) this.#turn(said, signed);
+      network.send(signed, from, commandsOf(this.#at.index));
       timeline.after(200, attempt);
     };
     attempt();
     timeline.after(TCP_AFTER_MS, () => this.#byTcp(said, signed));
   }
 
+  /** A standby says who leads, and is no answer. */
+  #heard(said: Said, reply: string, signed: string): void {
+    if (!reply.startsWith("ERR|STANDBY|")) return this.#answered(said, reply);
+    if (this.#waiting !== said) return;
+    const leader = this.#conductors.find(({ host }) => reply.endsWith(`|${host}:7771`));
+    if (!leader || leader === this.#at) return;
+    this.#at = leader;
+    this.#byTcp(said, signed);
+  }
+
+  /** Asks the next one. */
+  #turn(said: Said, signed: string): void {
+    this.#at = this.#conductors[this.#at.index % this.#conductors.length]!;
+    this.#byTcp(said, signed);
+  }
+
   #byTcp(said: Said, signed: string): void {
     if (this.#waiting !== said) return;
     const { network, timeline } = this.#ground;
-    const stream = this.#conductor.up ? network.stream(OPERATOR.hostname, COMMANDS.hostname) : null;
+    const at = this.#at;
+    const stream = at.up ? network.stream(OPERATOR.hostname, at.host) : null;
     if (!stream) return;
     timeline.after(1, () => {
-      this.#conductor.command(signed, OPERATOR.hostname, (reply) => stream.toClient(reply), "tcp");
+      at.command(signed, OPERATOR.hostname, (reply) => stream.toClient(reply), "tcp");
     });
     stream.onClient = (reply) => {
       stream.break();
-      this.#answered(said, reply);
+      this.#heard(said, reply, signed);
     };
   }
 

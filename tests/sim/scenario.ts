@@ -27,7 +27,7 @@ export function play(text: string): string {
   const out: string[] = [];
   const cast = createCast({ ...MILD, seed: 1, faults: false });
   const teller = new Teller(cast);
-  for (const daemon of [cast.tower, cast.conductor, ...cast.ingresses, ...cast.nodes]) {
+  for (const daemon of [cast.tower, ...cast.conductors, ...cast.ingresses, ...cast.nodes]) {
     daemon.start();
   }
   cast.clients.start();

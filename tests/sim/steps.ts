@@ -27,6 +27,10 @@ export type Deed =
   | { readonly do: "kill"; readonly daemon: string; readonly forMs: number }
   /** A daemon is stopped by SIGSTOP. */
   | { readonly do: "pause"; readonly daemon: string; readonly forMs: number }
+  /** A conductor is stopped by SIGSTOP when it has made up its next order, which it says on waking. */
+  | { readonly do: "freeze-at-order"; readonly daemon: string; readonly forMs: number }
+  /** The shared store is slow, fails, and does not say whether what was asked is done. */
+  | { readonly do: "store-trouble"; readonly delayMs: number; readonly forMs: number }
   /** A node's machine loses power. */
   | { readonly do: "power-off"; readonly daemon: string; readonly forMs: number }
   /** The program of one replica dies: the `nth` of those that run, counted around. */
@@ -90,12 +94,15 @@ function wordsOf(step: Step): string {
       return `cut ${step.one} ${step.oneWay ? "->" : "<->"} ${step.other}`;
     case "disk-slow":
       return `disk-slow ${step.daemon} ${step.diskMs} ms`;
+    case "store-trouble":
+      return `store-trouble ${step.delayMs} ms`;
     case "clock":
       return `clock ${step.host} ${step.skewMs / 1000}s`;
     case "replay":
       return `replay command ${step.nth}`;
     case "kill":
     case "pause":
+    case "freeze-at-order":
     case "power-off":
     case "disk-full":
       return `${step.do} ${step.daemon}`;
@@ -108,6 +115,7 @@ export interface PlanOptions {
   readonly steps: number;
   readonly nodes: number;
   readonly ingresses: number;
+  readonly conductors?: number;
   /** Whether anything breaks, or operators only work. */
   readonly faults: boolean;
 }
@@ -125,7 +133,7 @@ export function planSteps(prng: Prng, options: PlanOptions): Step[] {
   for (let count = 0; count < options.steps; count++) {
     const work = operate(prng, options);
     if (work) steps.push({ atMs, ...work });
-    const fault = options.faults ? breakSomething(prng, options) : null;
+    const fault = options.faults ? breakOne(prng, options) : null;
     if (fault) steps.push({ atMs, ...fault });
     atMs += 200 + prng.below(1_500);
   }
@@ -216,6 +224,44 @@ function operate(prng: Prng, options: PlanOptions): Deed | null {
     }
     default:
       return null;
+  }
+}
+
+/** Where there are several conductors, half of what breaks is theirs, or their store's. */
+function breakOne(prng: Prng, options: PlanOptions): Deed | null {
+  const { conductors = 1, nodes } = options;
+  if (conductors === 1 || prng.below(2) === 0) return breakSomething(prng, options);
+  const index = 1 + prng.below(conductors);
+  const daemon = index === 1 ? "conductor" : `conductor-${index}`;
+  const forMs = 50 + prng.below(6_000);
+  const oneWay = prng.below(2) === 0;
+  const cut = (one: string, other: string): Deed =>
+    prng.below(2) === 0
+      ? { do: "cut", one, other, oneWay, forMs }
+      : { do: "cut", one: other, other: one, oneWay, forMs };
+  switch (prng.below(9)) {
+    case 0:
+    case 1:
+      return { do: "kill", daemon, forMs };
+    case 2:
+      return { do: "pause", daemon, forMs };
+    case 3:
+      return { do: "freeze-at-order", daemon, forMs };
+    case 4:
+      return cut(daemon, "store");
+    case 5:
+      return cut(daemon, ["tower", `node-${1 + prng.below(nodes)}`][prng.below(2)]!);
+    case 6:
+      return { do: "cut", one: daemon, other: "all", oneWay, forMs };
+    case 7:
+      return { do: "store-trouble", delayMs: 2 + prng.below(600), forMs };
+    default:
+      return {
+        do: "clock",
+        host: daemon,
+        skewMs: [-288_000, -60_000, 60_000, 288_000][prng.below(4)]!,
+        forMs,
+      };
   }
 }
 

@@ -17,6 +17,7 @@ import { NodeHost } from "./node_host.ts";
 import { Operator } from "./operator.ts";
 import { Timeline } from "./queue.ts";
 import { unfinished } from "./rest.ts";
+import { SharedLog } from "./shared_log.ts";
 import { planSteps, type Step } from "./steps.ts";
 import { TowerHost } from "./tower_host.ts";
 import { Violation } from "./violation.ts";
@@ -25,6 +26,8 @@ export interface WorldOptions {
   readonly seed: number;
   readonly nodes: number;
   readonly ingresses: number;
+  /** More than one: they share a store, and one of them leads; absent: one. */
+  readonly conductors?: number;
   /** How datagrams fare until all is healed. */
   readonly weather: Weather;
   /** How many things happen. */
@@ -68,6 +71,9 @@ export const WILD: Omit<WorldOptions, "seed"> = {
   faults: true,
 };
 
+/** Three conductors around one store, and faults of both. */
+export const SEVERAL: Omit<WorldOptions, "seed"> = { ...WILD, conductors: 3 };
+
 /** Fewer requests a second than this say nothing about what a fault does to them. */
 const OPERATIONS_PER_SECOND = 50;
 
@@ -83,21 +89,30 @@ export function createCast(options: WorldOptions): Cast {
   const planted = options.planted === undefined ? {} : { planted: options.planted };
   const ground: Ground = { timeline, network, prng, witness: checker, ...planted };
   const tower = new TowerHost(ground);
-  const conductor = new ConductorHost(ground, tower);
+  const { conductors: count = 1 } = options;
+  const store = count > 1 ? new SharedLog(ground) : null;
+  const conductors = Array.from(
+    { length: count },
+    (_, index) => new ConductorHost(ground, tower, index + 1, store),
+  );
   const ingresses = Array.from(
     { length: options.ingresses },
     (_, index) => new IngressHost(ground, tower, index + 1),
   );
   const nodes = Array.from(
     { length: options.nodes },
-    (_, index) => new NodeHost(ground, conductor, index + 1),
+    (_, index) => new NodeHost(ground, conductors, index + 1),
   );
-  const operator = new Operator(ground, conductor);
+  const operator = new Operator(ground, conductors);
   const clients = new Clients(ground, { ingresses, nodes, operator, judge: checker });
   const cast: Cast = {
     timeline,
     network,
-    conductor,
+    conductors,
+    get conductor() {
+      return conductors.find((each) => each.leads) ?? conductors[0]!;
+    },
+    store,
     tower,
     ingresses,
     nodes,
@@ -133,7 +148,7 @@ export function simulate(options: WorldOptions): Outcome {
     story: checker.story,
   });
   try {
-    for (const daemon of [cast.tower, cast.conductor, ...cast.ingresses, ...cast.nodes]) {
+    for (const daemon of [cast.tower, ...cast.conductors, ...cast.ingresses, ...cast.nodes]) {
       daemon.start();
     }
     clients.start();

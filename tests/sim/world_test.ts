@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { simulateMany } from "./crowd.ts";
 import { type Kind, KINDS, repetition } from "./kinds.ts";
 import { shrink } from "./shrink.ts";
-import { MILD, simulate, WILD } from "./world.ts";
+import { MILD, SEVERAL, simulate, WILD } from "./world.ts";
 
 /** Simulates many seeds; a violation names the command that repeats it. */
 async function all(kind: Kind, count: number): Promise<void> {
@@ -27,10 +27,16 @@ Deno.test("everything fails at any moment and all comes to rest within 60 s, 1,5
   await all("wild", 1_500);
 });
 
+Deno.test("one of three conductors leads at a time, whatever fails of them and their store, 100 seeds", async () => {
+  await all("several", 100);
+});
+
 Deno.test("a seed repeats exactly", () => {
   const [one, two] = [simulate({ ...WILD, seed: 42 }), simulate({ ...WILD, seed: 42 })];
   assertEquals(one, two);
   assert(one.story.length > 20);
+  const several = [simulate({ ...SEVERAL, seed: 42 }), simulate({ ...SEVERAL, seed: 42 })] as const;
+  assertEquals(several[0], several[1]);
 });
 
 Deno.test("a failing world is made smaller until little is left of it", () => {
