@@ -223,7 +223,12 @@ Deno.test("a run that ended in time while no conductor was there has not taken t
     const { statuses } = nodes[0]!;
     if (ended) {
       const exit = { code: 0, why: "exit", wallMs: 1 } as const;
-      statuses.set("backup.1", { ...statuses.get("backup.1")!, state: "finished", version: 9, exit });
+      statuses.set("backup.1", {
+        ...statuses.get("backup.1")!,
+        state: "finished",
+        version: 9,
+        exit,
+      });
     }
     rig.restart();
     rig.live(10_000);
