@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import type { Route, WatcherMessage } from "../../core/mesh.ts";
 import { TowerLink } from "./tower.ts";
+import { TowerLinks } from "./towers.ts";
 
 const HOST = "127.0.41.9";
 
@@ -45,6 +46,15 @@ function openTower() {
     [Symbol.asyncDispose]: () => server.shutdown(),
   };
 }
+
+Deno.test("a tower hears which nodes are dead from whoever begins to lead, who knew it before", async () => {
+  await using tower = openTower();
+  using links = new TowerLinks([tower.address], () => {});
+  const nodes = ["f".repeat(32)];
+  links.lost(nodes);
+  links.open(7);
+  assertEquals(await tower.first("lost"), { k: "lost", nodes, term: 7 });
+});
 
 Deno.test("a tower keeps its routes until whoever begins to lead has published its own", async () => {
   await using tower = openTower();

@@ -8,6 +8,8 @@ import { TowerLink } from "./tower.ts";
 
 export class TowerLinks implements Disposable {
   #links: TowerLink[] = [];
+  /** Whoever begins to lead says which nodes are dead before its streams are there. */
+  #lost: readonly string[] = [];
 
   constructor(
     private readonly towers: readonly Address[],
@@ -20,6 +22,7 @@ export class TowerLinks implements Disposable {
     this[Symbol.dispose]();
     const { receive, seal } = this;
     this.#links = this.towers.map((tower) => new TowerLink(tower, term, receive, seal));
+    for (const link of this.#links) link.lost(this.#lost);
   }
 
   publish(routes: readonly Route[]): void {
@@ -27,6 +30,7 @@ export class TowerLinks implements Disposable {
   }
 
   lost(nodes: readonly string[]): void {
+    this.#lost = nodes;
     for (const link of this.#links) link.lost(nodes);
   }
 

@@ -124,7 +124,7 @@ export class ConductorHost extends Daemon {
   /** The tower is told by who leads, in its term. */
   #changed(leads: boolean, term: number): void {
     this.#term = { term };
-    [this.#routes, this.#lost] = [null, []];
+    this.#routes = null;
     const before = this.#tower;
     this.#tower = null;
     before?.break();
