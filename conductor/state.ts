@@ -26,7 +26,14 @@ import { Members, type MembersData } from "./members.ts";
 import { applyNodeVerb, type Bar } from "./node_verbs.ts";
 import { applySecret, type StoredSecret } from "./secrets.ts";
 import { type Announced, applyUpload } from "./artifacts.ts";
-import { applyJob, applyRun, applyRunPlace, applyRuns, type JobState, skipTicks } from "./jobs.ts";
+import {
+  applyJob,
+  applyRun,
+  applyRunPlace,
+  applyRuns,
+  type JobState,
+  skipTicks,
+} from "./job_state.ts";
 import { type Quota, quotaOf } from "./quota.ts";
 import {
   applyTurn,

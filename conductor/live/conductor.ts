@@ -1,24 +1,14 @@
 // The conductor in the world: sockets, the store, time. It decides nothing.
 
-import {
-  type Address,
-  CONDUCTOR_PORT,
-  inNetworks,
-  isLoopback,
-  NODE_PORT,
-  readAddress,
-  showAddress,
-} from "../../core/address.ts";
-import { DATAGRAM_BYTES } from "../../core/limits.ts";
+import { inNetworks, isLoopback, showAddress } from "../../core/address.ts";
+import { parseOperatorCommand } from "../../core/command.ts";
 import { Failure } from "../../core/errors.ts";
+import { DATAGRAM_BYTES } from "../../core/limits.ts";
 import { now, randomHex, randomSeed } from "../../core/live/clock.ts";
 import { createVerifier, type Verifier } from "../../core/live/crypto.ts";
-import type { Running } from "../../core/live/daemon.ts";
 import { logger } from "../../core/live/log.ts";
 import { type MeshUdp, openMeshUdp } from "../../core/live/mesh_udp.ts";
-import type { SealKeys } from "../../core/live/seal_keys.ts";
 import { listenFailure, openUdp, type Udp } from "../../core/live/udp.ts";
-import { parseOperatorCommand } from "../../core/command.ts";
 import {
   commandOf,
   type Entry,
@@ -29,86 +19,39 @@ import {
 import { createPrng } from "../../core/prng.ts";
 import type { Root } from "../../core/roster.ts";
 import { fitDatagram } from "../../core/wire.ts";
-import { SourceGate } from "../gate.ts";
-import type { SsoSettings } from "../sso.ts";
-import type { Visit } from "../visits.ts";
-import type { ConductorEffect, ConductorEvent, ReplyTo } from "../effects.ts";
 import { holdersOf, wantedArtifacts } from "../artifacts.ts";
+import type { ConductorEffect, ConductorEvent } from "../effects.ts";
+import { SourceGate } from "../gate.ts";
 import { ConductorMachine } from "../machine.ts";
-import { ArtifactCopies, type Source } from "./artifact_copies.ts";
+import type { StoreTarget } from "../store_target.ts";
+import type { Visit } from "../visits.ts";
+import { ArtifactCopies } from "./artifact_copies.ts";
+import { ArtifactSources } from "./artifact_sources.ts";
 import { ArtifactStore } from "./artifacts.ts";
-import { Deck } from "./deck.ts";
 import { AuditReader } from "./audit.ts";
 import { Checkpoints } from "./checkpoints.ts";
+import { Deck } from "./deck.ts";
+import { Errands } from "./errands.ts";
 import { EventHistory } from "./events.ts";
 import { Followers } from "./follow.ts";
-import { ANY_APP, httpHandler } from "./http.ts";
-import { lastLines } from "./logs.ts";
+import { httpHandler } from "./http.ts";
 import { HeadMark } from "./mark.ts";
 import { MemberDesk } from "./members.ts";
 import { checkPast, KeyRing, openState, type Operators, PAST_AT_START, signerOf } from "./open.ts";
-import { askNode, ConductorSeal } from "./seal.ts";
-import { SecretHand } from "./secrets.ts";
-import { Telemetry } from "./telemetry.ts";
-import type { DeployTraces } from "./trace.ts";
-import { StreamRelay } from "./streams.ts";
-import { SyslogSender, type SyslogTarget } from "./syslog.ts";
-import { type Leads, standbyReply } from "./standby.ts";
-import { TowerLinks } from "./towers.ts";
 import { isShared, openStore } from "./open_store.ts";
+import { byteLength, Replies, Watchers } from "./replies.ts";
+import { askNode, ConductorSeal } from "./seal.ts";
 import { Seat } from "./seat.ts";
-import type { NatsAccess } from "./nats.ts";
-import type { StoreTarget } from "../store_target.ts";
-
-export interface ConductorSettings {
-  readonly bind: string;
-  readonly port: number;
-  readonly meshPort: number;
-  readonly state: string;
-  readonly operators: Operators;
-  readonly tower: Address;
-  /** Further ones, which are told the same. */
-  readonly moreTowers?: readonly Address[];
-  /** Where the log is; absent: in a SQLite file of `state`. */
-  readonly store?: StoreTarget;
-  /** How a store on NATS is entered. */
-  readonly storeAccess?: NatsAccess;
-  /** How the others of several conductors, and the log, call this one. */
-  readonly name?: string;
-  /** `HOST:PORT` at which they and their operators reach it; absent: where it listens. */
-  readonly advertise?: string;
-  readonly plain: readonly string[];
-  /** Folder below which v1 commands may name manifests. */
-  readonly manifests?: string;
-  /** What the log and the history are encrypted by on disk. */
-  readonly atRestKey?: Uint8Array;
-  /** Where the audit goes, besides. */
-  readonly syslog?: readonly SyslogTarget[];
-  /** Whether heartbeats of the original are listened to. */
-  readonly meshOpen?: boolean;
-  /** Its own keys: with them sealed sessions are answered, and the mesh is sealed unless open. */
-  readonly keys?: SealKeys;
-  /** Whether replicas move by themselves to nodes that come. */
-  readonly rebalance?: boolean;
-  /** How much of the cluster's logs is kept here, in bytes; 0 or absent: nothing. */
-  readonly telemetryBytes?: number;
-  /** Who may look at the deck by an issuer's word. */
-  readonly sso?: SsoSettings;
-  /** Whether deploys are told of by OpenTelemetry. */
-  readonly trace?: boolean;
-}
+import { SecretHand } from "./secrets.ts";
+import type { ConductorSettings, RunningConductor } from "./settings.ts";
+import { type Leads, standbyReply } from "./standby.ts";
+import { StreamRelay } from "./streams.ts";
+import { SyslogSender } from "./syslog.ts";
+import { Telemetry } from "./telemetry.ts";
+import { TowerLinks } from "./towers.ts";
+import type { DeployTraces } from "./trace.ts";
 
 const log = logger("conductor");
-const encoder = new TextEncoder();
-const byteLength = (text: string) => encoder.encode(text).length;
-
-/** A conductor that runs, and where. */
-export interface RunningConductor extends Running {
-  /** UDP and TCP, for operators. */
-  readonly commands: Address;
-  /** UDP, for nodes. */
-  readonly mesh: Address;
-}
 
 /**
  * Starts a conductor.
@@ -194,11 +137,11 @@ class Conductor {
   readonly #deck: Deck;
   readonly #traces: DeployTraces | null;
   readonly #telemetry: Telemetry | null;
-  readonly #replies = new Map<ReplyTo, (text: string | null) => void>();
-  readonly #watchers = new Map<string, Set<() => void>>();
+  readonly #replies = new Replies();
+  readonly #watchers = new Watchers();
+  readonly #errands: Errands;
   readonly #ended = Promise.withResolvers<number>();
   #ignored = 0;
-  #nextReply: ReplyTo = 1;
   #mesh!: MeshUdp;
   #commands!: Udp;
   #http!: Deno.HttpServer;
@@ -228,6 +171,15 @@ class Conductor {
     this.#verifier = verifier;
     this.#machine = machine;
     this.#keys = settings.operators === null ? null : new KeyRing(() => machine.state);
+    this.#errands = new Errands({
+      machine,
+      verifier,
+      keys: this.#keys,
+      manifests: settings.manifests,
+      replies: this.#replies,
+      seal: () => this.#seal,
+      step: (event) => this.#step(event),
+    });
     this.#events = new EventHistory(`${settings.state}/events.db`, settings.atRestKey ?? null);
     this.#followers = new Followers(store, machine.state.log);
     this.#audit = new AuditReader({ store, events: this.#events, state: () => machine.state });
@@ -289,11 +241,13 @@ class Conductor {
       admit: (source) => gate.allow(source, performance.now()),
       receive: (text, from) => {
         const limit = this.#mayGrow(from.hostname) ? DATAGRAM_BYTES : byteLength(text);
-        const reply = this.#expectReply((answer) => {
+        const reply = this.#replies.expect((answer) => {
           if (answer !== null) this.#commands.send(fitDatagram(answer, byteLength, limit), from);
         });
         const leads = this.#leads();
-        if (!leads.leads && text !== "PING") return this.#reply(reply, standbyReply(leads));
+        if (!leads.leads && text !== "PING") {
+          return this.#replies.answer(reply, standbyReply(leads));
+        }
         this.#step({
           on: "command",
           text,
@@ -357,7 +311,7 @@ class Conductor {
       signerOf: (text, signature) => signerOf(this.#keys, this.#verifier, text, signature),
       join: (join) =>
         new Promise((resolve) => {
-          this.#step({ on: "join", join, reply: this.#expectReply(resolve) });
+          this.#step({ on: "join", join, reply: this.#replies.expect(resolve) });
         }),
       changed: (forgotten) => queueMicrotask(() => this.#seal?.changed(forgotten)),
     });
@@ -368,7 +322,7 @@ class Conductor {
   #serve(hostname: string, port: number): Deno.HttpServer {
     const command = (text: string, address: string) =>
       new Promise<string | null>((resolve) => {
-        const reply = this.#expectReply(resolve);
+        const reply = this.#replies.expect(resolve);
         const source = { via: "tcp", address, reply } as const;
         this.#step({ on: "command", text: text.trimEnd(), source });
       });
@@ -390,7 +344,7 @@ class Conductor {
       now,
       metrics: () => this.#metrics(),
       leads: () => this.#leads(),
-      watch: (app, changed) => this.#watch(app, changed),
+      watch: (app, changed) => this.#watchers.watch(app, changed),
       command,
       streams,
     });
@@ -414,33 +368,18 @@ class Conductor {
       holders: (sha256) => holdersOf(this.#machine, sha256),
     });
     if (!this.#seat) return store;
+    const sources = new ArtifactSources({
+      machine: this.#machine,
+      seal: () => this.#seal,
+      leads: () => this.#leads(),
+    });
     this.#copies = new ArtifactCopies({
       store,
       announced,
       wanted,
-      sources: (sha256) =>
-        this.#leads().leads
-          ? holdersOf(this.#machine, sha256).map((at) =>
-            this.#asking(readAddress(at, "holder", NODE_PORT))
-          )
-          : this.#seat!.leader
-          ? [
-            this.#asking(readAddress(this.#seat!.leader.at, "leader", CONDUCTOR_PORT), "conductor"),
-          ]
-          : [],
+      sources: (sha256) => sources.of(sha256),
     });
     return store;
-  }
-
-  /** How a node, or the conductor that leads, is asked for a file. */
-  #asking(at: Address, role?: "conductor"): Source {
-    return (path, init) => {
-      if (!this.#seal) return fetch(`http://${showAddress(at)}${path}`, init);
-      if (role) return this.#seal.fetch(at, { role }, path, init);
-      const node = [...this.#machine.fleet.values()]
-        .find(({ beat }) => beat?.host === at.hostname && beat.port === at.port);
-      return askNode(this.#seal, { ...at, ...(node?.address ?? {}), ...at }, path, init);
-    };
   }
 
   /** A datagram's source may be forged: to a stranger no reply is larger than its request. */
@@ -465,29 +404,9 @@ class Conductor {
   /** Has a sign-in written down; resolves to why that failed, or `null`. */
   async #visit(visit: Visit): Promise<string | null> {
     const reply = await new Promise<string | null>((resolve) => {
-      this.#step({ on: "visit", visit, reply: this.#expectReply(resolve) });
+      this.#step({ on: "visit", visit, reply: this.#replies.expect(resolve) });
     });
     return reply === "OK|VISIT" ? null : reply?.split("|").slice(2).join("|") ?? "no answer";
-  }
-
-  #expectReply(answer: (text: string | null) => void): ReplyTo {
-    const reply = this.#nextReply++;
-    this.#replies.set(reply, answer);
-    return reply;
-  }
-
-  #reply(to: ReplyTo, text: string | null): void {
-    this.#replies.get(to)?.(text);
-    this.#replies.delete(to);
-  }
-
-  #watch(app: string, changed: () => void): () => void {
-    const watchers = this.#watchers.get(app) ?? new Set();
-    this.#watchers.set(app, watchers.add(changed));
-    return () => {
-      watchers.delete(changed);
-      if (watchers.size === 0) this.#watchers.delete(app);
-    };
   }
 
   #step(event: ConductorEvent): void {
@@ -511,16 +430,16 @@ class Conductor {
   #perform(effect: ConductorEffect): void {
     switch (effect.do) {
       case "reply":
-        return this.#reply(effect.to, effect.text);
+        return this.#replies.answer(effect.to, effect.text);
       case "ignore":
         this.#ignored++;
-        return this.#reply(effect.to, null);
+        return this.#replies.answer(effect.to, null);
       case "send":
         return this.#mesh.send(effect.text, effect.to);
       case "verify":
-        return void this.#verify(effect);
+        return void this.#errands.verify(effect);
       case "read-manifest":
-        return void this.#readManifest(effect);
+        return void this.#errands.readManifest(effect);
       case "append":
         return void this.#append(effect);
       case "snapshot":
@@ -528,9 +447,9 @@ class Conductor {
           error,
         ) => log.warn("no snapshot was kept: {error}", { error: String(error) }));
       case "logs":
-        return void this.#logs(effect);
+        return void this.#errands.logs(effect);
       case "exec":
-        return void this.#exec(effect);
+        return void this.#errands.exec(effect);
       case "event":
         log.info("{text}", { text: effect.event.text });
         return this.#events.add(effect.event);
@@ -539,21 +458,12 @@ class Conductor {
       case "lost":
         return this.#towers.lost(effect.nodes);
       case "changed":
-        for (const app of effect.apps) {
-          for (const changed of this.#watchers.get(app) ?? []) changed();
-        }
-        for (const changed of this.#watchers.get(ANY_APP) ?? []) changed();
+        this.#watchers.changed(effect.apps);
         this.#traces?.changed(effect.apps, now());
         return this.#deck.changed();
       default:
         effect satisfies never;
     }
-  }
-
-  async #verify(effect: Extract<ConductorEffect, { do: "verify" }>): Promise<void> {
-    const { id, text, signatureHex } = effect;
-    const key = await signerOf(this.#keys, this.#verifier, text, signatureHex);
-    this.#step({ on: "verified", id, key });
   }
 
   async #append({ entry }: Extract<ConductorEffect, { do: "append" }>): Promise<void> {
@@ -613,47 +523,6 @@ class Conductor {
     const command = parseOperatorCommand(commandOf(body.signed));
     if (!("verb" in command) || command.verb !== "DECK") return;
     this.#deck.access.admit(command.hash, body.signed.key, now().monoMs);
-  }
-
-  async #readManifest(effect: Extract<ConductorEffect, { do: "read-manifest" }>): Promise<void> {
-    const { id, path } = effect;
-    try {
-      const folder = await Deno.realPath(this.#settings.manifests ?? "/nonexistent");
-      const file = await Deno.realPath(path);
-      if (!file.startsWith(`${folder}/`)) throw new Error(`it lies outside ${folder}`);
-      this.#step({ on: "manifest-read", id, text: await Deno.readTextFile(file) });
-    } catch (error) {
-      const why = `cannot read ${path}: ${(error as Error).message}`;
-      this.#step({ on: "manifest-unreadable", id, error: why });
-    }
-  }
-
-  async #logs(effect: Extract<ConductorEffect, { do: "logs" }>): Promise<void> {
-    let lines = await lastLines(this.#machine, effect.app, 200, now, this.#seal);
-    const format = () => `OK|LOGS|${effect.app}|${lines.length}|${lines.join("\n")}`;
-    // Cut to fit, newest lines kept.
-    while (lines.length > 1 && byteLength(format()) > 16_384) {
-      lines = lines.slice(Math.max(1, lines.length >> 3));
-    }
-    this.#reply(effect.to, format());
-  }
-
-  async #exec(effect: Extract<ConductorEffect, { do: "exec" }>): Promise<void> {
-    const { app, node, replica, signed } = effect;
-    try {
-      const response = await askNode(this.#seal, node, `/exec/${replica}`, {
-        method: "POST",
-        body: signed,
-        signal: AbortSignal.timeout(60_000),
-      });
-      const output = await response.text();
-      this.#reply(
-        effect.to,
-        response.ok ? `OK|EXEC|${app}|${output}` : `ERR|EXEC failed: ${output}`,
-      );
-    } catch (error) {
-      this.#reply(effect.to, `ERR|EXEC failed: ${(error as Error).message}`);
-    }
   }
 
   async #stop(): Promise<void> {

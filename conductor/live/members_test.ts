@@ -14,7 +14,7 @@ import { type JoinRole, parseAnchor } from "../../core/seal/member.ts";
 import { keyPairFromSeed, sign } from "../../core/sign.ts";
 import { makeToken } from "../../cli/token.ts";
 import { id, keys, post, signed, start, withFolder } from "./rig_test.ts";
-import type { RunningConductor } from "./conductor.ts";
+import type { RunningConductor } from "./settings.ts";
 
 interface Rig {
   readonly folder: string;

@@ -4,7 +4,8 @@ import { randomHex } from "../../core/live/clock.ts";
 import { keyPairFromSeed, sign } from "../../core/sign.ts";
 import { fingerprint } from "../../core/signed.ts";
 import { formatSigned } from "../../core/wire.ts";
-import { type ConductorSettings, type RunningConductor, startConductor } from "./conductor.ts";
+import { startConductor } from "./conductor.ts";
+import type { ConductorSettings, RunningConductor } from "./settings.ts";
 
 export const keys = keyPairFromSeed(new Uint8Array(32).fill(7));
 export const operators = new Map([[fingerprint(keys.publicKey), keys.publicKey]]);

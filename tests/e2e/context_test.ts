@@ -1,6 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { makeKeys } from "../../cli/keys.ts";
-import { type RunningConductor, startConductor } from "../../conductor/live/conductor.ts";
+import { startConductor } from "../../conductor/live/conductor.ts";
+import type { RunningConductor } from "../../conductor/live/settings.ts";
 import { readOperators } from "../../conductor/live/open.ts";
 import { openSealKeys } from "../../core/live/seal_keys.ts";
 

@@ -2,8 +2,8 @@
 // what is about trust, not about traffic.
 
 import { assert } from "@std/assert";
-import { type ConductorSettings, startConductor } from "../../conductor/live/conductor.ts";
-import type { RunningConductor } from "../../conductor/live/conductor.ts";
+import { startConductor } from "../../conductor/live/conductor.ts";
+import type { ConductorSettings, RunningConductor } from "../../conductor/live/settings.ts";
 import type { AppView } from "../../core/view.ts";
 import { formatOperatorCommand, type OperatorCommand } from "../../core/command.ts";
 import { type KeyPair, keyPairFromSeed, sign } from "../../core/sign.ts";
