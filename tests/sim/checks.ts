@@ -187,6 +187,8 @@ export class Checker implements Witness, Judge {
       this.fail(`${conductor.name} leads in term ${term}, and there was term ${this.#term} before`);
     }
     this.#term = term;
+    const other = this.cast.conductors.find((each) => each !== conductor && each.leads);
+    if (other) this.fail(`${conductor.name} leads, and the lease of ${other.name} is not over`);
   }
 
   gaveBack(term: number): void {
