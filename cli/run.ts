@@ -2,14 +2,14 @@
 
 import { Failure } from "../core/errors.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
-import type { AppView, RunView } from "../core/view.ts";
+import type { RunView } from "../core/view.ts";
 import { type Context, DONE, FAILED } from "./command.ts";
 import { type Conductor, conductorAt } from "./conductor.ts";
 import { deploy } from "./deploy.ts";
 import { keyPathOf, type Signer } from "./keys.ts";
 import { appsWithFolders } from "./manifests.ts";
 import { harmless } from "./output.ts";
-import { runEnd } from "./run_end.ts";
+import { runEnd, runOf } from "./run_end.ts";
 import { commandId, parseReply, refusal, sendSigned, signCommand } from "./send.ts";
 import { ship } from "./ship.ts";
 import { targetOf } from "./target.ts";
@@ -23,6 +23,8 @@ interface Asking {
   readonly signer: Signer;
   readonly keyPath: string;
   readonly timeoutMs: number;
+  /** How long the run is waited for: 0 without `--wait`, infinite without `--timeout`. */
+  readonly patienceMs: number;
 }
 
 /**
@@ -38,7 +40,9 @@ export async function runJob(context: Context, signer: Promise<Signer>): Promise
   const [what] = args.positional;
   const job = what!.endsWith(".skr8tr") ? await jobOf(what!) : null;
   const keyPath = keyPathOf(args);
-  const asking = { context, conductor, signer: await signer, keyPath, timeoutMs };
+  const isBounded = args.value("timeout") !== undefined;
+  const patienceMs = !args.has("wait") ? 0 : isBounded ? target.timeoutMs : Infinity;
+  const asking = { context, conductor, signer: await signer, keyPath, timeoutMs, patienceMs };
   const app = job?.spec.name ?? what!;
   const run = (job && await applied(asking, job)) ?? await started(asking, app);
   const json = args.has("json");
@@ -82,11 +86,7 @@ async function applied(
   const specs = await ship([job.spec], job.folders, asking);
   const [outcome] = await deploy({ ...asking, specs });
   if (outcome?.result !== "applied") return null;
-  const view = await conductor.get<AppView>(`/api/apps/${job.spec.name}`);
-  const own = view.runs?.findLast((run) =>
-    run.why === "apply" && run.generation === outcome.generation
-  );
-  return own?.run ?? null;
+  return await runOf(conductor, job.spec.name, outcome.generation, asking.patienceMs);
 }
 
 async function started(asking: Asking, app: string): Promise<number> {
@@ -108,7 +108,7 @@ async function followed(asking: Asking, app: string, run: number): Promise<RunVi
     conductor,
     app,
     run,
-    waitMs: args.value("timeout") === undefined ? null : targetOf(args).timeoutMs,
+    waitMs: asking.patienceMs,
     onLine(log) {
       const line = output.columns === Infinity ? log.line : harmless(log.line);
       output.print(json ? JSON.stringify(log) : line);

@@ -13,8 +13,8 @@ export interface Waiting {
   readonly conductor: Conductor;
   readonly app: string;
   readonly run: number;
-  /** How long its end is waited for; `null` without a bound. */
-  readonly waitMs: number | null;
+  /** How long its end is waited for; may be infinite. */
+  readonly waitMs: number;
   /** A line that it wrote. */
   onLine(line: LogView): void;
   /** Something for people. */
@@ -47,6 +47,30 @@ export async function runEnd(waiting: Waiting): Promise<RunView> {
     );
   }
   return end;
+}
+
+/**
+ * The run that a generation began when it was applied, or `null`. A conductor that died since is
+ * waited for: it knows when it is back.
+ */
+export async function runOf(
+  conductor: Pick<Conductor, "get">,
+  app: string,
+  generation: number,
+  waitMs: number,
+): Promise<number | null> {
+  const untilMs = performance.now() + waitMs;
+  for (;;) {
+    try {
+      const { runs } = await conductor.get<AppView>(`/api/apps/${app}`);
+      const own = runs?.findLast((run) => run.why === "apply" && run.generation === generation);
+      return own?.run ?? null;
+    } catch (error) {
+      if (!(error instanceof Failure) || error.code !== "unreachable") throw error;
+      if (performance.now() >= untilMs) throw error;
+    }
+    await new Promise((again) => setTimeout(again, WATCH_AGAIN_MS));
+  }
 }
 
 async function followLines(
@@ -91,7 +115,7 @@ class Lines {
 
 async function ended({ conductor, app, run, waitMs, onNote }: Waiting): Promise<RunView> {
   const stop = new AbortController();
-  const timer = waitMs === null ? undefined : setTimeout(() => stop.abort(), waitMs);
+  const timer = waitMs === Infinity ? undefined : setTimeout(() => stop.abort(), waitMs);
   let away: Failure | undefined;
   try {
     while (!stop.signal.aborted) {
@@ -115,7 +139,7 @@ async function ended({ conductor, app, run, waitMs, onNote }: Waiting): Promise<
   } finally {
     clearTimeout(timer);
   }
-  const seconds = Math.round(waitMs! / 1_000);
+  const seconds = Math.round(waitMs / 1_000);
   const what = away ? `the end of run ${run} of ${app} is not known: ${away.message}` : null;
   throw new Failure(
     what === null ? "late" : "unreachable",

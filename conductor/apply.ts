@@ -11,7 +11,7 @@ import { type Entry, logNameOf, type Place, type Relabel, type SignedRecord } fr
 import { parseManifest } from "../core/manifest/parse.ts";
 import { forgetAnswers, remember } from "./answered.ts";
 import { applyUpload } from "./artifacts.ts";
-import { applyJob, applyRun, applyRunPlace, applyRuns, skipTicks } from "./jobs.ts";
+import { applyJob, applyRun, applyRunPlace, applyRuns, skipTicks } from "./job_state.ts";
 import { applyNodeVerb } from "./node_verbs.ts";
 import { quotaOf } from "./quota.ts";
 import {

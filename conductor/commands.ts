@@ -8,7 +8,7 @@ import { judgeNodeVerb } from "./node_verbs.ts";
 import { judgeSecret } from "./secrets.ts";
 import { judgeVerb } from "./verbs.ts";
 import { artifactRefusal, judgeUpload } from "./artifacts.ts";
-import { judgeRun } from "./jobs.ts";
+import { judgeRun } from "./job_state.ts";
 import { whyNoRoom } from "./quota.ts";
 import type { RosterCommand } from "../core/roster.ts";
 import { QUOTAS } from "../core/limits.ts";

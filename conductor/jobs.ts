@@ -8,138 +8,14 @@
  * - a tick that nobody was there for is a `missed` run in the history.
  */
 
-import type { OperatorCommand } from "../core/command.ts";
 import { isOver, type Run } from "../core/job.ts";
-import { JOB_LATE_MS, JOB_LOOK_MS, JOB_RUNS, JOB_TICKS, JOB_UNKNOWN_MS } from "../core/limits.ts";
-import type { Place } from "../core/log.ts";
+import { JOB_LATE_MS, JOB_LOOK_MS, JOB_TICKS, JOB_UNKNOWN_MS } from "../core/limits.ts";
+import type { Exit } from "../core/mesh.ts";
 import type { AppSpec, ScheduleSpec } from "../core/manifest/spec.ts";
-import type { Outcome } from "./commands.ts";
 import { describeExit } from "./events.ts";
 import type { Buckets, Operation, Sight } from "./reconcile.ts";
 import { nextTick, ticksBetween } from "./schedule.ts";
-import { type App, currentOf, generationOf, type State } from "./state.ts";
-
-/** What the log says of an app's runs. */
-export interface JobState {
-  /** Oldest first; the ended ones beyond `JOB_RUNS` are forgotten. */
-  runs: Run[];
-  /** Runs there ever were. */
-  count: number;
-  /** Every tick up to here has been taken. */
-  tickWallMs: number;
-}
-
-export function isJob(spec: AppSpec): boolean {
-  return spec.type === "job";
-}
-
-// ---- What entries say -------------------------------------------------------------------------------
-
-/**
- * A generation of a job was applied: one without a schedule runs.
- *
- * @param rested whether the app had been down or stopped
- */
-export function applyJob(
-  app: App,
-  by: string | undefined,
-  wallMs: number,
-  rested: boolean,
-): void {
-  const { spec, generation } = currentOf(app);
-  if (!isJob(spec)) return;
-  // A job is not rolled out: what is applied is what runs next.
-  delete app.rollout;
-  const outcome = { result: "done", reason: "a job has no rollout", wallMs } as const;
-  app.generations[app.generations.length - 1] = { ...app.generations.at(-1)!, outcome };
-  const before = app.generations.at(-2)?.spec.schedule;
-  app.job ??= { runs: [], count: 0, tickWallMs: wallMs };
-  // Ticks of another schedule, or of a time when the app was down, were nobody's.
-  if (!isSame(before, spec.schedule)) app.job.tickWallMs = wallMs;
-  else if (rested) skipTicks(app, wallMs);
-  if (!spec.schedule) ask(app.job, { why: "apply", generation, ...(by ? { by } : {}) }, wallMs);
-}
-
-/** Ticks of the time in which the app was down or stopped are nobody's. */
-export function skipTicks({ job }: App, wallMs: number): void {
-  if (job) job.tickWallMs = Math.max(job.tickWallMs, wallMs);
-}
-
-function isSame(a: ScheduleSpec | undefined, b: ScheduleSpec | undefined): boolean {
-  return a?.cron === b?.cron && a?.timezone === b?.timezone;
-}
-
-type RunCommand = Extract<OperatorCommand, { verb: "RUN" }>;
-
-export function judgeRun(state: State, command: RunCommand): Outcome {
-  const app = state.apps.get(command.app);
-  if (!app || app.down) return { kind: "refuse", reply: `ERR|not found: ${command.app}` };
-  if (!isJob(currentOf(app).spec)) {
-    return { kind: "refuse", reply: `ERR|NOT-A-JOB|${command.app} is of type service, not a job` };
-  }
-  const run = (app.job?.count ?? 0) + 1;
-  return {
-    kind: "commit",
-    reply: `OK|RUN|${command.app}|${run}`,
-    summary: `run ${command.app}, run ${run}`,
-  };
-}
-
-export function applyRun(state: State, { app: name, id }: RunCommand, wallMs: number): string[] {
-  const app = state.apps.get(name);
-  if (!app) return [];
-  app.job ??= { runs: [], count: 0, tickWallMs: wallMs };
-  ask(app.job, { why: "command", by: id, generation: currentOf(app).generation }, wallMs);
-  return [name];
-}
-
-function ask(job: JobState, of: Pick<Run, "why" | "generation" | "by">, wallMs: number): void {
-  const run = ++job.count;
-  job.runs.push({ ...of, run, state: "waiting", askedWallMs: wallMs, replicas: [] });
-  trim(job);
-}
-
-/** What the conductor decided about runs: each replaces what was known of it. */
-export function applyRuns(app: App, runs: readonly Run[]): void {
-  const job = app.job;
-  if (!job) return;
-  for (const run of runs) {
-    const at = job.runs.findIndex((each) => each.run === run.run);
-    if (at < 0) job.runs.push(run);
-    else job.runs[at] = run;
-    job.count = Math.max(job.count, run.run);
-    if (run.why === "schedule") job.tickWallMs = Math.max(job.tickWallMs, run.dueWallMs ?? 0);
-  }
-  trim(job);
-}
-
-/** A replica of a run was placed. */
-export function applyRunPlace(app: App, placement: Place, wallMs: number): void {
-  const at = app.job?.runs.findIndex((each) => each.run === placement.run) ?? -1;
-  const run = app.job?.runs[at];
-  if (!run) return;
-  const { replica, index, node, generation } = placement;
-  app.job!.runs[at] = {
-    ...run,
-    state: "running",
-    generation,
-    startedWallMs: run.startedWallMs ?? wallMs,
-    replicas: [...run.replicas, { replica, index, node }],
-  };
-}
-
-function trim(job: JobState): void {
-  let excess = job.runs.length - JOB_RUNS;
-  job.runs = job.runs.filter((run) => excess <= 0 || !isOver(run) || excess-- <= 0);
-}
-
-/** A run as a line of history. */
-export function describeRun(app: string, { run, state, dueWallMs, reason }: Run): string {
-  const due = dueWallMs === undefined ? "" : ` of ${new Date(dueWallMs).toISOString()}`;
-  return `run ${run} of ${app}${due}: ${state}${reason === undefined ? "" : `: ${reason}`}`;
-}
-
-// ---- What is to be done -----------------------------------------------------------------------------
+import { type App, currentOf, generationOf } from "./state.ts";
 
 /** What a job needs to know besides what is seen of it. */
 export interface JobSurroundings {
@@ -211,7 +87,11 @@ class JobStep {
   }
 
   #leaveAll(run: Run, reason: string): void {
-    for (const { placement } of this.#bySight.get(run.run) ?? []) {
+    this.#leaveThese(this.#bySight.get(run.run) ?? [], reason);
+  }
+
+  #leaveThese(sights: readonly Sight[], reason: string): void {
+    for (const { placement } of sights) {
       if (!placement.leaving) this.#leave.push({ replica: placement.replica, reason });
     }
   }
@@ -231,50 +111,62 @@ class JobStep {
       this.#leaveAll(run, "its node will not run it");
       return this.#end(run, "failed", { reason: refused });
     }
-    if (this.#timedOut(run)) return;
-    if (sights.every((sight) => sight.status?.state === "finished")) {
-      return this.#finish(run, sights);
-    }
+    const ended = sights.every((sight) => sight.status?.state === "finished");
+    if (ended && !this.#lacksReplicas(run, sights)) return this.#finish(run, sights);
     const lost = sights.find((sight) => isLost(sight));
+    const late = this.#whyLate(run);
     if (lost) {
-      const why = lost.node === "dead" ? "is dead" : "came back without it";
-      const reason = `${lost.nodeName} ${why}: nobody knows how ${lost.placement.replica} ended`;
-      if (lost.node !== "dead") {
-        this.#gone.push({ replica: lost.placement.replica, reason });
-        return this.#end(run, "unknown", { reason });
-      }
-      const asked = run.startedWallMs ?? run.askedWallMs;
-      if (this.around.wallMs - asked > JOB_UNKNOWN_MS) return this.#end(run, "unknown", { reason });
-      this.#again.push(JOB_LOOK_MS);
-      if (run.state !== "unknown") this.#set({ ...run, state: "unknown", reason });
-    } else if (run.state === "unknown" && sights.length > 0) {
+      // Those that can be heard take no longer for that.
+      const heard = sights.filter(({ node }) => node !== "dead");
+      if (late !== null) this.#leaveThese(heard, late);
+      return this.#lose(run, lost);
+    }
+    // It may have ended in time while no conductor was there: its node tells that first.
+    const isHeard = sights.every(({ status, reported }) => status || reported);
+    if (late !== null && isHeard) {
+      this.#leaveThese(sights, late);
+      return this.#end(run, "timeout", { reason: late });
+    }
+    if (run.state === "unknown" && sights.length > 0) {
       const { reason: _, endedWallMs: __, ...rest } = run;
       this.#set({ ...rest, state: "running" });
     }
   }
 
-  #timedOut(run: Run): boolean {
-    const timeoutMs = generationOf(this.app, run.generation)?.spec.timeoutMs;
-    if (timeoutMs === undefined || run.startedWallMs === undefined) return false;
-    const leftMs = run.startedWallMs + timeoutMs - this.around.wallMs;
-    if (leftMs > 0) {
-      this.#again.push(leftMs);
-      return false;
+  #lose(run: Run, { node, nodeName, placement: { replica } }: Sight): void {
+    const why = node === "dead" ? "is dead" : "came back without it";
+    const reason = `${nodeName} ${why}: nobody knows how ${replica} ended`;
+    if (node !== "dead") {
+      this.#gone.push({ replica, reason });
+      return this.#end(run, "unknown", { reason });
     }
-    const reason = `it took longer than ${timeoutMs / 1000} s`;
-    this.#leaveAll(run, reason);
-    this.#end(run, "timeout", { reason });
-    return true;
+    const asked = run.startedWallMs ?? run.askedWallMs;
+    if (this.around.wallMs - asked > JOB_UNKNOWN_MS) return this.#end(run, "unknown", { reason });
+    this.#again.push(JOB_LOOK_MS);
+    if (run.state !== "unknown") this.#set({ ...run, state: "unknown", reason });
+  }
+
+  /** Why it has to end by now, or `null`. */
+  #whyLate(run: Run): string | null {
+    const timeoutMs = generationOf(this.app, run.generation)?.spec.timeoutMs;
+    if (timeoutMs === undefined || run.startedWallMs === undefined) return null;
+    const leftMs = run.startedWallMs + timeoutMs - this.around.wallMs;
+    if (leftMs <= 0) return `it took longer than ${timeoutMs / 1000} s`;
+    this.#again.push(leftMs);
+    return null;
+  }
+
+  /** Every replica has ended well so far, and some have found no node yet. */
+  #lacksReplicas(run: Run, sights: readonly Sight[]): boolean {
+    if (sights.length === 0 || sights.some(({ status }) => isBad(status?.exit))) return false;
+    const wanted = generationOf(this.app, run.generation)?.spec.replicas ?? 1;
+    return run.generation === currentOf(this.app).generation && run.replicas.length < wanted;
   }
 
   /** Every replica of it has ended. */
   #finish(run: Run, sights: readonly Sight[]): void {
     const exits = sights.map((sight) => sight.status?.exit);
-    const bad = exits.find((exit) => exit?.code !== 0 || exit.why === "launch");
-    const wanted = generationOf(this.app, run.generation)?.spec.replicas ?? 1;
-    // Some of it may still have no node.
-    const goesOn = run.generation === currentOf(this.app).generation;
-    if (!bad && goesOn && sights.length > 0 && run.replicas.length < wanted) return;
+    const bad = exits.find(isBad);
     if (sights.length === 0) {
       return this.#end(run, "unknown", { reason: "nothing is left that knows how it ended" });
     }
@@ -410,6 +302,10 @@ class JobStep {
       runOf.push(run.run);
     }
   }
+}
+
+function isBad(exit: Exit | undefined): boolean {
+  return exit?.code !== 0 || exit.why === "launch";
 }
 
 /** Nobody will tell how it ended any more, or not for now. */

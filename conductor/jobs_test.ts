@@ -213,6 +213,57 @@ Deno.test("a run that takes too long is ended, and so says", () => {
   assertEquals(rig.places("backup"), []);
 });
 
+Deno.test("a run that ended in time while no conductor was there has not taken too long", () => {
+  for (const [ended, expected] of [[true, "succeeded"], [false, "timeout"]] as const) {
+    const { rig, nodes } = ready();
+    rig.apply("backup", job("  timeout 30s\n"));
+    rig.live(1_000);
+    rig.monoMs += 60_000;
+    rig.wallMs += 60_000;
+    const { statuses } = nodes[0]!;
+    if (ended) {
+      const exit = { code: 0, why: "exit", wallMs: 1 } as const;
+      statuses.set("backup.1", {
+        ...statuses.get("backup.1")!,
+        state: "finished",
+        version: 9,
+        exit,
+      });
+    }
+    rig.restart();
+    rig.live(10_000);
+    assertEquals(states(rig), [expected]);
+    assertEquals([...nodes[0]!.stopped], ["backup.1"]);
+  }
+});
+
+Deno.test("a run on a vanished node is unknown past its time, also after a restart, and then told", () => {
+  const { rig, nodes } = ready(2);
+  rig.apply("backup", job("  timeout 30s\n"));
+  const node = nodes.find((each) => each.id === runs(rig)[0]!.replicas[0]!.node)!;
+  node.cut = true;
+  rig.restart();
+  rig.live(60_000);
+  assertEquals([states(rig), runs(rig)[0]!.replicas.length], [["unknown"], 1]);
+  assert(!isOver(runs(rig)[0]!));
+  node.cut = false;
+  rig.live(10_000);
+  assertEquals([states(rig)[0], runs(rig)[0]?.reason], ["timeout", "it took longer than 30 s"]);
+  assertEquals([...node.stopped], ["backup.1"]);
+});
+
+Deno.test("of a run on a vanished node the other replicas take no longer than they may", () => {
+  const { rig, nodes } = ready(2);
+  rig.apply("backup", job("  replicas 2\n  timeout 30s\n"));
+  nodes[0]!.cut = true;
+  rig.live(60_000);
+  assertEquals(states(rig), ["unknown"]);
+  assertEquals(nodes.map(({ stopped }) => stopped.size), [0, 1]);
+  nodes[0]!.cut = false;
+  rig.live(10_000);
+  assertEquals([states(rig), rig.places("backup")], [["timeout"], []]);
+});
+
 Deno.test("a run that its node refuses has failed, with the reason", () => {
   const { rig, nodes } = ready();
   nodes[0]!.refusal = "its artifact has no digest";

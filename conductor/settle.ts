@@ -3,7 +3,7 @@
 import type { Instant } from "../core/instant.ts";
 import type { Cluster } from "./cluster.ts";
 import { dropStatus } from "./fleet.ts";
-import { describeRun } from "./jobs.ts";
+import { describeRun } from "./job_state.ts";
 import type { Decision } from "./plan.ts";
 import { type App, type Placement, placementOf, specOf } from "./state.ts";
 

@@ -11,7 +11,7 @@ import { specOfPart } from "../core/before.ts";
 import { Roster } from "../core/roster.ts";
 import type { Answered } from "./answered.ts";
 import type { Announced } from "./artifacts.ts";
-import type { JobState } from "./jobs.ts";
+import type { JobState } from "./job_state.ts";
 import { Members } from "./members.ts";
 import type { Bar } from "./node_verbs.ts";
 import type { Quota } from "./quota.ts";

@@ -9,7 +9,7 @@ import { type DeckGrants, shows } from "./deck_grants.ts";
 import { describeExit } from "./events.ts";
 import type { FleetNode } from "./fleet.ts";
 import { jobReasons, jobView } from "./job_views.ts";
-import { isJob } from "./jobs.ts";
+import { isJob } from "./job_state.ts";
 import type { ConductorMachine } from "./machine.ts";
 import { type Booking, planApp } from "./plan.ts";
 import type { Sight } from "./reconcile.ts";

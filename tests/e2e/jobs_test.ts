@@ -25,6 +25,26 @@ class Stage implements AsyncDisposable {
     return { code, out: text(stdout), err: text(stderr) };
   }
 
+  /** Starts a `skr8tr run --wait`; `begun` when it has said which run it waits for. */
+  follow(...words: string[]) {
+    const child = this.command(...words, "--wait").spawn();
+    const begun = Promise.withResolvers<void>();
+    const listen = async () => {
+      let err = "";
+      for await (const chunk of child.stderr.pipeThrough(new TextDecoderStream())) {
+        err += chunk;
+        if (/^run [0-9]+ of /m.test(err)) begun.resolve();
+      }
+      begun.resolve();
+      return err;
+    };
+    const ended = Promise.all([child.status, new Response(child.stdout).text(), listen()]);
+    return {
+      begun: begun.promise,
+      ended: ended.then(([{ code }, out, err]) => ({ code, out, err })),
+    };
+  }
+
   /** Writes a manifest of a job that notes its start in `<name>.starts`, and then does this. */
   async job(name: string, script: string, ...lines: string[]): Promise<string> {
     const { folder } = this.world;
@@ -115,8 +135,9 @@ Deno.test("a run ends while its conductor is dead, and skr8tr run --wait still e
   const script = `${waitFor(go)}; echo while it was away; touch ${world.folder}/ended; ` +
     `while ! test -e ${more}; do sleep 0.05; done; exit 7`;
   const path = await stage.job("orphan", script, "retries 0");
-  const waiting = stage.skr8tr("run", path, "--wait");
+  const waiting = stage.follow("run", path);
   await until("the job runs", () => Promise.resolve(stage.starts("orphan") === 1));
+  await waiting.begun;
   await world.kill("conductor");
   await Deno.writeTextFile(go, "");
   await until("the job was at work", () => exists(`${world.folder}/ended`));
@@ -128,7 +149,7 @@ Deno.test("a run ends while its conductor is dead, and skr8tr run --wait still e
 
   await Deno.writeTextFile(more, "");
   world.daemon("conductor");
-  const { code, out, err } = await waiting;
+  const { code, out, err } = await waiting.ended;
   assertEquals([code, stage.starts("orphan")], [7, 1], err);
   assertEquals(out.match(/while it was away/g)?.length, 1, out);
   assertMatch(err, /run 1 of orphan goes on, but the conductor does not answer/);
@@ -151,10 +172,10 @@ Deno.test("a run that takes longer than --timeout goes on, and skr8tr run --wait
   assertEquals((await world.view("long")).runs?.[0]?.state, "running");
 
   // The conductor vanishes while somebody waits, and does not come back in time.
-  const waiting = stage.skr8tr("run", path, "--wait", "--timeout", "4s");
-  await until("the run waits its turn", async () => (await world.view("long")).runs!.length === 2);
+  const waiting = stage.follow("run", path, "--timeout", "4s");
+  await waiting.begun;
   await world.kill("conductor");
-  const { code, err } = await waiting;
+  const { code, err } = await waiting.ended;
   assertEquals(code, 2, err);
   assertMatch(err, /the end of run 2 of long is not known: .*skr8tr runs long tells how it ended/);
 });

@@ -2,6 +2,7 @@
 // it: a program starts or is signalled, an entry is kept, a request goes somewhere; what only time
 // breaks is looked at every 250 ms.
 
+import { LEAD_MS } from "../../core/limits.ts";
 import type { Entry } from "../../core/log.ts";
 import type { Replica } from "../../ingress/balance.ts";
 import type { Cast } from "./cast.ts";
@@ -45,6 +46,7 @@ export class Checker implements Witness, Judge {
   readonly #counts = new Map<string, { readonly count: number; readonly atMs: number }>();
   /** Of whoever of several conductors began to lead last. */
   #term = 0;
+  #givenBack = { term: 0, atMs: -Infinity };
   /** Replica -> since when it has been ready and somebody has not known it. */
   readonly #unlisted = new Map<string, number>();
   /** Apps that have been served, to the conductor's knowledge, since they came up; since when. */
@@ -187,10 +189,19 @@ export class Checker implements Witness, Judge {
     this.#term = term;
   }
 
-  /** Whoever has begun to lead is the only one that is obeyed from then on. */
+  gaveBack(term: number): void {
+    this.#givenBack = { term, atMs: this.timeline.nowMs };
+  }
+
+  /**
+   * Whoever has begun to lead is the only one that is obeyed from then on; but what was on its way
+   * when a lease was given back is obeyed for as long as that would have lasted.
+   */
   obeyed(node: NodeHost, order: string, term: number): void {
     this.checked++;
     if (term === this.#term) return;
+    const { term: givenBack, atMs } = this.#givenBack;
+    if (term === givenBack && this.timeline.nowMs - atMs < LEAD_MS) return;
     this.fail(
       `${node.name} obeys "${order}" of term ${term}, where term ${this.#term} has begun`,
     );

@@ -247,6 +247,16 @@ export class ConductorHost extends Daemon {
     this.#frozenAtOrder = this.up;
   }
 
+  /** SIGTERM: it gives its lease back and ends. */
+  stop(): void {
+    this.enter(() => {
+      const seat = this.#seat;
+      if (!seat) return this.kill();
+      if (seat.leads) this.ground.witness.gaveBack(this.machine!.term);
+      seat.stop(() => this.kill());
+    });
+  }
+
   override resume(): void {
     this.#frozenAtOrder = false;
     super.resume();

@@ -72,6 +72,8 @@ export interface Witness {
   appended(entry: Entry): void;
   /** One of several conductors begins to lead. */
   led(conductor: ConductorHost, term: number): void;
+  /** It gives its lease back, of this term. */
+  gaveBack(term: number): void;
   /** A node does what an order of this term says. */
   obeyed(node: NodeHost, order: string, term: number): void;
   /** For the story. */

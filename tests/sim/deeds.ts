@@ -66,6 +66,15 @@ export function doStep(cast: Cast, deed: Deed): void {
       daemon.pause();
       return mend(`${daemon.name} goes on`, () => daemon.resume());
     }
+    case "stop": {
+      const conductor = daemonOf(cast, deed.daemon) as ConductorHost;
+      checker.tell(`${conductor.name} is to end`);
+      conductor.stop();
+      return mend(`${conductor.name} starts again`, () => {
+        conductor.kill();
+        conductor.start();
+      });
+    }
     case "freeze-at-order": {
       const conductor = daemonOf(cast, deed.daemon) as ConductorHost;
       checker.tell(`${conductor.name} is to be stopped in the middle of an order`);

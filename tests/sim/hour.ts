@@ -56,6 +56,7 @@ export function simulateHour(options: HourOptions): HourOutcome {
       signalled() {},
       appended() {},
       led() {},
+      gaveBack() {},
       obeyed() {},
       tell(text) {
         if (/ is (?:dead|given up|not heard)/.test(text)) deaths.push(text);

@@ -39,6 +39,7 @@ export class Seat {
   /** Where whoever leads is reached, as far as is known. */
   leader: string | null = null;
   #wakeMs = Infinity;
+  #stopped = () => {};
 
   constructor(parts: SeatParts) {
     this.#parts = parts;
@@ -53,6 +54,12 @@ export class Seat {
   begin(): void {
     this.#look();
     this.#step({ on: "tick" });
+  }
+
+  /** Gives the lease back, as far as the store answers. */
+  stop(done: () => void): void {
+    this.#stopped = done;
+    this.#step({ on: "stop" });
   }
 
   unfit(why: string): void {
@@ -107,7 +114,7 @@ export class Seat {
         this.leader = effect.holder?.at ?? null;
         return;
       case "stopped":
-        return;
+        return this.#stopped();
       default:
         effect satisfies never;
     }

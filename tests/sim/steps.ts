@@ -27,6 +27,8 @@ export type Deed =
   | { readonly do: "kill"; readonly daemon: string; readonly forMs: number }
   /** A daemon is stopped by SIGSTOP. */
   | { readonly do: "pause"; readonly daemon: string; readonly forMs: number }
+  /** A conductor ends by SIGTERM, so that it gives its lease back, and is started again. */
+  | { readonly do: "stop"; readonly daemon: string; readonly forMs: number }
   /** A conductor is stopped by SIGSTOP when it has made up its next order, which it says on waking. */
   | { readonly do: "freeze-at-order"; readonly daemon: string; readonly forMs: number }
   /** The shared store is slow, fails, and does not say whether what was asked is done. */
@@ -102,6 +104,7 @@ function wordsOf(step: Step): string {
       return `replay command ${step.nth}`;
     case "kill":
     case "pause":
+    case "stop":
     case "freeze-at-order":
     case "power-off":
     case "disk-full":
@@ -239,7 +242,7 @@ function breakOne(prng: Prng, options: PlanOptions): Deed | null {
     prng.below(2) === 0
       ? { do: "cut", one, other, oneWay, forMs }
       : { do: "cut", one: other, other: one, oneWay, forMs };
-  switch (prng.below(9)) {
+  switch (prng.below(10)) {
     case 0:
     case 1:
       return { do: "kill", daemon, forMs };
@@ -254,6 +257,8 @@ function breakOne(prng: Prng, options: PlanOptions): Deed | null {
     case 6:
       return { do: "cut", one: daemon, other: "all", oneWay, forMs };
     case 7:
+      return { do: "stop", daemon, forMs };
+    case 8:
       return { do: "store-trouble", delayMs: 2 + prng.below(600), forMs };
     default:
       return {
