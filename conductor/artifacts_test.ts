@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { Rig } from "./rig_test.ts";
 import { holdersOf, wantedArtifacts } from "./artifacts.ts";
-import { loadState, saveState } from "./state.ts";
+import { loadState, saveState } from "./snapshot.ts";
 
 const SHA256 = "5".repeat(64);
 const manifest = (bytes = 1000, sha256 = SHA256) =>

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { fingerprintOf } from "../core/roster.ts";
 import { UNAUTHORIZED } from "../core/wire.ts";
-import { loadState, saveState } from "./state.ts";
+import { loadState, saveState } from "./snapshot.ts";
 import { manifestOf, Rig } from "./rig_test.ts";
 
 const publicKey = (of: number) => new Uint8Array(1_952).fill(of);

@@ -20,7 +20,7 @@ import { judge, judgeManifest, type Outcome } from "./commands.ts";
 import { type ConductorEffect, NOT_LEADING, type Source } from "./effects.ts";
 import type { ConductorMachine, ConductorOptions } from "./machine.ts";
 import { whyNoReader, whyUnauthorised } from "./auth.ts";
-import { forgetMarks, idKey } from "./state.ts";
+import { forgetMarks, idKey } from "./answered.ts";
 import { formatList, formatNodes } from "./v1.ts";
 
 interface Pending {

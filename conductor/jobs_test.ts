@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { isOver, type Run } from "../core/job.ts";
 import { JOB_LATE_MS, JOB_RUNS, JOB_UNKNOWN_MS } from "../core/limits.ts";
 import { Rig, type RigNode } from "./rig_test.ts";
-import { loadState, saveState } from "./state.ts";
+import { loadState, saveState } from "./snapshot.ts";
 
 const job = (lines = "") => `app backup {\n  type job\n  exec /bin/backup\n${lines}}\n`;
 const SCHEDULE = (more = "") => job(`  schedule */10 * * * *\n${more}`);

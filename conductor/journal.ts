@@ -17,7 +17,9 @@ import type { ConductorOptions } from "./machine.ts";
 import { Joins } from "./joins.ts";
 import { barText } from "./node_verbs.ts";
 import { book, settleDecision } from "./settle.ts";
-import { applyEntry, chainAfter, type Placement, placementOf, saveState } from "./state.ts";
+import { applyEntry, chainAfter } from "./apply.ts";
+import { saveState } from "./snapshot.ts";
+import { type Placement, placementOf } from "./state.ts";
 import { Visits } from "./visits.ts";
 
 /** For machines that never lead one of several. */

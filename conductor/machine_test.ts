@@ -4,7 +4,7 @@ import { CONDUCTOR_WARMUP_MS, NODE_DEAD_MS, SNAPSHOT_ENTRIES } from "../core/lim
 import { statusView } from "./status_view.ts";
 import { appViews } from "./views.ts";
 import { manifestOf, Rig, type RigNode } from "./rig_test.ts";
-import { loadState, saveState } from "./state.ts";
+import { loadState, saveState } from "./snapshot.ts";
 
 const HEALTH = ["port 8001", "health {", "  check GET /health 200", "}"];
 

@@ -3,7 +3,7 @@ import type { OperatorCommand } from "../core/command.ts";
 import { NODE_DEAD_MS, REBALANCE_REST_MS } from "../core/limits.ts";
 import { nodeDetail, volumeViews } from "./node_views.ts";
 import { manifestOf, Rig, type RigNode } from "./rig_test.ts";
-import { loadState, saveState } from "./state.ts";
+import { loadState, saveState } from "./snapshot.ts";
 import { appViews } from "./views.ts";
 
 const HEALTH = ["port 8001", "health {", "  check GET /health 200", "}"];

@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { QUOTAS } from "../core/limits.ts";
 import { Rig } from "./rig_test.ts";
-import { saveState } from "./state.ts";
+import { saveState } from "./snapshot.ts";
 import { operatorsView } from "./trust_views.ts";
 import { appViews } from "./views.ts";
 

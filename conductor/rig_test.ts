@@ -17,7 +17,8 @@ import type { EventView } from "../core/view.ts";
 import { formatSigned } from "../core/wire.ts";
 import type { ConductorEffect, ConductorEvent, Source } from "./effects.ts";
 import { ConductorMachine, type ConductorOptions } from "./machine.ts";
-import { applyEntry, emptyState, type State } from "./state.ts";
+import { applyEntry } from "./apply.ts";
+import { emptyState, type State } from "./state.ts";
 
 /** What stands for a signature of `key` here; as long as a real one. */
 export function signatureOf(key: string, text: string): string {

@@ -5,7 +5,8 @@ import { manifestOf, Rig, type RigNode } from "./rig_test.ts";
 import { lastGoodOf } from "./rollout_state.ts";
 import type { RolloutTraffic } from "./rollout_watch.ts";
 import type { Between } from "./traffic.ts";
-import { type App, currentOf, loadState, saveState } from "./state.ts";
+import { loadState, saveState } from "./snapshot.ts";
+import { type App, currentOf } from "./state.ts";
 
 const HEALTH = ["port 8001", "health {", "  check GET /health 200", "}"];
 const CANARY = ["rollout {", "  canary 20% 10s min-requests 50", "}"];

@@ -5,7 +5,7 @@ import type { Entry } from "../core/log.ts";
 import type { Mesh } from "../core/mesh.ts";
 import type { ConductorEvent } from "./effects.ts";
 import { manifestOf, Rig, type RigNode } from "./rig_test.ts";
-import { saveState } from "./state.ts";
+import { saveState } from "./snapshot.ts";
 
 const SELF = { name: "one", identity: "1".repeat(64) };
 

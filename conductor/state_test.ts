@@ -3,7 +3,9 @@ import fc from "fast-check";
 import { GENERATIONS } from "../core/limits.ts";
 import { manifestOf, Rig } from "./rig_test.ts";
 import { EMPTY_HEAD, type EntryBody, nextEntry } from "../core/log.ts";
-import { applyEntry, emptyState, loadState, saveState, type State } from "./state.ts";
+import { applyEntry } from "./apply.ts";
+import { loadState, saveState } from "./snapshot.ts";
+import { emptyState, type State } from "./state.ts";
 
 /** The state as plain values; empty sets of a node that holds nothing are nothing. */
 function plain(state: State): unknown {

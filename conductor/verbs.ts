@@ -1,4 +1,4 @@
-// What operators may tell an app to do without a new manifest: judged here, done in state.ts.
+// What operators may tell an app to do without a new manifest: judged here, done in apply.ts.
 
 import type { OperatorCommand } from "../core/command.ts";
 import { APP_REPLICAS } from "../core/limits.ts";

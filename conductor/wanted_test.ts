@@ -2,7 +2,9 @@ import { assert, assertEquals } from "@std/assert";
 import { nextEntry } from "../core/log.ts";
 import { wantedOf } from "./reconcile.ts";
 import { manifestOf, Rig } from "./rig_test.ts";
-import { type App, applyEntry, emptyState, loadState, saveState, type State } from "./state.ts";
+import { applyEntry } from "./apply.ts";
+import { loadState, saveState } from "./snapshot.ts";
+import { type App, emptyState, type State } from "./state.ts";
 
 /** A state with one app, as its log leaves it. */
 function stateWith(lines: string[], counts: readonly number[]): { state: State; app: App } {

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { NODE_DEAD_MS } from "../core/limits.ts";
 import type { WhatIfView } from "../core/view.ts";
 import { manifestOf, Rig } from "./rig_test.ts";
-import { saveState } from "./state.ts";
+import { saveState } from "./snapshot.ts";
 import { parseQuestion, type Question, whatIf } from "./what_if.ts";
 
 function cluster(): Rig {

@@ -3,7 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { beatEveryMs, deadAfterMs } from "../conductor/fleet.ts";
 import { statusPieces } from "../conductor/pieces.ts";
-import { saveState } from "../conductor/state.ts";
+import { saveState } from "../conductor/snapshot.ts";
 import {
   BEATS_PER_SECOND,
   PROBES_BEFORE_DEATH,

@@ -5,7 +5,9 @@ import { DatabaseSync } from "node:sqlite";
 import { randomSeed } from "../../core/live/clock.ts";
 import { createPrng } from "../../core/prng.ts";
 import { Failure } from "../../core/errors.ts";
-import { applyEntry, emptyState, saveState } from "../state.ts";
+import { applyEntry } from "../apply.ts";
+import { saveState } from "../snapshot.ts";
+import { emptyState } from "../state.ts";
 import { SqliteStore } from "./store_sqlite.ts";
 import { apply, post, start, withFolder } from "./rig_test.ts";
 

@@ -13,7 +13,9 @@ import { parseOperatorCommand } from "../../core/command.ts";
 import { changesRoster, Roster } from "../../core/roster.ts";
 import { fingerprint } from "../../core/signed.ts";
 import type { Verifier } from "../../core/live/crypto.ts";
-import { applyEntry, currentOf, emptyState, loadState, type State } from "../state.ts";
+import { applyEntry } from "../apply.ts";
+import { loadState } from "../snapshot.ts";
+import { currentOf, emptyState, type State } from "../state.ts";
 
 /** The operators' public keys by fingerprint; `null`: started with `--insecure`, anybody's counts. */
 export type Operators = ReadonlyMap<string, Uint8Array> | null;

@@ -27,7 +27,8 @@ import {
 import { readTarHead, TAR_BLOCK, tarHead } from "../../core/tar.ts";
 import { decrypt } from "../../conductor/live/at_rest.ts";
 import { grantsOf, groupsOf, parseSsoSettings, personOf } from "../../conductor/sso.ts";
-import { emptyState, loadState, saveState } from "../../conductor/state.ts";
+import { loadState, saveState } from "../../conductor/snapshot.ts";
+import { emptyState } from "../../conductor/state.ts";
 import { ChunkedBody } from "../../ingress/chunked.ts";
 import {
   CONTINUATION,
