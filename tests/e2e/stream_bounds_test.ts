@@ -14,7 +14,10 @@ function tried(url: string, words?: string) {
     open.resolve(true);
     if (words !== undefined) socket.send(new TextEncoder().encode(words));
   };
-  socket.onmessage = ({ data }) => answer.resolve(JSON.parse(new TextDecoder().decode(data)));
+  // What follows the answer is sealed.
+  const first = ({ data }: MessageEvent) =>
+    answer.resolve(JSON.parse(new TextDecoder().decode(data)));
+  socket.addEventListener("message", first, { once: true });
   socket.onerror = (event) => event.preventDefault();
   socket.onclose = () => {
     open.resolve(false);
