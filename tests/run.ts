@@ -1,15 +1,15 @@
 // deno task test [NAME...]
 //
 // Runs all tests and the documents' examples, in groups and two lanes: groups that only compute run
-// beside those with real processes and sockets, which wait more than they compute. The groups of a
-// lane run one after another, and what takes the whole machine when both are done. The last line is
+// beside those with real processes and sockets, which wait more than they compute; so do the market's,
+// whose ports are free ones. The groups of a lane run one after another, and what takes the whole machine when both are done. The last line is
 // the sum of the runners' own reports: `N passed, N failed`.
 
 interface Group {
   readonly name: string;
   /** Which test files belong to it. */
   readonly has: (path: string) => boolean;
-  /** Which lane it is in: it only computes, it waits, or it would make the others late. */
+  /** Which lane it is in: it mostly computes, it waits, or it would make the others late. */
   readonly lane: "computes" | "waits" | "alone";
   /** Whether it is run only where it is named. */
   readonly asked?: true;
@@ -37,7 +37,7 @@ const GROUPS: readonly Group[] = [
   {
     name: "market",
     has: (path) => LIVE.test(path) && path.startsWith("market/"),
-    lane: "waits",
+    lane: "computes",
   },
   { name: "end-to-end", has: (path) => path.startsWith("tests/e2e/"), lane: "waits" },
   { name: "browser", has: (path) => path.startsWith("tests/browser/"), lane: "waits" },
