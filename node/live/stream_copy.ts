@@ -31,9 +31,10 @@ within() {
 
 /**
  * Takes an archive from standard input: `content`, which is what is copied, and then an empty `whole`,
- * without which something is missing. It is unpacked beside its place and renamed into it.
+ * without which something is missing. It is unpacked beside its place and renamed into it. A second
+ * signal does not stop it from taking away what it had begun.
  */
-const COPY_IN = `name=$1 folder=$2; shift 2
+export const COPY_IN = `name=$1 folder=$2; shift 2
 ${WITHIN}
 case $path in */) [ -d "$path" ] || say "$path is no folder here" ;; esac
 if [ -d "$path" ]; then cd -P -- "$path"
@@ -47,9 +48,10 @@ within "$@"
 case $name in ''|.|..) say "$path is no name for a file" ;; esac
 [ -d "./$name" ] && say "$path: a folder $name is there already; remove it, or choose another name"
 [ "$folder" ] && [ -e "./$name" ] && say "$path: $name is there already, and is no folder"
+new=
+trap 'trap "" HUP INT TERM; [ "$new" ] && rm -rf -- "$new"' EXIT
+trap 'trap "" HUP INT TERM; exit 1' HUP INT TERM
 new=$(mktemp -d ./.skr8tr-copy.XXXXXX) || say "$path: its folder may not be written to"
-trap 'rm -rf -- "$new"' EXIT
-trap 'exit 1' HUP INT TERM
 tar -xpof - -C "$new" || say "$path: the archive could not be unpacked"
 [ -e "$new/content" ] && [ -e "$new/whole" ] || say "$path: what came was not whole"
 mv -f -- "$new/content" "./$name" || say "$path: it could not be put in its place"
