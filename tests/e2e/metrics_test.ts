@@ -4,6 +4,7 @@
 // `UPDATE=1 deno test -A tests/e2e/metrics_test.ts` writes docs/METRICS.md anew.
 
 import { assert, assertEquals } from "@std/assert";
+import { promtool } from "../../core/live/promtool_testing.ts";
 import { processesNaming, startClusterTask } from "./cluster_process.ts";
 
 const ROOT = decodeURIComponent(new URL("../../", import.meta.url).pathname).replace(/\/$/, "");
@@ -132,23 +133,4 @@ async function formatted(text: string): Promise<string> {
   await writer.write(new TextEncoder().encode(text));
   await writer.close();
   return new TextDecoder().decode((await child.output()).stdout);
-}
-
-/** Runs promtool, which must have nothing to say against what it reads. */
-async function promtool(args: readonly string[], input = ""): Promise<void> {
-  let child: Deno.ChildProcess;
-  try {
-    const piped = { stdin: "piped", stdout: "piped", stderr: "piped" } as const;
-    child = new Deno.Command("promtool", { args: [...args], ...piped }).spawn();
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    console.log("not run: promtool is not installed");
-    return;
-  }
-  const writer = child.stdin.getWriter();
-  await writer.write(new TextEncoder().encode(input));
-  await writer.close();
-  const { code, stdout, stderr } = await child.output();
-  const said = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
-  assertEquals(code, 0, said);
 }

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { promtool } from "../../core/live/promtool_testing.ts";
 import { serve, type Service } from "./service.ts";
 import { openMetrics } from "./service_metrics.ts";
 
@@ -50,7 +51,7 @@ Deno.test("serve() with metrics counts requests and tells of them in the style o
   ) assert(text.split("\n").includes(line), `${line} is not in\n${text}`);
   release.resolve();
   await slow;
-  await promtool(text);
+  await promtool(["check", "metrics"], text);
 });
 
 Deno.test("serve() shows no metrics to what came through the ingress, or without the option", async () => {
@@ -83,24 +84,3 @@ Deno.test("openMetrics() loads the prom-client that the daemons have", async () 
   const text = await Deno.readTextFile(new URL("service_metrics.ts", import.meta.url));
   assert(text.includes(`import("${imports["prom-client"]}")`));
 });
-
-async function promtool(text: string): Promise<void> {
-  let child: Deno.ChildProcess;
-  try {
-    child = new Deno.Command("promtool", {
-      args: ["check", "metrics"],
-      stdin: "piped",
-      stdout: "piped",
-      stderr: "piped",
-    }).spawn();
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    return console.log("not run: promtool is not installed (Debian: prometheus)");
-  }
-  const writer = child.stdin.getWriter();
-  await writer.write(new TextEncoder().encode(text));
-  await writer.close();
-  const { code, stdout, stderr } = await child.output();
-  const said = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("");
-  assertEquals([code, said], [0, ""]);
-}
