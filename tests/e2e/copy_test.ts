@@ -25,7 +25,7 @@ async function names(folder: string): Promise<string[]> {
 Deno.test("skr8tr cp and port-forward reach a replica, and no further", async (t) => {
   await using all = await StreamCluster.start();
   const { folder } = all;
-  const work = `${folder}/work`;
+  const work = `${folder}/cwd`;
   await Deno.mkdir(`${folder}/tree/deep/er`, { recursive: true });
   const long = "n".repeat(150);
   const files = [["a.txt", 0o640], ["deep/run", 0o755], [`deep/er/${long}`, 0o600]] as const;

@@ -51,7 +51,7 @@ Deno.test("skr8tr exec runs beside a replica and exits as the command does", asy
   await t.step("it sees the replica's environment and folder", async () => {
     const { code, out, err } = await exec("echo", "echo $APP at $PORT in $(pwd)");
     assertEquals([code, err], [0, ""]);
-    assertMatch(out, new RegExp(`^echo at \\d+ in ${all.folder}/work\n$`));
+    assertMatch(out, new RegExp(`^echo at \\d+ in ${all.folder}/cwd\n$`));
   });
   await t.step("both channels come apart, as they were written", async () => {
     const { code, out, err } = await exec(
@@ -98,7 +98,7 @@ Deno.test("skr8tr exec runs beside a replica and exits as the command does", asy
     // Megabytes written, once for a second there were no more.
     let [before, since] = ["", performance.now()];
     await until(30_000, "the command stands still", async () => {
-      const now = await Deno.readTextFile(`${all.folder}/work/progress`).catch(() => "");
+      const now = await Deno.readTextFile(`${all.folder}/cwd/progress`).catch(() => "");
       if (now !== before) [before, since] = [now, performance.now()];
       return performance.now() - since > 1_000;
     });

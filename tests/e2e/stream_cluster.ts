@@ -57,11 +57,11 @@ export class StreamCluster implements AsyncDisposable {
     assert(line.ready, line.error);
     const all = new StreamCluster(cluster, line, folder);
     await Deno.writeTextFile(`${folder}/echo.ts`, ECHO);
-    await Deno.mkdir(`${folder}/work`);
+    await Deno.mkdir(`${folder}/cwd`);
     const manifest = `app echo
   exec deno
   args run --quiet --no-config -A ${folder}/echo.ts
-  cwd  ${folder}/work
+  cwd  ${folder}/cwd
   port 9300
   restart always
 
