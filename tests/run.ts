@@ -2,8 +2,9 @@
 //
 // Runs all tests and the documents' examples, in groups and two lanes: groups that only compute run
 // beside those with real processes and sockets, which wait more than they compute; so do the market's,
-// whose ports are free ones. The groups of a lane run one after another, and what takes the whole machine when both are done. The last line is
-// the sum of the runners' own reports: `N passed, N failed`.
+// whose ports are free ones. The groups of a lane run one after another, and what takes the whole
+// machine when both are done. The last lines name what failed and sum the runners' own reports:
+// `N passed, N failed`.
 
 interface Group {
   readonly name: string;
@@ -77,6 +78,8 @@ interface Report {
   readonly passed: number;
   readonly failed: number;
   readonly ignored: number;
+  /** What failed: `name => ./file:line:column`. */
+  readonly failures: readonly string[];
 }
 
 const SUMMARY = /(?:ok|FAILED) \| (\d+) passed(?: \([^)]*\))? \| (\d+) failed(.*)/;
@@ -104,6 +107,10 @@ async function run(name: string, args: readonly string[]): Promise<Report> {
     passed: Number(summary?.[1] ?? 0),
     failed: failed + (broken ? 1 : 0),
     ignored: Number(summary?.[3]?.match(/(\d+) ignored/)?.[1] ?? 0),
+    failures: [
+      ...new Set(text.match(/^.+ => \.\/\S+:\d+:\d+$|^\.\/\S+ \(uncaught error\)$/gm)),
+      ...(broken ? [`${name}: the runner ended with ${code} and without a report`] : []),
+    ],
   };
   console.log(`${name}: ${report.passed} passed, ${report.failed} failed, ${seconds} s`);
   return report;
@@ -138,6 +145,8 @@ reports.push(...await runLane("alone"));
 const sum = (of: (report: Report) => number) => reports.reduce((all, each) => all + of(each), 0);
 const ignored = sum((report) => report.ignored);
 const failed = sum((report) => report.failed);
+// Named once more where one looks first: at the end.
+for (const each of reports.flatMap(({ failures }) => failures)) console.log(`failed: ${each}`);
 console.log(
   `${sum((report) => report.passed)} passed, ${failed} failed` +
     (ignored > 0 ? `, ${ignored} skipped` : ""),

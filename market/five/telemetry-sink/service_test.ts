@@ -151,6 +151,32 @@ Deno.test("openSpanStore() keeps the newest and no more", () => {
   }
 });
 
+Deno.test("a trace is told in the order of its calls, whatever the clocks and the ways say", () => {
+  const folder = Deno.makeTempDirSync({ prefix: "market-" });
+  const store = openSpanStore(`${folder}/spans.db`);
+  const traceId = "a".repeat(32);
+  const span = (spanId: string, parentId: string | null, startMs: number, durationMs: number) => ({
+    ...{ traceId, spanId, parentId, startMs, durationMs },
+    ...{ service: spanId, name: "GET /", failed: false },
+  });
+  try {
+    // The innermost ends first and is sent first; the second machine's clock is 5 ms behind.
+    store.addSpans([
+      span("c", "b", 100, 1),
+      span("b", "a", 95, 3),
+      span("d", "a", 104, 2),
+      span("a", "of another cluster", 100, 7),
+      span("y", "z", 1, 1),
+      span("z", "y", 1, 1),
+    ]);
+    assertEquals(store.trace(traceId).map(({ spanId }) => spanId), ["a", "b", "c", "d", "y", "z"]);
+    assertEquals(store.slowest(0, 9).map(({ spanId }) => spanId), ["a"]);
+  } finally {
+    store.close();
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
 Deno.test("the sink takes what another program's OpenTelemetry sends", () =>
   withSink(async (market, read) => {
     const server = Deno.serve(

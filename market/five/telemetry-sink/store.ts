@@ -38,15 +38,36 @@ export interface Summary {
 export interface SpanStore {
   addSpans(spans: readonly SpanView[]): void;
   addPoints(points: readonly PointView[]): void;
-  /** A trace's spans in the order in which they began. */
+  /** A trace's spans: each after the one that asked for it, those of one asker as they began. */
   trace(traceId: string): SpanView[];
-  /** The slowest beginnings of traces since a time. */
+  /** The slowest beginnings of traces since a time: the spans whose asker is not kept here. */
   slowest(sinceMs: number, limit: number): SpanView[];
   /** The newest values of a name, oldest first. */
   points(name: string, limit: number): PointView[];
   /** How each program answered since a time. */
   summaries(sinceMs: number): Summary[];
   close(): void;
+}
+
+/**
+ * Puts each span behind the one that asked for it. Times alone do not tell: they come in whole
+ * milliseconds and from several machines' clocks.
+ */
+function inCallOrder(spans: readonly SpanView[]): SpanView[] {
+  const known = new Set(spans.map(({ spanId }) => spanId));
+  const asked = Map.groupBy(
+    spans,
+    ({ parentId }) => parentId !== null && known.has(parentId) ? parentId : null,
+  );
+  const ordered = new Set<SpanView>();
+  const open = [...asked.get(null) ?? []].reverse();
+  for (let next = open.pop(); next; next = open.pop()) {
+    if (ordered.has(next)) continue;
+    ordered.add(next);
+    open.push(...[...asked.get(next.spanId) ?? []].reverse());
+  }
+  // Whoever sends spans that ask for each other still sees them.
+  return [...ordered, ...spans.filter((span) => !ordered.has(span))];
 }
 
 type SpanRow = Omit<SpanView, "failed"> & { failed: number };
@@ -111,11 +132,12 @@ export function openSpanStore(path: string): SpanStore {
         }
         bound("point", SINK_POINTS);
       }),
-    trace: (traceId) => spansWhere("where traceId = ? order by startMs, id", traceId),
+    trace: (traceId) => inCallOrder(spansWhere("where traceId = ? order by startMs, id", traceId)),
     slowest: (sinceMs, limit) =>
       spansWhere(
-        `where startMs >= ? and spanId in (select min(spanId) from span group by traceId)
-         order by durationMs desc limit ?`,
+        `where startMs >= ? and not exists (
+           select 1 from span asker where asker.traceId = span.traceId and asker.spanId = span.parentId
+         ) order by durationMs desc limit ?`,
         sinceMs,
         limit,
       ),
