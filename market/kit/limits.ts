@@ -48,6 +48,13 @@ export const KEY_AHEAD_MS = KEYS_REFRESH_MS + 2 * KEYS_READ_MS;
 export const KEY_LIFE_MS = 30 * 24 * 3_600_000;
 /** Where a token names a key that is not among them: no sooner than this after the last time. */
 export const KEYS_MISSING_MS = 2_000;
+/** How old what is known of sessions that were called back may be, in ms; longest wait for it. */
+export const REVOKED_READ_MS = 2_000;
+export const REVOKED_TIMEOUT_MS = 500;
+/** Most entries of the list of such sessions, in one answer, and of single sessions of one user. */
+export const REVOKED_MAX = 20_000;
+export const REVOKED_PAGE = 1_000;
+export const REVOKED_PER_USER = 20;
 
 /** Most password hashes a replica computes at once: each takes 32 MiB and a core. */
 export const PASSWORD_HASHES_AT_ONCE = 2;

@@ -2,8 +2,7 @@ import type { Context } from "hono";
 import { TelemetryStore } from "../../../conductor/live/telemetry_store.ts";
 import { SINK_LOG_BYTES, SINK_SHOWN, SINK_SUMMARY_MS } from "../../kit/limits.ts";
 import type { Identity, Module } from "../../kit/modules.ts";
-import { notFound } from "../../kit/problem.ts";
-import { pathText, queryInteger, queryText, readBody } from "../../kit/request.ts";
+import { insideOnly, pathText, queryInteger, queryText, readBody } from "../../kit/request.ts";
 import { createSessionReader, staffOnly } from "../../kit/session.ts";
 import { linesOf, pointsOf, spansOf } from "./otlp.ts";
 import { openSpanStore } from "./store.ts";
@@ -22,12 +21,7 @@ export function createSink(
   Deno.mkdirSync(folder, { recursive: true });
   const logs = new TelemetryStore(`${folder}/logs.db`, SINK_LOG_BYTES);
   const spans = openSpanStore(`${folder}/spans.db`);
-  const staff = staffOnly(createSessionReader(identity.keys, now));
-  /** What the market's programs send comes directly; the world has no part in it. */
-  const inside = (c: Context) => {
-    if (c.req.header("x-forwarded-for") === undefined) return;
-    throw notFound("path", "there is nothing at this path with this method");
-  };
+  const staff = staffOnly(createSessionReader(identity, now));
   const since = (c: Context) => now() - (queryInteger(c, "seconds", 1, 86_400) ?? 3_600) * 1_000;
   const limit = (c: Context) => queryInteger(c, "limit", 1, SINK_SHOWN) ?? 100;
   const receive: Module<unknown>["routes"] = ({ app, note, onClose }) => {
@@ -40,17 +34,17 @@ export function createSink(
       spans.close();
     });
     app.post("/v1/logs", async (c) => {
-      inside(c);
+      insideOnly(c);
       logs.add(linesOf(await readBody(c, anything), now()));
       return c.json({});
     });
     app.post("/v1/traces", async (c) => {
-      inside(c);
+      insideOnly(c);
       spans.addSpans(spansOf(await readBody(c, anything), now()));
       return c.json({});
     });
     app.post("/v1/metrics", async (c) => {
-      inside(c);
+      insideOnly(c);
       spans.addPoints(pointsOf(await readBody(c, anything), now()));
       return c.json({});
     });
