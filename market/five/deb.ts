@@ -54,7 +54,8 @@ export function marketSettingsOf(program: Program): string {
   const more: Partial<Record<Program, readonly string[]>> = {
     "async-worker": [
       "",
-      "# Where mails go out, and who they are from; without the first none are sent.",
+      "# Where mails go out, and who they are from; without the first they are files in",
+      `# /var/lib/${STATE}/async-worker/outbox.`,
       "#SMTP_URL=smtp://127.0.0.1:25",
       "#MAIL_FROM=SovereignMarket <orders@example.org>",
     ],

@@ -116,8 +116,15 @@ export const DEAD_JOBS_SHOWN = 100;
 /** How often is looked for what has run low, and how often the lists are made anew, in ms. */
 export const REORDER_EVERY_MS = 60_000;
 export const REBUILD_EVERY_MS = 3_600_000;
-/** Longest silence of a mail server, in ms. */
-export const MAIL_TIMEOUT_MS = 10_000;
+/** Longest wait for a mail server to take a connection, and to say anything at all, in ms. */
+export const MAIL_CONNECT_MS = 10_000;
+/**
+ * Longest wait for the server's word on a mail that it has wholly, in ms. RFC 5321, 4.5.3.2.6: who
+ * gives up sooner makes it deliver twice.
+ */
+export const MAIL_END_MS = 10 * 60_000;
+/** Most mails that are kept as files where there is no mail server. */
+export const OUTBOX_MAILS = 1_000;
 
 /** Most log lines a program keeps for a telemetry sink, and most sent at once. */
 export const TELEMETRY_PENDING = 5_000;
