@@ -140,5 +140,6 @@ export const SINK_SPANS = 50_000;
 export const SINK_POINTS = 50_000;
 /** Most entries it shows at once. */
 export const SINK_SHOWN = 1_000;
-/** How often it says how the programs answer, in ms. */
+/** How often it says how the programs answer, and how often each replica looks for its turn, in ms. */
 export const SINK_SUMMARY_MS = 10_000;
+export const SINK_SUMMARY_LOOK_MS = 2_000;
