@@ -110,17 +110,20 @@ Deno.test({
   });
 });
 
-Deno.test({ name: "a mail that is refused is tried again, and was never in doubt", ...LOOSE }, () => {
-  let refused = 0;
-  const arriving = () => {
-    if (refused++ === 0) throw new Error("not now");
-  };
-  return withMails(() => ({ arriving }), async ({ smtp, order, done, noted }) => {
-    await order();
-    await done();
-    assertEquals([refused, smtp.mails.length, noted], [2, 1, []]);
-  });
-});
+Deno.test(
+  { name: "a mail that is refused is tried again, and was never in doubt", ...LOOSE },
+  () => {
+    let refused = 0;
+    const arriving = () => {
+      if (refused++ === 0) throw new Error("not now");
+    };
+    return withMails(() => ({ arriving }), async ({ smtp, order, done, noted }) => {
+      await order();
+      await done();
+      assertEquals([refused, smtp.mails.length, noted], [2, 1, []]);
+    });
+  },
+);
 
 Deno.test({
   name: "a server that takes a mail on and hangs up gets it again, which is said",

@@ -92,7 +92,8 @@ Deno.test(
       const buyer = await market.register();
       const { id } = await order(market, buyer.session);
       const file = `${folder}/outbox/order-confirmed.${id}@sovereign-market.invalid.eml`;
-      const written = () => market.lines("async-worker").find(({ event }) => event === "mail-written");
+      const written = () =>
+        market.lines("async-worker").find(({ event }) => event === "mail-written");
       await eventually("it is written", () => written() !== undefined);
       const { to, why } = written()!;
       assertEquals([written()!.file, to, why], [file, buyer.email, "SMTP_URL is not set"]);

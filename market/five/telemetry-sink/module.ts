@@ -23,7 +23,9 @@ export function createSink(
   const receive: Module<unknown>["routes"] = ({ app, note, onClose }) => {
     const sum = async () => {
       if (!await store.turn("summary", now(), SINK_SUMMARY_MS)) return;
-      for (const each of await store.summaries(now() - SINK_SUMMARY_MS)) note("summary", { ...each });
+      for (const each of await store.summaries(now() - SINK_SUMMARY_MS)) {
+        note("summary", { ...each });
+      }
     };
     let summing: Promise<void> | undefined;
     const timer = setInterval(() => {

@@ -140,9 +140,11 @@ Deno.test("two replicas of the sink share what is kept, its bounds, and their tu
   try {
     // Each writes half of them, both at once.
     for (let at = 0; at < 300; at += 10) {
-      await Promise.all(stores.map((store, which) =>
-        store.addLines(Array.from({ length: 5 }, (_, more) => line(at + which * 5 + more)))
-      ));
+      await Promise.all(
+        stores.map((store, which) =>
+          store.addLines(Array.from({ length: 5 }, (_, more) => line(at + which * 5 + more)))
+        ),
+      );
     }
     const kept = await find(0);
     assertEquals(await find(1), kept);
@@ -219,7 +221,14 @@ Deno.test("a trace is told in the order of its calls, whatever the clocks and th
       span("y", "z", 1, 1),
       span("z", "y", 1, 1),
     ]);
-    assertEquals((await store.trace(traceId)).map(({ spanId }) => spanId), ["a", "b", "c", "d", "y", "z"]);
+    assertEquals((await store.trace(traceId)).map(({ spanId }) => spanId), [
+      "a",
+      "b",
+      "c",
+      "d",
+      "y",
+      "z",
+    ]);
     assertEquals((await store.slowest(0, 9)).map(({ spanId }) => spanId), ["a"]);
   } finally {
     await store.close();

@@ -140,7 +140,11 @@ export async function openTelemetryStore(
   maxBytes = SINK_LOG_BYTES,
 ): Promise<TelemetryStore> {
   const database = await opened(folder);
-  const add = <T>(all: readonly T[], insert: (each: T) => Steps<unknown>, after: () => Steps<void>) =>
+  const add = <T>(
+    all: readonly T[],
+    insert: (each: T) => Steps<unknown>,
+    after: () => Steps<void>,
+  ) =>
     database.transaction(function* () {
       for (const each of all) yield* insert(each);
       yield* after();

@@ -1,4 +1,4 @@
-import { type Database, row, type Row, rows, type Steps } from "../../kit/database.ts";
+import { type Database, type Row, row, rows, type Steps } from "../../kit/database.ts";
 import { REVOKED_MAX, REVOKED_PAGE, REVOKED_PER_USER, SESSION_MS } from "../../kit/limits.ts";
 import {
   type Revocation,
@@ -59,7 +59,8 @@ export async function createRevocationList(
   );
   function* add(user: string, session: string | null): Steps<void> {
     const list = yield* row<{ number: number }>(
-      "update revocation_list set number = number + 1 returning number");
+      "update revocation_list set number = number + 1 returning number",
+    );
     if (session === null) yield* rows("delete from revocations where user_id = ?", user);
     yield* rows(
       "insert into revocations (number, user_id, session, at) values (?, ?, ?, ?)",

@@ -24,8 +24,7 @@ async function withList(place: StorePlace, test: (bench: Bench) => Promise<void>
   }
 }
 
-const one = (list: RevocationList, user: string, id: string) =>
-  list.one({ id, user, revision: 0 });
+const one = (list: RevocationList, user: string, id: string) => list.one({ id, user, revision: 0 });
 
 interface Follower {
   /** What user-svc answers. */
@@ -61,38 +60,44 @@ function follower(list: RevocationList): Follower {
   return remote;
 }
 
-eachStore("calls at the same time all come to be known, in one order", (place) =>
-  withList(place, async ({ list }) => {
-    const remote = follower(list);
-    const calls = Array.from({ length: 20 }, (_, at) => one(list, `user-${at}`, `s-${at}`));
-    // Read while they are being written: what comes late must not be missed.
-    while ((await remote.source()).size < 20) {
-      remote.advance(REVOKED_READ_MS);
-      await Promise.race(calls);
-    }
-    await Promise.all(calls);
-    const known = await remote.source();
-    for (let at = 0; at < 20; at++) {
-      assert(known.covers({ id: `s-${at}`, user: `user-${at}`, revision: 0 }));
-    }
-    assertEquals(await list.revision(), 20);
-    assert(!known.covers({ id: "s-1", user: "user-2", revision: 0 }));
-  }));
+eachStore(
+  "calls at the same time all come to be known, in one order",
+  (place) =>
+    withList(place, async ({ list }) => {
+      const remote = follower(list);
+      const calls = Array.from({ length: 20 }, (_, at) => one(list, `user-${at}`, `s-${at}`));
+      // Read while they are being written: what comes late must not be missed.
+      while ((await remote.source()).size < 20) {
+        remote.advance(REVOKED_READ_MS);
+        await Promise.race(calls);
+      }
+      await Promise.all(calls);
+      const known = await remote.source();
+      for (let at = 0; at < 20; at++) {
+        assert(known.covers({ id: `s-${at}`, user: `user-${at}`, revision: 0 }));
+      }
+      assertEquals(await list.revision(), 20);
+      assert(!known.covers({ id: "s-1", user: "user-2", revision: 0 }));
+    }),
+);
 
-eachStore("what is forgotten for its age is never good again", (place) =>
-  withList(place, async ({ list, advance }) => {
-    await one(list, "ada", "s-1");
-    const remote = follower(list);
-    assertEquals((await remote.source()).size, 1);
-    advance(SESSION_MS + 1);
-    await one(list, "eve", "s-2");
-    remote.advance(REVOKED_READ_MS);
-    const known = await remote.source();
-    assertEquals([known.size, (await list.source()).size], [1, 1]);
-    assert(known.covers({ id: "s-1", user: "ada", revision: 0 }));
-    assert(!known.covers({ id: "s-3", user: "ada", revision: 1 }));
-    assert(known.covers({ id: "s-2", user: "eve", revision: 1 }));
-  }));
+eachStore(
+  "what is forgotten for its age is never good again",
+  (place) =>
+    withList(place, async ({ list, advance }) => {
+      await one(list, "ada", "s-1");
+      const remote = follower(list);
+      assertEquals((await remote.source()).size, 1);
+      advance(SESSION_MS + 1);
+      await one(list, "eve", "s-2");
+      remote.advance(REVOKED_READ_MS);
+      const known = await remote.source();
+      assertEquals([known.size, (await list.source()).size], [1, 1]);
+      assert(known.covers({ id: "s-1", user: "ada", revision: 0 }));
+      assert(!known.covers({ id: "s-3", user: "ada", revision: 1 }));
+      assert(known.covers({ id: "s-2", user: "eve", revision: 1 }));
+    }),
+);
 
 Deno.test("a full list forgets the oldest and, with them, every session from before", async () => {
   const folder = Deno.makeTempDirSync({ prefix: "market-" });
@@ -131,37 +136,40 @@ Deno.test("a full list forgets the oldest and, with them, every session from bef
 Deno.test("a follower takes another list for a beginning, and a broken answer for none", async () => {
   const folders = [1, 2].map(() => Deno.makeTempDirSync({ prefix: "market-" }));
   try {
-    await withList({ folder: folders[0]! }, ({ list: first }) =>
-      withList({ folder: folders[1]! }, async ({ list: second }) => {
-        const remote = follower(first);
-        const broken = [
-          () => Promise.reject(new TypeError("connection refused")),
-          () => Promise.resolve(new Response("{", { status: 200 })),
-          () => Promise.resolve(new Response("no", { status: 404 })),
-        ];
-        const right = remote.answer;
-        for (const answer of broken) {
-          remote.answer = answer;
-          const said = await remote.source().catch((error) => error);
-          assert(said instanceof Problem && said.status === 503, "nothing is known yet");
-        }
-        remote.answer = right;
-        await one(first, "ada", "s-1");
-        const mark = { id: "s-1", user: "ada", revision: 0 };
-        assert((await remote.source()).covers(mark));
-        for (const answer of broken) {
-          remote.answer = answer;
+    await withList(
+      { folder: folders[0]! },
+      ({ list: first }) =>
+        withList({ folder: folders[1]! }, async ({ list: second }) => {
+          const remote = follower(first);
+          const broken = [
+            () => Promise.reject(new TypeError("connection refused")),
+            () => Promise.resolve(new Response("{", { status: 200 })),
+            () => Promise.resolve(new Response("no", { status: 404 })),
+          ];
+          const right = remote.answer;
+          for (const answer of broken) {
+            remote.answer = answer;
+            const said = await remote.source().catch((error) => error);
+            assert(said instanceof Problem && said.status === 503, "nothing is known yet");
+          }
+          remote.answer = right;
+          await one(first, "ada", "s-1");
+          const mark = { id: "s-1", user: "ada", revision: 0 };
+          assert((await remote.source()).covers(mark));
+          for (const answer of broken) {
+            remote.answer = answer;
+            remote.advance(REVOKED_READ_MS);
+            assert((await remote.source()).covers(mark), "what was known is still used");
+          }
+          await one(second, "eve", "s-2");
+          remote.answer = async (url) =>
+            Response.json(await second.page(url.searchParams.get("since") ?? ""));
           remote.advance(REVOKED_READ_MS);
-          assert((await remote.source()).covers(mark), "what was known is still used");
-        }
-        await one(second, "eve", "s-2");
-        remote.answer = async (url) =>
-          Response.json(await second.page(url.searchParams.get("since") ?? ""));
-        remote.advance(REVOKED_READ_MS);
-        const known = await remote.source();
-        assert(!known.covers(mark));
-        assert(known.covers({ id: "s-2", user: "eve", revision: 0 }));
-      }));
+          const known = await remote.source();
+          assert(!known.covers(mark));
+          assert(known.covers({ id: "s-2", user: "eve", revision: 0 }));
+        }),
+    );
   } finally {
     for (const folder of folders) Deno.removeSync(folder, { recursive: true });
   }
