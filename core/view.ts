@@ -337,6 +337,19 @@ export interface OperatorsView {
   }[];
 }
 
+/** What the apps of a namespace may take, and take, together: `GET /api/quotas/NAMESPACE`. */
+export interface QuotaView {
+  readonly namespace: string;
+  /** Absent: it has none. In it absent: no limit. */
+  readonly quota?: Pick<OperatorsView["quotas"][number], "replicas" | "ramBytes" | "cores">;
+  /** What a quota counts: all that the apps that are up may ask for, by their manifests. */
+  readonly taken: {
+    readonly replicas: number;
+    readonly ramBytes: number;
+    readonly cores: number;
+  };
+}
+
 /** Which secrets there are: `GET /api/secrets`. Nobody is ever shown their values. */
 export interface SecretsView {
   readonly secrets: readonly {
