@@ -24,6 +24,8 @@ export const MANIFEST_EXCERPT = 200;
 export const APP_REPLICAS = 100_000;
 /** A signed command is refused when its time is further than this from the verifier's clock, s. */
 export const SIGNED_WINDOW_S = 30;
+/** A node whose clock is further than this from the conductor's is called wrong, ms. */
+export const CLOCK_OFF_MS = 5_000;
 /** The largest command body accepted over TCP, in bytes. */
 export const COMMAND_BYTES = 1_048_576;
 /** Most datagrams a source address may have verified per second before it is ignored. */

@@ -203,6 +203,8 @@ export interface NodeView {
   readonly silentMs: number;
   /** Why nothing is placed there, where that is so for good: `speaks only v1`. */
   readonly reason?: string;
+  /** How far its clock is off the conductor's, in ms, where that is too far; below 0: it is behind. */
+  readonly clockOffMs?: number;
   /** An operator keeps replicas off it: those that run stay (`cordoned`) or move (`draining`). */
   readonly bar?: "cordoned" | "draining";
 }

@@ -86,7 +86,7 @@ wait_until grep -q 'JetStream cluster new metadata leader' nats-1.output nats-2.
 export const STEPS: readonly Step[] = [
   {
     run: "deno install --global --config deno.json --name skr8tr --unstable-lazy-dynamic-imports " +
-      "--allow-net --allow-read --allow-write=.,$HOME/.skr8tr " +
+      "--allow-net --allow-read --allow-run=/bin/sh --allow-write=.,$HOME/.skr8tr " +
       "--allow-env=HOME,NO_COLOR,SKR8TR_CONDUCTOR,SKR8TR_KEY,SKR8TR_TOWER,TERM,USERPROFILE " +
       "cli/main.ts",
     says: /Successfully installed skr8tr/,
