@@ -26,7 +26,10 @@ Deno.test("a node's clock that is off is told of the node, its apps and the whol
     const { off, problems, reasons } = said(skewed(offMs));
     assertEquals(Math.sign(off!), Math.sign(offMs));
     assertEquals(reasons.length, 1);
-    assertStringIncludes(reasons[0]!, `s ${how} the conductor's: its times are wrong, and it refuses`);
+    assertStringIncludes(
+      reasons[0]!,
+      `s ${how} the conductor's: its times are wrong, and it refuses`,
+    );
     assertEquals(problems, reasons);
   }
   const little = said(skewed(-10_000));
