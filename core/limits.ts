@@ -183,7 +183,9 @@ export const PROBE_MIN_MS = 20;
 /** Log ring per replica: lines and bytes; a longer line is cut. */
 export const LOG_RING_LINES = 1_000;
 export const LOG_LINE_BYTES = 8_192;
-/** Of lines that are not followed: a node that sends nothing for so long is passed over, in ms. */
+/** What a follower of many replicas begins with, in characters of lines. */
+export const LOG_PAST_CHARACTERS = 1_048_576;
+/** Of lines that are there already: a node that sends nothing for so long is passed over, in ms. */
 export const LOG_SILENCE_MS = 2_000;
 /** A replica's log file is rotated at this size; `LOG_FILES` older ones are kept. */
 export const LOG_FILE_BYTES = 10 * 1024 * 1024;

@@ -21,7 +21,7 @@
  * | `GET /api/apps/<app>/why` | `WhyView` |
  * | `GET /api/events?app=A&limit=N&follow=1` | an `EventView` a line, oldest first |
  * | `GET /api/telemetry?app=A&node=N&grep=TEXT&since=MS&lines=N` | a `LogView` a line, of all that was gathered |
- * | `GET /api/logs/<app>?lines=N&follow=1` | a `LogView` a line |
+ * | `GET /api/logs/<app>?lines=N&follow=1&last=N&grep=TEXT&since=MS` | a `LogView` a line; followed: by time, then as they come |
  */
 
 import type { Run } from "./job.ts";
