@@ -66,8 +66,10 @@ Deno.test("systemd finds nothing wrong with the units, and little that they leav
     const done = await install(...DAEMONS, "--root", root, "--programs", `${root}/bin`);
     assertEquals(done.code, 0, done.err);
     const unit = (daemon: string) => `${root}/etc/systemd/system/skr8tr-${daemon}.service`;
-    const verified = await analyze("verify", "--man=no", ...DAEMONS.map(unit));
-    assertEquals([verified.code, verified.text], [0, ""]);
+    const own = ["--man=no", "--recursive-errors=no"];
+    const verified = await analyze("verify", ...own, ...DAEMONS.map(unit));
+    // What else is said is about units of this machine.
+    assertEquals([verified.code, /skr8tr/.exec(verified.text)], [0, null], verified.text);
     // A node runs whatever it is told to, as whomever it is told to.
     for (const daemon of DAEMONS.filter((each) => each !== "node")) {
       const { text } = await analyze("security", "--offline=true", unit(daemon));
