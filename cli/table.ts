@@ -331,8 +331,8 @@ export const COMMANDS: readonly Command[] = [
       "--json each line that it writes is one of JSON, and the last one is the run.",
       "Where the answer is lost that says whether the run has begun, the command is sent again " +
       "(for 5 s, or as long as is waited, half an hour at most) and still starts one run. Without " +
-      "an answer by then the " +
-      "exit code is 2, nobody knows whether it has begun, and skr8tr runs APP tells later.",
+      "an answer by then the exit code is 2, nobody knows whether it has begun, and skr8tr runs " +
+      "APP tells later.",
     ],
     examples: ["skr8tr run backup.skr8tr --wait", "skr8tr run backup"],
     arguments: [1, 1],
