@@ -47,7 +47,9 @@ Deno.test("mergePast() holds one line of each in memory", async () => {
   let told = 0;
   await mergePast(writers.map(({ source }) => source), 60_000, () => {
     told++;
-    for (const { asked } of writers) assert(asked.count <= told / 2 + 2, `${asked.count} at ${told}`);
+    for (const { asked } of writers) {
+      assert(asked.count <= told / 2 + 2, `${asked.count} at ${told}`);
+    }
   });
   assertEquals(told, 2_000);
 });
