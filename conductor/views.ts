@@ -5,6 +5,7 @@ import { HOPELESS_RESTARTS } from "../core/limits.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
 import type { AppView, NodeView, PlanView, ReplicaState, ReplicaView } from "../core/view.ts";
 import { lacksAround } from "./around.ts";
+import { clockOffMs } from "./clocks.ts";
 import { type DeckGrants, shows } from "./deck_grants.ts";
 import { describeExit } from "./events.ts";
 import type { FleetNode } from "./fleet.ts";
@@ -22,6 +23,7 @@ import { ONLY_V1, type V1Node } from "./v1_nodes.ts";
 export function nodeView(machine: ConductorMachine, node: FleetNode, now: Instant): NodeView {
   const { beat } = node;
   const bar = machine.state.bars.get(node.id)?.kind;
+  const off = clockOffMs(node);
   return {
     id: node.id,
     name: node.name,
@@ -37,6 +39,7 @@ export function nodeView(machine: ConductorMachine, node: FleetNode, now: Instan
     replicas: machine.state.byNode.get(node.id)?.size ?? 0,
     silentMs: Math.max(0, Math.round(now.monoMs - node.heardMonoMs)),
     ...(bar === undefined ? {} : { bar }),
+    ...(off === undefined ? {} : { clockOffMs: off }),
     ...(node.state === "silent" ? { reason: "neither it nor any other node is heard" } : {}),
   };
 }
