@@ -608,6 +608,24 @@ export const TELEMETRY_CURSORS = 20_000;
 /** Lines of each replica that a node tells to whoever begins to follow all of its logs. */
 export const TELEMETRY_PAST_LINES = 500;
 
+/** Spans of traces, as log lines tell of them: most that are kept, and of one trace. */
+export const SPANS_KEPT = 20_000;
+export const TRACE_SPANS = 500;
+/** So many of each minute's traces, the slowest, are kept for longer than others. */
+export const TRACE_SLOWEST = 10;
+/** Apps whose answers are counted over time, in how many spans of how many ms (15 minutes). */
+export const SPAN_APPS = 256;
+export const SPAN_SERIES = 90;
+export const SPAN_SERIES_MS = 10_000;
+/** A line's own time counts where it is so near to when its node read it, ms; longest span, ms. */
+export const SPAN_CLOCK_MS = 60_000;
+export const SPAN_MAX_MS = 3_600_000;
+/** Longest name of a span, in characters. */
+export const SPAN_NAME = 200;
+/** Most traces in one answer; and lines that a conductor that starts reads spans from. */
+export const TRACES_SHOWN = 1_000;
+export const SPANS_RECALLED = 5_000;
+
 /** A store on NATS: how long a request may take, and for how long one is repeated while no server takes it, ms. */
 export const NATS_TIMEOUT_MS = 2_000;
 export const NATS_PATIENCE_MS = 15_000;

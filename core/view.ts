@@ -21,6 +21,7 @@
  * | `GET /api/apps/<app>/why` | `WhyView` |
  * | `GET /api/events?app=A&limit=N&follow=1` | an `EventView` a line, oldest first |
  * | `GET /api/telemetry?app=A&node=N&grep=TEXT&since=MS&lines=N` | a `LogView` a line, of all that was gathered |
+ * | `GET /api/telemetry/...` | traces, and how apps answered: core/trace_view.ts |
  * | `GET /api/logs/<app>?lines=N&follow=1` | a `LogView` a line |
  */
 

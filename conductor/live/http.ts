@@ -24,13 +24,14 @@ import type { LogStore } from "../../core/log.ts";
 import type { AuditReader } from "./audit.ts";
 import { type EventHistory, isRefusal } from "./events.ts";
 import type { Followers } from "./follow.ts";
-import { readAudit, readEvents, readLogs, searchLogs, streamLog } from "./followed_reads.ts";
+import { readAudit, readEvents, readLogs, streamLog } from "./followed_reads.ts";
 import { isForLeader, type Leads, standbyAnswer } from "./standby.ts";
 import { answerList } from "./lists.ts";
 import { readShown } from "./shown_reads.ts";
 import type { StreamRelay } from "./streams.ts";
 import type { MemberDesk } from "./members.ts";
 import type { Telemetry } from "./telemetry.ts";
+import { readTelemetry } from "./telemetry_reads.ts";
 
 export interface HttpParts {
   readonly machine: ConductorMachine;
@@ -124,13 +125,13 @@ export async function read(
     const answer = await readBelowApp(parts, app, more);
     return answer ?? fail(404, `nothing is at ${url.pathname}`);
   }
+  if (kind === "telemetry") {
+    return await readTelemetry(parts, name === undefined ? [] : [name, ...more], url, grants);
+  }
   if (more.length > 0) return fail(404, `nothing is at ${url.pathname}`);
-  const now = parts.now();
   const list = name === undefined ? answerList(parts, kind ?? "", url, grants) : null;
   if (list) return list;
   switch (kind) {
-    case "telemetry":
-      return await searchLogs(parts, url, now);
     case "sample":
       return Response.json(appsShown(machine.state, grants).sample(parts.deck.look()));
     case "nodes":
