@@ -50,6 +50,8 @@ export class Telemetry implements Disposable {
   /** What the lines tell of traces, lately. */
   readonly traces = new TraceBook();
   readonly spanSeries = new SpanSeries();
+  /** Resolves once the spans are known that were gathered before it began. */
+  readonly recalled: Promise<void>;
   readonly #parts: TelemetryParts;
   readonly #store: TelemetryStore;
   readonly #streams = new Map<string, AbortController>();
@@ -68,7 +70,9 @@ export class Telemetry implements Disposable {
     this.#parts = parts;
     this.#store = new TelemetryStore(parts.path, parts.maxBytes, parts.key ?? null);
     this.#cursor = new LineCursor(this.#store.cursors());
-    this.#recall().catch((error) => log.debug("spans of before: {error}", { error }));
+    this.recalled = this.#recall().catch((error) =>
+      log.debug("spans that were gathered before are not known: {error}", { error })
+    );
     this.#timers = [
       setInterval(() => this.#look(), TELEMETRY_AGAIN_MS),
       setInterval(() => this.#write(), TELEMETRY_WRITE_MS),
