@@ -9,6 +9,8 @@ import { LogsPage } from "./pages/logs.tsx";
 import { NodePage } from "./pages/node.tsx";
 import { Overview } from "./pages/overview.tsx";
 import { SignInPage } from "./pages/sign_in.tsx";
+import { TracePage } from "./pages/trace.tsx";
+import { TracesPage } from "./pages/traces.tsx";
 import { link, place, start, status } from "./state.ts";
 
 function Page() {
@@ -18,7 +20,9 @@ function Page() {
   if (kind === "app" && name) return <AppPage key={name} name={name} />;
   if (kind === "node" && name) return <NodePage key={name} name={name} />;
   if (kind === "events") return <EventsPage />;
-  if (kind === "logs") return <LogsPage />;
+  if (kind === "logs") return <LogsPage key={name} grep={name} />;
+  if (kind === "traces") return <TracesPage key={name} app={name} />;
+  if (kind === "trace" && name) return <TracePage key={name} id={name} />;
   if (kind === "audit") return <AuditPage />;
   return <Overview />;
 }
