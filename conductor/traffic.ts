@@ -101,7 +101,7 @@ export class Traffic {
     const traffic = this.#apps.get(app);
     if (traffic === undefined || traffic.generations.size === 0) return null;
     const sinceMs = this.#rateSinceMs(nowMs);
-    const { requests, errors, p50Ms, p95Ms } = growth(
+    const { requests, errors, p50Ms, p95Ms, latency } = growth(
       [...traffic.generations.values()],
       sinceMs,
       nowMs,
@@ -112,6 +112,7 @@ export class Traffic {
       errorsPerSecond: errors * perSecond,
       p50Ms,
       p95Ms,
+      p99Ms: percentile(latency, 0.99),
       inFlight: this.inFlight(app),
     };
   }

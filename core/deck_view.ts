@@ -19,6 +19,7 @@ export interface TrafficSample {
   readonly errorsPerSecond: number;
   readonly p50Ms: number;
   readonly p95Ms: number;
+  readonly p99Ms: number;
   readonly inFlight: number;
 }
 
@@ -27,6 +28,25 @@ export interface RouteSample extends Omit<TrafficSample, "inFlight"> {
   readonly app: string;
   /** Its host, if it has one, and its path. */
   readonly route: string;
+}
+
+/**
+ * `GET /api/routes?app=A&route=R`: the last quarter of an hour of an app's routes, or of one of them.
+ * All lists are of one length, oldest first.
+ */
+export interface RoutesView {
+  readonly wallMs: readonly number[];
+  readonly routes: readonly RouteSeries[];
+}
+
+/** `null` where nothing was known of the route. */
+export interface RouteSeries {
+  readonly app: string;
+  readonly route: string;
+  readonly requestsPerSecond: readonly (number | null)[];
+  readonly errorsPerSecond: readonly (number | null)[];
+  readonly p50Ms: readonly (number | null)[];
+  readonly p99Ms: readonly (number | null)[];
 }
 
 /** Everything at one moment, by the names of nodes and apps. */

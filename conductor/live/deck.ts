@@ -12,6 +12,7 @@ import { DeckAccess, type DeckSession } from "../deck_access.ts";
 import { type DeckGrants, isAuditor, shows } from "../deck_grants.ts";
 import { appsShown } from "../deck_shown.ts";
 import { History, takeSample } from "../history.ts";
+import { RouteHistory } from "../route_history.ts";
 import { routesOf } from "../routes.ts";
 import type { ConductorMachine } from "../machine.ts";
 import type { SsoSettings } from "../sso.ts";
@@ -59,6 +60,8 @@ interface Viewer {
 export class Deck implements Disposable {
   readonly access = new DeckAccess();
   readonly #parts: DeckParts;
+  /** The recent past of each route. */
+  readonly routes = new RouteHistory();
   readonly #history = new History();
   readonly #viewers = new Set<Viewer>();
   readonly #sso: DeckSso | null;
@@ -224,6 +227,7 @@ export class Deck implements Disposable {
   #sample(): void {
     const sample = this.look();
     this.#history.add(sample);
+    this.routes.add(sample.wallMs, sample.routes ?? []);
     const { state } = this.#parts.machine;
     for (const { send, grants, mayStay, end } of this.#viewers) {
       if (mayStay()) send("sample", appsShown(state, grants).sample(sample));

@@ -134,6 +134,8 @@ export async function read(
   switch (kind) {
     case "sample":
       return Response.json(appsShown(machine.state, grants).sample(parts.deck.look()));
+    case "routes":
+      return readRoutes(parts, url, grants);
     case "nodes":
       return oneNode(parts, name!, url);
     case "volumes":
@@ -252,6 +254,15 @@ function oneNode(parts: HttpParts, named: string, url: URL): Response {
     look();
     return parts.watch(ANY_APP, look);
   });
+}
+
+function readRoutes({ machine, deck }: HttpParts, url: URL, grants: DeckGrants): Response {
+  const app = url.searchParams.get("app");
+  if (app === null) return fail(400, "name an app: ?app=NAME");
+  if (!machine.state.apps.has(app) || !appsShown(machine.state, grants).app(app)) {
+    return fail(404, `no app is named ${app}; skr8tr list shows what runs`);
+  }
+  return Response.json(deck.routes.of(app, url.searchParams.get("route") ?? undefined));
 }
 
 function readWhatIf(parts: HttpParts, url: URL): Response {

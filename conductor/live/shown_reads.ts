@@ -26,6 +26,7 @@ export async function readShown(
     case "status":
     case "sample":
     case "events":
+    case "routes":
     case "telemetry":
       return await read(parts, url, grants);
     case "audit":

@@ -142,7 +142,9 @@ function RouteTable() {
           <tbody>
             {routes.map(({ app, route, requestsPerSecond, p50Ms, p95Ms, errorsPerSecond }) => (
               <tr key={`${app} ${route}`}>
-                <td>{route}</td>
+                <td>
+                  <a href={`#/route/${app}/${encodeURIComponent(route)}`}>{route}</a>
+                </td>
                 <td class="wide">
                   <a href={`#/app/${app}`}>{app}</a>
                 </td>
