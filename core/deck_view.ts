@@ -1,9 +1,10 @@
 /**
  * What the conductor's dashboard is told over server-sent events (`GET /deck/stream`): first one
- * `history`, then a `status` at each change (at most two a second), a `sample` every two seconds
- * and each `event` as it happens.
+ * `history` and the whole `status`, then at each change (at most two a second) the `changes` of it, a
+ * `sample` every two seconds and each `event` as it happens.
  */
 
+import type { StatusChanges } from "./status_changes.ts";
 import type { EventView, StatusView } from "./view.ts";
 
 /** One look at a node. */
@@ -89,6 +90,7 @@ export interface DeckMessages {
     readonly events: readonly EventView[];
   };
   readonly status: StatusView;
+  readonly changes: StatusChanges;
   readonly sample: DeckSample;
   readonly event: EventView;
 }

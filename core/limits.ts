@@ -573,8 +573,9 @@ export const DECK_SAMPLE_APPS = 256;
 export const DECK_SAMPLE_ROUTES = 256;
 /** A status is told to the deck's viewers at most this often, ms. */
 export const DECK_STATUS_MS = 500;
-/** Most viewers of the deck at a time. */
+/** Most viewers of the deck at a time; a viewer that has so many messages to read yet is cut off. */
 export const DECK_VIEWERS = 100;
+export const DECK_BEHIND = 100;
 /** How long a link that `skr8tr deck` made may be used, and a session of the deck lasts, ms. */
 export const DECK_LINK_MS = 60_000;
 export const DECK_SESSION_MS = 12 * 3_600_000;

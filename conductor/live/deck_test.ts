@@ -2,12 +2,14 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { buildDeck, compressedBytes, moduleOf } from "../deck/build.ts";
 import { sha256Hex } from "../../core/bytes.ts";
 import { now } from "../../core/live/clock.ts";
+import { type StatusChanges, withChanges } from "../../core/status_changes.ts";
+import type { StatusView } from "../../core/view.ts";
 import { ALICE, MALLORY, manifestOf, Rig } from "../rig_test.ts";
 import { Deck, isOwnPage } from "./deck.ts";
 import { ASSETS } from "./deck_assets.ts";
 import { EventHistory } from "./events.ts";
 import { type HttpParts, read } from "./http.ts";
-import { id, post, signed, withConductor, withFolder } from "./rig_test.ts";
+import { apply, id, post, signed, withConductor, withFolder } from "./rig_test.ts";
 
 /** A client that stands at another address than the conductor's loopback neighbours would. */
 async function tokenOf(url: string): Promise<string> {
@@ -66,6 +68,35 @@ Deno.test("the deck's stream tells what was, what is, and what happens", async (
     assertMatch(((await told) as { text: string }).text, /look at the deck$/);
     const status = await readUntil(await fetch(`${url}/deck/stream`), "status");
     assert((status as { sequence: number }).sequence >= 1);
+  });
+});
+
+Deno.test("the deck's stream tells the whole status once, then what has changed", async () => {
+  await withConductor(async (_, url) => {
+    assertMatch(await post(url, apply("first")), /^OK/);
+    const stream = await fetch(`${url}/deck/stream`);
+    let text = "";
+    let status: StatusView | null = null;
+    for await (const part of stream.body!.pipeThrough(new TextDecoderStream())) {
+      text += part;
+      const messages = text.split("\n\n");
+      text = messages.pop()!;
+      for (const message of messages) {
+        const [, event, data] = /^event:(\w+)\ndata:(.*)$/s.exec(message) ?? [];
+        if (event === "status") {
+          assert(status === null, "the whole is told once");
+          status = JSON.parse(data!) as StatusView;
+          assertEquals(status.apps.map(({ app }) => app), ["first"]);
+          assertMatch(await post(url, apply("second")), /^OK/);
+        } else if (event === "changes") {
+          const changes = JSON.parse(data!) as StatusChanges;
+          assert(!changes.apps?.changed.some(({ app }) => app === "first"), "it is as it was");
+          status = withChanges(status!, changes);
+        }
+      }
+      if (status?.apps.length === 2) break;
+    }
+    assertEquals(status?.apps.map(({ app }) => app), ["first", "second"]);
   });
 });
 
