@@ -99,7 +99,7 @@ Deno.test({
         .click();
       await page.locator(".chart [aria-label*=p99]").waitFor();
       const slowest = page.getByRole("region", { name: "Slowest traces" });
-      await slowest.locator("a", { hasText: "GET /api/products" }).first().click();
+      await slowest.locator("a", { hasText: "GET /products" }).first().click();
       const span = page.getByRole("region", { name: "Spans" }).locator("tbody tr").first();
       await span.locator("td", { hasText: "product-svc.1" }).waitFor();
       await span.getByRole("img", { name: /^from 0 ms to / }).waitFor();

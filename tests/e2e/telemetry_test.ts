@@ -51,7 +51,7 @@ Deno.test("skr8tr logs --all finds what any replica wrote, each line once", asyn
     await (await fetch(`${line.ingress}/api/products?page=2`, { headers })).body?.cancel();
     await until(15_000, "the span", async () => await spans() !== undefined);
     const [first, ...more] = (await spans())!;
-    assertEquals([first!.app, first!.name, more.length], ["product-svc", "GET /api/products", 0]);
+    assertEquals([first!.app, first!.name, more.length], ["product-svc", "GET /products", 0]);
   });
   const before = await ask("rating");
   await once(before);
