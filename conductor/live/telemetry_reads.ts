@@ -22,11 +22,15 @@ export async function readTelemetry(
   grants: DeckGrants,
 ): Promise<Response> {
   const { telemetry, machine, now } = parts;
+  const shows = appsShown(machine.state, grants).app;
+  const [what, id, ...more] = path;
+  const app = url.searchParams.get("app") ?? undefined;
+  if (what === undefined && !shows(app ?? "")) {
+    return fail(403, "your groups do not let you see the logs of all apps: name one of yours");
+  }
   if (!telemetry) {
     return fail(404, "this conductor gathers no logs; start it with --telemetry 256mb");
   }
-  const shows = appsShown(machine.state, grants).app;
-  const [what, id, ...more] = path;
   const { wallMs } = now();
   if (more.length === 0 && what === "traces" && id !== undefined) {
     const spans = telemetry.traces.trace(id, shows);
@@ -34,11 +38,9 @@ export async function readTelemetry(
     return fail(404, `no trace ${id} is kept: the newest are, and the slowest of each minute`);
   }
   if (id !== undefined) return fail(404, `nothing is at ${url.pathname}`);
-  const app = url.searchParams.get("app") ?? undefined;
   switch (what) {
     case undefined:
-      if (shows(app ?? "")) return await searchLogs(telemetry, url, wallMs);
-      return fail(403, "your groups do not let you see the logs of all apps: name one of yours");
+      return await searchLogs(telemetry, url, wallMs);
     case "apps": {
       const apps = telemetry.spanSeries.totals(wallMs).filter((each) => shows(each.app));
       return Response.json({ apps });
