@@ -271,8 +271,9 @@ export const COMMANDS: readonly Command[] = [
     summary: "print what an app's replicas wrote, or search what the whole cluster wrote",
     details: [
       "Without --all or --previous the lines come from the nodes that run the app now, and with -f " +
-      "they go on to come: from every replica, through restarts and rollouts. --previous adds what " +
-      "replicas wrote that are gone. --all searches what all apps wrote. Both read what the " +
+      "they go on to come: those that are there in the order of their times, then each as it is " +
+      "written, from every replica, through restarts and rollouts. --previous adds what replicas " +
+      "wrote that are gone. --all searches what all apps wrote. Both read what the " +
       "conductor gathers (its flag --telemetry says how much it keeps), and with -f they go on, " +
       "too.",
     ],
@@ -329,6 +330,10 @@ export const COMMANDS: readonly Command[] = [
       "is away meanwhile is waited for; the run goes on without it. --timeout bounds the waiting: " +
       "then the exit code is 1, or 2 where no conductor answered, and the run still goes on. With " +
       "--json each line that it writes is one of JSON, and the last one is the run.",
+      "Where the answer is lost that says whether the run has begun, the command is sent again " +
+      "(for 5 s, or as long as is waited, half an hour at most) and still starts one run. Without " +
+      "an answer by then the exit code is 2, nobody knows whether it has begun, and skr8tr runs " +
+      "APP tells later.",
     ],
     examples: ["skr8tr run backup.skr8tr --wait", "skr8tr run backup"],
     arguments: [1, 1],

@@ -6,6 +6,7 @@ import type { AppSpec } from "../core/manifest/spec.ts";
 import { byApp, byIndex, byName } from "../core/status_changes.ts";
 import type { AppView, NodeView, PlanView, ReplicaState, ReplicaView } from "../core/view.ts";
 import { lacksAround } from "./around.ts";
+import { clockOffMs } from "./clocks.ts";
 import { type DeckGrants, shows } from "./deck_grants.ts";
 import { describeExit } from "./events.ts";
 import type { FleetNode } from "./fleet.ts";
@@ -23,6 +24,7 @@ import { ONLY_V1, type V1Node } from "./v1_nodes.ts";
 export function nodeView(machine: ConductorMachine, node: FleetNode, now: Instant): NodeView {
   const { beat } = node;
   const bar = machine.state.bars.get(node.id)?.kind;
+  const off = clockOffMs(node);
   return {
     id: node.id,
     name: node.name,
@@ -38,6 +40,7 @@ export function nodeView(machine: ConductorMachine, node: FleetNode, now: Instan
     replicas: machine.state.byNode.get(node.id)?.size ?? 0,
     silentMs: Math.max(0, Math.round(now.monoMs - node.heardMonoMs)),
     ...(bar === undefined ? {} : { bar }),
+    ...(off === undefined ? {} : { clockOffMs: off }),
     ...(node.state === "silent" ? { reason: "neither it nor any other node is heard" } : {}),
   };
 }

@@ -24,6 +24,8 @@ export const MANIFEST_EXCERPT = 200;
 export const APP_REPLICAS = 100_000;
 /** A signed command is refused when its time is further than this from the verifier's clock, s. */
 export const SIGNED_WINDOW_S = 30;
+/** A node whose clock is further than this from the conductor's is called wrong, ms. */
+export const CLOCK_OFF_MS = 5_000;
 /** The largest command body accepted over TCP, in bytes. */
 export const COMMAND_BYTES = 1_048_576;
 /** Most datagrams a source address may have verified per second before it is ignored. */
@@ -181,7 +183,9 @@ export const PROBE_MIN_MS = 20;
 /** Log ring per replica: lines and bytes; a longer line is cut. */
 export const LOG_RING_LINES = 1_000;
 export const LOG_LINE_BYTES = 8_192;
-/** Of lines that are not followed: a node that sends nothing for so long is passed over, in ms. */
+/** What a follower of many replicas begins with, in characters of lines. */
+export const LOG_PAST_CHARACTERS = 1_048_576;
+/** Of lines that are there already: a node that sends nothing for so long is passed over, in ms. */
 export const LOG_SILENCE_MS = 2_000;
 /** A replica's log file is rotated at this size; `LOG_FILES` older ones are kept. */
 export const LOG_FILE_BYTES = 10 * 1024 * 1024;
@@ -263,7 +267,7 @@ export const ARTIFACT_SENDS = 4;
 export const ARTIFACT_HOLDERS = 8;
 /** The conductor's store may hold so much that no generation names any more, in bytes. */
 export const ARTIFACT_STORE_BYTES = 10 * 1024 ** 3;
-/** A part of an upload that nobody has gone on with for so long is thrown away, in ms. */
+/** A part of an artifact that nobody has gone on with for so long is thrown away, in ms. */
 export const ARTIFACT_PART_MS = 24 * 3_600_000;
 /** A node's cache of artifacts, unless it is told otherwise (`--artifacts`), in bytes. */
 export const ARTIFACT_CACHE_BYTES = 10 * 1024 ** 3;

@@ -23,7 +23,7 @@
  * | `GET /api/events?app=A&limit=N&follow=1` | an `EventView` a line, oldest first |
  * | `GET /api/telemetry?app=A&node=N&grep=TEXT&since=MS&lines=N` | a `LogView` a line, of all that was gathered |
  * | `GET /api/telemetry/...` | traces, and how apps answered: core/trace_view.ts |
- * | `GET /api/logs/<app>?lines=N&follow=1` | a `LogView` a line |
+ * | `GET /api/logs/<app>?lines=N&follow=1&last=N&grep=TEXT&since=MS` | a `LogView` a line; followed: by time, then as they come |
  */
 
 import type { Run } from "./job.ts";
@@ -205,6 +205,8 @@ export interface NodeView {
   readonly silentMs: number;
   /** Why nothing is placed there, where that is so for good: `speaks only v1`. */
   readonly reason?: string;
+  /** How far its clock is off the conductor's, in ms, where that is too far; below 0: it is behind. */
+  readonly clockOffMs?: number;
   /** An operator keeps replicas off it: those that run stay (`cordoned`) or move (`draining`). */
   readonly bar?: "cordoned" | "draining";
 }
@@ -337,6 +339,19 @@ export interface OperatorsView {
     readonly ramBytes?: number;
     readonly cores?: number;
   }[];
+}
+
+/** What the apps of a namespace may take, and take, together: `GET /api/quotas/NAMESPACE`. */
+export interface QuotaView {
+  readonly namespace: string;
+  /** Absent: it has none. In it absent: no limit. */
+  readonly quota?: Pick<OperatorsView["quotas"][number], "replicas" | "ramBytes" | "cores">;
+  /** What a quota counts: all that the apps that are up may ask for, by their manifests. */
+  readonly taken: {
+    readonly replicas: number;
+    readonly ramBytes: number;
+    readonly cores: number;
+  };
 }
 
 /** Which secrets there are: `GET /api/secrets`. Nobody is ever shown their values. */

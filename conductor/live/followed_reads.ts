@@ -72,6 +72,9 @@ export function readLogs(parts: HttpParts, name: string, url: URL): Response {
   const lines = countOf(url, "lines");
   const follow = url.searchParams.get("follow") === "1";
   const run = url.searchParams.get("run");
+  const grep = url.searchParams.get("grep") ?? "";
+  const sinceMs = Number(url.searchParams.get("since") ?? NaN);
+  const sinceWallMs = sinceMs >= 0 ? parts.now().wallMs - sinceMs : -Infinity;
   return stream((send, end) =>
     streamLogs({
       ...(run === null ? {} : { run: Number(run) }),
@@ -79,6 +82,8 @@ export function readLogs(parts: HttpParts, name: string, url: URL): Response {
       app: name,
       lines,
       follow,
+      ...(url.searchParams.has("last") ? { last: countOf(url, "last") } : {}),
+      wants: ({ wallMs, line }) => wallMs >= sinceWallMs && line.includes(grep),
       seal: parts.seal,
       now: parts.now,
       watch: parts.watch,

@@ -13,7 +13,7 @@ import { fail, stream } from "./answers.ts";
 import { readBelowApp } from "./app_reads.ts";
 import { appView, planView } from "../views.ts";
 import type { SecretHand } from "./secrets.ts";
-import { operatorsView, secretsView } from "../trust_views.ts";
+import { operatorsView, quotaView, secretsView } from "../trust_views.ts";
 import type { ArtifactStore } from "./artifacts.ts";
 import { type Deck, isOwnPage } from "./deck.ts";
 import { nodeDetail, volumeViews } from "../node_views.ts";
@@ -154,6 +154,10 @@ export async function read(
       return streamLog(parts.store, Number(url.searchParams.get("from") ?? 0));
     case "operators":
       return Response.json(operatorsView(machine.state));
+    case "quotas":
+      return isName(name ?? "")
+        ? Response.json(quotaView(machine.state, name!))
+        : fail(404, `${name ?? "nothing"} is no name of a namespace`);
     case "events":
       return readEvents(parts, url, grants);
     case "logs":
@@ -163,9 +167,14 @@ export async function read(
   }
 }
 
+/** Says whether an app or a namespace can have this name. */
+function isName(text: string): boolean {
+  return /^[a-z][a-z0-9-]{0,62}$/.test(text);
+}
+
 /** Nothing is known of the app, unless what was said of it last was refused. */
 function noApp(parts: HttpParts, name: string): Response {
-  const [refused] = /^[a-z][a-z0-9-]{0,62}$/.test(name)
+  const [refused] = isName(name)
     ? parts.events.read({ app: name, limit: 20 }).filter(isRefusal).slice(-1)
     : [];
   const hint = refused ? `; what was asked last was refused: ${refused.text}` : "";

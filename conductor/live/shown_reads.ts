@@ -8,7 +8,7 @@ import { type HttpParts, read } from "./http.ts";
 /** What is the whole cluster's. */
 const OF_ALL: readonly string[] = ["nodes", "volumes", "what-if"];
 /** What tells of operators, as the audit does. */
-const OF_OPERATORS: readonly string[] = ["log", "operators", "secrets"];
+const OF_OPERATORS: readonly string[] = ["log", "operators", "quotas", "secrets"];
 
 export async function readShown(
   parts: HttpParts,
