@@ -23,7 +23,13 @@ Deno.test("SpanSeries counts when spans ended, and leaves out the time that is n
   assertEquals(startWallMs.at(-1), 999_999 * SPAN_SERIES_MS);
   const last = [requests, failed, p50Ms, p99Ms].map((each) => each.slice(-2));
   assertEquals(last, [[0, 100], [0, 2], [null, 3], [null, 800]]);
-  assertEquals(series.totals(NOW), [{ app: "web", requests: 101, failed: 2, p50Ms: 3, p99Ms: 800 }]);
+  assertEquals(series.totals(NOW), [{
+    app: "web",
+    requests: 101,
+    failed: 2,
+    p50Ms: 3,
+    p99Ms: 800,
+  }]);
   assertEquals(series.series("none", NOW).requests, new Array(SPAN_SERIES).fill(0));
 });
 

@@ -58,7 +58,6 @@ interface Source {
   readonly last: Map<string, Figure>;
 }
 
-
 /**
  * The requests of all apps as the ingresses count them. All times are ms of the conductor's
  * monotonic clock. Holds no more than limits.ts allows: what is old is kept coarsely, then not.

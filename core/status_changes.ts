@@ -83,7 +83,10 @@ export function withChanges(before: StatusView, changes: StatusChanges): StatusV
 function nodeNews(before: NodeView | undefined, after: NodeView): NodeView | null {
   if (before === undefined) return after;
   const { silentMs, cpuPercent, ramFreeBytes } = before;
-  return isSame(before, { ...after, silentMs, cpuPercent, ramFreeBytes }) ? null : after;
+  // That its clock is off is news; by how much is not the same at any two beats.
+  const clockOffMs = after.clockOffMs && (before.clockOffMs ?? after.clockOffMs);
+  const known = { ...after, silentMs, cpuPercent, ramFreeBytes, clockOffMs };
+  return isSame(before, known) ? null : after;
 }
 
 function appNews(before: AppView | undefined, after: AppView): AppChanges | null {

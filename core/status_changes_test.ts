@@ -69,6 +69,11 @@ Deno.test("statusChanges() takes load and a beat for no news, and a node's silen
   const before = statusOf([nodeOf(1), nodeOf(2)], []);
   const beat = { cpuPercent: 99, ramFreeBytes: 1, silentMs: 240 };
   assertEquals(statusChanges(before, statusOf([nodeOf(1, beat), nodeOf(2)], [])), null);
+  const [off, still] = [5_000, 5_003].map((clockOffMs) =>
+    statusOf([nodeOf(1, { clockOffMs })], [])
+  );
+  assert(statusChanges(statusOf([nodeOf(1)], []), off!) !== null);
+  assertEquals(statusChanges(off!, still!), null);
   const dead = nodeOf(1, { state: "dead", silentMs: 12_000 });
   const changes = statusChanges(before, statusOf([dead, nodeOf(2)], []))!;
   assertEquals(changes.nodes, { changed: [dead], gone: [] });

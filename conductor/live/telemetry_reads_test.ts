@@ -1,6 +1,11 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { now } from "../../core/live/clock.ts";
-import type { SpanSeriesView, SpanTotals, TraceSpanView, TraceView } from "../../core/trace_view.ts";
+import type {
+  SpanSeriesView,
+  SpanTotals,
+  TraceSpanView,
+  TraceView,
+} from "../../core/trace_view.ts";
 import type { DeckGrants } from "../deck_grants.ts";
 import { manifestOf, Rig } from "../rig_test.ts";
 import type { HttpParts } from "./http.ts";
@@ -101,12 +106,22 @@ Deno.test("lines of any app become traces and series, over HTTP", async () => {
   await withFolder((folder) =>
     withTelemetry(folder, undefined, LINES, async (ask) => {
       const found = await traces(ask, "");
-      assertEquals(found.map(({ trace, name, ms, spans, failed, apps }) => (
-        { trace, name, ms, spans, failed, apps }
-      )), [
-        ...[{ trace: TRACE, name: "GET /web", ms: 50, spans: 2, failed: 1, apps: ["web", "vault"] }],
-        ...[{ trace: OTHER, name: "GET /web", ms: 7, spans: 1, failed: 0, apps: ["web"] }],
-      ]);
+      assertEquals(
+        found.map(({ trace, name, ms, spans, failed, apps }) => (
+          { trace, name, ms, spans, failed, apps }
+        )),
+        [
+          ...[{
+            trace: TRACE,
+            name: "GET /web",
+            ms: 50,
+            spans: 2,
+            failed: 1,
+            apps: ["web", "vault"],
+          }],
+          ...[{ trace: OTHER, name: "GET /web", ms: 7, spans: 1, failed: 0, apps: ["web"] }],
+        ],
+      );
       assertEquals((await traces(ask, "?app=vault")).map(({ trace }) => trace), [TRACE]);
       assertEquals((await traces(ask, "?limit=1")).length, 1);
       assertEquals((await traces(ask, "?failed=1")).length, 1);
