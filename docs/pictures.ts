@@ -4,9 +4,11 @@
 //   deno task pictures [FOLDER]
 
 import type { Page } from "playwright-core";
+import type { TraceView } from "../core/trace_view.ts";
 import { haveChromium, launch } from "../tests/browser/browser.ts";
+import { journey } from "../tests/browser/journey.ts";
 import { photograph, showPictures, THEMES, visitor, WIDTHS } from "../tests/browser/pages.ts";
-import { ClusterProcess, ownCluster, until } from "../tests/e2e/cluster_process.ts";
+import { ClusterProcess, ownCluster } from "../tests/e2e/cluster_process.ts";
 
 const DOCS = decodeURIComponent(new URL("./", import.meta.url).pathname);
 
@@ -58,6 +60,7 @@ try {
     await page.screenshot({ path: `${DOCS}shop-${width}.png`, animations: "disabled" });
     await context.close();
   }
+  await buy(line.ingress);
   console.log(`the shop is pictured; the deck follows after ${LOAD_MS / 1_000} s of load`);
   await new Promise((resolve) => setTimeout(resolve, LOAD_MS));
   const deck = `http://${line.conductor}/deck`;
@@ -67,7 +70,10 @@ try {
   await at(page, deck, "#routes");
   await page.screenshot({ path: `${DOCS}deck-1280.png`, animations: "disabled" });
   await context.close();
-  if (folder !== undefined) await everyPage(deck, folder);
+  if (folder !== undefined) {
+    await buy(line.ingress);
+    await everyPage(deck, folder);
+  }
 } finally {
   stop.abort();
   await Promise.all(shoppers);
@@ -75,15 +81,18 @@ try {
 }
 await cluster.stop();
 
+/** Somebody's whole visit: what is bought goes through many programs. */
+async function buy(ingress: string): Promise<void> {
+  const context = await visitor(browser, 1280, "light");
+  await journey(await context.newPage(), ingress);
+  await context.close();
+}
+
 async function everyPage(deck: string, folder: string): Promise<void> {
   await Deno.mkdir(folder, { recursive: true });
-  let trace = "";
-  const slowest = new URL("/api/telemetry/traces?limit=500", deck);
-  await until(30_000, "a trace of several spans", async () => {
-    const { traces } = await (await fetch(slowest)).json();
-    trace = traces.find(({ spans }: { spans: number }) => spans > 2)?.trace;
-    return trace !== undefined;
-  });
+  const slowest = new URL("/api/telemetry/traces?limit=1000", deck);
+  const { traces } = await (await fetch(slowest)).json() as { traces: TraceView[] };
+  const [longest] = traces.sort((a, b) => b.spans - a.spans);
   const pages = {
     overview: "",
     app: "app/product-svc",
@@ -93,7 +102,7 @@ async function everyPage(deck: string, folder: string): Promise<void> {
     logs: "logs",
     traces: "traces",
     "traces-app": "traces/product-svc",
-    trace: `trace/${trace}`,
+    trace: `trace/${longest?.trace}`,
     audit: "audit",
   };
   for (const width of WIDTHS) {
