@@ -78,8 +78,8 @@ try {
   stop.abort();
   await Promise.all(shoppers);
   await browser.close();
+  await cluster.stop();
 }
-await cluster.stop();
 
 /** Somebody's whole visit: what is bought goes through many programs. */
 async function buy(ingress: string): Promise<void> {
