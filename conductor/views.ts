@@ -3,6 +3,7 @@
 import type { Instant } from "../core/instant.ts";
 import { HOPELESS_RESTARTS } from "../core/limits.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
+import { byApp, byIndex, byName } from "../core/status_changes.ts";
 import type { AppView, NodeView, PlanView, ReplicaState, ReplicaView } from "../core/view.ts";
 import { lacksAround } from "./around.ts";
 import { clockOffMs } from "./clocks.ts";
@@ -79,7 +80,7 @@ export function nodeViews(machine: ConductorMachine, now: Instant): NodeView[] {
   const mesh = [...machine.fleet.values()].map((node) => nodeView(machine, node, now));
   const v1 = [...machine.v1Nodes.values()].map((node) => v1NodeView(node, now));
   return [...mesh, ...v1]
-    .sort((a, b) => a.name < b.name ? -1 : 1);
+    .sort(byName);
 }
 
 function replicaState(sight: Sight): ReplicaState {
@@ -129,7 +130,7 @@ export function appView(machine: ConductorMachine, app: App, now: Instant): AppV
     ...scaleView(machine, app, now),
     state: stateOf(machine, app, replicas, counted, ready, wanted),
     reasons: [...reasonsOf(machine, app, replicas), ...lacksAround(machine, app, now)],
-    replicas: replicas.sort((a, b) => a.generation - b.generation || a.index - b.index),
+    replicas: replicas.sort(byIndex),
     signedBy: key,
     signedWallMs: wallMs,
     ...rolling(machine, app, sights, now),
@@ -235,7 +236,7 @@ export function appViews(
     .filter((app) => !app.down || app.placements.size > 0)
     .filter((app) => shows(grants, currentOf(app).spec.namespace))
     .map((app) => appView(machine, app, now))
-    .sort((a, b) => a.app < b.app ? -1 : 1);
+    .sort(byApp);
 }
 
 /** What applying these apps would do. Nothing is changed. */

@@ -577,8 +577,9 @@ export const DECK_SAMPLE_APPS = 256;
 export const DECK_SAMPLE_ROUTES = 256;
 /** A status is told to the deck's viewers at most this often, ms. */
 export const DECK_STATUS_MS = 500;
-/** Most viewers of the deck at a time. */
+/** Most viewers of the deck at a time; a viewer that has so many messages to read yet is cut off. */
 export const DECK_VIEWERS = 100;
+export const DECK_BEHIND = 100;
 /** How long a link that `skr8tr deck` made may be used, and a session of the deck lasts, ms. */
 export const DECK_LINK_MS = 60_000;
 export const DECK_SESSION_MS = 12 * 3_600_000;
@@ -611,6 +612,24 @@ export const TELEMETRY_NODES = 500;
 export const TELEMETRY_CURSORS = 20_000;
 /** Lines of each replica that a node tells to whoever begins to follow all of its logs. */
 export const TELEMETRY_PAST_LINES = 500;
+
+/** Spans of traces, as log lines tell of them: most that are kept, and of one trace. */
+export const SPANS_KEPT = 20_000;
+export const TRACE_SPANS = 500;
+/** So many of each minute's traces, the slowest, are kept for longer than others. */
+export const TRACE_SLOWEST = 10;
+/** Apps whose answers are counted over time, in how many spans of how many ms (15 minutes). */
+export const SPAN_APPS = 256;
+export const SPAN_SERIES = 90;
+export const SPAN_SERIES_MS = 10_000;
+/** A line's own time counts where it is so near to when its node read it, ms; longest span, ms. */
+export const SPAN_CLOCK_MS = 60_000;
+export const SPAN_MAX_MS = 3_600_000;
+/** Longest name of a span, in characters. */
+export const SPAN_NAME = 200;
+/** Most traces in one answer; and lines that a conductor that starts reads spans from. */
+export const TRACES_SHOWN = 1_000;
+export const SPANS_RECALLED = 5_000;
 
 /** A store on NATS: how long a request may take, and for how long one is repeated while no server takes it, ms. */
 export const NATS_TIMEOUT_MS = 2_000;

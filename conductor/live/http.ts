@@ -24,13 +24,14 @@ import type { LogStore } from "../../core/log.ts";
 import type { AuditReader } from "./audit.ts";
 import { type EventHistory, isRefusal } from "./events.ts";
 import type { Followers } from "./follow.ts";
-import { readAudit, readEvents, readLogs, searchLogs, streamLog } from "./followed_reads.ts";
+import { readAudit, readEvents, readLogs, streamLog } from "./followed_reads.ts";
 import { isForLeader, type Leads, standbyAnswer } from "./standby.ts";
 import { answerList } from "./lists.ts";
 import { readShown } from "./shown_reads.ts";
 import type { StreamRelay } from "./streams.ts";
 import type { MemberDesk } from "./members.ts";
 import type { Telemetry } from "./telemetry.ts";
+import { readTelemetry } from "./telemetry_reads.ts";
 
 export interface HttpParts {
   readonly machine: ConductorMachine;
@@ -124,15 +125,17 @@ export async function read(
     const answer = await readBelowApp(parts, app, more);
     return answer ?? fail(404, `nothing is at ${url.pathname}`);
   }
+  if (kind === "telemetry") {
+    return await readTelemetry(parts, name === undefined ? [] : [name, ...more], url, grants);
+  }
   if (more.length > 0) return fail(404, `nothing is at ${url.pathname}`);
-  const now = parts.now();
   const list = name === undefined ? answerList(parts, kind ?? "", url, grants) : null;
   if (list) return list;
   switch (kind) {
-    case "telemetry":
-      return await searchLogs(parts, url, now);
     case "sample":
       return Response.json(appsShown(machine.state, grants).sample(parts.deck.look()));
+    case "routes":
+      return readRoutes(parts, url, grants);
     case "nodes":
       return oneNode(parts, name!, url);
     case "volumes":
@@ -260,6 +263,15 @@ function oneNode(parts: HttpParts, named: string, url: URL): Response {
     look();
     return parts.watch(ANY_APP, look);
   });
+}
+
+function readRoutes({ machine, deck }: HttpParts, url: URL, grants: DeckGrants): Response {
+  const app = url.searchParams.get("app");
+  if (app === null) return fail(400, "name an app: ?app=NAME");
+  if (!machine.state.apps.has(app) || !appsShown(machine.state, grants).app(app)) {
+    return fail(404, `no app is named ${app}; skr8tr list shows what runs`);
+  }
+  return Response.json(deck.routes.of(app, url.searchParams.get("route") ?? undefined));
 }
 
 function readWhatIf(parts: HttpParts, url: URL): Response {
