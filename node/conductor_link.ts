@@ -1,7 +1,7 @@
 // What this node keeps telling the conductor: that it lives, and how its replicas are.
 
 import { Allegiance } from "./allegiance.ts";
-import { BEAT_HURRY_MS, BEAT_MS } from "../core/limits.ts";
+import { BEAT_HURRY_MS, BEAT_MS, UNLED_MS } from "../core/limits.ts";
 import {
   type Beat,
   digestOf,
@@ -28,6 +28,9 @@ export interface ConductorSelf {
   readonly labels: Readonly<Record<string, string>>;
 }
 
+/** So many beats without the answer of one that leads are silence, where beats are rare. */
+const UNLED_BEATS = 5;
+
 export type Load = Pick<Beat, "cpuPercent" | "ramTotalBytes" | "ramFreeBytes">;
 
 export class ConductorLink {
@@ -38,8 +41,9 @@ export class ConductorLink {
   #nextBeatMs = -Infinity;
   #beatenMs = -Infinity;
   #everyMs = BEAT_MS;
-  /** Boot of the conductor that answered last. */
+  /** Boot of the conductor that answered last, and when. */
   #conductor: string | null = null;
+  #ledMs = -Infinity;
 
   /** @param enabled false where the node has no conductor: then nothing is ever sent */
   constructor(private readonly self: ConductorSelf, private readonly enabled: boolean) {
@@ -49,6 +53,11 @@ export class ConductorLink {
   /** How often the conductor wants to hear this node, in ms. */
   get beatMs(): number {
     return this.#everyMs;
+  }
+
+  /** Says whether a conductor that leads has answered lately. */
+  isLed(nowMs: number): boolean {
+    return nowMs - this.#ledMs < Math.max(UNLED_MS, UNLED_BEATS * this.#everyMs);
   }
 
   /** When `tick` has something to send. */
@@ -71,6 +80,7 @@ export class ConductorLink {
     if (message.standby || !this.allegiance.hear(message.term)) return false;
     const other = this.#conductor !== null && this.#conductor !== message.conductor;
     this.#conductor = message.conductor;
+    this.#ledMs = nowMs;
     this.#everyMs = message.everyMs;
     this.#nextBeatMs = Math.min(this.#nextBeatMs, nowMs + message.everyMs);
     return other;
