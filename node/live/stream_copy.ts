@@ -31,8 +31,11 @@ within() {
 
 /**
  * Takes an archive from standard input: `content`, which is what is copied, and then an empty `whole`,
- * without which something is missing. It is unpacked beside its place and renamed into it. A second
- * signal does not stop it from taking away what it had begun.
+ * without which something is missing. It is unpacked beside its place and renamed into it. However
+ * many signals come, and whenever, it takes away what it had begun: mktemp says what it has made even
+ * then, and tar is waited for in the background, since a signal between the shell's fork and tar's
+ * beginning is lost to tar, and the shell acts on its own only when what it runs in the foreground has
+ * ended.
  */
 export const COPY_IN = `name=$1 folder=$2; shift 2
 ${WITHIN}
@@ -48,11 +51,16 @@ within "$@"
 case $name in ''|.|..) say "$path is no name for a file" ;; esac
 [ -d "./$name" ] && say "$path: a folder $name is there already; remove it, or choose another name"
 [ "$folder" ] && [ -e "./$name" ] && say "$path: $name is there already, and is no folder"
-new=
+new= tar=
 trap 'trap "" HUP INT TERM; [ "$new" ] && rm -rf -- "$new"' EXIT
-trap 'trap "" HUP INT TERM; exit 1' HUP INT TERM
-new=$(mktemp -d ./.skr8tr-copy.XXXXXX) || say "$path: its folder may not be written to"
-tar -xpof - -C "$new" || say "$path: the archive could not be unpacked"
+trap 'trap "" HUP INT TERM; [ "$tar" ] && kill -KILL "$!" 2>/dev/null && wait "$!"; exit 1' HUP INT TERM
+new=$(trap '' HUP INT TERM; mktemp -d ./.skr8tr-copy.XXXXXX) ||
+  say "$path: its folder may not be written to"
+exec 3<&0
+tar=begins
+tar -xpof - -C "$new" <&3 3<&- &
+wait "$!" || say "$path: the archive could not be unpacked"
+tar=
 [ -e "$new/content" ] && [ -e "$new/whole" ] || say "$path: what came was not whole"
 mv -f -- "$new/content" "./$name" || say "$path: it could not be put in its place"
 `;
