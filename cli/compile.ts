@@ -67,6 +67,8 @@ export function compileHelp(): string {
     ...rows(FLAGS, 100),
     "",
     "DENORT_BIN=FILE names the base binary (denort) where Deno cannot fetch it.",
+    "A compiled node needs the folder runners beside it, and a deno on its --path, for `serve`,",
+    "`type wasm` and `type vm`.",
   ].join("\n");
 }
 

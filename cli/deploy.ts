@@ -8,7 +8,7 @@ import type { AppView, PlanView } from "../core/view.ts";
 import { follow } from "./follow.ts";
 import type { Conductor } from "./conductor.ts";
 import type { Signer } from "./keys.ts";
-import { commandId, parseReply, refusal, sendSigned, signCommand } from "./send.ts";
+import { commandId, parseReply, refusal, sendUntilAnswered } from "./send.ts";
 import { verdictOf, whyLate } from "./verdict.ts";
 
 /** How long replicas without a health check must stay up to count as ready, at most, ms. */
@@ -37,12 +37,16 @@ export interface DeployOptions {
   readonly signer: Signer;
   /** For the message when the conductor does not know the key. */
   readonly keyPath: string;
-  /** How long the conductor may take to answer a command. */
+  /** How long the conductor may take to answer a command, ms. */
   readonly timeoutMs: number;
+  /** For how long a command whose answer was lost is sent again, ms (`timeoutMs`). */
+  readonly patienceMs?: number;
   /** Present: wait until every app is ready or has failed, at most this long. */
   readonly waitMs?: number;
   /** Hears the conductor's plan for each app, before anything is sent. */
   onPlan?(plan: AppPlan): void;
+  /** Hears that an answer was lost, and that it is asked for again. */
+  onLost?(why: Failure): void;
   /** Hears every view of an app that is waited for. */
   onView?(view: AppView): void;
 }
@@ -59,7 +63,8 @@ export async function planOf(
 /**
  * Deploys apps, side by side.
  *
- * @throws {Failure} `unreachable`, `unauthorized` or `refused`. An app that was accepted and does
+ * @throws {Failure} `unreachable`, `unauthorized` or `refused`. After `unreachable` an app may have been
+ *   accepted all the same; to deploy it once more is safe. An app that was accepted and does
  *   not become ready is no exception but an outcome.
  */
 export async function deploy(options: DeployOptions): Promise<Outcome[]> {
@@ -91,18 +96,32 @@ export async function deploy(options: DeployOptions): Promise<Outcome[]> {
 async function apply(options: DeployOptions, spec: AppSpec, first: AppPlan): Promise<number> {
   let plan = first;
   for (let attempt = 1;; attempt++) {
-    const signed = await signCommand(options.signer, {
-      verb: "APPLY",
-      id: commandId(),
-      app: spec.name,
-      generation: plan.generation,
-      ...(plan.fallback === undefined ? {} : { fallback: plan.fallback }),
-      manifest: canonical(spec),
-    });
-    const reply = parseReply(await sendSigned(options.conductor, signed, options.timeoutMs));
+    const reply = parseReply(await answered(options, spec, plan));
     if (reply.ok) return plan.generation;
     if (reply.code !== "CONFLICT" || attempt > 1) throw refusal(reply, options.keyPath);
     // Somebody else deployed between our plan and our command.
     plan = (await planOf(options.conductor, [spec]))[0] ?? plan;
+  }
+}
+
+async function answered(options: DeployOptions, spec: AppSpec, plan: AppPlan): Promise<string> {
+  const command = {
+    verb: "APPLY",
+    id: commandId(),
+    app: spec.name,
+    generation: plan.generation,
+    ...(plan.fallback === undefined ? {} : { fallback: plan.fallback }),
+    manifest: canonical(spec),
+  } as const;
+  try {
+    return await sendUntilAnswered(command, { patienceMs: options.timeoutMs, ...options });
+  } catch (error) {
+    if (!(error instanceof Failure) || error.code !== "unreachable") throw error;
+    throw new Failure(
+      "unreachable",
+      `nobody knows whether generation ${plan.generation} of ${spec.name} was accepted: ` +
+        `${error.message}; skr8tr history ${spec.name} tells when the conductor is back, and the ` +
+        "same command may be given again",
+    );
   }
 }

@@ -2,7 +2,7 @@
 
 import { Failure } from "../core/errors.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
-import type { RunView } from "../core/view.ts";
+import type { AppView, RunView } from "../core/view.ts";
 import { type Context, DONE, FAILED } from "./command.ts";
 import { type Conductor, conductorAt } from "./conductor.ts";
 import { deploy } from "./deploy.ts";
@@ -10,7 +10,7 @@ import { keyPathOf, type Signer } from "./keys.ts";
 import { appsWithFolders } from "./manifests.ts";
 import { harmless } from "./output.ts";
 import { runEnd, runOf } from "./run_end.ts";
-import { commandId, parseReply, refusal, sendSigned, signCommand } from "./send.ts";
+import { commandId, parseReply, refusal, sendUntilAnswered } from "./send.ts";
 import { ship } from "./ship.ts";
 import { targetOf } from "./target.ts";
 
@@ -84,20 +84,49 @@ async function applied(
 ): Promise<number | null> {
   const { conductor } = asking;
   const specs = await ship([job.spec], job.folders, asking);
-  const [outcome] = await deploy({ ...asking, specs });
+  const [outcome] = await deploy({ ...asking, ...insistence(asking), specs });
   if (outcome?.result !== "applied") return null;
   return await runOf(conductor, job.spec.name, outcome.generation, asking.patienceMs);
 }
 
+/** Starts one run of what is deployed, once, however often that has to be said. */
 async function started(asking: Asking, app: string): Promise<number> {
   const { conductor, signer, keyPath, timeoutMs } = asking;
-  const signed = await signCommand(signer, { verb: "RUN", id: commandId(), app });
-  const reply = parseReply(await sendSigned(conductor, signed, timeoutMs));
+  try {
+    // Where nobody answers this, nothing was sent, and nobody has to wonder.
+    await conductor.get<AppView>(`/api/apps/${app}`);
+  } catch (error) {
+    if (!(error instanceof Failure) || error.code !== "not-found") throw error;
+    throw new Failure("not-found", `no job ${app} is up`);
+  }
+  const command = { verb: "RUN", id: commandId(), app } as const;
+  const options = { conductor, signer, timeoutMs, ...insistence(asking) };
+  const reply = parseReply(
+    await sendUntilAnswered(command, options).catch((error) => {
+      if (!(error instanceof Failure) || error.code !== "unreachable") throw error;
+      throw new Failure(
+        "unreachable",
+        `nobody knows whether a run of ${app} has begun: ${error.message}; skr8tr runs ${app} ` +
+          "tells when the conductor is back, and to give the same command again may start another",
+      );
+    }),
+  );
   if (!reply.ok) {
     if (reply.code.startsWith("not found")) throw new Failure("not-found", `no job ${app} is up`);
     throw refusal(reply, keyPath);
   }
   return Number(reply.fields[2]);
+}
+
+/** Who waits for the end of a run waits for its beginning, too. */
+function insistence({ context: { output }, patienceMs, timeoutMs }: Asking) {
+  return {
+    patienceMs: Math.max(patienceMs, timeoutMs),
+    onLost: (why: Failure) =>
+      output.note(
+        `no answer says whether the run has begun: ${harmless(why.message)}; asking again`,
+      ),
+  };
 }
 
 /** Prints what a run writes until it has ended. */

@@ -3,7 +3,7 @@
 import { isLoopback } from "../core/address.ts";
 import { formatOperatorCommand, type OperatorCommand } from "../core/command.ts";
 import { Failure } from "../core/errors.ts";
-import { DATAGRAM_BYTES } from "../core/limits.ts";
+import { COMMAND_ID_S, DATAGRAM_BYTES, SIGNED_WINDOW_S } from "../core/limits.ts";
 import type { Conductor } from "./conductor.ts";
 import type { Signer } from "./keys.ts";
 import { mayBePlain } from "./target.ts";
@@ -14,6 +14,15 @@ import { askUdp } from "./udp.ts";
  * a reply by then it also goes by TCP, ms. A conductor in peace answers within half of that.
  */
 const TCP_AFTER_MS = 75;
+
+/** A command that was not answered is sent again after this, ms. */
+const SEND_AGAIN_MS = 250;
+/** For an answer by datagram one that is sent again need not wait longer than this, ms. */
+const DATAGRAM_ANSWER_MS = 1_000;
+/** By then a signature has too little of its time left to be sent again, ms. */
+const SIGN_ANEW_MS = SIGNED_WINDOW_S * 1_000 / 2;
+/** Later the conductor may have forgotten the id, and would execute it a second time, ms. */
+const SEND_AT_MOST_MS = COMMAND_ID_S * 1_000 / 2;
 
 /** How the datagram of a conductor begins that does not lead. */
 const STANDBY = "ERR|STANDBY|";
@@ -59,6 +68,47 @@ export async function sendSigned(
   } finally {
     stop.abort();
     await byUdp;
+  }
+}
+
+export interface Insisting {
+  readonly conductor: Conductor;
+  readonly signer: Signer;
+  /** How long the conductor may take for one answer, ms. */
+  readonly timeoutMs: number;
+  /** For how long it is sent again while no answer comes, ms; half an hour at most. */
+  readonly patienceMs: number;
+  /** Hears, once, that an answer was lost. */
+  onLost?(why: Failure): void;
+}
+
+/**
+ * Signs a command and sends it until it is answered. It is sent again under the same id, signed anew
+ * where the signature has become old: so it is executed once, and a conductor that has executed it
+ * says what it said then, also after a restart.
+ *
+ * @throws {Failure} `unreachable` when `patienceMs` is over: nobody knows whether it was executed.
+ */
+export async function sendUntilAnswered(
+  command: OperatorCommand,
+  { conductor, signer, timeoutMs, patienceMs, onLost }: Insisting,
+): Promise<string> {
+  const untilMs = performance.now() + Math.min(patienceMs, SEND_AT_MOST_MS);
+  let signed = "";
+  let signedMs = -Infinity;
+  for (let attempt = 1;; attempt++) {
+    if (performance.now() - signedMs >= SIGN_ANEW_MS) {
+      signed = await signCommand(signer, command);
+      signedMs = performance.now();
+    }
+    try {
+      return await sendSigned(conductor, signed, Math.min(timeoutMs, DATAGRAM_ANSWER_MS));
+    } catch (error) {
+      if (!(error instanceof Failure) || error.code !== "unreachable") throw error;
+      if (attempt === 1) onLost?.(error);
+      if (performance.now() + SEND_AGAIN_MS >= untilMs) throw error;
+    }
+    await new Promise((again) => setTimeout(again, SEND_AGAIN_MS));
   }
 }
 

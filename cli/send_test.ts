@@ -3,7 +3,14 @@ import { Failure } from "../core/errors.ts";
 import { keyPairFromSeed, sign } from "../core/sign.ts";
 import { conductorAt } from "./conductor.ts";
 import type { Signer } from "./keys.ts";
-import { commandId, parseReply, refusal, sendSigned, signCommand } from "./send.ts";
+import {
+  commandId,
+  parseReply,
+  refusal,
+  sendSigned,
+  sendUntilAnswered,
+  signCommand,
+} from "./send.ts";
 import { fakeConductor, type FakeOptions } from "./testing/conductor.ts";
 
 const keys = keyPairFromSeed(new Uint8Array(32).fill(7));
@@ -62,6 +69,52 @@ Deno.test("sendSigned() says that nobody answers, within its time", async () => 
   const error = await assertRejects(() => sendSigned(conductor, signed, 400), Failure) as Failure;
   assertEquals(error.code, "unreachable");
   assert(performance.now() - begun < 3_000);
+});
+
+Deno.test("sendUntilAnswered() sends under one id, signed anew in time, until it hears what became of it", async () => {
+  await using fake = fakeConductor({ publicKey: keys.publicKey, noHttp: true, losing: 2 });
+  const conductor = conductorAt({ hostname: "127.0.0.1", port: fake.port }, 300);
+  const real = performance.now;
+  let aheadMs = 0;
+  let signatures = 0;
+  let lost = 0;
+  performance.now = () => real.call(performance) + aheadMs;
+  try {
+    const reply = await sendUntilAnswered(
+      { verb: "APPLY", id: commandId(), app: "api", generation: 1, manifest: "app api\n" },
+      {
+        conductor,
+        timeoutMs: 300,
+        patienceMs: Infinity,
+        signer: {
+          ...signer,
+          sign(text) {
+            signatures++;
+            return signer.sign(text);
+          },
+        },
+        onLost() {
+          lost++;
+          aheadMs += 20_000;
+        },
+      },
+    );
+    assertEquals(reply, "OK|APPLIED|api|1");
+  } finally {
+    performance.now = real;
+  }
+  assertEquals([fake.received.length, fake.executed.length], [3, 1]);
+  assertEquals(new Set(fake.received.map((each) => each.command)).size, 1);
+  assertEquals([signatures, lost], [2, 1]);
+});
+
+Deno.test("sendUntilAnswered() gives up when its patience is over", async () => {
+  await using fake = fakeConductor({ noHttp: true, deafUdp: true });
+  const conductor = conductorAt({ hostname: "127.0.0.1", port: fake.port }, 100);
+  const options = { conductor, signer, timeoutMs: 100, patienceMs: 600 };
+  const command = { verb: "RUN", id: commandId(), app: "api" } as const;
+  const error = await assertRejects(() => sendUntilAnswered(command, options), Failure) as Failure;
+  assertEquals(error.code, "unreachable");
 });
 
 Deno.test("refusal() says what to check when the signature is not accepted", async () => {

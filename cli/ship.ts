@@ -7,10 +7,14 @@ import { digestOfArtifact, formOf, packed } from "../core/live/pack.ts";
 import { build } from "./build.ts";
 import type { Conductor } from "./conductor.ts";
 import type { Signer } from "./keys.ts";
-import { commandId, parseReply, refusal, sendSigned, signCommand } from "./send.ts";
+import { commandId, parseReply, refusal, sendUntilAnswered } from "./send.ts";
 
-/** How often a broken upload is gone on with, without any byte gained in between. */
+/**
+ * How often a broken upload is gone on with, without any byte gained in between, and the first pause
+ * before that, ms; each further one is as much longer: 5 s in all, in which a conductor starts again.
+ */
 const ATTEMPTS = 5;
+const PAUSE_MS = 500;
 
 /** A spec whose artifact has its digest, and where its bytes are on this machine. */
 export interface Shipped {
@@ -109,6 +113,11 @@ export async function upload({ spec, source }: Shipped, options: Upload): Promis
   for (let attempt = 1;; attempt++) {
     const before = offset;
     try {
+      if (attempt > 1) {
+        const again = await options.conductor.ask("HEAD", path);
+        if (again.status === 200) return sent;
+        offset = Number(again.headers.get("skr8tr-offset") ?? 0);
+      }
       for await (const part of partsFrom(source, artifact, offset)) {
         const answer = await options.conductor.ask(
           "POST",
@@ -132,9 +141,10 @@ export async function upload({ spec, source }: Shipped, options: Upload): Promis
     } catch (error) {
       if (!(error instanceof Failure) || error.code !== "unreachable") throw error;
       if (attempt >= ATTEMPTS) throw error;
-      const again = await options.conductor.ask("HEAD", path);
-      if (again.status === 200) return sent;
-      offset = Number(again.headers.get("skr8tr-offset") ?? 0);
+      await new Promise((again) => setTimeout(again, attempt * PAUSE_MS));
+      // Where it broke off the conductor says; what counts here is that something has come.
+      if (offset > before) attempt = 1;
+      continue;
     }
     if (offset > before) attempt = 0;
     if (attempt >= ATTEMPTS) {
@@ -146,13 +156,10 @@ export async function upload({ spec, source }: Shipped, options: Upload): Promis
 /** Signs that these bytes will come; whoever sends them names the command's id. */
 async function announce(artifact: ArtifactSpec, options: Upload): Promise<string> {
   const id = commandId();
-  const signed = await signCommand(options.signer, {
-    verb: "UPLOAD",
-    id,
-    sha256: artifact.sha256 ?? "",
-    bytes: String(artifact.bytes),
-  });
-  const reply = parseReply(await sendSigned(options.conductor, signed, options.timeoutMs));
+  const { sha256 = "", bytes } = artifact;
+  const command = { verb: "UPLOAD", id, sha256, bytes: String(bytes) } as const;
+  const insisting = { ...options, patienceMs: options.timeoutMs };
+  const reply = parseReply(await sendUntilAnswered(command, insisting));
   if (!reply.ok) throw refusal(reply, options.keyPath);
   return id;
 }

@@ -329,6 +329,10 @@ export const COMMANDS: readonly Command[] = [
       "is away meanwhile is waited for; the run goes on without it. --timeout bounds the waiting: " +
       "then the exit code is 1, or 2 where no conductor answered, and the run still goes on. With " +
       "--json each line that it writes is one of JSON, and the last one is the run.",
+      "Where the answer is lost that says whether the run has begun, the command is sent again " +
+      "(for 5 s, or as long as is waited, half an hour at most) and still starts one run. Without " +
+      "an answer by then the exit code is 2, nobody knows whether it has begun, and skr8tr runs " +
+      "APP tells later.",
     ],
     examples: ["skr8tr run backup.skr8tr --wait", "skr8tr run backup"],
     arguments: [1, 1],

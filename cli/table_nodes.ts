@@ -13,7 +13,8 @@ export const NODE_COMMANDS: readonly Command[] = [
       "cordon: nothing more is placed there, what runs stays. uncordon takes that back.",
       "drain: also moves away what runs there, one app's batch at a time. A replacement is ready " +
       "elsewhere before the old replica leaves, so no request is lost; apps that are replaced " +
-      "stop-first, and those of which only one may run, are stopped first. Replicas with a volume " +
+      "stop-first, and those of which only one may run, are stopped first, once a node has said " +
+      "that it can run them; where none can they stay, and why tells. Replicas with a volume " +
       "stay with it: skr8tr volume rm gives it up. With --wait the command shows what is left and " +
       "ends when nothing is (exit code 0), or when nothing more can move (1). A drained node stays " +
       "empty until uncordon.",

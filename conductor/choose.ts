@@ -11,6 +11,11 @@ export interface Choice {
   readonly reason: string;
 }
 
+/** Node id -> why it cannot run this, though it seems to have room for it. */
+export type Unable = ReadonlyMap<string, string>;
+
+const NONE: Unable = new Map();
+
 /**
  * Chooses a node for each of `count` replicas and books it in the ledger. Fewer choices than asked
  * come back where no node can take more; `refusals` then says why, node by node.
@@ -20,14 +25,16 @@ export function choose(
   count: number,
   ledger: Ledger,
   home?: string,
+  unable = NONE,
 ): { readonly choices: Choice[]; readonly refusals: string[] } {
   if (count === 0) return { choices: [], refusals: [] };
   const nodes = ledger.all();
-  const queue = new Queue(spec, nodes, home);
+  const able = unable.size === 0 ? nodes : nodes.filter((node) => !unable.has(node.id));
+  const queue = new Queue(spec, able, home);
   const choices: Choice[] = [];
   while (choices.length < count) {
     const best = queue.takeBest();
-    if (!best) return { choices, refusals: refusals(spec, nodes, home) };
+    if (!best) return { choices, refusals: refusals(spec, nodes, home, unable) };
     ledger.take(best.node.id, spec);
     queue.putBack(best.node);
     home ??= homeOf(spec, best.node);
@@ -53,9 +60,10 @@ export function chooseFor(
   ledger: Ledger,
   home?: string,
   seats?: readonly string[],
+  unable = NONE,
 ): Chosen {
   if (seats) return chooseSeats(spec, indices, seats, ledger);
-  const { choices, refusals } = choose(spec, indices.length, ledger, home);
+  const { choices, refusals } = choose(spec, indices.length, ledger, home, unable);
   return { choices: choices.map((each, at) => ({ ...each, index: indices[at]! })), refusals };
 }
 
@@ -83,10 +91,15 @@ function homeOf(spec: AppSpec, node: Candidate): string | undefined {
 }
 
 /** Why each node cannot take one, `node-3: needs 256 MiB, 181 MiB free`. */
-export function refusals(spec: AppSpec, nodes: readonly Candidate[], home?: string): string[] {
+export function refusals(
+  spec: AppSpec,
+  nodes: readonly Candidate[],
+  home?: string,
+  unable = NONE,
+): string[] {
   if (nodes.length === 0) return ["no node has joined"];
   return nodes.flatMap((node) => {
-    const why = whyNot(spec, node, home);
+    const why = whyNot(spec, node, home) ?? unable.get(node.id) ?? null;
     return why === null ? [] : [`${node.name}: ${why}`];
   });
 }

@@ -15,8 +15,10 @@ import { jobStep } from "./jobs.ts";
 import { type Booking, isEmpty, mergeDecisions, type Plan, planApp } from "./plan.ts";
 import { rebalance } from "./rebalance.ts";
 import { type Buckets, reconcile, type Sight, wantedOf } from "./reconcile.ts";
+import type { Prepared } from "./replace.ts";
 import type { Around } from "./rollout.ts";
 import { RolloutWatch } from "./rollout_watch.ts";
+import { missingSecret } from "./secrets.ts";
 import { missingNeeds, sightsOf } from "./sights.ts";
 import { type App, currentOf } from "./state.ts";
 
@@ -117,15 +119,19 @@ export class Decider {
 
   /** The plan of one app; nodes are asked whether they can run what others are to be stopped for. */
   #plan(app: App, buckets: Buckets, bookings: Booking[], mayPlace: boolean, now: Instant): Plan {
-    const { ledger, preparing } = this.#cluster;
-    const { generation, sequence } = currentOf(app);
+    const { ledger, preparing, state } = this.#cluster;
+    const { generation, sequence, spec } = currentOf(app);
     let asks = false;
-    const prepared = (node: string) => {
-      asks = true;
-      return preparing.verdict({ app: app.name, generation, sequence, node }, now.monoMs);
+    const prepared: Prepared = {
+      verdict(node) {
+        asks = true;
+        const wanted = { app: app.name, generation, sequence, node };
+        return preparing.verdict(wanted, now.monoMs, missingSecret(state, spec));
+      },
+      unable: () => preparing.unable(app.name, sequence),
     };
     const plan = planApp(app, buckets, ledger, bookings, mayPlace, prepared);
-    if (!asks) preparing.drop(app.name);
+    if (!asks) preparing.rest(app.name, now.monoMs);
     return plan;
   }
 

@@ -154,6 +154,45 @@ Deno.test("ticks while no conductor was there are told, and made up for once, or
   }
 });
 
+Deno.test("a schedule keeps its zone's hours when clocks are changed: one run a day, restarts included", () => {
+  const rig = new Rig();
+  const nodes = [rig.addNode(1)];
+  /** The conductor is away until half a minute before this, and there for a minute. */
+  const around = (time: string) => {
+    const ms = Date.parse(time) - 30_000 - rig.wallMs;
+    rig.monoMs += ms;
+    rig.wallMs += ms;
+    rig.restart();
+    rig.live(30_500);
+    rig.restart();
+    rig.live(30_000);
+    if (states(rig).at(-1) === "running") end(rig, nodes, 0);
+    rig.live(500);
+  };
+  rig.wallMs = Date.parse("2026-10-23T12:00:00Z");
+  rig.live(4_000);
+  rig.apply("backup", job("  schedule 30 2 * * * {\n    timezone Europe/Berlin\n  }\n"));
+  // On the 25th it is half past two twice in Berlin.
+  const times = ["2026-10-24T00:30", "2026-10-25T00:30", "2026-10-25T01:30", "2026-10-26T01:30"];
+  for (const time of times) around(`${time}:00Z`);
+  const due = () => runs(rig).map((run) => new Date(run.dueWallMs!).toISOString().slice(0, 16));
+  assertEquals(due(), ["2026-10-24T00:30", "2026-10-25T00:30", "2026-10-26T01:30"]);
+  assertEquals(states(rig), ["succeeded", "succeeded", "succeeded"]);
+
+  // On the 28th of March there is no half past two.
+  rig.down("backup");
+  rig.live(1_000);
+  const left = Date.parse("2027-03-26T12:00:00Z") - rig.wallMs;
+  rig.monoMs += left;
+  rig.wallMs += left;
+  rig.restart();
+  rig.live(4_000);
+  rig.apply("backup", job("  schedule 30 2 * * * {\n    timezone Europe/Berlin\n  }\n"));
+  const spring = ["2027-03-27T01:30", "2027-03-28T01:30", "2027-03-29T00:30"];
+  for (const time of spring) around(`${time}:00Z`);
+  assertEquals(due().slice(-3), spring);
+});
+
 Deno.test("a clock that is set back runs no tick again", () => {
   const { rig, nodes } = ready();
   rig.apply("backup", SCHEDULE());

@@ -107,6 +107,7 @@ function addMoves(
   // What a paused rollout fills up is of the generation before; what moves stays what it is.
   const { placeGeneration, ...others } = buckets;
   const place = [...buckets.place];
+  const move: Operation[] = [];
   if (isQuiet) {
     const out = sights.filter((sight) => sight.placement.leaving).length + leave.length;
     const isStopFirst = spec.rollout.order === "stop-first" || existsOnce(spec);
@@ -115,7 +116,8 @@ function addMoves(
       if (room <= 0) break;
       if (replaced.has(mover) || isOutdated(app, mover.placement)) continue;
       if (releasedText(app, mover) !== null) continue;
-      if (isStopFirst || !isServing(mover)) leave.push(operation(mover));
+      if (!isServing(mover)) leave.push(operation(mover));
+      else if (isStopFirst) move.push(operation(mover));
       else place.push(mover.placement.index);
       room--;
     }
@@ -126,6 +128,7 @@ function addMoves(
     ...(fills ? { placeGeneration } : {}),
     place,
     leave: [...buckets.leave, ...leave],
+    ...(move.length > 0 ? { move } : {}),
     ...(againMs === Infinity ? {} : { againMs }),
   };
 }

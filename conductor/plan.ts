@@ -6,7 +6,7 @@
 import { specOfBefore } from "../core/before.ts";
 import type { EntryBody, Place } from "../core/log.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
-import { chooseFor } from "./choose.ts";
+import { chooseFor, type Chosen } from "./choose.ts";
 import { whyNot } from "./feasible.ts";
 import { mayReplace, type Prepared, UNASKED, waitLine } from "./replace.ts";
 import type { Ledger } from "./ledger.ts";
@@ -39,7 +39,7 @@ export interface Booking {
  * `bookings`, so that the next app of the same round sees it; the caller gives it back.
  *
  * @param mayPlace false while some known node has not reported yet: placing waits for it.
- * @param prepared whether a node can run the current generation: nothing is stopped for it before
+ * @param prepared whether nodes can run the current generation: nothing is stopped for it before
  */
 export function planApp(
   app: App,
@@ -53,7 +53,7 @@ export function planApp(
   const indices = mayPlace ? wanted.indices : [];
   const asked = indices.length;
   const home = holdsVolume(spec) ? app.home : undefined;
-  const { choices, refusals } = chooseFor(spec, indices, ledger, home, buckets.seats);
+  const { choices, refusals } = chooseAble(spec, indices, ledger, home, buckets.seats, prepared);
   const place = choices.map((choice, at): Place => {
     bookings.push({ node: choice.node, spec });
     const replica = `${app.name}.${app.placed + at + 1}`;
@@ -102,6 +102,23 @@ export function planApp(
   };
 }
 
+/** Nodes that have said that they can, or have not been asked, go before those that cannot. */
+function chooseAble(
+  spec: AppSpec,
+  indices: readonly number[],
+  ledger: Ledger,
+  home: string | undefined,
+  seats: Buckets["seats"],
+  prepared: Prepared,
+): Chosen {
+  const unable = indices.length === 0 ? undefined : prepared.unable();
+  const first = chooseFor(spec, indices, ledger, home, seats, unable);
+  if (!unable?.size || first.choices.length === indices.length) return first;
+  const left = indices.slice(first.choices.length);
+  const { choices, refusals } = chooseFor(spec, left, ledger, home, seats);
+  return { choices: [...first.choices, ...choices], refusals };
+}
+
 /** What is to be placed: replicas of a generation, or what runs before its first one. */
 function askedOf(app: App, buckets: Buckets) {
   const asked = buckets.placeGeneration ?? currentOf(app).generation;
@@ -129,7 +146,7 @@ function freeFixedPort(
   const old = buckets.yield.find((each) => makesRoom(app, each, ledger, home));
   if (!old) return NO_WAY;
   const { replica, node } = old;
-  const line = waitLine(app, replica, ledger.node(node).name, prepared(node));
+  const line = waitLine(app, replica, ledger.node(node).name, prepared.verdict(node));
   if (line !== null) return { leave: [], wait: [line] };
   const reason = `port ${spec.port.number} is fixed and has to be free first`;
   return { leave: [{ replica, reason }], wait: [] };

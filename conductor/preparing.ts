@@ -1,6 +1,6 @@
 /**
- * Whether nodes could run a new generation, asked before anything that runs is stopped for it. An
- * order `prepare` is repeated until the node says how it stands; nothing of this is durable.
+ * Whether nodes could run a generation, asked before anything that runs is stopped for it. An order
+ * `prepare` is repeated until the node says how it stands; nothing of this is durable.
  */
 
 import {
@@ -33,17 +33,26 @@ interface Asked extends Prepared {
   dueMonoMs: number;
   okMonoMs?: number;
   fault?: { readonly reason: string; readonly sinceMonoMs: number };
+  /** The fault is one that no node has to be asked about. */
+  known?: true;
+  /** Nothing is to be stopped for it any more since then: nobody is asked. */
+  restMonoMs?: number;
 }
 
 export class Preparing {
   readonly #asked = new Map<string, Asked>();
 
-  /** Whether the node can run it; asks where that is not known. */
-  verdict(wanted: Prepared, monoMs: number): Verdict {
+  /**
+   * Whether the node can run it; asks where that is not known.
+   *
+   * @param missing why no node can, which needs no asking; `null` where nothing is known of that
+   */
+  verdict(wanted: Prepared, monoMs: number, missing: string | null = null): Verdict {
     const key = keyOf(wanted);
     let known = this.#asked.get(key);
     const isOld = known?.okMonoMs !== undefined && monoMs - known.okMonoMs > PREPARED_FRESH_MS;
-    if (known?.sequence !== wanted.sequence || isOld) {
+    const isOther = known?.sequence !== wanted.sequence || known.restMonoMs !== undefined;
+    if (isOther || isOld || missing === null && known?.known) {
       known = {
         ...wanted,
         sinceMonoMs: monoMs,
@@ -52,6 +61,12 @@ export class Preparing {
         dueMonoMs: monoMs,
       };
       this.#asked.set(key, known);
+    }
+    if (missing !== null) {
+      const sinceMonoMs = known!.fault?.sinceMonoMs ?? monoMs;
+      Object.assign(known!, { known: true, dueMonoMs: Infinity });
+      known!.fault = { reason: missing, sinceMonoMs };
+      delete known!.okMonoMs;
     }
     if (known!.fault) return { at: "fault", reason: known!.fault.reason };
     if (known!.okMonoMs !== undefined) return { at: "ok" };
@@ -68,16 +83,27 @@ export class Preparing {
   ): (Prepared & { readonly reason: string; readonly forMs: number }) | null {
     for (const each of this.#asked.values()) {
       if (each.app !== app || each.sequence !== sequence || !each.fault) continue;
+      if (each.restMonoMs !== undefined) continue;
       const { reason, sinceMonoMs } = each.fault;
       return { ...each, reason, forMs: monoMs - sinceMonoMs };
     }
     return null;
   }
 
+  /** Node id -> why it could not run this record when it was last asked, a moment ago. */
+  unable(app: string, sequence: number): ReadonlyMap<string, string> {
+    const found = new Map<string, string>();
+    for (const each of this.#asked.values()) {
+      if (each.app !== app || each.sequence !== sequence || !each.fault || each.known) continue;
+      found.set(each.node, each.fault.reason);
+    }
+    return found;
+  }
+
   /** @returns whether it is news */
   take(message: Mesh<"prepared">, monoMs: number): boolean {
     const known = this.#asked.get(keyOf(message));
-    if (known?.sequence !== message.sequence) return false;
+    if (known?.sequence !== message.sequence || known.known) return false;
     known.heard = true;
     if (message.state === "working") {
       known.waitMs = RETRY_MAX_MS;
@@ -96,9 +122,18 @@ export class Preparing {
     return isNews;
   }
 
-  /** Nothing is to be stopped for this app (any more). */
-  drop(app: string): void {
-    for (const [key, each] of this.#asked) if (each.app === app) this.#asked.delete(key);
+  /**
+   * Nothing is to be stopped for this app (any more): nobody is asked. What was said is remembered for
+   * a while, so that what was stopped is not placed where it cannot run.
+   */
+  rest(app: string, monoMs: number): void {
+    for (const [key, each] of this.#asked) {
+      if (each.app !== app) continue;
+      each.restMonoMs ??= monoMs;
+      each.dueMonoMs = Infinity;
+      const isOver = !each.fault || each.known || monoMs - each.restMonoMs >= PREPARED_FRESH_MS;
+      if (isOver) this.#asked.delete(key);
+    }
   }
 
   /** What is to be asked (again) now. */

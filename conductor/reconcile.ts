@@ -55,6 +55,8 @@ export interface Buckets {
   readonly leave: readonly Operation[];
   /** The same, once it is known that what replaces them can run. */
   readonly replace?: readonly Operation[];
+  /** The same of replicas that are to live elsewhere, on whichever node can run them. */
+  readonly move?: readonly Operation[];
   /** Old replicas that may leave first, should the new ones find no place beside them. */
   readonly yield: readonly Placement[];
   readonly gone: readonly Operation[];

@@ -3,6 +3,7 @@
 import type { OperatorCommand } from "../core/command.ts";
 import { SECRETS } from "../core/limits.ts";
 import type { Entry } from "../core/log.ts";
+import type { AppSpec } from "../core/manifest/spec.ts";
 import { secretKey, secretUseOf } from "../core/secret.ts";
 import type { Outcome } from "./commands.ts";
 import { beginRestart } from "./rollout_state.ts";
@@ -64,6 +65,22 @@ export function applySecret(state: State, entry: Entry, command: SecretCommand):
   return users;
 }
 
+/** Why no node could start a replica of this app: a secret that it names was never set. */
+export function missingSecret(
+  state: Pick<State, "secrets">,
+  { secrets, namespace }: Pick<AppSpec, "secrets" | "namespace">,
+): string | null {
+  for (const value of Object.values(secrets)) {
+    const { secret } = secretUseOf(value);
+    if (!state.secrets.has(secretKey(namespace, secret))) return noSecret(namespace, secret);
+  }
+  return null;
+}
+
+function noSecret(namespace: string, secret: string): string {
+  return `there is no secret ${secret} in namespace ${namespace}; skr8tr secret set ${secret} sets it`;
+}
+
 /** What is to be sealed to a node for one of its replicas. */
 export type Handing =
   | { readonly secrets: readonly (readonly [variable: string, stored: StoredSecret])[] }
@@ -83,10 +100,7 @@ export function handingOf(state: State, node: string, replica: string): Handing 
   for (const [variable, value] of Object.entries(spec.secrets)) {
     const { secret } = secretUseOf(value);
     const stored = state.secrets.get(secretKey(spec.namespace, secret));
-    if (!stored) {
-      const where = `in namespace ${spec.namespace}; skr8tr secret set ${secret} sets it`;
-      return { reason: `there is no secret ${secret} ${where}`, again: false };
-    }
+    if (!stored) return { reason: noSecret(spec.namespace, secret), again: false };
     secrets.push([variable, stored]);
   }
   return { secrets };

@@ -263,7 +263,7 @@ export const ARTIFACT_SENDS = 4;
 export const ARTIFACT_HOLDERS = 8;
 /** The conductor's store may hold so much that no generation names any more, in bytes. */
 export const ARTIFACT_STORE_BYTES = 10 * 1024 ** 3;
-/** A part of an upload that nobody has gone on with for so long is thrown away, in ms. */
+/** A part of an artifact that nobody has gone on with for so long is thrown away, in ms. */
 export const ARTIFACT_PART_MS = 24 * 3_600_000;
 /** A node's cache of artifacts, unless it is told otherwise (`--artifacts`), in bytes. */
 export const ARTIFACT_CACHE_BYTES = 10 * 1024 ** 3;

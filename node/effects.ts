@@ -153,7 +153,13 @@ export type NodeEffect =
     readonly sources: readonly string[];
   }
   /** Find out whether this could be executed, and change nothing; answered by `checked`. */
-  | { readonly do: "check-program"; readonly app: string; readonly plan: LaunchPlan }
+  | {
+    readonly do: "check-program";
+    readonly app: string;
+    readonly plan: LaunchPlan;
+    /** A port that nobody may listen on, since it is the only one that will do. */
+    readonly freePort?: number;
+  }
   /**
    * Save this and then start the program; answered by `launched` or `launch-failed`, and after
    * `launched` by `exited`.

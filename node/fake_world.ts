@@ -199,12 +199,12 @@ export class FakeWorld {
           replica: effect.replica,
           fault: this.lacking,
         }];
-      case "check-program":
-        return [{
-          on: "checked",
-          app: effect.app,
-          fault: this.broken.get(effect.plan.exec) ?? null,
-        }];
+      case "check-program": {
+        const { app, plan, freePort } = effect;
+        const isTaken = freePort !== undefined && this.takenPorts.has(freePort);
+        const fault = this.broken.get(plan.exec) ?? (isTaken ? `port ${freePort} is taken` : null);
+        return [{ on: "checked", app, fault }];
+      }
       case "try-port":
         return [{
           on: "port-tried",

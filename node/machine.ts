@@ -99,7 +99,6 @@ export class NodeMachine implements Stage {
     const witness = new Witness(options);
     const life = new Life(this);
     const { replicas } = this;
-    const emit = (effect: NodeEffect) => this.emit(effect);
     const outbox = new Outbox({
       options,
       conductor,
@@ -108,7 +107,7 @@ export class NodeMachine implements Stage {
       witness,
       replicas,
       sequence: () => this.sequence,
-      emit,
+      emit: (effect) => this.emit(effect),
     });
     const look = () => this.#preparing.look();
     const records = new RecordDesk(options, { stage: this, life, outbox, replicas, look });
@@ -116,16 +115,17 @@ export class NodeMachine implements Stage {
     const preparing = new Preparing({
       around: options,
       now: () => this.now.monoMs,
-      emit,
+      emit: (effect) => this.emit(effect),
       prospect: (order) => records.prospect(order),
+      holderOf: (port) => replicas.get(this.ports.holder(port) ?? ""),
       answer: (order, state, reason) => outbox.prepared(order, state, reason),
     });
     const shared = { stage: this, life, conductor, replicas };
     const [tombstones, sleepers] = [this.#tombstones, this.#sleepers];
     const orders = new Orders({ ...shared, records, outbox, news, tombstones, sleepers });
-    const settle = () => this.#settle();
-    this.#mesh = new MeshDesk({ ...shared, options, orders, preparing, witness, settle });
-    this.#plain = new PlainDesk(options.node, emit);
+    const around = { options, orders, preparing, witness, settle: () => this.#settle() };
+    this.#mesh = new MeshDesk({ ...shared, ...around });
+    this.#plain = new PlainDesk(options.node, (effect) => this.emit(effect));
     this.tower = tower;
     this.#conductor = conductor;
     this.#life = life;

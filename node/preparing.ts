@@ -1,7 +1,7 @@
 /**
  * What a node does before anything that runs is stopped for a new generation: it takes the record,
- * fetches the artifact and looks whether the program could be executed. Nothing is started, and
- * nothing of it is kept: a conductor that wants to know asks again.
+ * fetches the artifact and looks whether the program could be executed and its fixed port be had.
+ * Nothing is started, and nothing of it is kept: a conductor that wants to know asks again.
  */
 
 import { PREPARE_AGAIN_MS, PREPARED_FRESH_MS } from "../core/limits.ts";
@@ -34,6 +34,8 @@ export interface PreparingStage {
   /** On the monotonic clock, ms. */
   now(): number;
   emit(effect: NodeEffect): void;
+  /** The replica here that has this port, or will; nobody knows of programs that are not the node's. */
+  holderOf(port: number): { readonly id: string; readonly app: string } | undefined;
   /** What the records say of this generation. */
   prospect(order: Mesh<"prepare">): Prospect;
   answer(order: Mesh<"prepare">, state: Mesh<"prepared">["state"], reason?: string): void;
@@ -103,11 +105,18 @@ export class Preparing {
   }
 
   #check(each: Preparation, spec: AppSpec): void {
-    this.#to(each, { at: "checking" });
     const { app } = each.order;
-    const port = spec.port === undefined ? {} : { port: spec.port.number };
+    const number = spec.port?.number;
+    const holder = number === undefined || !spec.port?.fixed ? null : this.stage.holderOf(number);
+    if (holder && holder.app !== app) {
+      return this.#fail(each, `port ${number} is fixed and held by ${holder.id} there`);
+    }
+    this.#to(each, { at: "checking" });
+    const port = number === undefined ? {} : { port: number };
     const plan = planLaunch(spec, { replica: app, app, index: 0, ...port }, this.stage.around);
-    this.stage.emit({ do: "check-program", app, plan });
+    // What holds it is the app's own, and gives it up in time; or nobody may.
+    const freePort = holder === undefined ? { freePort: number! } : {};
+    this.stage.emit({ do: "check-program", app, plan, ...freePort });
   }
 
   checked(app: string, fault: string | null): void {

@@ -90,3 +90,30 @@ Deno.test("a replica of the app is none of its business", () => {
   const status = world.statuses.get("web");
   assertEquals([status?.state === "finished", status?.reason], [false, undefined]);
 });
+
+Deno.test("a fixed port is to be had: nobody has it, or the app's own replica", () => {
+  const world = new FakeWorld().start();
+  const fixed = "  port 8001 fixed";
+  world.record(1, "web", fixed);
+  ask(world, 1);
+  assertEquals(answers(world).at(-1), "1 ok");
+  world.takenPorts.add(8001);
+  world.advance(PREPARED_FRESH_MS);
+  ask(world, 1);
+  assertEquals(answers(world).at(-1), "1 failed port 8001 is taken");
+
+  world.takenPorts.delete(8001);
+  world.run("web.1", "web", 1);
+  world.takenPorts.add(8001);
+  world.record(2, "web", fixed);
+  ask(world, 2);
+  assertEquals(answers(world).at(-1), "2 ok", "its own replica listens there, and will be stopped");
+
+  world.record(3, "api", fixed);
+  world.mesh({ k: "prepare", node: NODE, app: "api", generation: 3, sequence: 3 });
+  assertEquals(answers(world).at(-1), "3 failed port 8001 is fixed and held by web.1 there");
+
+  world.record(4, "free", "  port 8001");
+  world.mesh({ k: "prepare", node: NODE, app: "free", generation: 4, sequence: 4 });
+  assertEquals(answers(world).at(-1), "4 ok", "any other port does as well");
+});

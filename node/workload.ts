@@ -36,6 +36,8 @@ export interface PathCheck {
   readonly kind: "folder" | "file" | "any" | "program";
   /** `its folder`, `its kernel`. */
   readonly what: string;
+  /** What to do where it is missing. */
+  readonly remedy?: string;
 }
 
 /** What of its node a command depends on. */
@@ -83,6 +85,12 @@ function wasmFault({ port, sandbox }: AppSpec): string | null {
 
 const NO_DENO = "deno, which this node does not have";
 
+/** A compiled node holds no Deno that could run anything but the node itself. */
+const GET_DENO =
+  "install Deno there and name its folder in the node's --path, or run the node from " +
+  "a bundle, which brings its own";
+const GET_RUNNERS = "put the folder `runners` that was compiled with the node beside its program";
+
 function runner(
   name: RunnerName,
   around: CommandAround,
@@ -94,7 +102,12 @@ function runner(
   return {
     exec: deno,
     args: ["run", "--no-prompt", "--no-remote", ...permissions, script, ...args],
-    paths: apart ? [{ path: script, kind: "file", what: "what the node runs it by," }] : [],
+    paths: apart
+      ? [
+        { path: deno, kind: "program", what: "what a compiled node runs it by,", remedy: GET_DENO },
+        { path: script, kind: "file", what: "what the node runs it by,", remedy: GET_RUNNERS },
+      ]
+      : [],
   };
 }
 

@@ -9,6 +9,8 @@ export interface FakeOptions {
   readonly publicKey?: Uint8Array;
   /** Answers nothing by UDP. */
   readonly deafUdp?: boolean;
+  /** So many datagrams with signed commands are executed, and their answers lost. */
+  readonly losing?: number;
   /** Answers nothing over HTTP: as the original's conductor. */
   readonly noHttp?: boolean;
   /** The first APPLY meets somebody else's. */
@@ -37,6 +39,7 @@ export function fakeConductor(options: FakeOptions = {}): FakeConductor {
   const planned: string[] = [];
   const replies = new Map<string, string>();
   const generations = new Map<string, number>();
+  let losing = options.losing ?? 0;
   let conflicts = options.conflictOnce ? 1 : 0;
 
   const execute = (by: "udp" | "tcp", text: string): string => {
@@ -46,10 +49,12 @@ export function fakeConductor(options: FakeOptions = {}): FakeConductor {
     if (!options.publicKey || !verify(options.publicKey, signed.text, signed.signatureHex)) {
       return UNAUTHORIZED;
     }
-    const known = replies.get(signed.text);
+    const parsed = parseOperatorCommand(signed.command);
+    const name = "id" in parsed ? parsed.id : signed.text;
+    const known = replies.get(name);
     if (known !== undefined) return known;
     const reply = judge(signed.command);
-    replies.set(signed.text, reply);
+    replies.set(name, reply);
     if (reply.startsWith("OK")) executed.push(signed.command);
     return reply;
   };
@@ -112,7 +117,9 @@ export function fakeConductor(options: FakeOptions = {}): FakeConductor {
   const { server, socket, port } = listen(options, handler);
   const loop = answerDatagrams(socket, (text) => {
     if (options.deafUdp) return null;
-    return options.datagrams?.[text] ?? (parseSigned(text) ? execute("udp", text) : null);
+    if (!parseSigned(text)) return options.datagrams?.[text] ?? null;
+    const reply = execute("udp", text);
+    return losing-- > 0 ? null : reply;
   });
 
   return {

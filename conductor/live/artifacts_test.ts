@@ -106,3 +106,44 @@ Deno.test("a conductor that sends to many tells the next to ask others", async (
     await Promise.all(slow.map((each) => each.body?.cancel()));
   });
 });
+
+Deno.test("a full disk is told to whoever uploads, and the upload goes on when there is room", async () => {
+  await withConductor(async (_, url, folder) => {
+    const store = `${folder}/artifacts`;
+    const mount = async (...options: string[]) => {
+      const args = ["-t", "tmpfs", "-o", options.join(","), "none", store];
+      const command = new Deno.Command("mount", { args, stderr: "null" });
+      return (await command.output().catch(() => ({ success: false }))).success;
+    };
+    await Deno.mkdir(store, { recursive: true });
+    if (!await mount("size=5m")) {
+      return console.log("not root, or no tmpfs: a full disk is not tried");
+    }
+    try {
+      const upload = await announce(url);
+      assertEquals((await send(url, upload, 0, ARTIFACT_PART_BYTES)).status, 200);
+      const end = Math.min(CONTENT.length, 2 * ARTIFACT_PART_BYTES);
+      const full = await send(url, upload, ARTIFACT_PART_BYTES, end);
+      assertEquals(full, {
+        status: 507,
+        error: `cannot keep artifact ${SHA256}: the conductor's disk is full`,
+      });
+      assert(await mount("remount", "size=32m"), "it cannot be made larger");
+      let offset = Number((await head(url))[1]);
+      assert(offset >= ARTIFACT_PART_BYTES && offset < end, `${offset}`);
+      while (offset < CONTENT.length) {
+        const part = await send(
+          url,
+          upload,
+          offset,
+          Math.min(CONTENT.length, offset + ARTIFACT_PART_BYTES),
+        );
+        assertEquals(part.status, 200);
+        offset = part.offset;
+      }
+      assertEquals(await head(url), [200, String(CONTENT.length)]);
+    } finally {
+      await new Deno.Command("umount", { args: ["--lazy", store] }).output();
+    }
+  });
+});

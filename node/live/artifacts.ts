@@ -2,7 +2,7 @@
 // only by the digest that an operator signed, and thrown away when there are too many.
 
 import { createHash } from "node:crypto";
-import { ARTIFACT_SPARE_BYTES, ARTIFACT_STALL_MS } from "../../core/limits.ts";
+import { ARTIFACT_PART_MS, ARTIFACT_SPARE_BYTES, ARTIFACT_STALL_MS } from "../../core/limits.ts";
 import { logger } from "../../core/live/log.ts";
 import type { SealedInit } from "../../core/live/sealed_http.ts";
 import { packed } from "../../core/live/pack.ts";
@@ -86,7 +86,7 @@ export class Artifacts {
     await Deno.chmod(this.options.folder, 0o711);
     const lacking = await this.#lacksSpace(artifact);
     if (lacking !== null) return { reason: lacking };
-    const part = `${this.options.folder}/new/${artifact.sha256}.part`;
+    const part = `${this.options.folder}/new/${folder.split("/").at(-1)}.part`;
     const fault = await this.#download(artifact, sources, part);
     if (fault !== null) return { reason: fault };
     const fresh = `${folder}.new`;
@@ -213,6 +213,8 @@ export class Artifacts {
       await file.seek(0, Deno.SeekMode.Start);
       return await this.#again(source, sha256, bytes, part);
     }
+    /** What earlier sources have sent. */
+    const begun = offset;
     const stall = new AbortController();
     let timer = setTimeout(() => stall.abort(), ARTIFACT_STALL_MS);
     try {
@@ -239,7 +241,7 @@ export class Artifacts {
       }
     } catch (error) {
       if (error instanceof Error && /os error 28\)/.test(error.message)) throw error;
-      return { reason: stall.signal.aborted ? "it sends nothing" : (error as Error).message };
+      return { reason: stall.signal.aborted ? "it sends nothing" : causeOf(error) };
     } finally {
       clearTimeout(timer);
     }
@@ -247,6 +249,8 @@ export class Artifacts {
     const found = hash.digest("hex");
     if (found === sha256 && offset === bytes) return { whole: true };
     await file.truncate(0);
+    // The beginning may be another's lie, and this one is not to be blamed for that.
+    if (begun > 0) return await this.#again(source, sha256, bytes, part);
     log().error("{source} sent {found} for artifact {sha256}", { source, found, sha256 });
     return { reason: `what it sent has the digest ${found.slice(0, 12)}, not the signed one` };
   }
@@ -306,12 +310,27 @@ export class Artifacts {
       const usedMs = (await Deno.stat(`${path}/.skr8tr`)).mtime?.getTime() ?? 0;
       idle.push({ path, bytes: mark.bytes, usedMs });
     }
+    await this.#sweep();
     let freed = 0;
     for (const { path, bytes } of idle.sort((a, b) => a.usedMs - b.usedMs)) {
       if (total - freed <= this.options.maxBytes && freed >= wantedBytes) return;
       log().info("removes {path}, unused for the longest time", { path });
       await remove(path);
       freed += bytes;
+    }
+  }
+
+  /** Throws away what fetches left behind that nobody has gone on with. */
+  async #sweep(): Promise<void> {
+    const { folder } = this.options;
+    for (const [where, ending] of [[`${folder}/new`, ".part"], [folder, ".new"]] as const) {
+      for await (const { name } of Deno.readDir(where)) {
+        if (!name.endsWith(ending)) continue;
+        const { mtime } = await Deno.stat(`${where}/${name}`);
+        if (Date.now() - (mtime?.getTime() ?? 0) > ARTIFACT_PART_MS) {
+          await remove(`${where}/${name}`);
+        }
+      }
     }
   }
 }
@@ -335,6 +354,12 @@ function readMark(folder: string): Mark | null {
 async function* contentOf(folder: string, { form, place }: Mark): AsyncGenerator<Uint8Array> {
   const path = place === "" ? folder : `${folder}/${place}`;
   yield* packed(path, form, [".skr8tr"]);
+}
+
+/** `fetch` says no more than that it failed; why is behind that. */
+function causeOf(error: unknown): string {
+  const { cause, message } = error as Error;
+  return cause instanceof Error ? cause.message : message;
 }
 
 function isSource(text: unknown): text is string {

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { ARTIFACT_PART_MS } from "../../core/limits.ts";
 import { digestOfArtifact, packed } from "../../core/live/pack.ts";
 import { Artifacts } from "./artifacts.ts";
 import { until } from "./fake_cluster.ts";
@@ -180,6 +181,137 @@ Deno.test("the cache keeps what runs and throws away what was unused for the lon
   await all.node.artifacts.prune();
   await assertGone(folders[0]!);
   assert(Deno.statSync(folders[1]!).isDirectory);
+});
+
+/** A cache of its own, whose conductor is gone. */
+async function orphaned(
+  work: (cache: Artifacts, folder: string) => Promise<void>,
+  mount?: (folder: string) => Promise<void>,
+): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "skr8tr-artifacts-" });
+  await mount?.(folder);
+  const cache = new Artifacts({
+    folder: `${folder}/cache`,
+    maxBytes: 2 ** 30,
+    helper: { space: () => Promise.resolve(null) },
+    // Nobody listens there.
+    conductors: () => ["127.0.28.1:7771"],
+    inUse: () => new Set(),
+  });
+  try {
+    await work(cache, folder);
+  } finally {
+    if (mount) await new Deno.Command("umount", { args: [folder] }).output();
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Another node, as far as artifacts go. */
+function peer(answer: (request: Request) => Response) {
+  const asked: (string | null)[] = [];
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, (request) => {
+    asked.push(request.headers.get("range"));
+    return answer(request);
+  });
+  return {
+    asked,
+    source: `127.0.0.1:${server.addr.port}`,
+    [Symbol.asyncDispose]: () => server.shutdown(),
+  };
+}
+
+const WANTED = { from: "x/program", form: "file" } as const;
+
+Deno.test("with the conductor gone another node that has it is asked", async () => {
+  await using other = await bench();
+  Deno.writeTextFileSync(`${other.folder}/program`, PROGRAM);
+  const { bytes, sha256, block } = await artifact(other, `${other.folder}/program`, "file");
+  other.cluster.artifact = sending(bytes);
+  other.run(PLAIN + block);
+  await other.cluster.state("web-1", "ready");
+  await orphaned(async (cache) => {
+    const wanted = { ...WANTED, sha256, bytes: bytes.length };
+    const alone = await cache.get(wanted, []);
+    assertMatch(
+      alone!.reason,
+      /^artifact [0-9a-f]{12} is not to be had: the conductor: .*Connection refused/,
+    );
+    const source = `127.0.0.1:${other.node.udp.address.port}`;
+    assertEquals([await cache.get(wanted, [source]), cache.has(wanted)], [null, true]);
+  });
+});
+
+Deno.test("nodes that lie, wholly or in their beginning, keep nobody from the next one's truth", async () => {
+  const bytes = new TextEncoder().encode(PROGRAM);
+  const sha256 = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+  const lies = bytes.map((byte) => byte ^ 1);
+  await using wholly = peer(sending(lies));
+  await using half = peer(sending(lies, 100_000));
+  await using honest = peer(sending(bytes));
+  await orphaned(async (cache, folder) => {
+    const wanted = { ...WANTED, sha256, bytes: bytes.length };
+    const only = await cache.get(wanted, [wholly.source]);
+    assertMatch(only!.reason, /what it sent has the digest [0-9a-f]{12}, not the signed one/);
+    assertEquals(await cache.get(wanted, [wholly.source, half.source, honest.source]), null);
+    // It went on from the lie at first, and then was asked for all of it.
+    assertEquals(honest.asked, ["bytes=100000-", null]);
+    const [{ name } = { name: "" }] = [...Deno.readDirSync(`${folder}/cache`)]
+      .filter((each) => each.name.startsWith(sha256));
+    assertEquals(Deno.readFileSync(`${folder}/cache/${name}/program`), bytes);
+  });
+});
+
+Deno.test("a disk that becomes full while an artifact comes is told, and it is gone on with later", async () => {
+  const tmpfs = async (folder: string, ...more: string[]) => {
+    const { success } = await new Deno.Command("mount", {
+      args: ["-t", "tmpfs", ...more, "none", folder],
+      stderr: "null",
+    }).output().catch(() => ({ success: false }));
+    return success;
+  };
+  const trial = await Deno.makeTempDir();
+  const may = await tmpfs(trial);
+  if (may) await new Deno.Command("umount", { args: [trial] }).output();
+  await Deno.remove(trial);
+  if (!may) return console.log("not root, or no tmpfs: a full disk is not tried");
+  const bytes = new TextEncoder().encode(PROGRAM);
+  const sha256 = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+  await using other = peer(sending(bytes));
+  await orphaned(async (cache, folder) => {
+    const wanted = { ...WANTED, sha256, bytes: bytes.length };
+    const full = await cache.get(wanted, [other.source]);
+    assertEquals(full, { reason: "its artifact cannot be kept: the disk is full" });
+    assertEquals(cache.has(wanted), false);
+    assert(await tmpfs(folder, "-o", "remount,size=8m"), "it cannot be made larger");
+    assertEquals(await cache.get(wanted, [other.source]), null);
+    assertMatch(other.asked[1]!, /^bytes=[1-9][0-9]*-$/);
+  }, async (folder) => {
+    assert(await tmpfs(folder, "-o", "size=256k"));
+  });
+});
+
+Deno.test("what fetches left behind is thrown away when nobody has gone on with it for a day", async () => {
+  const bytes = new TextEncoder().encode(PROGRAM);
+  const sha256 = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+  await using other = peer(sending(bytes));
+  await orphaned(async (cache, folder) => {
+    const at = (name: string) => `${folder}/cache/${name}`;
+    const left = { old: "5".repeat(64), fresh: "6".repeat(64) };
+    for (const [age, name] of Object.entries(left)) {
+      Deno.mkdirSync(at(`${name}.12345678.new`), { recursive: true });
+      Deno.mkdirSync(at("new"), { recursive: true });
+      Deno.writeTextFileSync(at(`new/${name}.12345678.part`), "half");
+      if (age === "fresh") continue;
+      const then = new Date(Date.now() - ARTIFACT_PART_MS - 60_000);
+      Deno.utimeSync(at(`${name}.12345678.new`), then, then);
+      Deno.utimeSync(at(`new/${name}.12345678.part`), then, then);
+    }
+    const wanted = { ...WANTED, sha256, bytes: bytes.length };
+    assertEquals(await cache.get(wanted, [other.source]), null);
+    const names = [...Deno.readDirSync(at("")), ...Deno.readDirSync(at("new"))]
+      .map((each) => each.name).filter((name) => /^[56]/.test(name)).sort();
+    assertEquals(names, [`${left.fresh}.12345678.new`, `${left.fresh}.12345678.part`]);
+  });
 });
 
 async function assertGone(path: string): Promise<void> {

@@ -15,10 +15,10 @@ export async function refusalOf(
   return good ? null : `record ${record.sequence} has a signature that does not verify`;
 }
 
-/** Says whether nobody listens on this port at any of the machine's addresses. */
-export function isFree(port: number): boolean {
+/** Says whether nobody listens on this port at this address, or at any of the machine's. */
+export function isFree(port: number, hostname = "0.0.0.0"): boolean {
   try {
-    Deno.listen({ hostname: "0.0.0.0", port }).close();
+    Deno.listen({ hostname, port }).close();
     return true;
   } catch {
     return false;

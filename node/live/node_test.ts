@@ -333,6 +333,20 @@ Deno.test("volumes are made and handed over, as root a user is changed to", asyn
   const status = await all.cluster.state("web-1", "finished");
   assertEquals(status.exit?.code, 0, JSON.stringify(status));
   assert(Deno.statSync(`${all.folder}/state/volumes/data/web/x`).isFile);
+  // The next generation finds what the one before has left there.
+  Deno.writeTextFileSync(`${all.folder}/state/volumes/data/web/x`, "kept");
+  all.run(
+    `  exec /bin/sh
+  args -c 'cat "$$DATA/x"'
+  restart never
+  volume {
+    path data/web
+    env DATA
+  }`,
+    "web-3",
+  );
+  const next = await all.cluster.state("web-3", "finished");
+  assertEquals([next.exit?.code, next.exit?.tail, next.generation], [0, "kept", 2]);
   if (Deno.uid() !== 0) return console.log("not root: the change of user is not tried");
   Deno.chmodSync(all.folder, 0o755);
   all.run(

@@ -1,6 +1,6 @@
 // Does what the node's machine wants: sends, writes files, runs programs, asks the helpers.
 
-import type { Address } from "../../core/address.ts";
+import { type Address, isLoopback } from "../../core/address.ts";
 import type { Verifier } from "../../core/live/crypto.ts";
 import { logger } from "../../core/live/log.ts";
 import type { Udp } from "../../core/live/udp.ts";
@@ -53,11 +53,13 @@ export class Performer {
         return guard("keep the log's name", () => files.keepLog(effect.log));
       case "fetch":
         return this.#fetch(effect);
-      case "check-program":
-        processes.faultOf(effect.plan).then((fault) =>
-          dispatch({ on: "checked", app: effect.app, fault })
+      case "check-program": {
+        const { app, plan, freePort } = effect;
+        processes.faultOf(plan).then((fault) =>
+          dispatch({ on: "checked", app, fault: fault ?? portFault(freePort, this.parts.host) })
         );
         return;
+      }
       case "try-port": {
         const { replica, port } = effect;
         return dispatch({ on: "port-tried", replica, port, free: isFree(port) });
@@ -124,6 +126,12 @@ export class Performer {
       : { owner: "unknown" as const, detail: "" };
     dispatch({ on: "owner", replica, instance, owner, detail });
   }
+}
+
+/** Several nodes share a machine only by its loopback addresses: there each has its own ports. */
+function portFault(port: number | undefined, host: string): string | null {
+  if (port === undefined || isFree(port, isLoopback(host) ? host : "0.0.0.0")) return null;
+  return `port ${port} is fixed and held by another program there`;
 }
 
 /** Writes what the node can live without: where that fails, it says so and goes on. */

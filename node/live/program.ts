@@ -112,7 +112,12 @@ export async function programFault(
 }
 
 /** Why a file or folder that a program needs will not do; `null` where it will, or nobody can tell. */
-function pathReason({ path, kind, what }: PathCheck, found: Found | null): string | null {
+function pathReason(check: PathCheck, found: Found | null): string | null {
+  const reason = whyNotThere(check, found);
+  return reason === null || check.remedy === undefined ? reason : `${reason}; ${check.remedy}`;
+}
+
+function whyNotThere({ path, kind, what }: PathCheck, found: Found | null): string | null {
   if (path.includes(",")) return `${what} ${path} has a comma, which no permission can carry`;
   if (!found) return null;
   if (found.state === "missing" && kind === "program") {

@@ -12,6 +12,10 @@ export function findRunners(): Runners {
  * The runners beside the node's own file, in the source tree or in a bundle, and the Deno that runs
  * them. What a compiled program holds inside itself no other program can read: its runners are in
  * the folder `runners` beside it, and run by the Deno of the node's `--path`.
+ *
+ * A compiled node does not start itself over as its own runner: the permissions baked into it are the
+ * node's, which may start any program and not read a site's folder, and no permission can be narrowed
+ * to one folder later. A runner is to have that folder and its port, and nothing else.
  */
 export function runnersOf(
   { standalone, arch, program, url, here }: {

@@ -105,5 +105,87 @@ Deno.test("the manifests of docs/examples run as they stand", async (t) => {
       await skr8tr(ready, cluster.state, "down", `${EXAMPLES}/${name}`);
     });
   }
+  if (!await isThere("git")) console.log(`push: not run: git is not on ${PATH.join(":")}`);
+  else await t.step("push/post-receive", () => pushes(ready, cluster.state));
   await cluster.stop();
 });
+
+/** From `git push` to what the ingress answers, by the hook as it stands. */
+async function pushes(ready: ReadyLine, state: string): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "skr8tr-push-" });
+  const [bare, work] = [`${folder}/bare.git`, `${folder}/work`];
+  const git = async (cwd: string, ...words: string[]): Promise<string> => {
+    const { success, stderr } = await new Deno.Command("git", {
+      args: ["-c", "user.name=test", "-c", "user.email=test@localhost", ...words],
+      cwd,
+      // The key of the cluster, not of who runs the test.
+      env: { SKR8TR_KEY: "", SKR8TR_CONDUCTOR: "", NO_COLOR: "1" },
+      stdout: "null",
+      stderr: "piped",
+    }).output();
+    const said = new TextDecoder().decode(stderr);
+    assert(success, `git ${words.join(" ")}: ${said}`);
+    return said;
+  };
+  const push = async (branch: string): Promise<string> => {
+    await git(work, "add", "--all");
+    await git(work, "commit", "--quiet", "--message", "a release");
+    return await git(work, "push", bare, `HEAD:${branch}`);
+  };
+  const write = async (app: string, more = "") => {
+    const text = `app ${app}\n  serve {\n    static \${ARTIFACT}\n    port 8680\n  }\n${more}` +
+      `  artifact {\n    from site\n  }\n  route {\n    path /${app}\n    strip yes\n  }\n`;
+    await Deno.writeTextFile(`${work}/${app}.skr8tr`, text);
+  };
+  try {
+    await git(folder, "init", "--quiet", "--bare", bare);
+    await git(folder, "init", "--quiet", work);
+    await Deno.copyFile(`${EXAMPLES}/push/post-receive`, `${bare}/hooks/post-receive`);
+    await Deno.chmod(`${bare}/hooks/post-receive`, 0o755);
+    const run = `exec '${Deno.execPath()}' run -A --quiet '--config=${ROOT}/deno.json'`;
+    await Deno.writeTextFile(
+      `${folder}/skr8tr`,
+      `#!/bin/sh\n${run} '${ROOT}/cli/main.ts' "$@"\n`,
+      { mode: 0o755 },
+    );
+    await git(bare, "config", "skr8tr.program", `${folder}/skr8tr`);
+    await git(bare, "config", "skr8tr.key", `${state}/signing.sec`);
+    await git(bare, "config", "skr8tr.conductor", ready.conductor);
+    await Deno.mkdir(`${work}/site`);
+    await Deno.writeTextFile(`${work}/site/first.txt`, "one\n");
+    await write("pushed");
+    await write("gone-soon");
+    const first = await push("main");
+    assertMatch(first, /deploying [0-9a-f]+ a release/);
+    assertMatch(first, /pushed generation 1 ready in /);
+    await until(5_000, "the page is served", async () => {
+      const response = await fetch(`${ready.ingress}/pushed/first.txt`);
+      return await response.text() === "one\n";
+    });
+
+    // A file and a manifest that are gone are deployed no more.
+    await skr8tr(ready, state, "down", "gone-soon");
+    await Deno.remove(`${work}/gone-soon.skr8tr`);
+    await Deno.rename(`${work}/site/first.txt`, `${work}/site/second.txt`);
+    const second = await push("main");
+    assertMatch(second, /pushed generation 2 ready in /);
+    assert(!second.includes("gone-soon"), second);
+    await until(5_000, "the new page is served", async () => {
+      const [old, fresh] = await Promise.all(["first", "second"].map(async (name) => {
+        const response = await fetch(`${ready.ingress}/pushed/${name}.txt`);
+        await response.body?.cancel();
+        return response.status;
+      }));
+      return old === 404 && fresh === 200;
+    });
+
+    await write("pushed", "  replcas 2\n");
+    assertMatch(await push("main"), /did you mean "replicas"\?/);
+    await write("pushed", "  replicas 2\n");
+    const other = await push("other-branch");
+    assert(!other.includes("deploying"), other);
+    await skr8tr(ready, state, "down", "pushed");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}

@@ -23,7 +23,8 @@ function foreignProgram(): Uint8Array {
 }
 
 Deno.test({
-  name: "before a stop-first rollout stops anything, the node looks at program, folder and disk",
+  name:
+    "before a stop-first rollout stops anything, the node looks at program, folder, secrets, port and disk",
   fn: async () => {
     await using world = await World.start(["node-1"]);
     const lines = (exec: string, more = "") =>
@@ -60,6 +61,19 @@ Deno.test({
       lines("sleep", "  cwd /no/such/folder\n"),
       /its folder \/no\/such\/folder does not exist/,
     );
+
+    await refused(
+      lines("sleep", "  secret {\n    TOKEN nobody-set-it\n  }\n"),
+      /there is no secret nobody-set-it in namespace default; skr8tr secret set nobody-set-it/,
+    );
+    {
+      using stranger = Deno.listen({ hostname: "0.0.0.0", port: 0 });
+      const { port } = stranger.addr;
+      await refused(
+        lines("sleep", `  port ${port} fixed\n`),
+        new RegExp(`port ${port} is fixed and held by another program there`),
+      );
+    }
 
     const artifacts = `${world.folder}/state/node-1/artifacts`;
     await Deno.mkdir(artifacts, { recursive: true });
