@@ -271,8 +271,9 @@ export const COMMANDS: readonly Command[] = [
     summary: "print what an app's replicas wrote, or search what the whole cluster wrote",
     details: [
       "Without --all or --previous the lines come from the nodes that run the app now, and with -f " +
-      "they go on to come: from every replica, through restarts and rollouts. --previous adds what " +
-      "replicas wrote that are gone. --all searches what all apps wrote. Both read what the " +
+      "they go on to come: those that are there in the order of their times, then each as it is " +
+      "written, from every replica, through restarts and rollouts. --previous adds what replicas " +
+      "wrote that are gone. --all searches what all apps wrote. Both read what the " +
       "conductor gathers (its flag --telemetry says how much it keeps), and with -f they go on, " +
       "too.",
     ],

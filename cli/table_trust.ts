@@ -62,14 +62,23 @@ export const TRUST_COMMANDS: readonly Command[] = [
   {
     name: "quota",
     usage: "NAMESPACE",
-    summary: "bound what the apps of a namespace may take together",
-    details: ["Without any limit the quota is taken away. skr8tr operator list shows quotas, too."],
-    examples: ["skr8tr quota shop --replicas 40 --ram 8gb --cpu 6", "skr8tr quota shop"],
+    summary: "show or bound what the apps of a namespace may take together",
+    details: [
+      "Without a limit it shows the quota and what is taken of it: all that the namespace's apps " +
+      "may ask for by their manifests. Limits replace those that it had: what is not named is not " +
+      "bounded any more. --none takes the quota away. skr8tr operator list shows all quotas.",
+    ],
+    examples: [
+      "skr8tr quota shop",
+      "skr8tr quota shop --replicas 40 --ram 8gb --cpu 6",
+      "skr8tr quota shop --none",
+    ],
     arguments: [1, 1],
     options: [
       { name: "replicas", value: "N", help: "most replicas" },
       { name: "ram", value: "SIZE", help: "most memory, by what manifests ask for" },
       { name: "cpu", value: "CORES", help: "most cores, by what manifests ask for" },
+      { name: "none", help: "take the quota away" },
       JSON_OUTPUT,
     ],
     load: () => import("./commands/quota.ts"),

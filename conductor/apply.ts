@@ -167,7 +167,7 @@ function applyCommand(
     case "SCALE":
     case "PAUSE":
     case "RESUME":
-      return applyVerb(state, entry, command);
+      return applyVerb(state, entry, command, signed);
     case "RUN":
       return applyRun(state, command, entry.wallMs);
     case "UPLOAD":
@@ -218,6 +218,7 @@ function applyVerb(
     OperatorCommand,
     { verb: "STOP" | "START" | "RESTART" | "SCALE" | "PAUSE" | "RESUME" }
   >,
+  { key }: SignedRecord,
 ): string[] {
   const app = state.apps.get(command.app);
   if (!app) return [];
@@ -237,7 +238,7 @@ function applyVerb(
       else app.count = Number(command.count);
       break;
     case "PAUSE":
-      pauseRollout(app, "an operator paused it");
+      pauseRollout(app, `operator ${state.roster.nameOf(key) ?? key.slice(0, 12)} paused it`);
       break;
     case "RESUME":
       resumeRollout(app, momentOf(entry));

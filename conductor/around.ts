@@ -2,6 +2,7 @@
 
 import type { Instant } from "../core/instant.ts";
 import { AROUND_SILENT_MS } from "../core/limits.ts";
+import { clockOffMs, clockText } from "./clocks.ts";
 import type { ConductorMachine } from "./machine.ts";
 import { type App, currentOf } from "./state.ts";
 
@@ -15,7 +16,18 @@ export function lacksAround(machine: ConductorMachine, app: App, now: Instant): 
     ...(routes.length > 0 && isUnserved(machine, now)
       ? [`no ingress is heard: nobody serves the routes of ${app.name}`]
       : []),
+    ...wrongClocks(machine, app),
   ];
+}
+
+/** Nodes of the app with clocks that are off. */
+function wrongClocks({ fleet }: ConductorMachine, app: App): string[] {
+  const nodes = new Set([...app.placements.values()].map(({ node }) => node));
+  return [...nodes].flatMap((id) => {
+    const node = fleet.get(id);
+    const off = node && clockOffMs(node);
+    return off === undefined ? [] : [clockText(node!.name, off)];
+  }).sort();
 }
 
 /** The same of all apps in a line each. */

@@ -3,6 +3,7 @@ import { fingerprintOf } from "../core/roster.ts";
 import { UNAUTHORIZED } from "../core/wire.ts";
 import { loadState, saveState } from "./snapshot.ts";
 import { manifestOf, Rig } from "./rig_test.ts";
+import { quotaView } from "./trust_views.ts";
 
 const publicKey = (of: number) => new Uint8Array(1_952).fill(of);
 const keyOf = (of: number) => fingerprintOf(publicKey(of).toBase64())!;
@@ -151,10 +152,14 @@ Deno.test("a namespace's quota counts replicas, RAM and CPU of all its apps", ()
   assert(third.startsWith("ERR|NAMESPACE|namespace shop may have 2 replicas"), third);
   assertEquals(up(rig, "three", 1), "OK|APPLIED|three|1");
   assertEquals(up(rig, "two", 1, { namespace: "shop", generation: 2 }), "OK|APPLIED|two|2");
+  const taken = { replicas: 2, ramBytes: 0, cores: 0 };
+  const view = { namespace: "shop", quota: { replicas: 2 }, taken };
+  assertEquals(quotaView(rig.machine.state, "shop"), view);
   assertEquals(quota("-|64|-"), "OK|QUOTA|shop");
   const ram = up(rig, "four", 1, { namespace: "shop" })!;
   assert(ram.includes("says no ram, which the quota counts"), ram);
   assertEquals(quota("-|-|-"), "OK|QUOTA|shop");
+  assertEquals(quotaView(rig.machine.state, "shop"), { namespace: "shop", taken });
   assertEquals(up(rig, "four", 1, { namespace: "shop" }), "OK|APPLIED|four|1");
 });
 

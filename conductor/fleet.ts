@@ -38,6 +38,8 @@ export interface FleetNode {
   /** Since when its beats have carried another digest than ours. */
   mismatchMonoMs: number | null;
   report: Report | null;
+  /** How far its clock was ahead of ours in its last beat, ms; 0 where it did not say. */
+  clockOffMs: number;
 }
 
 /** A report that is being received, page by page. */
@@ -79,6 +81,7 @@ export function addNode(fleet: Fleet, id: string, name: string, monoMs: number):
     digest: 0,
     mismatchMonoMs: null,
     report: null,
+    clockOffMs: 0,
   };
   fleet.set(id, node);
   return node;

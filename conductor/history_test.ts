@@ -17,7 +17,14 @@ function fleetOf(count: number): Fleet {
 Deno.test("takeSample() tells load of nodes that are heard, and traffic where there is any", () => {
   const fleet = fleetOf(2);
   [...fleet.values()][1]!.state = "dead";
-  const traffic = { requestsPerSecond: 3, errorsPerSecond: 0, p50Ms: 1, p95Ms: 2, inFlight: 1 };
+  const traffic = {
+    requestsPerSecond: 3,
+    errorsPerSecond: 0,
+    p50Ms: 1,
+    p95Ms: 2,
+    p99Ms: 3,
+    inFlight: 1,
+  };
   const sample = takeSample(fleet, ["a", "b"], (app) => app === "b" ? traffic : null, 7);
   assertEquals(sample, {
     wallMs: 7,

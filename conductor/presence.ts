@@ -51,6 +51,7 @@ export class Presence {
     // A node's first beats may come before it has measured its memory.
     const grew = beat.ramTotalBytes > (node.beat?.ramTotalBytes ?? 0);
     if (!takeBeat(node, beat, from, now.monoMs)) return;
+    node.clockOffMs = (beat.wallMs ?? now.wallMs) - now.wallMs;
     if (reign.holds(now.monoMs)) reign.heard(beat.term);
     // Operators name it as it is called now.
     if (state.nodes.get(node.id) !== beat.name) this.#journal.enterNode(node.id, beat.name);

@@ -26,7 +26,7 @@ Deno.test("RouteTraffic.lately() tells of each route that there is, the most ask
   assertEquals(traffic.lately(routes, 1_000), []);
   traffic.take(told([figure("/api", 10), figure("shop.example/", 30), figure("/gone", 9)]), 1_000);
   const bound = LATENCY_BOUNDS_MS[2]!;
-  const same = { app: "shop", errorsPerSecond: 1, p50Ms: bound, p95Ms: bound };
+  const same = { app: "shop", errorsPerSecond: 1, p50Ms: bound, p95Ms: bound, p99Ms: bound };
   assertEquals(traffic.lately(routes, 1_000), [
     { ...same, route: "shop.example/", requestsPerSecond: 30 },
     { ...same, route: "/api", requestsPerSecond: 10 },

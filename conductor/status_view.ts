@@ -3,6 +3,7 @@
 import type { Instant } from "../core/instant.ts";
 import type { AppView, NodeView, StatusView } from "../core/view.ts";
 import { aroundProblems } from "./around.ts";
+import { clockText } from "./clocks.ts";
 import { type DeckGrants, shows } from "./deck_grants.ts";
 import type { FleetNode } from "./fleet.ts";
 import type { ConductorMachine } from "./machine.ts";
@@ -45,6 +46,7 @@ export function headView(
 }
 
 export function problemsOfNode(node: NodeView): string[] {
+  if (node.clockOffMs !== undefined) return [clockText(node.name, node.clockOffMs)];
   if (node.state !== "dead") return [];
   return [`${node.name} is dead: silent for ${Math.round(node.silentMs / 1000)} s`];
 }

@@ -1,7 +1,6 @@
 // What the ingresses see of the apps' requests: what canaries, scaling and sleep are judged by.
 
 import {
-  LATENCY_BOUNDS_MS,
   TRAFFIC_APPS,
   TRAFFIC_COARSE_KEEP_MS,
   TRAFFIC_COARSE_MS,
@@ -13,6 +12,7 @@ import {
 } from "../core/limits.ts";
 import type { TrafficSample } from "../core/deck_view.ts";
 import type { Figure, Figures } from "../core/mesh.ts";
+import { LATENCY_BUCKETS, noLatencies, percentile } from "./latency.ts";
 
 /** What happened to one generation of an app in a span of time. */
 export interface Between {
@@ -58,9 +58,6 @@ interface Source {
   readonly last: Map<string, Figure>;
 }
 
-const BUCKETS = LATENCY_BOUNDS_MS.length + 1;
-const NOTHING: readonly number[] = new Array(BUCKETS).fill(0);
-
 /**
  * The requests of all apps as the ingresses count them. All times are ms of the conductor's
  * monotonic clock. Holds no more than limits.ts allows: what is old is kept coarsely, then not.
@@ -103,7 +100,7 @@ export class Traffic {
     const traffic = this.#apps.get(app);
     if (traffic === undefined || traffic.generations.size === 0) return null;
     const sinceMs = this.#rateSinceMs(nowMs);
-    const { requests, errors, p50Ms, p95Ms } = growth(
+    const { requests, errors, p50Ms, p95Ms, latency } = growth(
       [...traffic.generations.values()],
       sinceMs,
       nowMs,
@@ -114,6 +111,7 @@ export class Traffic {
       errorsPerSecond: errors * perSecond,
       p50Ms,
       p95Ms,
+      p99Ms: percentile(latency, 0.99),
       inFlight: this.inFlight(app),
     };
   }
@@ -199,7 +197,7 @@ export class Traffic {
     if (track === null) return;
     track.requests += grown;
     track.errors += Math.max(0, figure.errors - (since?.errors ?? 0));
-    for (let at = 0; at < BUCKETS; at++) {
+    for (let at = 0; at < LATENCY_BUCKETS; at++) {
       track.latency[at]! += Math.max(0, (figure.latency[at] ?? 0) - (since?.latency[at] ?? 0));
     }
     keep(track, nowMs);
@@ -230,7 +228,7 @@ export class Traffic {
     if (track !== undefined) return track;
     if (this.#tracks >= TRAFFIC_APPS) return null;
     this.#tracks++;
-    track = { requests: 0, errors: 0, latency: new Array(BUCKETS).fill(0), samples: [] };
+    track = { requests: 0, errors: 0, latency: noLatencies(), samples: [] };
     traffic.generations.set(generation, track);
     // The generations that came before the last two are history.
     if (traffic.generations.size > GENERATIONS_KEPT) {
@@ -273,13 +271,13 @@ function thin(samples: Sample[], nowMs: number): void {
 function growth(tracks: readonly Track[], sinceMs: number, nowMs: number): Between {
   let requests = 0;
   let errors = 0;
-  const latency = NOTHING.slice();
+  const latency = noLatencies();
   for (const track of tracks) {
     const from = sampleAt(track, sinceMs);
     const to = sampleAt(track, nowMs);
     requests += (to?.requests ?? 0) - (from?.requests ?? 0);
     errors += (to?.errors ?? 0) - (from?.errors ?? 0);
-    for (let at = 0; at < BUCKETS; at++) {
+    for (let at = 0; at < LATENCY_BUCKETS; at++) {
       latency[at]! += (to?.latency[at] ?? 0) - (from?.latency[at] ?? 0);
     }
   }
@@ -299,16 +297,4 @@ function sampleAt(track: Track, atMs: number): Sample | null {
     if (samples[at]!.atMs <= atMs) return samples[at]!;
   }
   return null;
-}
-
-function percentile(latency: readonly number[], part: number): number {
-  const total = latency.reduce((sum, each) => sum + each, 0);
-  if (total <= 0) return 0;
-  let below = 0;
-  for (let at = 0; at < latency.length; at++) {
-    below += latency[at]!;
-    // The last bucket has no end: twice its beginning stands for it.
-    if (below >= total * part) return LATENCY_BOUNDS_MS[at] ?? 2 * LATENCY_BOUNDS_MS.at(-1)!;
-  }
-  return 2 * LATENCY_BOUNDS_MS.at(-1)!;
 }

@@ -1,6 +1,7 @@
 /** What is shown of operators and quotas; the shapes are in core/view.ts. */
 
-import type { OperatorsView, SecretsView } from "../core/view.ts";
+import type { OperatorsView, QuotaView, SecretsView } from "../core/view.ts";
+import { takenOf } from "./quota.ts";
 import { usersOf } from "./secrets.ts";
 import type { State } from "./state.ts";
 
@@ -22,6 +23,12 @@ export function operatorsView(state: State): OperatorsView {
     })).sort((a, b) => a.name < b.name ? -1 : 1),
     quotas: [...quotas].map(([namespace, quota]) => ({ namespace, ...quota })),
   };
+}
+
+/** Also of a namespace without a quota, or without apps. */
+export function quotaView(state: State, namespace: string): QuotaView {
+  const quota = state.quotas.get(namespace);
+  return { namespace, ...(quota ? { quota } : {}), taken: takenOf(state, namespace) };
 }
 
 /** Names, never values. */

@@ -3,8 +3,10 @@
 import type { Instant } from "../core/instant.ts";
 import { HOPELESS_RESTARTS } from "../core/limits.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
+import { byApp, byIndex, byName } from "../core/status_changes.ts";
 import type { AppView, NodeView, PlanView, ReplicaState, ReplicaView } from "../core/view.ts";
 import { lacksAround } from "./around.ts";
+import { clockOffMs } from "./clocks.ts";
 import { type DeckGrants, shows } from "./deck_grants.ts";
 import { describeExit } from "./events.ts";
 import type { FleetNode } from "./fleet.ts";
@@ -22,6 +24,7 @@ import { ONLY_V1, type V1Node } from "./v1_nodes.ts";
 export function nodeView(machine: ConductorMachine, node: FleetNode, now: Instant): NodeView {
   const { beat } = node;
   const bar = machine.state.bars.get(node.id)?.kind;
+  const off = clockOffMs(node);
   return {
     id: node.id,
     name: node.name,
@@ -37,6 +40,7 @@ export function nodeView(machine: ConductorMachine, node: FleetNode, now: Instan
     replicas: machine.state.byNode.get(node.id)?.size ?? 0,
     silentMs: Math.max(0, Math.round(now.monoMs - node.heardMonoMs)),
     ...(bar === undefined ? {} : { bar }),
+    ...(off === undefined ? {} : { clockOffMs: off }),
     ...(node.state === "silent" ? { reason: "neither it nor any other node is heard" } : {}),
   };
 }
@@ -76,7 +80,7 @@ export function nodeViews(machine: ConductorMachine, now: Instant): NodeView[] {
   const mesh = [...machine.fleet.values()].map((node) => nodeView(machine, node, now));
   const v1 = [...machine.v1Nodes.values()].map((node) => v1NodeView(node, now));
   return [...mesh, ...v1]
-    .sort((a, b) => a.name < b.name ? -1 : 1);
+    .sort(byName);
 }
 
 function replicaState(sight: Sight): ReplicaState {
@@ -126,7 +130,7 @@ export function appView(machine: ConductorMachine, app: App, now: Instant): AppV
     ...scaleView(machine, app, now),
     state: stateOf(machine, app, replicas, counted, ready, wanted),
     reasons: [...reasonsOf(machine, app, replicas), ...lacksAround(machine, app, now)],
-    replicas: replicas.sort((a, b) => a.generation - b.generation || a.index - b.index),
+    replicas: replicas.sort(byIndex),
     signedBy: key,
     signedWallMs: wallMs,
     ...rolling(machine, app, sights, now),
@@ -232,7 +236,7 @@ export function appViews(
     .filter((app) => !app.down || app.placements.size > 0)
     .filter((app) => shows(grants, currentOf(app).spec.namespace))
     .map((app) => appView(machine, app, now))
-    .sort((a, b) => a.app < b.app ? -1 : 1);
+    .sort(byApp);
 }
 
 /** What applying these apps would do. Nothing is changed. */

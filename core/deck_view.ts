@@ -1,9 +1,10 @@
 /**
  * What the conductor's dashboard is told over server-sent events (`GET /deck/stream`): first one
- * `history`, then a `status` at each change (at most two a second), a `sample` every two seconds
- * and each `event` as it happens.
+ * `history` and the whole `status`, then at each change (at most two a second) the `changes` of it, a
+ * `sample` every two seconds and each `event` as it happens.
  */
 
+import type { StatusChanges } from "./status_changes.ts";
 import type { EventView, StatusView } from "./view.ts";
 
 /** One look at a node. */
@@ -19,6 +20,7 @@ export interface TrafficSample {
   readonly errorsPerSecond: number;
   readonly p50Ms: number;
   readonly p95Ms: number;
+  readonly p99Ms: number;
   readonly inFlight: number;
 }
 
@@ -27,6 +29,25 @@ export interface RouteSample extends Omit<TrafficSample, "inFlight"> {
   readonly app: string;
   /** Its host, if it has one, and its path. */
   readonly route: string;
+}
+
+/**
+ * `GET /api/routes?app=A&route=R`: the last quarter of an hour of an app's routes, or of one of them.
+ * All lists are of one length, oldest first.
+ */
+export interface RoutesView {
+  readonly wallMs: readonly number[];
+  readonly routes: readonly RouteSeries[];
+}
+
+/** `null` where nothing was known of the route. */
+export interface RouteSeries {
+  readonly app: string;
+  readonly route: string;
+  readonly requestsPerSecond: readonly (number | null)[];
+  readonly errorsPerSecond: readonly (number | null)[];
+  readonly p50Ms: readonly (number | null)[];
+  readonly p99Ms: readonly (number | null)[];
 }
 
 /** Everything at one moment, by the names of nodes and apps. */
@@ -69,6 +90,7 @@ export interface DeckMessages {
     readonly events: readonly EventView[];
   };
   readonly status: StatusView;
+  readonly changes: StatusChanges;
   readonly sample: DeckSample;
   readonly event: EventView;
 }

@@ -24,6 +24,8 @@ export const MANIFEST_EXCERPT = 200;
 export const APP_REPLICAS = 100_000;
 /** A signed command is refused when its time is further than this from the verifier's clock, s. */
 export const SIGNED_WINDOW_S = 30;
+/** A node whose clock is further than this from the conductor's is called wrong, ms. */
+export const CLOCK_OFF_MS = 5_000;
 /** The largest command body accepted over TCP, in bytes. */
 export const COMMAND_BYTES = 1_048_576;
 /** Most datagrams a source address may have verified per second before it is ignored. */
@@ -181,7 +183,9 @@ export const PROBE_MIN_MS = 20;
 /** Log ring per replica: lines and bytes; a longer line is cut. */
 export const LOG_RING_LINES = 1_000;
 export const LOG_LINE_BYTES = 8_192;
-/** Of lines that are not followed: a node that sends nothing for so long is passed over, in ms. */
+/** What a follower of many replicas begins with, in characters of lines. */
+export const LOG_PAST_CHARACTERS = 1_048_576;
+/** Of lines that are there already: a node that sends nothing for so long is passed over, in ms. */
 export const LOG_SILENCE_MS = 2_000;
 /** A replica's log file is rotated at this size; `LOG_FILES` older ones are kept. */
 export const LOG_FILE_BYTES = 10 * 1024 * 1024;
@@ -581,8 +585,9 @@ export const DECK_SAMPLE_APPS = 256;
 export const DECK_SAMPLE_ROUTES = 256;
 /** A status is told to the deck's viewers at most this often, ms. */
 export const DECK_STATUS_MS = 500;
-/** Most viewers of the deck at a time. */
+/** Most viewers of the deck at a time; a viewer that has so many messages to read yet is cut off. */
 export const DECK_VIEWERS = 100;
+export const DECK_BEHIND = 100;
 /** How long a link that `skr8tr deck` made may be used, and a session of the deck lasts, ms. */
 export const DECK_LINK_MS = 60_000;
 export const DECK_SESSION_MS = 12 * 3_600_000;
@@ -615,6 +620,24 @@ export const TELEMETRY_NODES = 500;
 export const TELEMETRY_CURSORS = 20_000;
 /** Lines of each replica that a node tells to whoever begins to follow all of its logs. */
 export const TELEMETRY_PAST_LINES = 500;
+
+/** Spans of traces, as log lines tell of them: most that are kept, and of one trace. */
+export const SPANS_KEPT = 20_000;
+export const TRACE_SPANS = 500;
+/** So many of each minute's traces, the slowest, are kept for longer than others. */
+export const TRACE_SLOWEST = 10;
+/** Apps whose answers are counted over time, in how many spans of how many ms (15 minutes). */
+export const SPAN_APPS = 256;
+export const SPAN_SERIES = 90;
+export const SPAN_SERIES_MS = 10_000;
+/** A line's own time counts where it is so near to when its node read it, ms; longest span, ms. */
+export const SPAN_CLOCK_MS = 60_000;
+export const SPAN_MAX_MS = 3_600_000;
+/** Longest name of a span, in characters. */
+export const SPAN_NAME = 200;
+/** Most traces in one answer; and lines that a conductor that starts reads spans from. */
+export const TRACES_SHOWN = 1_000;
+export const SPANS_RECALLED = 5_000;
 
 /** A store on NATS: how long a request may take, and for how long one is repeated while no server takes it, ms. */
 export const NATS_TIMEOUT_MS = 2_000;

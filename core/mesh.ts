@@ -156,6 +156,8 @@ const beat = struct({
   sequence: count,
   /** The greatest term of a conductor that it has heard of: whoever leads must go beyond it. */
   term: maybe(count),
+  /** The node's clock when it sent this. */
+  wallMs: maybe(wallMs),
 });
 export type Beat = Shaped<typeof beat>;
 

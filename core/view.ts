@@ -7,6 +7,7 @@
  * | `POST /api/plan` body: manifest text | `PlanView` |
  * | `GET /api/status?replicas=0` | `StatusView`; with `replicas=0` without the apps' replicas |
  * | `GET /api/sample` | `DeckSample` (core/deck_view.ts): load and traffic now |
+ * | `GET /api/routes?app=A&route=R` | `RoutesView` (core/deck_view.ts): the past of an app's routes |
  * | `GET /api/nodes?limit=N&after=NEXT` | `{ nodes: NodeView[], next? }` |
  * | `GET /api/nodes/<node>` | `NodeDetailView`, 404 `{ error }` |
  * | `GET /api/nodes/<node>?watch=1` | a `NodeDetailView` a line, now and after every change |
@@ -21,7 +22,8 @@
  * | `GET /api/apps/<app>/why` | `WhyView` |
  * | `GET /api/events?app=A&limit=N&follow=1` | an `EventView` a line, oldest first |
  * | `GET /api/telemetry?app=A&node=N&grep=TEXT&since=MS&lines=N` | a `LogView` a line, of all that was gathered |
- * | `GET /api/logs/<app>?lines=N&follow=1` | a `LogView` a line |
+ * | `GET /api/telemetry/...` | traces, and how apps answered: core/trace_view.ts |
+ * | `GET /api/logs/<app>?lines=N&follow=1&last=N&grep=TEXT&since=MS` | a `LogView` a line; followed: by time, then as they come |
  */
 
 import type { Run } from "./job.ts";
@@ -203,6 +205,8 @@ export interface NodeView {
   readonly silentMs: number;
   /** Why nothing is placed there, where that is so for good: `speaks only v1`. */
   readonly reason?: string;
+  /** How far its clock is off the conductor's, in ms, where that is too far; below 0: it is behind. */
+  readonly clockOffMs?: number;
   /** An operator keeps replicas off it: those that run stay (`cordoned`) or move (`draining`). */
   readonly bar?: "cordoned" | "draining";
 }
@@ -335,6 +339,19 @@ export interface OperatorsView {
     readonly ramBytes?: number;
     readonly cores?: number;
   }[];
+}
+
+/** What the apps of a namespace may take, and take, together: `GET /api/quotas/NAMESPACE`. */
+export interface QuotaView {
+  readonly namespace: string;
+  /** Absent: it has none. In it absent: no limit. */
+  readonly quota?: Pick<OperatorsView["quotas"][number], "replicas" | "ramBytes" | "cores">;
+  /** What a quota counts: all that the apps that are up may ask for, by their manifests. */
+  readonly taken: {
+    readonly replicas: number;
+    readonly ramBytes: number;
+    readonly cores: number;
+  };
 }
 
 /** Which secrets there are: `GET /api/secrets`. Nobody is ever shown their values. */

@@ -1,6 +1,7 @@
 // What this node keeps telling the conductor: that it lives, and how its replicas are.
 
 import { Allegiance } from "./allegiance.ts";
+import type { Instant } from "../core/instant.ts";
 import { BEAT_HURRY_MS, BEAT_MS, UNLED_MS } from "../core/limits.ts";
 import {
   type Beat,
@@ -97,7 +98,7 @@ export class ConductorLink {
    * @param statuses all that is listed, by replica
    */
   tick(
-    nowMs: number,
+    { monoMs: nowMs, wallMs }: Instant,
     sequence: number,
     statuses: () => ReadonlyMap<string, ReplicaStatus>,
   ): MeshMessage[] {
@@ -106,7 +107,7 @@ export class ConductorLink {
     const all = statuses();
     const out: MeshMessage[] = [];
     if (nowMs >= this.#nextBeatMs) {
-      out.push(this.#nextBeat([...all.values()], sequence));
+      out.push(this.#nextBeat([...all.values()], sequence, wallMs));
       this.allegiance.beaten(this.#beat, nowMs);
       this.#nextBeatMs = nowMs + this.#everyMs;
       this.#beatenMs = nowMs;
@@ -118,7 +119,11 @@ export class ConductorLink {
     return out;
   }
 
-  #nextBeat(statuses: readonly ReplicaStatus[], sequence: number): Mesh<"beat"> {
+  #nextBeat(
+    statuses: readonly ReplicaStatus[],
+    sequence: number,
+    wallMs: number,
+  ): Mesh<"beat"> {
     const { node, boot, bootWallMs, name, host, port, cores, ramTotalBytes, gpu, labels } =
       this.self;
     return {
@@ -138,6 +143,7 @@ export class ConductorLink {
       replicas: statuses.length,
       digest: digestOf(statuses.map((each) => [each.replica, each.version])),
       sequence,
+      wallMs,
       ...(this.allegiance.term === 0 ? {} : { term: this.allegiance.term }),
     };
   }

@@ -221,7 +221,7 @@ export class NodeMachine implements Stage {
     this.#take(event);
     this.#runDue();
     this.#settle();
-    if (this.#started) this.#outbox.speak(now.monoMs);
+    if (this.#started) this.#outbox.speak(now);
     this.#dueMs = this.#nextDue();
     return this.#out;
   }

@@ -1,6 +1,7 @@
 // What this node says in the mesh: answers to orders, beats, statuses, wishes, what it witnessed,
 // and the leases of its replicas.
 
+import type { Instant } from "../core/instant.ts";
 import type { Address } from "../core/address.ts";
 import { encodeMesh, type Mesh, type MeshMessage } from "../core/mesh.ts";
 import type { ConductorLink } from "./conductor_link.ts";
@@ -71,7 +72,8 @@ export class Outbox {
   }
 
   /** Sends what is to be said by now. */
-  speak(nowMs: number): void {
+  speak(now: Instant): void {
+    const nowMs = now.monoMs;
     const { conductor, options, replicas, sequence, tower, wishes, witness } = this.parts;
     for (const { to, message } of this.#answers.splice(0)) {
       if (to) this.#emit({ do: "send", to, text: encodeMesh(message) });
@@ -79,7 +81,7 @@ export class Outbox {
     }
     const statuses = () =>
       new Map(statusesOf(replicas.values()).map((each) => [each.replica, each]));
-    for (const message of conductor.tick(nowMs, sequence(), statuses)) {
+    for (const message of conductor.tick(now, sequence(), statuses)) {
       this.#tellConductors(message);
     }
     for (const message of wishes.tick(nowMs, options, conductor.beatMs)) {

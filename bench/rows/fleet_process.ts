@@ -6,7 +6,7 @@ import { randomHex } from "../../core/live/clock.ts";
 import { createKem, type Kem } from "../../core/live/seal_primitives.ts";
 import { openSealedUdp } from "../../core/live/sealed_udp.ts";
 import { dialSealed } from "../../core/live/sealed_channel.ts";
-import { sealedFetch } from "../../core/live/sealed_http.ts";
+import { acceptSealed, isSealRequest, sealedFetch } from "../../core/live/sealed_http.ts";
 import { sealUrl } from "../../core/live/seal_url.ts";
 import { decodeMesh, encodeMesh } from "../../core/mesh.ts";
 import { EMPTY_HEAD } from "../../core/log.ts";
@@ -103,6 +103,7 @@ await Promise.all(Array.from({ length: 16 }, async () => {
   }
 }));
 
+const END_OF_PAST = new TextEncoder().encode("\n");
 let answered = 0;
 
 /** Beats for as long as the process lives. */
@@ -133,6 +134,18 @@ function live({ node, name, keys }: Joined): void {
       udp.send(encodeMesh(report), mesh);
     },
   });
+  // A conductor follows the logs of some of its nodes: these have none to tell.
+  const followed = () =>
+    new Response(new ReadableStream({ start: (stream) => stream.enqueue(END_OF_PAST) }), {
+      headers: { "skr8tr-boot": boot },
+    });
+  Deno.serve(
+    { hostname, port: udp.address.port, onListen: () => {} },
+    (request) =>
+      isSealRequest(request)
+        ? acceptSealed(request, { keys, admit: () => conductorPeer }, followed)
+        : new Response(null, { status: 404 }),
+  );
   udp.contact(mesh, { staticKey: responder, peer: conductorPeer });
   const beat = () => {
     udp.send(

@@ -3,7 +3,13 @@ import { Failure } from "../../core/errors.ts";
 import type { Arguments } from "../arguments.ts";
 import { type Context, DONE } from "../command.ts";
 import { conductorAt } from "../conductor.ts";
-import { contextNamed, type Contexts, readContexts, writeContexts } from "../context.ts";
+import {
+  contextNamed,
+  type Contexts,
+  type Pinned,
+  readContexts,
+  writeContexts,
+} from "../context.ts";
 import { table } from "../render/table.ts";
 import { targetOf } from "../target.ts";
 import { told } from "../told.ts";
@@ -50,8 +56,10 @@ async function add(all: Contexts, name: string, context: Context) {
   }
   const tower = addressIn(args, "tower", TOWER_PORT);
   const key = args.value("key");
+  const pinned = knownAt(all, conductor, fingerprint);
   const saved = {
     conductor,
+    ...(pinned === undefined ? {} : { pinned }),
     ...(tower === undefined ? {} : { tower }),
     ...(key === undefined ? {} : { key: key.startsWith("/") ? key : `${Deno.cwd()}/${key}` }),
     ...(fingerprint === undefined ? {} : { fingerprint }),
@@ -72,6 +80,19 @@ async function add(all: Contexts, name: string, context: Context) {
   }
   const text = `${name}: ${conductor}${current === name ? ", in use" : ""}`;
   return told(context, { name, conductor, current: current === name }, text);
+}
+
+/** The key by which one of the addresses is known from before; it must be the one that was told. */
+function knownAt(all: Contexts, conductor: string, fingerprint?: string): Pinned | undefined {
+  const address = conductor.split(",").find((each) => Object.hasOwn(all.known, each));
+  const pinned = address === undefined ? undefined : all.known[address];
+  if (!pinned || fingerprint === undefined || pinned.identity === fingerprint) return pinned;
+  throw new Failure(
+    "conductor-changed",
+    `the conductor at ${address} is known by the key ${pinned.identity.slice(0, 16)}..., not by ` +
+      "this fingerprint: somebody may have stood between you and it. Forget what was known: " +
+      `skr8tr context rm ${address}`,
+  );
 }
 
 function remove(all: Contexts, name: string): void {

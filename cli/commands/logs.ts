@@ -20,7 +20,7 @@ export async function run(context: Context): Promise<number> {
   if (app === undefined || args.has("all") || args.has("previous")) return await gathered(context);
   const lines = args.integer("lines", 0, LOG_RING_LINES, LINES);
   const sought = new Sought(args);
-  const follow = args.has("follow") ? "&follow=1" : "";
+  const follow = args.has("follow") ? `&follow=1&last=${lines}${sought.query}` : "";
   const run = args.value("run") === undefined
     ? ""
     : `&run=${args.integer("run", 1, Number.MAX_SAFE_INTEGER, 1)}`;
@@ -36,7 +36,7 @@ export async function run(context: Context): Promise<number> {
       if (follow !== "") print(log);
       else past.push(log);
     }
-    // They come replica by replica.
+    // These come replica by replica; those that are followed come merged.
     const inTime = past.toSorted((a, b) => a.wallMs - b.wallMs);
     inTime.slice(Math.max(0, inTime.length - lines)).forEach(print);
     return DONE;
@@ -62,6 +62,12 @@ class Sought {
     const sinceMs = args.durationMs("since", Infinity);
     this.#sinceWallMs = Date.now() - sinceMs;
     this.#text = args.value("grep") ?? "";
+  }
+
+  /** The same for the conductor, so that it counts only these; an older one sends them all. */
+  get query(): string {
+    const since = this.#sinceWallMs === -Infinity ? "" : `&since=${Date.now() - this.#sinceWallMs}`;
+    return (this.#text === "" ? "" : `&grep=${encodeURIComponent(this.#text)}`) + since;
   }
 
   /** Nothing in particular is asked for. */

@@ -57,6 +57,10 @@ export function describeReplica(
   ];
 }
 
+function clockRow(offMs: number): [string, string] {
+  return ["clock", `${span(Math.abs(offMs))} ${offMs > 0 ? "ahead of" : "behind"} the conductor's`];
+}
+
 /** A node: its machine, what runs there, what happened. */
 export function describeNode(
   node: NodeView,
@@ -75,6 +79,7 @@ export function describeNode(
     ["RAM", `${size(node.ramFreeBytes)} free of ${size(node.ramTotalBytes)}`],
     ["GPU", node.gpu ? "yes" : "no"],
     ["labels", labels === "" ? "none" : labels],
+    ...(node.clockOffMs === undefined ? [] : [clockRow(node.clockOffMs)]),
     ...(node.reason ? [["reason", node.reason] as [string, string]] : []),
   ];
   return [

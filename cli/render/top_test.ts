@@ -31,6 +31,7 @@ Deno.test("topLines() puts the busiest nodes and the most asked apps first", () 
     errorsPerSecond: 0,
     p50Ms: 1.2,
     p95Ms: 30,
+    p99Ms: 50,
     inFlight: 2,
   };
   const lines = topLines(status, { wallMs: 0, nodes: {}, apps: { asked: traffic } }, output);

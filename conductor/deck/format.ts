@@ -41,3 +41,16 @@ export function ending(exit: Exit): string {
   const how = exit.signal ?? (exit.code === undefined ? "no exit code" : `exit code ${exit.code}`);
   return exit.why === "exit" ? how : `${exit.why}, ${how}`;
 }
+
+/** How long something took: `0.4 ms`, `12 ms`, `1.2 s`. */
+export function took(ms: number): string {
+  if (ms < 10) return `${Number(ms.toFixed(1))} ms`;
+  return ms < 1_000 ? `${Math.round(ms)} ms` : `${(ms / 1_000).toFixed(1)} s`;
+}
+
+/** What stands before and after a word's first place in a text; where it is not there, it stands before all. */
+export function around(text: string, word: string): [before: string, after: string] {
+  const at = text.indexOf(word);
+  if (at < 0) return ["", ` ${text}`];
+  return [text.slice(0, at), text.slice(at + word.length)];
+}

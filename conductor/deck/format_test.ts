@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { ending, short, size, span } from "./format.ts";
+import { around, ending, short, size, span, took } from "./format.ts";
 
 Deno.test("span() says a time in its largest unit", () => {
   const said = [0, 999, 1_000, 59_000, 60_000, 7_200_000, 3 * 86_400_000].map(span);
@@ -19,4 +19,16 @@ Deno.test("short() leaves out digits that say nothing", () => {
 Deno.test("ending() says how a process ended", () => {
   assertEquals(ending({ why: "exit", code: 3, wallMs: 0 }), "exit code 3");
   assertEquals(ending({ why: "oom", signal: "SIGKILL", wallMs: 0 }), "oom, SIGKILL");
+});
+
+Deno.test("took() says a duration with as many digits as say something", () => {
+  assertEquals([0, 0.44, 3, 9.96, 12.3, 999, 1_234, 75_000].map(took), [
+    ...["0 ms", "0.4 ms", "3 ms", "10 ms", "12 ms", "999 ms", "1.2 s", "75.0 s"],
+  ]);
+});
+
+Deno.test("around() finds a name in a line of the audit, which is not told twice", () => {
+  const line = "operator ann from 127.0.0.1: applied ann-svc";
+  assertEquals(around(line, "ann"), ["operator ", " from 127.0.0.1: applied ann-svc"]);
+  assertEquals(around("took office", "ann"), ["", " took office"]);
 });

@@ -2,7 +2,8 @@
 
 import { computed, signal } from "@preact/signals";
 import type { DeckMessages, DeckSample, DeckSignOut, DeckViewer } from "../../core/deck_view.ts";
-import type { EventView, StatusView } from "../../core/view.ts";
+import { withChanges } from "../../core/status_changes.ts";
+import type { EventView, NodeView, StatusView } from "../../core/view.ts";
 
 const SAMPLES = 450;
 const EVENTS = 500;
@@ -62,7 +63,8 @@ function connect(): void {
     samples.value = history.samples;
     events.value = history.events.toReversed();
   });
-  on("status", (fresh) => status.value = fresh);
+  on("status", (whole) => know(whole));
+  on("changes", (changes) => status.value && know(withChanges(status.value, changes)));
   on("sample", (sample) => samples.value = [...samples.value.slice(1 - SAMPLES), sample]);
   on("event", (event) => events.value = [event, ...events.value.slice(0, EVENTS - 1)]);
   stream.onerror = () => {
@@ -72,6 +74,25 @@ function connect(): void {
     void askWhy();
     setTimeout(connect, 2_000);
   };
+}
+
+/** When each node was told of: how long it has been silent goes on from there. */
+const toldMs = new WeakMap<NodeView, number>();
+
+function know(fresh: StatusView): void {
+  for (const node of fresh.nodes) if (!toldMs.has(node)) toldMs.set(node, Date.now());
+  status.value = fresh;
+}
+
+/** How long a node has not been heard, in ms. */
+export function silenceOf(node: NodeView): number {
+  return node.silentMs + Math.max(0, nowMs.value - (toldMs.get(node) ?? nowMs.value));
+}
+
+/** How much of a node's memory is free, as the last sample has it. */
+export function freeBytesOf(node: NodeView): number {
+  const used = lastSample.value?.nodes[node.name]?.ramPercent;
+  return used === undefined ? node.ramFreeBytes : node.ramTotalBytes * (1 - used / 100);
 }
 
 async function askWhy(): Promise<void> {

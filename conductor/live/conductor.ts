@@ -217,6 +217,7 @@ class Conductor {
       maxBytes: telemetryBytes,
       nodes: () => machine.fleet.values(),
       sample: () => this.#deck.look(),
+      wallMs: () => now().wallMs,
       ask: ({ beat, address }, path, signal) => {
         const peer = address?.peer;
         const at = { hostname: beat?.host ?? "", port: beat?.port ?? 0 };

@@ -1,22 +1,23 @@
 // The deck: the conductor's dashboard, its stream, and who may look. It changes nothing.
 
 import { getCookies, setCookie } from "@std/http/cookie";
-import { ServerSentEventStream } from "@std/http/server-sent-event-stream";
 import { isLoopback } from "../../core/address.ts";
-import type { DeckMessages, DeckSample, DeckSignIn, DeckSignOut } from "../../core/deck_view.ts";
+import type { DeckSample, DeckSignIn, DeckSignOut } from "../../core/deck_view.ts";
 import type { Instant } from "../../core/instant.ts";
 import { DECK_SAMPLE_MS, DECK_STATUS_MS, DECK_VIEWERS } from "../../core/limits.ts";
 import { randomHex } from "../../core/live/clock.ts";
 import { VERSION } from "../../core/version.ts";
 import { DeckAccess, type DeckSession } from "../deck_access.ts";
-import { type DeckGrants, isAuditor, shows } from "../deck_grants.ts";
+import { type DeckGrants, isAuditor } from "../deck_grants.ts";
 import { appsShown } from "../deck_shown.ts";
 import { History, takeSample } from "../history.ts";
+import { RouteHistory } from "../route_history.ts";
 import { routesOf } from "../routes.ts";
 import type { ConductorMachine } from "../machine.ts";
 import type { SsoSettings } from "../sso.ts";
 import { statusView } from "../status_view.ts";
 import type { Visit } from "../visits.ts";
+import { Audience, Viewer } from "./deck_audience.ts";
 import { DeckSso } from "./deck_sso.ts";
 import type { EventHistory } from "./events.ts";
 
@@ -46,25 +47,17 @@ export interface DeckParts {
   now(): Instant;
 }
 
-type Send = <K extends keyof DeckMessages>(name: K, message: DeckMessages[K]) => void;
-
-interface Viewer {
-  readonly send: Send;
-  readonly grants: DeckGrants;
-  /** Whether they may go on looking. */
-  mayStay(): boolean;
-  end(): void;
-}
-
 export class Deck implements Disposable {
   readonly access = new DeckAccess();
   readonly #parts: DeckParts;
+  /** The recent past of each route. */
+  readonly routes = new RouteHistory();
   readonly #history = new History();
-  readonly #viewers = new Set<Viewer>();
+  /** By what they are shown. */
+  readonly #audiences = new Map<string, Audience>();
   readonly #sso: DeckSso | null;
   readonly #sampling: ReturnType<typeof setInterval>;
   #pending: ReturnType<typeof setTimeout> | undefined;
-  #told = "";
 
   constructor(parts: DeckParts) {
     this.#parts = parts;
@@ -106,10 +99,10 @@ export class Deck implements Disposable {
 
   /** Something looks different now: viewers are told soon. */
   changed(): void {
-    if (this.#viewers.size === 0) return;
+    if (this.#audiences.size === 0) return;
     this.#pending ??= setTimeout(() => {
       this.#pending = undefined;
-      this.#tellStatus();
+      this.#tellChanges();
     }, DECK_STATUS_MS);
   }
 
@@ -169,36 +162,26 @@ export class Deck implements Disposable {
 
   /** @param secret of the session that the stream ends with; absent: it ends with none */
   #stream(session: DeckSession | null, secret: string | undefined): Response {
-    if (this.#viewers.size >= DECK_VIEWERS) {
+    const viewers = [...this.#audiences.values()].reduce((sum, each) => sum + each.viewers.size, 0);
+    if (viewers >= DECK_VIEWERS) {
       return new Response("too many look at the deck already\n", { status: 503 });
     }
     const { machine, events } = this.#parts;
-    const { readable, writable } = new ServerSentEventStream();
-    const writer = writable.getWriter();
     const grants = secret === undefined ? null : session?.grants ?? null;
-    const leave = () => {
-      this.#viewers.delete(viewer);
+    const key = JSON.stringify(grants);
+    const audience = this.#audiences.get(key) ?? this.#audienceOf(grants);
+    this.#audiences.set(key, audience);
+    const mayStay = () => secret === undefined || this.#sessionOf(secret) !== null;
+    let stopEvents = () => {};
+    const viewer = new Viewer(mayStay, () => {
       stopEvents();
-    };
-    const send: Send = (event, message) => {
-      // A viewer that does not read is cut off: its browser comes again by itself.
-      if (event !== "history" && (writer.desiredSize ?? 0) < -DECK_VIEWERS) {
-        leave();
-        return void writer.abort("the viewer reads too slowly").catch(() => {});
-      }
-      writer.write({ event, data: JSON.stringify(message) }).catch(() => {});
-    };
-    const viewer: Viewer = {
-      send,
-      grants,
-      mayStay: () => secret === undefined || this.#sessionOf(secret) !== null,
-      end: () => void writer.close().catch(() => {}),
-    };
-    writer.closed.catch(() => {}).finally(leave);
-    this.#viewers.add(viewer);
+      audience.viewers.delete(viewer);
+      // Told of more than once, and others may have come meanwhile.
+      const isOver = audience.viewers.size === 0 && this.#audiences.get(key) === audience;
+      if (isOver) this.#audiences.delete(key);
+    });
     const shown = appsShown(machine.state, grants);
-    const stopEvents = events.follow((event) => shown.event(event) && send("event", event));
-    send("history", {
+    viewer.send("history", {
       viewer: {
         ...(session === null ? {} : { operator: session.operator }),
         audit: isAuditor(grants),
@@ -206,10 +189,16 @@ export class Deck implements Disposable {
       samples: this.#history.samples().map(shown.sample),
       events: events.read({ limit: EVENTS_AT_FIRST }).filter(shown.event),
     });
-    send("status", statusView(machine, VERSION, this.#parts.now(), grants));
-    return new Response(readable, {
+    audience.join(viewer);
+    stopEvents = events.follow((event) => shown.event(event) && viewer.send("event", event));
+    return new Response(viewer.body, {
       headers: { "content-type": "text/event-stream", "cache-control": "no-store" },
     });
+  }
+
+  #audienceOf(grants: DeckGrants): Audience {
+    const { machine, now } = this.#parts;
+    return new Audience(grants, () => statusView(machine, VERSION, now(), grants));
   }
 
   /** How nodes and apps are at this moment. */
@@ -224,32 +213,20 @@ export class Deck implements Disposable {
   #sample(): void {
     const sample = this.look();
     this.#history.add(sample);
+    this.routes.add(sample.wallMs, sample.routes ?? []);
     const { state } = this.#parts.machine;
-    for (const { send, grants, mayStay, end } of this.#viewers) {
-      if (mayStay()) send("sample", appsShown(state, grants).sample(sample));
-      else end();
+    for (const { grants, viewers } of this.#audiences.values()) {
+      const text = JSON.stringify(appsShown(state, grants).sample(sample));
+      for (const viewer of viewers) {
+        if (viewer.mayStay()) viewer.sendText("sample", text);
+        else viewer.end();
+      }
     }
-    if (this.#viewers.size > 0) this.#tellStatus();
+    this.#tellChanges();
   }
 
-  #tellStatus(): void {
-    const { machine } = this.#parts;
-    const now = this.#parts.now();
-    const status = statusView(machine, VERSION, now);
-    // How long ago a node was heard changes all the time and is no news.
-    const text = JSON.stringify([
-      status.sequence,
-      status.apps,
-      status.problems,
-      status.nodes.map(
-        ({ name, state, replicas, reason }) => [name, state, replicas, reason],
-      ),
-    ]);
-    if (text === this.#told) return;
-    this.#told = text;
-    for (const { send, grants } of this.#viewers) {
-      send("status", shows(grants) ? status : statusView(machine, VERSION, now, grants));
-    }
+  #tellChanges(): void {
+    for (const audience of this.#audiences.values()) audience.tellChanges();
   }
 }
 

@@ -2,11 +2,14 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { buildDeck, compressedBytes, moduleOf } from "../deck/build.ts";
 import { sha256Hex } from "../../core/bytes.ts";
 import { now } from "../../core/live/clock.ts";
-import { ALICE, MALLORY, Rig } from "../rig_test.ts";
+import { type StatusChanges, withChanges } from "../../core/status_changes.ts";
+import type { StatusView } from "../../core/view.ts";
+import { ALICE, MALLORY, manifestOf, Rig } from "../rig_test.ts";
 import { Deck, isOwnPage } from "./deck.ts";
 import { ASSETS } from "./deck_assets.ts";
 import { EventHistory } from "./events.ts";
-import { id, post, signed, withConductor, withFolder } from "./rig_test.ts";
+import { type HttpParts, read } from "./http.ts";
+import { apply, id, post, signed, withConductor, withFolder } from "./rig_test.ts";
 
 /** A client that stands at another address than the conductor's loopback neighbours would. */
 async function tokenOf(url: string): Promise<string> {
@@ -65,6 +68,35 @@ Deno.test("the deck's stream tells what was, what is, and what happens", async (
     assertMatch(((await told) as { text: string }).text, /look at the deck$/);
     const status = await readUntil(await fetch(`${url}/deck/stream`), "status");
     assert((status as { sequence: number }).sequence >= 1);
+  });
+});
+
+Deno.test("the deck's stream tells the whole status once, then what has changed", async () => {
+  await withConductor(async (_, url) => {
+    assertMatch(await post(url, apply("first")), /^OK/);
+    const stream = await fetch(`${url}/deck/stream`);
+    let text = "";
+    let status: StatusView | null = null;
+    for await (const part of stream.body!.pipeThrough(new TextDecoderStream())) {
+      text += part;
+      const messages = text.split("\n\n");
+      text = messages.pop()!;
+      for (const message of messages) {
+        const [, event, data] = /^event:(\w+)\ndata:(.*)$/s.exec(message) ?? [];
+        if (event === "status") {
+          assert(status === null, "the whole is told once");
+          status = JSON.parse(data!) as StatusView;
+          assertEquals(status.apps.map(({ app }) => app), ["first"]);
+          assertMatch(await post(url, apply("second")), /^OK/);
+        } else if (event === "changes") {
+          const changes = JSON.parse(data!) as StatusChanges;
+          assert(!changes.apps?.changed.some(({ app }) => app === "first"), "it is as it was");
+          status = withChanges(status!, changes);
+        }
+      }
+      if (status?.apps.length === 2) break;
+    }
+    assertEquals(status?.apps.map(({ app }) => app), ["first", "second"]);
   });
 });
 
@@ -142,6 +174,38 @@ Deno.test("an operator who is no more loses the session, and the stream that is 
     assertEquals(stream.status, 200);
     deck.access.close("alice");
     for await (const part of stream.body!) void part;
+    events.close();
+  });
+});
+
+Deno.test("the past of an app's routes is told to who may see the app", async () => {
+  await withFolder(async (folder) => {
+    const events = new EventHistory(`${folder}/events.db`);
+    const rig = new Rig();
+    using deck = new Deck({ machine: rig.machine, events, now });
+    rig.apply("shop", manifestOf("shop", ["namespace front"]));
+    const figures = { requestsPerSecond: 2, errorsPerSecond: 0, p50Ms: 3, p95Ms: 5, p99Ms: 8 };
+    deck.routes.add(1_000, [
+      { app: "shop", route: "/", ...figures },
+      { app: "shop", route: "/api", ...figures },
+    ]);
+    const ask = async (query: string, namespace?: string) => {
+      const grants = namespace === undefined
+        ? null
+        : [{ role: "viewer", namespaces: [namespace] }] as const;
+      const parts = { machine: rig.machine, deck, events, now } as unknown as HttpParts;
+      const response = await read(parts, new URL(`http://x/api/routes${query}`), grants);
+      return response.ok ? await response.json() : response.status;
+    };
+    const api = {
+      ...{ app: "shop", route: "/api", requestsPerSecond: [2], errorsPerSecond: [0] },
+      ...{ p50Ms: [3], p99Ms: [8] },
+    };
+    assertEquals(await ask("?app=shop&route=/api"), { wallMs: [1_000], routes: [api] });
+    assertEquals((await ask("?app=shop", "front")).routes.length, 2);
+    assertEquals(await ask("?app=shop", "bank"), 404);
+    assertEquals(await ask("?app=none"), 404);
+    assertEquals(await ask(""), 400);
     events.close();
   });
 });

@@ -1,15 +1,12 @@
 // Reads of what grows: events, the audit, logs. Most can be followed, a JSON value a line.
 
-import type { Instant } from "../../core/instant.ts";
 import type { LogStore } from "../../core/log.ts";
-import type { LogView } from "../../core/view.ts";
 import { matches } from "../audit.ts";
 import type { DeckGrants } from "../deck_grants.ts";
 import { appsShown } from "../deck_shown.ts";
 import { countOf, fail, stream } from "./answers.ts";
 import type { HttpParts } from "./http.ts";
 import { streamLogs } from "./logs.ts";
-import { isFound } from "./telemetry_store.ts";
 
 export function readEvents(parts: HttpParts, url: URL, grants: DeckGrants): Response {
   const shown = appsShown(parts.machine.state, grants);
@@ -75,6 +72,9 @@ export function readLogs(parts: HttpParts, name: string, url: URL): Response {
   const lines = countOf(url, "lines");
   const follow = url.searchParams.get("follow") === "1";
   const run = url.searchParams.get("run");
+  const grep = url.searchParams.get("grep") ?? "";
+  const sinceMs = Number(url.searchParams.get("since") ?? NaN);
+  const sinceWallMs = sinceMs >= 0 ? parts.now().wallMs - sinceMs : -Infinity;
   return stream((send, end) =>
     streamLogs({
       ...(run === null ? {} : { run: Number(run) }),
@@ -82,6 +82,8 @@ export function readLogs(parts: HttpParts, name: string, url: URL): Response {
       app: name,
       lines,
       follow,
+      ...(url.searchParams.has("last") ? { last: countOf(url, "last") } : {}),
+      wants: ({ wallMs, line }) => wallMs >= sinceWallMs && line.includes(grep),
       seal: parts.seal,
       now: parts.now,
       watch: parts.watch,
@@ -89,40 +91,4 @@ export function readLogs(parts: HttpParts, name: string, url: URL): Response {
       end,
     })
   );
-}
-
-/** What was gathered of all logs. */
-export async function searchLogs(
-  { telemetry }: HttpParts,
-  url: URL,
-  now: Instant,
-): Promise<Response> {
-  if (!telemetry) {
-    return fail(404, "this conductor gathers no logs; start it with --telemetry 256mb");
-  }
-  const query = (name: string) => url.searchParams.get(name) ?? undefined;
-  const [app, node, grep] = [query("app"), query("node"), query("grep")];
-  const sinceMs = Number(query("since") ?? NaN);
-  const wanted = {
-    ...(app === undefined ? {} : { app }),
-    ...(node === undefined ? {} : { node }),
-    ...(grep === undefined ? {} : { grep }),
-    ...(sinceMs >= 0 ? { sinceWallMs: now.wallMs - sinceMs } : {}),
-  };
-  // What comes while it is searched is told after what was found.
-  const fresh: LogView[] = [];
-  let hear = (line: LogView): void => void fresh.push(line);
-  const stop = telemetry.follow((line) => isFound(line, wanted) && hear(line));
-  const lines = await telemetry.search({ ...wanted, limit: countOf(url, "lines") });
-  if (query("follow") === "1") {
-    return stream((send) => {
-      hear = (line) => send(JSON.stringify(line));
-      for (const line of [...lines, ...fresh]) hear(line);
-      return stop;
-    });
-  }
-  stop();
-  return new Response(lines.map((line) => `${JSON.stringify(line)}\n`).join(""), {
-    headers: { "content-type": "application/x-ndjson" },
-  });
 }

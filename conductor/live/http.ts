@@ -13,7 +13,7 @@ import { fail, stream } from "./answers.ts";
 import { readBelowApp } from "./app_reads.ts";
 import { appView, planView } from "../views.ts";
 import type { SecretHand } from "./secrets.ts";
-import { operatorsView, secretsView } from "../trust_views.ts";
+import { operatorsView, quotaView, secretsView } from "../trust_views.ts";
 import type { ArtifactStore } from "./artifacts.ts";
 import { type Deck, isOwnPage } from "./deck.ts";
 import { nodeDetail, volumeViews } from "../node_views.ts";
@@ -24,13 +24,14 @@ import type { LogStore } from "../../core/log.ts";
 import type { AuditReader } from "./audit.ts";
 import { type EventHistory, isRefusal } from "./events.ts";
 import type { Followers } from "./follow.ts";
-import { readAudit, readEvents, readLogs, searchLogs, streamLog } from "./followed_reads.ts";
+import { readAudit, readEvents, readLogs, streamLog } from "./followed_reads.ts";
 import { isForLeader, type Leads, standbyAnswer } from "./standby.ts";
 import { answerList } from "./lists.ts";
 import { readShown } from "./shown_reads.ts";
 import type { StreamRelay } from "./streams.ts";
 import type { MemberDesk } from "./members.ts";
 import type { Telemetry } from "./telemetry.ts";
+import { readTelemetry } from "./telemetry_reads.ts";
 
 export interface HttpParts {
   readonly machine: ConductorMachine;
@@ -124,15 +125,17 @@ export async function read(
     const answer = await readBelowApp(parts, app, more);
     return answer ?? fail(404, `nothing is at ${url.pathname}`);
   }
+  if (kind === "telemetry") {
+    return await readTelemetry(parts, name === undefined ? [] : [name, ...more], url, grants);
+  }
   if (more.length > 0) return fail(404, `nothing is at ${url.pathname}`);
-  const now = parts.now();
   const list = name === undefined ? answerList(parts, kind ?? "", url, grants) : null;
   if (list) return list;
   switch (kind) {
-    case "telemetry":
-      return await searchLogs(parts, url, now);
     case "sample":
       return Response.json(appsShown(machine.state, grants).sample(parts.deck.look()));
+    case "routes":
+      return readRoutes(parts, url, grants);
     case "nodes":
       return oneNode(parts, name!, url);
     case "volumes":
@@ -151,6 +154,10 @@ export async function read(
       return streamLog(parts.store, Number(url.searchParams.get("from") ?? 0));
     case "operators":
       return Response.json(operatorsView(machine.state));
+    case "quotas":
+      return isName(name ?? "")
+        ? Response.json(quotaView(machine.state, name!))
+        : fail(404, `${name ?? "nothing"} is no name of a namespace`);
     case "events":
       return readEvents(parts, url, grants);
     case "logs":
@@ -160,9 +167,14 @@ export async function read(
   }
 }
 
+/** Says whether an app or a namespace can have this name. */
+function isName(text: string): boolean {
+  return /^[a-z][a-z0-9-]{0,62}$/.test(text);
+}
+
 /** Nothing is known of the app, unless what was said of it last was refused. */
 function noApp(parts: HttpParts, name: string): Response {
-  const [refused] = /^[a-z][a-z0-9-]{0,62}$/.test(name)
+  const [refused] = isName(name)
     ? parts.events.read({ app: name, limit: 20 }).filter(isRefusal).slice(-1)
     : [];
   const hint = refused ? `; what was asked last was refused: ${refused.text}` : "";
@@ -251,6 +263,15 @@ function oneNode(parts: HttpParts, named: string, url: URL): Response {
     look();
     return parts.watch(ANY_APP, look);
   });
+}
+
+function readRoutes({ machine, deck }: HttpParts, url: URL, grants: DeckGrants): Response {
+  const app = url.searchParams.get("app");
+  if (app === null) return fail(400, "name an app: ?app=NAME");
+  if (!machine.state.apps.has(app) || !appsShown(machine.state, grants).app(app)) {
+    return fail(404, `no app is named ${app}; skr8tr list shows what runs`);
+  }
+  return Response.json(deck.routes.of(app, url.searchParams.get("route") ?? undefined));
 }
 
 function readWhatIf(parts: HttpParts, url: URL): Response {

@@ -8,7 +8,7 @@ import { type HttpParts, read } from "./http.ts";
 /** What is the whole cluster's. */
 const OF_ALL: readonly string[] = ["nodes", "volumes", "what-if"];
 /** What tells of operators, as the audit does. */
-const OF_OPERATORS: readonly string[] = ["log", "operators", "secrets"];
+const OF_OPERATORS: readonly string[] = ["log", "operators", "quotas", "secrets"];
 
 export async function readShown(
   parts: HttpParts,
@@ -26,6 +26,8 @@ export async function readShown(
     case "status":
     case "sample":
     case "events":
+    case "routes":
+    case "telemetry":
       return await read(parts, url, grants);
     case "audit":
       return isAuditor(grants) ? await read(parts, url, grants) : refused("the audit");
@@ -33,10 +35,6 @@ export async function readShown(
     case "logs":
       if (name === undefined || shown.app(name)) return await read(parts, url, grants);
       return fail(404, `no app is named ${name}; skr8tr list shows what runs`);
-    case "telemetry":
-      return shown.app(url.searchParams.get("app") ?? "")
-        ? await read(parts, url)
-        : refused("the logs of all apps: name one of yours");
     default:
       if (OF_ALL.includes(kind)) return shows(grants) ? await read(parts, url) : refused(kind);
       if (!OF_OPERATORS.includes(kind)) return fail(404, `nothing is at ${url.pathname}`);

@@ -4,6 +4,7 @@
 import type { DeckSample } from "../../core/deck_view.ts";
 import {
   LOG_LINE_BYTES,
+  SPANS_RECALLED,
   TELEMETRY_AGAIN_MAX_MS,
   TELEMETRY_AGAIN_MS,
   TELEMETRY_NODES,
@@ -14,9 +15,12 @@ import {
 import { logger } from "../../core/live/log.ts";
 import { integer, oneOf, parseShaped, struct, text } from "../../core/shape.ts";
 import type { LogView } from "../../core/view.ts";
-import type { FleetNode } from "../fleet.ts";
 import { Again } from "../again.ts";
+import type { FleetNode } from "../fleet.ts";
+import { SpanSeries } from "../span_series.ts";
+import { spanOf } from "../spans.ts";
 import { type Known, LineCursor, type NodeLine } from "../telemetry.ts";
+import { TraceBook } from "../trace_book.ts";
 import { type LogSearch, TelemetryStore } from "./telemetry_store.ts";
 
 const nodeLine = struct({
@@ -35,6 +39,7 @@ export interface TelemetryParts {
   /** Every node that is known. */
   nodes(): Iterable<FleetNode>;
   sample(): DeckSample;
+  wallMs(): number;
   /** Asks a node over HTTP. */
   ask(node: FleetNode, path: string, signal: AbortSignal): Promise<Response>;
 }
@@ -42,6 +47,11 @@ export interface TelemetryParts {
 const log = logger("telemetry");
 
 export class Telemetry implements Disposable {
+  /** What the lines tell of traces, lately. */
+  readonly traces = new TraceBook();
+  readonly spanSeries = new SpanSeries();
+  /** Resolves once the spans are known that were gathered before it began. */
+  readonly recalled: Promise<void>;
   readonly #parts: TelemetryParts;
   readonly #store: TelemetryStore;
   readonly #streams = new Map<string, AbortController>();
@@ -60,6 +70,9 @@ export class Telemetry implements Disposable {
     this.#parts = parts;
     this.#store = new TelemetryStore(parts.path, parts.maxBytes, parts.key ?? null);
     this.#cursor = new LineCursor(this.#store.cursors());
+    this.recalled = this.#recall().catch((error) =>
+      log.debug("spans that were gathered before are not known: {error}", { error })
+    );
     this.#timers = [
       setInterval(() => this.#look(), TELEMETRY_AGAIN_MS),
       setInterval(() => this.#write(), TELEMETRY_WRITE_MS),
@@ -154,8 +167,20 @@ export class Telemetry implements Disposable {
         ...(stream === "stderr" ? { stream } : {}),
       };
       this.#pending.push(told);
+      this.#trace(told);
       for (const hear of this.#followers) hear(told);
     }
+  }
+
+  /** Takes in the spans that a conductor before this one has gathered. */
+  async #recall(): Promise<void> {
+    for (const line of await this.#store.search({ limit: SPANS_RECALLED })) this.#trace(line);
+  }
+
+  /** Counts the span that a line may tell of. */
+  #trace(line: LogView): void {
+    const span = spanOf(line);
+    if (span && this.traces.add(span)) this.spanSeries.add(span, this.#parts.wallMs());
   }
 
   #write(): void {

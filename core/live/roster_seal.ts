@@ -4,7 +4,7 @@ import { type Address, showAddress } from "../address.ts";
 import { Failure } from "../errors.ts";
 import { type Member, staticKeyBytes } from "../seal/member.ts";
 import type { Peer, Role } from "../seal/primitives.ts";
-import { dialSealed } from "./sealed_channel.ts";
+import { type Channel, dialSealed } from "./sealed_channel.ts";
 import {
   type Dial,
   type MessageSocket,
@@ -80,8 +80,7 @@ export abstract class RosterSeal implements Seal {
       const responder = staticKeyBytes(member.staticKey);
       if (!responder) continue;
       try {
-        const channel = await dialSealed(sealUrl(at), { keys: this.keys, responder });
-        channel.close();
+        (await this.#dialMember(at, responder)).close();
       } catch (error) {
         if (error instanceof Failure) continue;
         throw error;
@@ -90,6 +89,10 @@ export abstract class RosterSeal implements Seal {
       return member;
     }
     return undefined;
+  }
+
+  #dialMember(at: Address, responder: Uint8Array): Promise<Channel> {
+    return dialSealed(sealUrl(at), { keys: this.keys, responder, connectFirst: true });
   }
 
   #dial(at: Address, who: MemberWanted): Dial {
@@ -104,7 +107,7 @@ export abstract class RosterSeal implements Seal {
         throw new Failure("seal", `no ${what} has joined yet`);
       }
       try {
-        return await dialSealed(sealUrl(at), { keys: this.keys, responder });
+        return await this.#dialMember(at, responder);
       } catch (error) {
         // Another may be there by now.
         this.#places.delete(showAddress(at));

@@ -82,6 +82,9 @@ function firstMessage(socket: WebSocket): Promise<Uint8Array> {
   });
 }
 
+/** What of a daemon's keys a connection needs. */
+export type ChannelKeys = Pick<SealKeys, "kem" | "staticKey" | "secret">;
+
 /**
  * Dials a sealed connection.
  *
@@ -92,11 +95,16 @@ function firstMessage(socket: WebSocket): Promise<Uint8Array> {
 export async function dialSealed(
   url: string,
   options: {
-    readonly keys: Pick<SealKeys, "kem" | "staticKey" | "secret">;
+    readonly keys: ChannelKeys;
     readonly responder: Uint8Array;
     readonly payload?: Uint8Array;
     /** In place of `new WebSocket`. */
     readonly open?: (url: string) => WebSocket;
+    /**
+     * Makes no key before the connection is there. That costs a millisecond where it comes about, and
+     * saves several where it does not: for whoever dials many that may be away.
+     */
+    readonly connectFirst?: boolean;
   },
 ): Promise<Channel> {
   const { keys, responder, payload = new Uint8Array() } = options;
@@ -105,6 +113,7 @@ export async function dialSealed(
   const answer = firstMessage(socket);
   answer.catch(() => {});
   const opened = new Promise<void>((resolve) => socket.onopen = () => resolve());
+  if (options.connectFirst) await Promise.race([opened, answer]);
   const answers = await keys.kem.perform([
     { op: "keygen" },
     { op: "encapsulate", publicKey: responder },
@@ -158,7 +167,7 @@ export interface Accepted {
 /** Answers the handshake of one who has dialled; `null` where none comes about. */
 export async function answerSealed(
   socket: WebSocket,
-  keys: SealKeys,
+  keys: ChannelKeys,
   admit: (staticKey: Uint8Array, payload: Uint8Array) => Peer | null | Promise<Peer | null>,
 ): Promise<Accepted | null> {
   socket.binaryType = "arraybuffer";

@@ -7,8 +7,7 @@ import type { Peer } from "../seal/primitives.ts";
 import { RECORDS } from "../seal/stream.ts";
 import { logger } from "./log.ts";
 import { integer, map, oneOf, parseShaped, struct, text } from "../shape.ts";
-import { answerSealed, type Channel } from "./sealed_channel.ts";
-import type { SealKeys } from "./seal_keys.ts";
+import { answerSealed, type Channel, type ChannelKeys } from "./sealed_channel.ts";
 
 /** The path at which a sealed connection begins. */
 export const SEAL_PATH = "/seal";
@@ -207,7 +206,7 @@ async function sendBody(
 
 /** Whose sealed connections a daemon accepts. */
 export interface SealedServer {
-  readonly keys: SealKeys;
+  readonly keys: ChannelKeys;
   admit(staticKey: Uint8Array, payload: Uint8Array): Peer | null | Promise<Peer | null>;
 }
 

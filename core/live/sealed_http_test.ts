@@ -198,6 +198,26 @@ Deno.test("a stranger gets a session, and no name", async () => {
   await Deno.remove(folder, { recursive: true });
 });
 
+Deno.test("dialSealed() makes no key for a connection that does not come about, where it is asked to", async () => {
+  await using test = await rig();
+  let made = 0;
+  const keys = {
+    ...test.client,
+    kem: {
+      ...test.client.kem,
+      perform(steps: Parameters<SealKeys["kem"]["perform"]>[0]) {
+        made++;
+        return test.client.kem.perform(steps);
+      },
+    },
+  };
+  const options = { keys, responder: test.server.staticKey, connectFirst: true };
+  await assertRejects(() => dialSealed(`ws://${HOST}:9/seal`, options), Failure, "no answer");
+  assertEquals(made, 0);
+  (await dialSealed(test.url, options)).close();
+  assert(made > 0);
+});
+
 Deno.test("dialSealed() refuses whoever does not hold the key it was told", async () => {
   await using test = await rig();
   const error = await assertRejects(

@@ -40,7 +40,7 @@ const ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/;
  *
  * | request | answer |
  * |---|---|
- * | `GET /logs/<replica>?lines=N&follow=1` | `{"at": wallMs, "line": "..."}` a line, oldest first |
+ * | `GET /logs/<replica>?lines=N&follow=1` | `{"at": wallMs, "line": "..."}` a line, oldest first; with `follow` an empty line before what comes |
  * | `GET /logs?follow=1` | `{"replica", "number", "at", "line"}` a line: the last of each replica, an empty line, then what comes |
  * | `GET /replicas` | `{ "node": id, "name": name, "replicas": ReplicaStatus[] }` |
  * | `GET /copy` | its copy of the log (core/copy.ts) |
@@ -139,7 +139,8 @@ function logs(replica: string, query: URLSearchParams, node: NodeView): Response
   let end = () => {};
   const stream = new ReadableStream<string>({
     start(controller) {
-      if (past.length > 0) controller.enqueue(asText(past));
+      // Whoever merges the lines of several replicas knows by the empty line what has been.
+      controller.enqueue(`${asText(past)}\n`);
       end = node.logs.follow(replica, (lines) => {
         // A reader that does not keep up misses lines; it never makes the node grow.
         if ((controller.desiredSize ?? 0) > -LOG_RING_LINES) controller.enqueue(asText(lines));

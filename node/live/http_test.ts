@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { FakeWorld, NODE } from "../fake_world.ts";
 import { until } from "./fake_cluster.ts";
 import { handleHttp, type NodeView } from "./http.ts";
@@ -73,7 +73,9 @@ Deno.test("GET /logs with follow goes on, and ends when the reader leaves", asyn
   const response = await all.get("/logs/web-1?follow=1");
   const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
   const next = async () => JSON.parse((await reader.read()).value!).line;
-  assertEquals(await next(), "one");
+  const past = (await reader.read()).value!;
+  assertEquals(JSON.parse(past).line, "one");
+  assert(past.endsWith("\n\n"), "an empty line says that this was the past");
   all.write("two\n");
   assertEquals(await next(), "two");
   await reader.cancel();

@@ -5,13 +5,22 @@ import { assert, assertEquals } from "@std/assert";
 import type { Page } from "playwright-core";
 import { conductorAt } from "../../cli/conductor.ts";
 import type { AppView } from "../../core/view.ts";
-import { daemonPid, kill, type ReadyLine, startClusterTask } from "../e2e/cluster_process.ts";
+import {
+  daemonPid,
+  kill,
+  type ReadyLine,
+  startClusterTask,
+  until,
+} from "../e2e/cluster_process.ts";
 import { haveChromium, launch } from "./browser.ts";
 import { accessibilityFindings, THEMES, visitor, WIDTHS } from "./pages.ts";
 
 const chromium = await haveChromium();
 
-const PAGES = ["", "app/product-svc", "node/node-1", "events", "logs", "audit"];
+const PAGES = [
+  ...["", "app/product-svc", "node/node-1", "events", "logs", "audit"],
+  ...["traces", "traces/product-svc", `route/product-svc/${encodeURIComponent("/api/products")}`],
+];
 
 Deno.test({
   name: "the deck shows a cluster as it is, in a browser",
@@ -26,13 +35,23 @@ Deno.test({
   const deck = `http://${line.conductor}/deck`;
   const browser = await launch();
   try {
+    let trace = "";
+    await t.step("a request that was made is found as a trace", async () => {
+      const slowest = `http://${line.conductor}/api/telemetry/traces?app=product-svc`;
+      await until(30_000, "a trace", async () => {
+        await (await fetch(`${line.ingress}/api/products?per_page=1`)).body?.cancel();
+        const { traces } = await (await fetch(slowest)).json();
+        trace = traces[0]?.trace;
+        return trace !== undefined;
+      });
+    });
     await t.step("every page fits, and axe-core finds nothing serious", async () => {
       const found = [];
       for (const width of WIDTHS) {
         for (const theme of THEMES) {
           const context = await visitor(browser, width, theme);
           const page = await context.newPage();
-          for (const path of PAGES) {
+          for (const path of [...PAGES, `trace/${trace}`]) {
             await open(page, `${deck}#/${path}`);
             found.push(...await accessibilityFindings(page, `${path} ${width} ${theme}`));
             const over = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
@@ -68,7 +87,24 @@ Deno.test({
     await t.step("requests are told by route", async () => {
       await page.locator("nav a", { hasText: "Overview" }).click();
       const routes = page.getByRole("region", { name: "Routes" });
-      await routes.locator("td", { hasText: "/api/products" }).waitFor();
+      await routes.locator("td a", { hasText: "/api/products" }).first().click();
+      await page.locator("h1", { hasText: "/api/products" }).waitFor();
+      const charts = page.locator(".chart [role=img]");
+      await charts.and(page.locator("[aria-label^=Requests]")).waitFor();
+      await charts.and(page.locator("[aria-label*=p99]")).waitFor();
+    });
+    await t.step("a trace is found among the slowest, with who asked whom", async () => {
+      await page.locator("nav a", { hasText: "Traces" }).click();
+      await page.getByRole("region", { name: "Apps" }).locator("a", { hasText: "product-svc" })
+        .click();
+      await page.locator(".chart [aria-label*=p99]").waitFor();
+      const slowest = page.getByRole("region", { name: "Slowest traces" });
+      await slowest.locator("a", { hasText: "GET /products" }).first().click();
+      const span = page.getByRole("region", { name: "Spans" }).locator("tbody tr").first();
+      await span.locator("td", { hasText: "product-svc.1" }).waitFor();
+      await span.getByRole("img", { name: /^from 0 ms to / }).waitFor();
+      await page.locator("a", { hasText: "Lines of this trace" }).click();
+      await page.locator(".log div", { hasText: '"event":"request"' }).first().waitFor();
     });
     await t.step("events are found by words", async () => {
       await page.locator("nav a", { hasText: "Events" }).click();

@@ -57,7 +57,9 @@ Deno.test({
       await t.step("the audit is seen as it is written, by app and operator", async () => {
         await page.locator("nav a", { hasText: "Audit" }).click();
         await page.locator(".audit li", { hasText: "sso:eve" }).locator(".bad").waitFor();
-        await page.locator(".audit li", { hasText: "signed in at the deck" }).waitFor();
+        const came = page.locator(".audit li", { hasText: "signed in at the deck" });
+        await came.waitFor();
+        assertEquals((await came.innerText()).split("sso:ann").length, 2, "who it was, once");
         assertEquals(await post(DECK, signed(`QUOTA|${id()}|shop|5|-|-`)), "OK|QUOTA|shop");
         await page.locator(".audit li", { hasText: "quota of shop" }).waitFor();
         await page.locator("input[name=operator]").fill("sso:ann");

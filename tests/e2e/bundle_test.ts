@@ -59,6 +59,20 @@ Deno.test("daemons and CLI of the bundle serve a site, from a folder without the
     await Deno.mkdir(`${folder}/keys`);
     const keygen = await skr8tr("keygen", "--key", "signing.sec", "--out", "keys/ops.pub");
     assertEquals(keygen.code, 0, keygen.text);
+    const units = await skr8tr("install", "conductor", "tower", "--dry-run");
+    assertMatch(
+      units.text,
+      /^# \/\S+\/skr8tr-conductor\.service$[^]*^# \/\S+\/skr8tr-tower\.service$/m,
+    );
+    const machine = `${folder}/machine`;
+    assertMatch(
+      (await skr8tr("install", "node", "--root", machine)).text,
+      /^wrote \S+node\.conf$/m,
+    );
+    const again = await skr8tr("install", "node", "--root", machine);
+    assertEquals(again.code, 0, again.text);
+    assertMatch(again.text, /^wrote \S+skr8tr-node\.service$/m);
+    assertMatch(again.text, /^kept \S+node\.conf$/m);
     const key = `--pubkey=${folder}/keys/ops.pub`;
     const state = (name: string) => `${folder}/state/${name}`;
     const keys = { secret: `${folder}/signing.sec`, public: `${folder}/keys/ops.pub` };

@@ -106,3 +106,27 @@ Deno.test("a context may be told its conductor's fingerprint, and takes no other
   assertEquals(unknown.code, 2);
   assertStringIncludes(unknown.err, "no context is named away");
 });
+
+Deno.test("a context takes over what its address was known by, and no other fingerprint", async () => {
+  await using test = await stage();
+  const { address, identity } = await test.conductor("one");
+  const file = `${test.folder}/.skr8tr/contexts.json`;
+  // As an address beyond this machine is known after the first command to it.
+  assertEquals((await test.skr8tr("context", "add", "first", "--conductor", address)).code, 0);
+  const { pinned } = JSON.parse(await Deno.readTextFile(file)).contexts.first;
+  const know = (known: unknown) =>
+    Deno.writeTextFile(file, JSON.stringify({ contexts: {}, known: { [address]: known } }));
+  const add = (...more: string[]) =>
+    test.skr8tr("context", "add", "home", "--conductor", address, ...more);
+
+  await know({ ...pinned, identity: "0".repeat(64) });
+  const refused = await add("--fingerprint", identity);
+  assertEquals(refused.code, 1);
+  assertStringIncludes(refused.err, `skr8tr context rm ${address}`);
+  assertEquals((await test.skr8tr("context", "rm", address)).code, 0);
+  assertEquals((await add("--fingerprint", identity)).code, 0);
+
+  await know(pinned);
+  assertEquals((await add()).code, 0);
+  assertStringIncludes((await test.skr8tr("context", "list")).out, identity.slice(0, 16));
+});

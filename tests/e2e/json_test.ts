@@ -64,7 +64,12 @@ const LINES: readonly string[] = [
   ...["run JOB --wait", "run tick", "runs tick", "events", "events --grep ready --since 10m"],
   ...["keygen --key STATE/ann.sec --out STATE/ann.pub", "operator list"],
   ...["operator add ann --pubkey STATE/ann.pub --role viewer", "grant ann --role deployer"],
-  ...["operator revoke ann", "quota default --replicas 40", "quota default"],
+  ...[
+    "operator revoke ann",
+    "quota default --replicas 40",
+    "quota default",
+    "quota default --none",
+  ],
   ...["secret set word --file STATE/ann.pub", "secret list", "secret rm word"],
   ...["volume list", "node show node-1", "node cordon node-1", "node uncordon node-1"],
   ...["node drain node-1 --wait", "node uncordon node-1", "rebalance", "what-if --lose node-1"],

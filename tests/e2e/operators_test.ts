@@ -1,6 +1,6 @@
 // Operators by the CLI: real keys, a real conductor, the CLI as a process.
 
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { start } from "../../conductor/live/rig_test.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
@@ -58,6 +58,12 @@ Deno.test("skr8tr operator, grant and quota: who may do what is a matter of sign
 
       const quota = await run("root", "quota", "shop", "--replicas", "1", "--ram", "1gb");
       assertEquals(quota.code, 0, quota.error);
+      const taken = /^shop has a quota\n[^]*replicas +1 +1\nmemory +0 B +1\.0 GiB\ncores +0 +-\n$/;
+      for (const _ of [1, 2]) assertMatch((await run("ann", "quota", "shop")).out, taken);
+      const both = await run("root", "quota", "shop", "--none", "--replicas", "2");
+      assertEquals(both.code, 2);
+      assertStringIncludes(both.error, "--none takes the quota away");
+      assertEquals((await run("ann", "quota", "shop", "--none")).code, 1, "not an admin");
       const rotated = await run("ann", "operator", "rotate", "ann", "--pubkey", "ann2.pub");
       assertEquals(rotated.code, 0, rotated.error);
       assertEquals((await run("ann", "down", "web")).code, 1, "the old key is nobody's");
@@ -66,6 +72,12 @@ Deno.test("skr8tr operator, grant and quota: who may do what is a matter of sign
       const listed = (await run("root", "operator", "list")).out;
       assert(/ann +[0-9a-f]{16} +[0-9]+ +deployer +shop +\* +20/.test(listed), listed);
       assertStringIncludes(listed, "quota of shop: 1 replicas, 1024 MiB of RAM");
+      const none = await run("root", "quota", "shop", "--none");
+      assertEquals([none.code, none.out], [0, "shop has no quota\n"]);
+      assertMatch(
+        (await run("root", "quota", "shop")).out,
+        /^shop has no quota\n[^]*replicas +0 +-\n/,
+      );
       assertEquals((await run("root", "operator", "revoke", "ann")).code, 0);
       assertEquals((await run("ann2", "up", "a.skr8tr")).code, 1);
       const last = await run("root", "operator", "revoke", listed.match(/root-[0-9a-f]+/)![0]);

@@ -160,7 +160,17 @@ Deno.test("a group of some namespaces is shown these, and no audit", async () =>
     }
     assert(!seen.includes("vault"), seen);
     assertEquals(await browser.status("/api/apps/vault"), 404);
-    for (const path of ["audit", "log", "operators", "secrets", "volumes", "nodes/node-1"]) {
+    for (
+      const path of [
+        "audit",
+        "log",
+        "operators",
+        "quotas/shop",
+        "secrets",
+        "volumes",
+        "nodes/node-1",
+      ]
+    ) {
       assertEquals(await browser.status(`/api/${path}`), 403, path);
     }
     assertEquals(await browser.status("/api/telemetry"), 403);

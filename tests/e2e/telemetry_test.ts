@@ -3,6 +3,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { daemonPid, kill, type ReadyLine, startClusterTask, until } from "./cluster_process.ts";
+import type { TraceSpanView } from "../../core/trace_view.ts";
 import { ROOT } from "./documents.ts";
 
 Deno.test("skr8tr logs --all finds what any replica wrote, each line once", async (t) => {
@@ -40,6 +41,18 @@ Deno.test("skr8tr logs --all finds what any replica wrote, each line once", asyn
       assert(following.lines().every((each) => each.includes('"event":"request"')));
     },
   );
+  const trace = crypto.randomUUID().replaceAll("-", "");
+  const spans = async () => {
+    const response = await fetch(`http://${line.conductor}/api/telemetry/traces/${trace}`);
+    return (await response.json()).spans as readonly TraceSpanView[] | undefined;
+  };
+  await t.step("a line that tells of a span becomes a part of its trace", async () => {
+    const headers = { traceparent: `00-${trace}-00f067aa0ba902b7-01` };
+    await (await fetch(`${line.ingress}/api/products?page=2`, { headers })).body?.cancel();
+    await until(15_000, "the span", async () => await spans() !== undefined);
+    const [first, ...more] = (await spans())!;
+    assertEquals([first!.app, first!.name, more.length], ["product-svc", "GET /products", 0]);
+  });
   const before = await ask("rating");
   await once(before);
   await t.step("lines are taken once over the death of a node's daemon", async () => {
@@ -58,6 +71,7 @@ Deno.test("skr8tr logs --all finds what any replica wrote, each line once", asyn
     );
     await once(await ask("name"));
     await once(before);
+    assertEquals((await spans())?.length, 1, "the trace is known still, and once");
   });
   await t.step("what a replica wrote is found when it is gone", async () => {
     const env = { SKR8TR_KEY: `${cluster.state}/signing.sec` };

@@ -5,24 +5,13 @@ import { assert, assertEquals } from "@std/assert";
 import { keptOutput } from "../../cli/testing/output.ts";
 import { main } from "../../cli/main.ts";
 import { HOST, id, keysOf, ROOT, signedBy, TrustCluster, until } from "./trust_cluster.ts";
-
-/** A way to break something, and the words by which it must be known. */
-interface Way {
-  /** What has happened, in words, and the app that it has happened to. */
-  readonly way: string;
-  readonly app: string;
-  /** What must be said of it in all three; each of them. */
-  readonly cause: readonly RegExp[];
-  /** More that `why` must say. */
-  readonly why?: RegExp;
-}
+import { changedArtifact, diskFull, pausedByHand, SLEEP, type Way, wrongClock } from "./ways.ts";
 
 /** An app that is applied and is then as its lines make it. */
 interface Broken extends Way {
   readonly lines: string;
 }
 
-const SLEEP = "  exec /bin/sleep\n  args 600\n  grace 1s";
 const TAKEN_PORT = 32_998;
 const SHA256 = "ab".repeat(32);
 
@@ -160,36 +149,6 @@ const REFUSED: readonly Broken[] = [
   },
 ];
 
-/** A node of its own whose state folder has no room left. */
-async function diskFull(cluster: TrustCluster, named: (way: Way) => Promise<void>): Promise<void> {
-  const state = `${cluster.folder}/full`;
-  Deno.mkdirSync(state);
-  const run = async (program: string, ...args: string[]) => {
-    const command = new Deno.Command(program, { args, stderr: "null" });
-    return (await command.output().catch(() => ({ success: false }))).success;
-  };
-  if (!await run("mount", "-t", "tmpfs", "-o", "size=512k", "none", state)) {
-    return console.log("not run: a full disk: it needs root and tmpfs");
-  }
-  try {
-    const node = await cluster.startNode("full", { state, labels: { disk: "full" } });
-    await run("sh", "-c", `cat /dev/zero >${state}/filler`);
-    const lines = `${SLEEP}\n  place {\n    require disk=full\n  }`;
-    assertEquals(await cluster.up("unkept", lines), "OK|APPLIED|unkept|1");
-    await named({
-      way: "its node's disk is full",
-      app: "unkept",
-      cause: [/its state cannot be written.*No space left/],
-    });
-    await cluster.command(`DOWN|${id()}|unkept`);
-    Deno.removeSync(`${state}/filler`);
-    cluster.nodes.splice(cluster.nodes.indexOf(node), 1);
-    await node.stop();
-  } finally {
-    await until("unmounted", () => run("umount", state));
-  }
-}
-
 Deno.test("status, why and describe name the cause, in whatever way an app is broken", async (t) => {
   await using cluster = new TrustCluster();
   await cluster.startConductor();
@@ -268,6 +227,9 @@ Deno.test("status, why and describe name the cause, in whatever way an app is br
     }
   });
 
+  await changedArtifact(cluster, named);
+  await pausedByHand(cluster, named);
+  await wrongClock(cluster, named);
   await diskFull(cluster, named);
 
   // The rest is about what is around the apps.

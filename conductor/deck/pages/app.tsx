@@ -4,7 +4,7 @@ import { EventList } from "../parts/events.tsx";
 import { Logs } from "../parts/logs.tsx";
 import { Generations, Rollout } from "../parts/rollout.tsx";
 import { ReplicaTable, StateBadge } from "../parts/replicas.tsx";
-import { events, nowMs, samples, status } from "../state.ts";
+import { events, lastSample, nowMs, samples, status } from "../state.ts";
 
 export function AppPage({ name }: { readonly name: string }) {
   const app = status.value!.apps.find((each) => each.app === name);
@@ -22,7 +22,7 @@ export function AppPage({ name }: { readonly name: string }) {
           <p class="facts">
             {app.ready} of {app.wanted} ready, generation {app.generation}, namespace{" "}
             {app.namespace}, signed by <code>{app.signedBy.slice(0, 12)}</code>{" "}
-            {span(nowMs.value - app.signedWallMs)} ago
+            {span(nowMs.value - app.signedWallMs)} ago; <a href={`#/traces/${name}`}>its traces</a>
           </p>
         )
         : <p class="hush">It is not up.</p>}
@@ -33,6 +33,7 @@ export function AppPage({ name }: { readonly name: string }) {
       )}
       {app?.rollout && app.rollout.phase !== "done" && <Rollout rollout={app.rollout} />}
       <Traffic name={name} />
+      <Routes name={name} />
       {app && (
         <section class="card">
           <h2>Replicas</h2>
@@ -46,6 +47,20 @@ export function AppPage({ name }: { readonly name: string }) {
         <EventList events={own} />
       </section>
     </>
+  );
+}
+
+/** The way to what is known of each route. */
+function Routes({ name }: { readonly name: string }) {
+  const routes = (lastSample.value?.routes ?? []).filter((each) => each.app === name);
+  if (routes.length === 0) return null;
+  return (
+    <p class="facts routes">
+      By route:
+      {routes.slice(0, 30).map(({ route }) => (
+        <a key={route} href={`#/route/${name}/${encodeURIComponent(route)}`}>{route}</a>
+      ))}
+    </p>
   );
 }
 

@@ -3,7 +3,7 @@ import { size, span } from "../format.ts";
 import { Chart } from "../parts/chart.tsx";
 import { EventList } from "../parts/events.tsx";
 import { ReplicaTable } from "../parts/replicas.tsx";
-import { events, samples, status } from "../state.ts";
+import { events, freeBytesOf, samples, silenceOf, status } from "../state.ts";
 
 export function NodePage({ name }: { readonly name: string }) {
   const { nodes, apps } = status.value!;
@@ -62,11 +62,11 @@ function Facts({ node }: { readonly node: NodeView }) {
   const labels = Object.entries(node.labels).map(([key, value]) => `${key}=${value}`);
   return (
     <p class="facts">
-      {node.host}:{node.port}, {node.cores} cores, {size(node.ramFreeBytes)} free of{" "}
+      {node.host}:{node.port}, {node.cores} cores, {size(freeBytesOf(node))} free of{" "}
       {size(node.ramTotalBytes)}
       {node.gpu && ", GPU"}
       {labels.length > 0 && `, ${labels.join(", ")}`}
-      {node.state !== "ready" && `, silent for ${span(node.silentMs)}`}
+      {node.state !== "ready" && `, silent for ${span(silenceOf(node))}`}
       {node.reason && `, ${node.reason}`}
     </p>
   );

@@ -3,7 +3,7 @@ import { short, size, span } from "../format.ts";
 import { EventList } from "../parts/events.tsx";
 import { Dots, ReplicaDot, StateBadge } from "../parts/replicas.tsx";
 import { Spark } from "../parts/spark.tsx";
-import { events, lastSample, nowMs, samples, status } from "../state.ts";
+import { events, freeBytesOf, lastSample, nowMs, samples, silenceOf, status } from "../state.ts";
 
 const MATRIX_NODES = 24;
 
@@ -46,7 +46,7 @@ function NodeCard({ node }: { readonly node: NodeView }) {
         <i class={`dot ${bad ? "bad" : "good"}`} />
         {node.name}
       </strong>
-      <small>{bad ? `silent for ${span(node.silentMs)}` : `${node.replicas} replicas`}</small>
+      <small>{bad ? `silent for ${span(silenceOf(node))}` : `${node.replicas} replicas`}</small>
       <span class="meter">
         <span>CPU {cpu.at(-1) ?? 0} %</span>
         <Spark values={cpu} most={100} color="one" label={`CPU of ${node.name}`} />
@@ -55,7 +55,7 @@ function NodeCard({ node }: { readonly node: NodeView }) {
         <span>RAM {ram.at(-1) ?? 0} %</span>
         <Spark values={ram} most={100} color="two" label={`RAM of ${node.name}`} />
       </span>
-      <small>{size(node.ramFreeBytes)} free of {size(node.ramTotalBytes)}</small>
+      <small>{size(freeBytesOf(node))} free of {size(node.ramTotalBytes)}</small>
       {node.reason && <small class="bad">{node.reason}</small>}
     </a>
   );
@@ -142,7 +142,9 @@ function RouteTable() {
           <tbody>
             {routes.map(({ app, route, requestsPerSecond, p50Ms, p95Ms, errorsPerSecond }) => (
               <tr key={`${app} ${route}`}>
-                <td>{route}</td>
+                <td>
+                  <a href={`#/route/${app}/${encodeURIComponent(route)}`}>{route}</a>
+                </td>
                 <td class="wide">
                   <a href={`#/app/${app}`}>{app}</a>
                 </td>

@@ -1,7 +1,12 @@
 import { span } from "../format.ts";
 import { link, place, signOut, status, viewer } from "../state.ts";
 
-const LINKS = [["", "Overview"], ["events", "Events"], ["logs", "Logs"]] as const;
+const LINKS = [
+  ["", "Overview"],
+  ["events", "Events"],
+  ["logs", "Logs"],
+  ["traces", "Traces"],
+] as const;
 const AUDIT = [["audit", "Audit"]] as const;
 
 export function Header() {
