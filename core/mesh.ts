@@ -316,7 +316,7 @@ export const meshShape = variant({
    * A request waits for this app, which sleeps: wake it, unless a conductor leads. Not answered; the
    * ingress asks again while it holds the request.
    */
-  wake: struct({ node: nodeId, app: appName }),
+  "wake-app": struct({ node: nodeId, app: appName }),
 });
 export type MeshMessage = Shaped<typeof meshShape>;
 export type MeshKind = MeshMessage["k"];

@@ -96,7 +96,7 @@ const samples: { readonly [K in MeshKind]: Extract<MeshMessage, { k: K }> } = {
   "lease-ok": { k: "lease-ok", tower: boot, node, digest: 1 },
   "register-ok": { k: "register-ok", tower: boot, node, request: "abc" },
   "deregister-ok": { k: "deregister-ok", tower: boot, node, replica, drained: true, order: 1 },
-  wake: { k: "wake", node, app: "shop" },
+  "wake-app": { k: "wake-app", node, app: "shop" },
 };
 
 for (const message of Object.values(samples)) {

@@ -54,7 +54,7 @@ export class MeshDesk {
       case "stop":
         if (orders.obeys(message)) orders.stop(message, from);
         return;
-      case "wake":
+      case "wake-app":
         return orders.wake(message);
       case "probe":
         return this.#probed(message.request, from);

@@ -88,7 +88,7 @@ export class Orders {
   }
 
   /** A request waits for an app that fell asleep here: it is started where no conductor leads. */
-  wake({ node, app }: Mesh<"wake">): void {
+  wake({ node, app }: Mesh<"wake-app">): void {
     const { conductor, replicas, sleepers, stage } = this.parts;
     const { monoMs, wallMs } = stage.now;
     if (this.#stopping || conductor.isLed(monoMs)) return;

@@ -34,7 +34,7 @@ function asleep(): FakeWorld {
   return world;
 }
 
-const wake = (world: FakeWorld, app = "web") => world.mesh({ k: "wake", node: NODE, app });
+const wake = (world: FakeWorld, app = "web") => world.mesh({ k: "wake-app", node: NODE, app });
 const running = (world: FakeWorld) => [...world.processes.keys()];
 
 Deno.test("an app that fell asleep is told to the tower, and woken once where no conductor leads", () => {

@@ -343,7 +343,7 @@ export class TowerMachine {
   #askToWake(app: string, nowMs: number): void {
     const node = this.#sleepers.whom(app, nowMs);
     const to = node === null ? undefined : this.#nodeAddress.get(node);
-    if (node !== null && to) this.#answer({ k: "wake", node, app }, to);
+    if (node !== null && to) this.#answer({ k: "wake-app", node, app }, to);
   }
 
   #hello(watcher: number, role: Role, name: string, nowMs: number): void {

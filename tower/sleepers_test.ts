@@ -39,7 +39,7 @@ Deno.test("a wake goes to the conductor and to the node that can do it, while it
   rig.mesh({ ...lease, asleep: ["web", "api"] });
   rig.heard(conductor);
   rig.say(ingress, { k: "wake", app: "web" });
-  assertEquals(rig.pushed(), [{ k: "wake", node: ONE, app: "web" }]);
+  assertEquals(rig.pushed(), [{ k: "wake-app", node: ONE, app: "web" }]);
   assertEquals(rig.heard(conductor), [{ k: "wake", app: "web" }]);
   rig.say(ingress, { k: "wake", app: "other" });
   assertEquals(rig.pushed(), []);
@@ -52,7 +52,7 @@ Deno.test("a wake goes to the conductor and to the node that can do it, while it
   rig.say(ingress, { k: "wake", app: "web" });
   assertEquals(rig.pushed(), []);
   rig.say(ingress, { k: "wake", app: "api" });
-  assertEquals(rig.pushed(), [{ k: "wake", node: TWO, app: "api" }]);
+  assertEquals(rig.pushed(), [{ k: "wake-app", node: TWO, app: "api" }]);
   rig.mesh(lease, LOCAL);
   rig.say(ingress, { k: "wake", app: "web" });
   assertEquals(rig.pushed(), []);

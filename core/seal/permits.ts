@@ -28,7 +28,7 @@ const SPEAKERS: { readonly [K in MeshKind]: readonly Role[] } = {
   "lease-ok": ["tower"],
   "register-ok": ["tower"],
   "deregister-ok": ["tower"],
-  wake: ["tower"],
+  "wake-app": ["tower"],
 };
 
 /**
