@@ -94,7 +94,8 @@ export async function startMarket(
 ): Promise<TestMarket> {
   const create: typeof CREATE = {
     ...CREATE,
-    "async-worker": (around) => createAsyncWorker(around, { loop: { pollMs: SWEEP_MS }, ...worker }),
+    "async-worker": (around) =>
+      createAsyncWorker(around, { loop: { pollMs: SWEEP_MS }, ...worker }),
   };
   const down = new Set<string>();
   const instead: TestMarket["instead"] = new Map();

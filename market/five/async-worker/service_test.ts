@@ -199,7 +199,10 @@ Deno.test(
         const items = [{ product_id: 3, quantity: Math.min(99, left) }];
         const json = { items, shipping_address: ADDRESS };
         const { session } = buyer;
-        assertEquals((await market.ask("order-svc", "POST /orders", { session, json })).status, 201);
+        assertEquals(
+          (await market.ask("order-svc", "POST /orders", { session, json })).status,
+          201,
+        );
       }
       await eventually("more has come", async () => (await stock()).quantity > before.quantity);
       await order(market, buyer.session, 2);
