@@ -436,6 +436,14 @@ export const RECOVER_MS = 2_000;
 export const RECENT_ANSWER_MS = 5_000;
 /** How often an ingress that holds requests asks again for their app, in ms. */
 export const WAKE_AGAIN_MS = 1_000;
+/**
+ * Where no conductor leads, a node wakes what fell asleep there: of so many apps at most, told to the
+ * tower in one datagram; after so long without the answer of one that leads, ms; and another node is
+ * asked after so long, ms.
+ */
+export const SLEEPERS = 32;
+export const UNLED_MS = 3_000;
+export const WAKE_ELSEWHERE_MS = 8_000;
 /** First wait before the ingress dials a tower again, doubling to the max. */
 export const WATCH_RETRY_MIN_MS = 50;
 export const WATCH_RETRY_MAX_MS = 1_000;
