@@ -2,11 +2,7 @@
 // and read by nodes.
 
 import { createHash, type Hash } from "node:crypto";
-import {
-  ARTIFACT_PART_BYTES,
-  ARTIFACT_PART_MS,
-  ARTIFACT_STORE_BYTES,
-} from "../../core/limits.ts";
+import { ARTIFACT_PART_BYTES, ARTIFACT_PART_MS, ARTIFACT_STORE_BYTES } from "../../core/limits.ts";
 import { logger } from "../../core/live/log.ts";
 import { type Announced, sendTurn } from "../artifacts.ts";
 

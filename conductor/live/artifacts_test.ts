@@ -91,7 +91,11 @@ Deno.test("bytes of another digest are thrown away, and more than announced are 
 Deno.test("an artifact goes to one at a time; the next waits its turn, or asks who has it", async () => {
   await withFolder(async (folder) => {
     const holders: string[] = [];
-    const known = { announced: () => undefined, wanted: () => new Set([SHA256]), holders: () => holders };
+    const known = {
+      announced: () => undefined,
+      wanted: () => new Set([SHA256]),
+      holders: () => holders,
+    };
     const store = new ArtifactStore(folder, known);
     Deno.writeFileSync(`${folder}/${SHA256}`, CONTENT);
     const url = new URL(`http://conductor/artifacts/${SHA256}`);
