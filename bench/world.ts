@@ -39,6 +39,8 @@ export class World implements AsyncDisposable {
   /** Further flags of Deno's for each daemon that is started from now on. */
   flags: readonly string[] = [];
   readonly #daemons = new Map<string, Deno.ChildProcess>();
+  /** Daemons that have ended, as `code 2` or `SIGKILL`. */
+  readonly #ended = new Map<string, string>();
   readonly #specs: ReadonlyMap<string, DaemonSpec>;
 
   private constructor(
@@ -90,10 +92,16 @@ export class World implements AsyncDisposable {
   async startControl(): Promise<void> {
     this.daemon("conductor");
     this.daemon("tower");
-    await until("the conductor listens", async () => {
-      await this.conductor.get("/api/nodes");
-      return true;
-    });
+    try {
+      await until("the conductor listens", async () => {
+        const how = this.#ended.get("conductor");
+        if (how) throw new Error(`the conductor ended by itself: ${how}`);
+        await this.conductor.get("/api/nodes");
+        return true;
+      });
+    } catch (error) {
+      throw new Error(`${(error as Error).message}\n${this.#lastWords()}`, { cause: error });
+    }
   }
 
   /** Starts one daemon. */
@@ -111,6 +119,8 @@ export class World implements AsyncDisposable {
       detached: true,
     }).spawn();
     this.#daemons.set(name, child);
+    this.#ended.delete(name);
+    child.status.then(({ code, signal }) => this.#ended.set(name, signal ?? `code ${code}`));
   }
 
   pidOf(name: string): number {
@@ -321,13 +331,16 @@ export async function answers(
 /** Asks until it is so; a peer that does not answer yet is asked again. */
 export async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
   const endMs = performance.now() + PATIENCE_MS;
+  let last = "it is not so";
   while (performance.now() < endMs) {
     try {
       if (await isSo()) return;
+      last = "it is not so";
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
+      last = error.message;
     }
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
-  throw new Error(`waited ${PATIENCE_MS / 1000} s until ${what}, in vain`);
+  throw new Error(`waited ${PATIENCE_MS / 1000} s until ${what}, in vain: ${last}`);
 }

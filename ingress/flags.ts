@@ -1,5 +1,7 @@
 import { Failure } from "../core/errors.ts";
 import { type Address, type Cidr, isAddress, parseCidr } from "../core/address.ts";
+import { defaultBurst, int, type Kind, rate } from "../core/manifest/kinds.ts";
+import { PER } from "../core/manifest/special_kinds.ts";
 import type { Endpoint, Route } from "../core/mesh.ts";
 
 const APP = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
@@ -27,6 +29,72 @@ export function parseRouteFlag(text: string): Route {
     weight: 100,
     tlsRequired: false,
   };
+}
+
+/** How often a client may come, and where. */
+export interface RouteRate {
+  readonly host?: string;
+  readonly path: string;
+  readonly rate: NonNullable<Route["rate"]>;
+}
+
+const RATE_FORM = "/prefix=20/s or host/prefix=20/s,burst=40,per=header:x-key";
+
+/**
+ * Reads `--rate /prefix=20/s`, in the words of a manifest's `rate`, `burst` and `per`.
+ *
+ * @throws {Failure} `usage`.
+ */
+export function parseRateFlag(text: string): RouteRate {
+  const match = /^([A-Za-z0-9.-]*)(\/[^=]*)=([^,]+)(?:,(.+))?$/.exec(text);
+  if (match === null) throw new Failure("usage", `--rate needs ${RATE_FORM}, not ${text}`);
+  const [, host = "", path = "", every = "", more] = match;
+  const words = new Map<string, string>();
+  for (const word of more?.split(",") ?? []) {
+    const [, key = "", value = ""] = /^(burst|per)=(.*)$/.exec(word) ?? [];
+    if (key === "" || words.has(key)) {
+      throw new Failure("usage", `--rate needs ${RATE_FORM}: ${word} is neither burst nor per`);
+    }
+    words.set(key, value);
+  }
+  const read = <T>(kind: Kind<T>, word: string): T => {
+    const value = kind.parse(word, () => {}, false);
+    if (value === undefined) {
+      throw new Failure("usage", `--rate ${text}: ${word} is not ${kind.form}`);
+    }
+    return value;
+  };
+  const perSecond = read(rate, every);
+  const burst = words.get("burst");
+  const per = read(PER, words.get("per") ?? "ip");
+  return {
+    ...(host === "" ? {} : { host: host.toLowerCase() }),
+    path,
+    rate: {
+      perSecond,
+      burst: burst === undefined ? defaultBurst(perSecond) : read(int(1, 1_000_000), burst),
+      per: per === "ip" ? per : `header:${per.header}`,
+    },
+  };
+}
+
+/**
+ * Gives routes their rates.
+ *
+ * @throws {Failure} `usage`: a rate is for a route that is not there, or there are two for one.
+ */
+export function ratedRoutes(routes: readonly Route[], rates: readonly RouteRate[]): Route[] {
+  const place = ({ host = "", path }: Pick<Route, "host" | "path">) => `${host}${path}`;
+  const rated = routes.map((route): Route => {
+    const [own, second] = rates.filter((each) => place(each) === place(route));
+    if (second) throw new Failure("usage", `--rate is given twice for ${place(second)}`);
+    return own ? { ...route, rate: own.rate } : route;
+  });
+  const lost = rates.find((each) => !routes.some((route) => place(route) === place(each)));
+  if (lost) {
+    throw new Failure("usage", `--rate is for ${place(lost)}, where no --route leads`);
+  }
+  return rated;
 }
 
 /**

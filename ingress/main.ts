@@ -5,7 +5,14 @@ import { randomHex } from "../core/live/clock.ts";
 import { joinsAt } from "../core/live/join.ts";
 import { logger } from "../core/live/log.ts";
 import { CLIENT_CONNECTIONS } from "../core/limits.ts";
-import { parseListenFlag, parseRouteFlag, parseTrustFlag, parseUpstreamFlag } from "./flags.ts";
+import {
+  parseListenFlag,
+  parseRateFlag,
+  parseRouteFlag,
+  parseTrustFlag,
+  parseUpstreamFlag,
+  ratedRoutes,
+} from "./flags.ts";
 import type { LogLevel } from "@logtape/logtape";
 import type { IngressSettings } from "./live/ingress.ts";
 import { startIngressWorkers } from "./live/workers.ts";
@@ -72,6 +79,12 @@ const FLAGS: readonly Flag[] = [
     value: "[HOST]/PREFIX:APP",
     repeat: true,
     help: "a route beside the published ones",
+  },
+  {
+    name: "rate",
+    value: "[HOST]/PREFIX=N/s[,burst=N][,per=ip|header:NAME]",
+    repeat: true,
+    help: "most requests of one client on this --route, in the words of a manifest",
   },
   {
     name: "upstream",
@@ -250,7 +263,10 @@ function settingsOf(flags: FlagValues): IngressSettings {
       : readAddresses(tower, "tower", TOWER_PORT).map(showAddress).join(","),
     name: name ?? `ingress-${randomHex(8)}`,
     join: tower === "none" || flags.optional("mesh") === "open" ? undefined : joinOf(flags),
-    routes: flags.all("route").map(parseRouteFlag),
+    routes: ratedRoutes(
+      flags.all("route").map(parseRouteFlag),
+      flags.all("rate").map(parseRateFlag),
+    ),
     endpoints: flags.all("upstream").map(parseUpstreamFlag),
     accessLog,
     traceRatio: traceRatioOf(flags),

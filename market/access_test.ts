@@ -21,6 +21,8 @@ interface Row {
   readonly others: number;
   readonly forged: number;
   readonly own: number;
+  /** It ends the sessions that ask: they are made for this row. */
+  readonly ends?: boolean;
 }
 
 interface Scene {
@@ -102,6 +104,13 @@ function table({ ada, order, cart }: Scene): Record<string, [path: string, row: 
     "order-svc GET /purchases/:user_id/:product_id": [`/purchases/${ada.id}/1`, services(200)],
     "user-svc GET /keys": ["/keys", open(200)],
     "user-svc POST /keys/rotate": ["/keys/rotate", signedIn(403, undefined, 403)],
+    "user-svc GET /revoked": ["/revoked", open(200)],
+    "user-svc POST /logout": ["/logout", { ...signedIn(204), ends: true }],
+    "user-svc POST /logout/everywhere": ["/logout/everywhere", { ...signedIn(204), ends: true }],
+    "user-svc POST /password": ["/password", {
+      ...signedIn(200, { password: "correct horse", new_password: "battery staple" }),
+      ends: true,
+    }],
     "user-svc GET /contact/:id": [`/contact/${ada.id}`, services(403)],
     "user-svc POST /register": [
       "/register",
@@ -168,6 +177,9 @@ eachStore(
       for (const [name, [path, row]] of Object.entries(rows)) {
         const [service, method] = name.split(" ") as [ServiceName, string];
         const caller = CALLER[name];
+        const [ada, eve] = row.ends
+          ? [await market.register(), await market.register()]
+          : [scene.ada, scene.eve];
         const ways: [keyof Row & string, number, Given][] = caller
           ? [
             ["none", row.none, {}],
@@ -177,9 +189,9 @@ eachStore(
           ]
           : [
             ["none", row.none, {}],
-            ["others", row.others, { session: scene.eve.session }],
-            ["forged", row.forged, { session: forged(scene.ada.session) }],
-            ["own", row.own, { session: scene.ada.session }],
+            ["others", row.others, { session: eve.session }],
+            ["forged", row.forged, { session: forged(ada.session) }],
+            ["own", row.own, { session: ada.session }],
           ];
         for (const [way, status, given] of ways) {
           const answer = await market.ask(service, `${method} ${path}`, {

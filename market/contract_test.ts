@@ -12,6 +12,7 @@ import {
   stockOverHttp,
 } from "./kit/over_http.ts";
 import { Problem } from "./kit/problem.ts";
+import { Revocations } from "./kit/revocations.ts";
 import type { Surroundings } from "./kit/service.ts";
 import { eventually, testSurroundings } from "./kit/testing.ts";
 import { serveModules } from "./kit/wiring.ts";
@@ -159,6 +160,7 @@ bothWays("Purchases", async (around, reach) => {
   const nobody = {
     contact: () => Promise.reject(new Error()),
     keys: () => Promise.resolve({ keys: [] }),
+    revocations: () => Promise.resolve(new Revocations()),
   };
   const module = createOrders(around, database, {
     products: createProducts().api,
@@ -208,6 +210,7 @@ bothWays("Identity", async (around, reach) => {
     (to) => identityOverHttp(to, proof, Date.now, "app"),
   );
   assertEquals((await identity.keys()).keys.length, 1);
+  assertEquals((await identity.revocations()).size, 0);
   const { status, field } = await problemOf(identity.contact(crypto.randomUUID()));
   assertEquals([status, field], [404, "id"]);
 });

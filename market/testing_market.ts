@@ -1,7 +1,13 @@
 import { eachStore, placeEnv, type StorePlace } from "./kit/testing_stores.ts";
 import { fixedName } from "./kit/directory.ts";
 import type { Service, Surroundings } from "./kit/service.ts";
-import { type Answer, ask, eventually, testSurroundings } from "./kit/testing.ts";
+import {
+  type Answer,
+  ask,
+  eventually,
+  type TestSurroundings,
+  testSurroundings,
+} from "./kit/testing.ts";
 import { createCartService } from "./services/cart-svc/service.ts";
 import { createFrontendService } from "./services/frontend-svc/service.ts";
 import { createInventoryService } from "./services/inventory-svc/service.ts";
@@ -71,6 +77,8 @@ export interface TestMarket {
   ask(service: ServiceName, request: string, given?: Given): Promise<Answer>;
   /** Asks a program by its own paths. */
   askProgram(program: ProgramName, request: string, given?: Given): Promise<Answer>;
+  /** What a program has logged. */
+  lines(program: ProgramName): readonly Record<string, unknown>[];
   /** Moves the clock of all services. */
   advance(ms: number): void;
   register(name?: string): Promise<Buyer>;
@@ -98,12 +106,14 @@ export async function startMarket(
     return await (instead.get(url.host) ?? service.fetch)(request);
   };
   const urls = Object.fromEntries(programs.map((name) => [fixedName(name), `http://${name}`]));
+  const surroundings: Partial<Record<ProgramName, TestSurroundings>> = {};
   for (const name of programs) {
-    services[name] = await CREATE[name](testSurroundings(name, {
+    const around = surroundings[name] = testSurroundings(name, {
       env: { ...urls, ...placeEnv(place), ...env },
       fetch: between,
       now: () => Date.now() + offset,
-    }));
+    });
+    services[name] = await CREATE[name](around);
   }
   const all = services as Record<ProgramName, Service>;
   for (const name of programs) {
@@ -122,6 +132,7 @@ export async function startMarket(
       return ask(all[program], isApi ? request.replace(" ", " /api") : request, given);
     },
     askProgram: (program, request, given) => ask(all[program], request, given),
+    lines: (program) => surroundings[program]?.lines ?? [],
     advance: (ms) => void (offset += ms),
     async register(name = "Ada Buyer") {
       const email = `buyer${++registered}@shop.test`;

@@ -46,7 +46,7 @@ function figuresOf(shape: Shape): Figure[] {
 export const row: Row = {
   name: "shapes",
   measures:
-    `the market as nine services (18 replicas) and as five programs (7 replicas and the ingress), ` +
+    `the market as nine services (18 replicas) and as five programs (8 replicas and the ingress), ` +
     `in turn, each on a fresh cluster of three nodes on this machine: ${SHOPPERS} shoppers for ` +
     `${SECONDS} s in a closed loop (a page is product, stock, reviews and recommendations at once; ` +
     "a checkout is the order of a cart); memory of the shop's programs after it; `skr8tr up` of all " +

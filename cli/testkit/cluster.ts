@@ -16,8 +16,8 @@ export interface ClusterOptions {
    */
   readonly workdir?: string;
   /**
-   * The folder of a clone of skr8tr, whose daemons are run. Default: the one that this module was
-   * imported from; needed where that is not a folder of this machine.
+   * The folder of a clone or of a copy of the package, whose daemons are run. Default: the one that
+   * this module was imported from; needed where that is not a folder of this machine.
    */
   readonly root?: string;
 }
@@ -145,6 +145,11 @@ const LAST_WORDS = 10;
  * or two, and leaves nothing behind: when it is disposed of, and also when the test that started it
  * crashes or is killed.
  *
+ * The daemons are started from files, those of the package beside this module: a clone or a copy of
+ * the package's files, imported by its path or by an import map. Imported by a URL of a registry it
+ * needs the option `root`, since then there are none: the daemons run by `--no-remote`, so that no
+ * network can give them code, and find their workers and runners as files beside them.
+ *
  * The test needs `--allow-run`, `--allow-read`, and for requests `--allow-net=127.0.0.0/8`.
  *
  * ```ts
@@ -194,8 +199,8 @@ function rootOf({ root }: ClusterOptions): string {
   if (protocol === "file:") return decodeURIComponent(pathname).replace(/\/$/, "");
   throw new ClusterError(
     "options",
-    `startCluster() runs the daemons of a clone, and ${import.meta.url} is in none: ` +
-      "name the clone's folder by the option root",
+    `startCluster() starts the daemons from files, and ${import.meta.url} is none: name the folder ` +
+      "of a clone or of a copy of the package by the option root",
   );
 }
 

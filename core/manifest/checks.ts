@@ -1,6 +1,7 @@
 // Rules that concern several keys of an app at once.
 
 import { type Fault, quoted } from "./errors.ts";
+import { defaultBurst } from "./kinds.ts";
 import type { Checking } from "./schema.ts";
 import type {
   AppSpec,
@@ -280,11 +281,6 @@ export function unfinishRoute(spec: RouteSpec): RouteRaw {
     ...(rate.burst === defaultBurst(rate.perSecond) ? {} : { burst: rate.burst }),
     ...(rate.per === "ip" ? {} : { per: rate.per }),
   };
-}
-
-/** As many at once as a second brings. */
-function defaultBurst(perSecond: number): number {
-  return Math.max(1, Math.ceil(perSecond));
 }
 
 // --- from what is written to what it means, and back --------------------------------------------

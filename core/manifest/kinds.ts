@@ -162,6 +162,11 @@ export const rate: Kind<number> = numeric(
   },
 );
 
+/** What is within a rate at once where nobody says: as many as a second brings. */
+export function defaultBurst(perSecond: number): number {
+  return Math.max(1, Math.ceil(perSecond));
+}
+
 const FLAGS: Readonly<Record<string, boolean>> = { true: true, yes: true, false: false, no: false };
 
 export const flag: Kind<boolean> = {

@@ -72,6 +72,7 @@ Deno.test("the ingress refuses wrong usage with exit code 2 and says why", async
   for (
     const [args, message] of [
       [["--route", "nonsense"], /--route needs/],
+      [["--rate", "/=1/s"], /no --route leads/],
       [["--upstream", "x"], /--upstream needs/],
       [["--access-log", "xml"], /--access-log knows/],
       [["--mesh", "ajar"], /--mesh knows only/],
@@ -82,6 +83,34 @@ Deno.test("the ingress refuses wrong usage with exit code 2 and says why", async
     assertEquals(code, 2);
     assertMatch(new TextDecoder().decode(stderr), message);
   }
+});
+
+Deno.test("a fixed route's --rate holds for each client, and for that route only", async () => {
+  await using backend = answering(() => ok("hello"));
+  const process = start(...[
+    ...["--http", "0", "--admin", "0", "--tower", "none", "--route", "/:shop"],
+    ...["--route", "/login:shop", "--upstream", `shop=127.0.0.1:${backend.port}`],
+    ...["--rate", "/login=1/h,burst=2,per=header:x-key"],
+  ]);
+  const [log, logLater] = process.stderr.tee();
+  const [, http] = await readUntil(log, /http:\/\/127\.0\.0\.1:(\d+)/);
+  const ask = async (path: string, key: string) => {
+    const headers = { "x-key": key };
+    const response = await fetch(`http://127.0.0.1:${http}${path}`, { headers });
+    await response.body?.cancel();
+    return [response.status, response.headers.get("retry-after")];
+  };
+  const login = (key: string) => ask("/login", key);
+  assertEquals([await login("a"), await login("a")], [[200, null], [200, null]]);
+  const [status, wait] = await login("a");
+  assertEquals(status, 429);
+  assertMatch(String(wait), /^3[56]\d\d$/);
+  assertEquals((await login("b"))[0], 200, "another client");
+  assertEquals((await ask("/", "a"))[0], 200, "another route");
+  process.kill("SIGTERM");
+  assertEquals((await process.status).code, 0);
+  await logLater.cancel();
+  await process.stdout.cancel();
 });
 
 Deno.test("a port that is taken is named", async () => {

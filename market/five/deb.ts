@@ -7,6 +7,8 @@ import { bundleScript } from "../../cli/bundling.ts";
 import { Builder, LIBRARY, type Package } from "../../cli/deb.ts";
 import { HARDENED_ALONE } from "../../cli/units.ts";
 import { Failure } from "../../core/errors.ts";
+import { rate } from "../../core/manifest/kinds.ts";
+import { PER } from "../../core/manifest/special_kinds.ts";
 import { VERSION } from "../../core/version.ts";
 import { FIVE, manifestOf, programPath, ROOT } from "../launch.ts";
 import { buildFront } from "../web/build.ts";
@@ -54,7 +56,8 @@ export function marketSettingsOf(program: Program): string {
   const more: Partial<Record<Program, readonly string[]>> = {
     "async-worker": [
       "",
-      "# Where mails go out, and who they are from; without the first none are sent.",
+      "# Where mails go out, and who they are from; without the first they are files in",
+      `# /var/lib/${STATE}/async-worker/outbox.`,
       "#SMTP_URL=smtp://127.0.0.1:25",
       "#MAIL_FROM=SovereignMarket <orders@example.org>",
     ],
@@ -131,19 +134,28 @@ export function marketWrapperOf(program: Program): string {
   ].join("\n");
 }
 
-/** Settings of skr8tr-ingress with which it is the shop's edge gateway: no tower, fixed routes. */
+/**
+ * Settings of skr8tr-ingress with which it is the shop's edge gateway: no tower, the routes and the
+ * rates that the manifests have.
+ */
 export function gatewaySettings(): string {
   const flags = FIVE.flatMap((program) => {
     const { routes, port } = manifestOf(program);
-    const ways = routes.map(({ path }) => `--route=${path}:${program}`);
-    return routes.length === 0
-      ? []
-      : [...new Set(ways), `--upstream=${program}=127.0.0.1:${port!.number}`];
+    const ways = routes.flatMap(({ path, rate: limit }) => [
+      `--route=${path}:${program}`,
+      ...(limit === undefined ? [] : [
+        `--rate=${path}=${rate.print(limit.perSecond)},burst=${limit.burst},per=${
+          PER.print(limit.per)
+        }`,
+      ]),
+    ]);
+    return routes.length === 0 ? [] : [...ways, `--upstream=${program}=127.0.0.1:${port!.number}`];
   });
   return [
     "# Settings of skr8tr-ingress.service, to be put in the place of /etc/skr8tr/ingress.conf: with",
     "# them it is SovereignMarket's edge gateway. --tls-cert and --tls-key, or --acme-domain, give it",
-    "# TLS; /usr/lib/skr8tr/bin/skr8tr-ingress --help has all flags.",
+    "# TLS; --rate says how often one client may come; /usr/lib/skr8tr/bin/skr8tr-ingress --help has",
+    "# all flags.",
     "",
     "SKR8TR_BIND=127.0.0.1",
     "SKR8TR_NETWORKS=127.0.0.0/8",

@@ -20,10 +20,12 @@ export interface TestSmtp {
 }
 
 export interface SmtpHooks {
+  /** Called when somebody wants to send a mail to this address; an error refuses it. */
+  addressed?(to: string): void | Promise<void>;
   /** Called with a mail that has come whole, before it is taken on; an error refuses it. */
   arriving?(mail: TakenMail): void | Promise<void>;
-  /** Called when it was taken on, before the sender is told. */
-  taken?(mail: TakenMail): void | Promise<void>;
+  /** Called when it was taken on, before the sender is told; who hangs up tells it nothing. */
+  taken?(mail: TakenMail): void | "hang up" | Promise<void | "hang up">;
 }
 
 /** Starts a server on a port of its own. */
@@ -32,6 +34,14 @@ export async function startSmtp(hooks: SmtpHooks = {}): Promise<TestSmtp> {
   const server = new SMTPServer({
     authOptional: true,
     disabledCommands: ["STARTTLS", "AUTH"],
+    async onRcptTo({ address }, _session, answer) {
+      try {
+        await hooks.addressed?.(address);
+        answer();
+      } catch (error) {
+        answer(error as Error);
+      }
+    },
     onData(stream, session, answer) {
       const chunks: Uint8Array[] = [];
       stream.on("data", (chunk: Uint8Array) => chunks.push(chunk));
@@ -42,7 +52,10 @@ export async function startSmtp(hooks: SmtpHooks = {}): Promise<TestSmtp> {
         try {
           await hooks.arriving?.(mail);
           mails.push(mail);
-          await hooks.taken?.(mail);
+          if (await hooks.taken?.(mail) === "hang up") {
+            for (const connection of server.connections) connection.close();
+            return;
+          }
           answer();
         } catch (error) {
           answer(error as Error);

@@ -51,6 +51,8 @@ export interface DatabaseSettings {
   readonly folder?: string;
   /** PostgreSQL, when it is given. */
   readonly url?: string;
+  /** SQLite need not wait for the disk: what a loss of power takes is no loss. */
+  readonly relaxed?: boolean;
 }
 
 /**

@@ -1,5 +1,7 @@
+import { DatabaseSync } from "node:sqlite";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { type Database, type Migrations, row, rows } from "./database.ts";
+import { Problem } from "./problem.ts";
 import { eachStore, openAt, type StorePlace } from "./testing_stores.ts";
 
 const MIGRATIONS: Migrations = [
@@ -96,3 +98,22 @@ eachStore(
       assert((await a.query("select 1 as one from counters where name = ?", text)).length === 1);
     }),
 );
+
+Deno.test("a store that somebody else holds for too long is away for now, and no error of ours", async () => {
+  const folder = Deno.makeTempDirSync({ prefix: "market-" });
+  const database = await openAt({ folder }, SETTINGS);
+  const other = new DatabaseSync(`${folder}/${SETTINGS.name}.db`);
+  try {
+    other.exec("begin immediate");
+    const work = () => rows("insert into counters (name, value, at) values ('x', 1, 1)");
+    const problem = await assertRejects(() => database.transaction(work), Problem) as Problem;
+    assertEquals([problem.status, problem.field], [503, "store"]);
+    other.exec("rollback");
+    await database.transaction(work);
+    assertEquals((await database.query("select * from counters")).length, 1);
+  } finally {
+    other.close();
+    await database.close();
+    Deno.removeSync(folder, { recursive: true });
+  }
+});

@@ -128,15 +128,15 @@ export function remoteKeys(
 }
 
 /**
- * Fetches keys before they are needed, again and again until they have come: who has them can check
- * tokens while the issuer is away. @returns what ends that.
+ * Fetches something before it is needed, again and again until it has come: who has an issuer's keys
+ * can check tokens while the issuer is away. @returns what ends that.
  */
-export function fetchAhead(keys: KeySource): () => void {
+export function fetchAhead(source: () => Promise<unknown>): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let closed = false;
   const attempt = async (): Promise<void> => {
     try {
-      await keys();
+      await source();
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       if (!closed) timer = setTimeout(attempt, KEYS_MISSING_MS);

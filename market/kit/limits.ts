@@ -48,6 +48,13 @@ export const KEY_AHEAD_MS = KEYS_REFRESH_MS + 2 * KEYS_READ_MS;
 export const KEY_LIFE_MS = 30 * 24 * 3_600_000;
 /** Where a token names a key that is not among them: no sooner than this after the last time. */
 export const KEYS_MISSING_MS = 2_000;
+/** How old what is known of sessions that were called back may be, in ms; longest wait for it. */
+export const REVOKED_READ_MS = 2_000;
+export const REVOKED_TIMEOUT_MS = 500;
+/** Most entries of the list of such sessions, in one answer, and of single sessions of one user. */
+export const REVOKED_MAX = 20_000;
+export const REVOKED_PAGE = 1_000;
+export const REVOKED_PER_USER = 20;
 
 /** Most password hashes a replica computes at once: each takes 32 MiB and a core. */
 export const PASSWORD_HASHES_AT_ONCE = 2;
@@ -109,8 +116,15 @@ export const DEAD_JOBS_SHOWN = 100;
 /** How often is looked for what has run low, and how often the lists are made anew, in ms. */
 export const REORDER_EVERY_MS = 60_000;
 export const REBUILD_EVERY_MS = 3_600_000;
-/** Longest silence of a mail server, in ms. */
-export const MAIL_TIMEOUT_MS = 10_000;
+/** Longest wait for a mail server to take a connection, and to say anything at all, in ms. */
+export const MAIL_CONNECT_MS = 10_000;
+/**
+ * Longest wait for the server's word on a mail that it has wholly, in ms. RFC 5321, 4.5.3.2.6: who
+ * gives up sooner makes it deliver twice.
+ */
+export const MAIL_END_MS = 10 * 60_000;
+/** Most mails that are kept as files where there is no mail server. */
+export const OUTBOX_MAILS = 1_000;
 
 /** Most log lines a program keeps for a telemetry sink, and most sent at once. */
 export const TELEMETRY_PENDING = 5_000;
@@ -126,5 +140,6 @@ export const SINK_SPANS = 50_000;
 export const SINK_POINTS = 50_000;
 /** Most entries it shows at once. */
 export const SINK_SHOWN = 1_000;
-/** How often it says how the programs answer, in ms. */
+/** How often it says how the programs answer, and how often each replica looks for its turn, in ms. */
 export const SINK_SUMMARY_MS = 10_000;
+export const SINK_SUMMARY_LOOK_MS = 2_000;

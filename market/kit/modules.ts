@@ -5,6 +5,7 @@
 import type { KeySource } from "./keys.ts";
 import type { Address } from "./people.ts";
 import type { Product } from "./product.ts";
+import type { RevocationSource } from "./revocations.ts";
 import type { Kit } from "./service.ts";
 import type { ServiceCheck } from "./service_auth.ts";
 
@@ -104,6 +105,8 @@ export interface Contact {
 export interface Identity {
   /** With what sessions are checked; may be kept for a while. */
   readonly keys: KeySource;
+  /** Which sessions were called back before their end. */
+  readonly revocations: RevocationSource;
   /** @throws Problem 404 when there is no such user. */
   contact(user: string): Promise<Contact>;
 }

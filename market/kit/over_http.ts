@@ -16,6 +16,7 @@ import type {
 } from "./modules.ts";
 import { Problem, unavailable } from "./problem.ts";
 import type { Product } from "./product.ts";
+import { remoteRevocations } from "./revocations.ts";
 
 /** Headers that prove a service to others. */
 export type Proof = () => Promise<Record<string, string>>;
@@ -140,16 +141,16 @@ export function recommendationsOverHttp(
   };
 }
 
-/** The identity provider `app`; its keys are kept and asked for again now and then. */
+/** The identity provider `app`; its keys, and what it called back, are kept and asked for again. */
 export function identityOverHttp(
   directory: Directory,
   proof: Proof,
   now: () => number,
   app = "user-svc",
 ): Identity {
-  const keys = remoteKeys(directory, app, now);
   return {
-    keys,
+    keys: remoteKeys(directory, app, now),
+    revocations: remoteRevocations(directory, app, now),
     async contact(user) {
       const response = await directory.call(app, `/contact/${user}`, { headers: await proof() });
       return await answerOf<Contact>(response);

@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import { BODY_BYTES, ID_MAX, PAGE_MAX, PER_PAGE_DEFAULT, PER_PAGE_MAX } from "./limits.ts";
-import { badRequest, Problem } from "./problem.ts";
+import { badRequest, notFound, Problem } from "./problem.ts";
 import type { Check } from "./validate.ts";
 
 /** Reads the JSON body by `check`. 413 over `BODY_BYTES`, 400 when it is not JSON. */
@@ -144,4 +144,13 @@ export function pageOf<T>(all: readonly T[], request: PageRequest): Page<T> {
 export function clientOf(c: Context): string {
   const last = c.req.header("x-forwarded-for")?.split(",").at(-1)?.trim() ?? "";
   return /^[\da-fA-F.:]{2,45}$/.test(last) ? last : "direct";
+}
+
+/**
+ * Lets a request pass that came directly, as the market's programs ask each other; what came through
+ * the ingress is told that there is nothing (404).
+ */
+export function insideOnly(c: Context): void {
+  if (c.req.header("x-forwarded-for") === undefined) return;
+  throw notFound("path", "there is nothing at this path with this method");
 }

@@ -3,7 +3,8 @@ import { decodeJwt } from "jose";
 import type { Database } from "./database.ts";
 import { createSigner, createVerifier, type KeySource, type PublicKeys } from "./keys.ts";
 import { SERVICE_TOKEN_MS } from "./limits.ts";
-import { notFound, Problem, unauthorized } from "./problem.ts";
+import { Problem, unauthorized } from "./problem.ts";
+import { insideOnly } from "./request.ts";
 import { signingSecret } from "./secrets.ts";
 import type { Surroundings } from "./service.ts";
 
@@ -68,10 +69,7 @@ export function createServiceCheck(
     createVerifier(keysOf(caller), caller, AUDIENCE, around.now),
   ]));
   return async (c) => {
-    // Services speak to each other directly; what came through the ingress is no service of ours.
-    if (c.req.header("x-forwarded-for") !== undefined) {
-      throw notFound("path", "there is nothing at this path with this method");
-    }
+    insideOnly(c);
     const sent = c.req.header(SERVICE_TOKEN_HEADER);
     if (sent === undefined) {
       throw unauthorized(SERVICE_TOKEN_HEADER, "this is for the market's own services only");

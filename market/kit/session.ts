@@ -1,10 +1,13 @@
 import type { Context } from "hono";
-import { createSigner, createVerifier, type KeySource, type PublicKeys } from "./keys.ts";
+import { createSigner, createVerifier, type PublicKeys } from "./keys.ts";
 import { SESSION_MS } from "./limits.ts";
+import type { Identity } from "./modules.ts";
 import { Problem, unauthorized } from "./problem.ts";
+import type { SessionMark } from "./revocations.ts";
 
 // A session is a token signed by user-svc alone. The other services check it with the public key
-// that user-svc shows at GET /keys (not routed): they can check sessions, not make them.
+// that user-svc shows at GET /keys (not routed): they can check sessions, not make them. What was
+// called back before its end they know from the list that user-svc shows at GET /revoked.
 
 const ISSUER = "user-svc";
 const AUDIENCE = "market";
@@ -20,10 +23,19 @@ export interface SessionUser {
   readonly role: Role;
 }
 
+/** Who is signed in, and by which session. */
+export interface Session extends SessionUser {
+  readonly mark: SessionMark;
+}
+
 export interface SessionSigner {
   readonly keys: PublicKeys;
-  /** A session of `user` and when it ends, in ms. */
-  sign(user: SessionUser): Promise<{ session: string; expiresAt: number }>;
+  /**
+   * A session of `user` and when it ends, in ms.
+   *
+   * @param revision the number of the list of what was called back, read before the credentials
+   */
+  sign(user: SessionUser, revision: number): Promise<{ session: string; expiresAt: number }>;
 }
 
 /** Creates user-svc's signer from a 32-byte seed. */
@@ -34,22 +46,23 @@ export async function createSessionSigner(
   const signer = await createSigner(seed, ISSUER, AUDIENCE, now);
   return {
     keys: signer.keys,
-    async sign({ id, name, role }) {
-      const { token, expiresAt } = await signer.sign(id, { name, role }, SESSION_MS);
+    async sign({ id, name, role }, revision) {
+      const claims = { name, role, jti: crypto.randomUUID(), revision };
+      const { token, expiresAt } = await signer.sign(id, claims, SESSION_MS);
       return { session: token, expiresAt };
     },
   };
 }
 
 /** Says who sent a request, or throws the 401. */
-export type SessionReader = (c: Context) => Promise<SessionUser>;
+export type SessionReader = (c: Context) => Promise<Session>;
 
-/** Creates a reader that checks sessions with `keys`. */
+/** Creates a reader that checks sessions with the keys of `identity` and what it called back. */
 export function createSessionReader(
-  keys: KeySource,
+  identity: Pick<Identity, "keys" | "revocations">,
   now: () => number,
 ): SessionReader {
-  const verify = createVerifier(keys, ISSUER, AUDIENCE, now);
+  const verify = createVerifier(identity.keys, ISSUER, AUDIENCE, now);
   return async (c) => {
     const header = c.req.header("authorization");
     if (header === undefined) throw unauthorized("session", "sign in first");
@@ -57,12 +70,16 @@ export function createSessionReader(
     if (token === undefined) throw unauthorized("session", "the session is not of the right form");
     const verdict = await verify(token);
     switch (verdict.kind) {
-      case "valid":
-        return {
-          id: verdict.subject,
-          name: String(verdict.claims.name ?? ""),
-          role: verdict.claims.role === "staff" ? "staff" : "buyer",
-        };
+      case "valid": {
+        const { subject: id, claims } = verdict;
+        const mark = { id: String(claims.jti), user: id, revision: Number(claims.revision) };
+        // Written so that a session without a number, from before there were any, is refused.
+        if (!(mark.revision >= 0) || (await identity.revocations()).covers(mark)) {
+          throw unauthorized("session", "this session was signed out; sign in again");
+        }
+        const role = claims.role === "staff" ? "staff" : "buyer";
+        return { id, name: String(claims.name ?? ""), role, mark };
+      }
       case "expired":
         throw unauthorized("session", "the session has expired; sign in again");
       case "forged":

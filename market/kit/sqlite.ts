@@ -5,14 +5,21 @@ import { unavailable } from "./problem.ts";
 
 /**
  * Opens `<folder>/<name>.db`. Several replicas share the file: write-ahead log, immediate
- * transactions, and patience for each other. Every commit is on the disk before it is answered.
+ * transactions, and patience for each other. Every commit is on the disk before it is answered, unless
+ * the settings are `relaxed`.
  */
 export function openSqlite(folder: string, settings: DatabaseSettings): Database {
   Deno.mkdirSync(folder, { recursive: true });
   const db = new DatabaseSync(`${folder}/${settings.name}.db`, { timeout: SQLITE_BUSY_MS });
-  db.exec("pragma synchronous = full; pragma foreign_keys = on");
-  if (pragma(db, "journal_mode") !== "wal") enterWal(db);
-  migrate(db, settings.migrations);
+  try {
+    if (pragma(db, "journal_mode") !== "wal") enterWal(db);
+    const synchronous = settings.relaxed ? "normal" : "full";
+    db.exec(`pragma synchronous = ${synchronous}; pragma foreign_keys = on`);
+    migrate(db, settings.migrations);
+  } catch (error) {
+    db.close();
+    throw error;
+  }
   const prepared = new Map<string, StatementSync>();
   const execute = ({ sql, values }: Statement): Row[] => {
     let statement = prepared.get(sql);
@@ -57,7 +64,8 @@ export function openSqlite(folder: string, settings: DatabaseSettings): Database
 
 function immediate<T>(db: DatabaseSync, work: () => T): T {
   try {
-    db.exec("begin immediate");
+    // Not by `exec`, whose errors do not say which they are.
+    db.prepare("begin immediate").run();
   } catch (error) {
     throw explain(error);
   }

@@ -107,7 +107,7 @@ export async function request<T>(path: string, options: RequestOptions = {}): Pr
 
 async function once<T>(path: string, method: string, options: RequestOptions): Promise<T> {
   const headers: Record<string, string> = { accept: "application/json", ...options.headers };
-  if (bearer !== undefined) headers.authorization = `Bearer ${bearer}`;
+  if (bearer !== undefined) headers.authorization ??= `Bearer ${bearer}`;
   if (options.body !== undefined) headers["content-type"] = "application/json";
   const timeout = AbortSignal.timeout(TIMEOUT_MS);
   let response: Response;
@@ -259,6 +259,20 @@ export async function register(body: { email: string; password: string; name: st
 
 export const login = (body: { email: string; password: string }) =>
   request<SignedIn>("/login", { method: "POST", body, repeatable: true });
+
+/** Ends a session, or all that its user has; one that has ended already is as good. */
+export async function logout(session: string, everywhere: boolean): Promise<void> {
+  try {
+    await request(everywhere ? "/logout/everywhere" : "/logout", {
+      method: "POST",
+      // By now the page may be somebody else's.
+      headers: { authorization: `Bearer ${session}` },
+      repeatable: true,
+    });
+  } catch (error) {
+    if (!(error instanceof ApiError && error.code === "signed_out")) throw error;
+  }
+}
 
 /** Saves name and address. Repeatable: it says how things are, not what to add. */
 export const saveProfile = (userId: string, body: { name: string; address: Address }) =>

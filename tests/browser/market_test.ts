@@ -74,6 +74,7 @@ Deno.test({
       "a session that ends asks to sign in and returns",
       () => endedSession(browser, shop),
     );
+    await t.step("who signs out here is out at the shop", () => signingOut(browser, shop));
   } finally {
     await browser.close();
     await shop.close();
@@ -302,15 +303,58 @@ async function endedSession(browser: Browser, shop: Shop): Promise<void> {
   const context = await visitor(browser, 390, "dark");
   const page = await context.newPage();
   await registerAt(page, shop, "/orders");
-  await page.route(
-    /\/api\/orders\//,
-    (route) =>
-      route.fulfill({
-        status: 401,
-        json: { error: "the session has ended", field: "authorization" },
-      }),
-  );
+  const session = await sessionOf(page);
+  // As from another device.
+  const out = await askAs(page, shop, session, "POST", "/api/logout/everywhere");
+  assertEquals(out, 204);
+  await isSignedOut(page, shop, session);
   await page.reload();
   await page.waitForURL(/\/sign-in\?next=\/orders/);
   await context.close();
+}
+
+async function signingOut(browser: Browser, shop: Shop): Promise<void> {
+  const context = await visitor(browser, 390, "dark");
+  const page = await context.newPage();
+  for (const button of ["Sign out", "Sign out everywhere"]) {
+    await registerAt(page, shop, "/orders");
+    const session = await sessionOf(page);
+    await page.getByLabel(/^Account of /).click();
+    await page.getByRole("button", { name: button, exact: true }).click();
+    await page.getByText(/^You are signed out/).first().waitFor();
+    await page.getByRole("link", { name: "Sign in" }).first().waitFor();
+    await isSignedOut(page, shop, session);
+  }
+  await context.close();
+}
+
+interface SignedIn {
+  readonly session: string;
+  readonly user: { readonly id: string };
+}
+
+/** What the page has kept of who is signed in. */
+async function sessionOf(page: Page): Promise<SignedIn> {
+  return JSON.parse(await page.evaluate(() => localStorage.getItem("market.session")) ?? "null");
+}
+
+async function askAs(
+  page: Page,
+  shop: Shop,
+  { session }: SignedIn,
+  method: string,
+  path: string,
+): Promise<number> {
+  const headers = { authorization: `Bearer ${session}` };
+  return (await page.request.fetch(`${shop.url}${path}`, { method, headers })).status();
+}
+
+/** Until a service that only follows the list of what was called back refuses a session, too. */
+async function isSignedOut(page: Page, shop: Shop, signedIn: SignedIn): Promise<void> {
+  const deadline = performance.now() + 30_000;
+  const path = `/api/orders/user/${signedIn.user.id}`;
+  while (await askAs(page, shop, signedIn, "GET", path) !== 401) {
+    assert(performance.now() < deadline, "the session is still good");
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
 }

@@ -133,6 +133,14 @@ Deno.test("the market's package is clean, and the shop it installs needs no orch
     );
     await until(WAIT_MS, "a picture", () => answers("/api/pictures/3/320.webp"));
 
+    // The gateway has the manifests' rates: 20 sign-ins a second for each client.
+    const burst = await Promise.all(Array.from({ length: 60 }, async () => {
+      const { status, body } = await fetch(`http://${HOST}:8080/api/login`, { method: "POST" });
+      await body?.cancel();
+      return status;
+    }));
+    assert(burst.includes(400) && burst.includes(429), `sign-ins were answered ${burst}`);
+
     // A change of the settings is a file and a restart.
     for (const program of FIVE) {
       const text = await Deno.readTextFile(conf(program));

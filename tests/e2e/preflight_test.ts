@@ -1,7 +1,7 @@
 // A stop-first rollout to what cannot run: the old replica goes on as the same process, and `why` tells.
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { skr8trCommand, World } from "../../bench/world.ts";
+import { skr8trCommand, until, World } from "../../bench/world.ts";
 import { showAddress } from "../../core/address.ts";
 
 async function skr8tr(world: World, ...words: string[]) {
@@ -99,4 +99,50 @@ Deno.test({
       assert(after!.pid !== before!.pid, "with room it takes over");
     }
   },
+});
+
+Deno.test("a drain stops nothing that the next node cannot run, says why, and moves it when it can", async () => {
+  await using world = await World.start(["node-1"]);
+  await Deno.writeTextFile(
+    `${world.folder}/program`,
+    `#!/bin/sh\nexec sleep "$1"\n# ${"x".repeat(2_000_000)}\n`,
+    { mode: 0o755 },
+  );
+  const manifest = await world.manifest(
+    "steady",
+    "app steady\n  exec ${ARTIFACT}/program\n  args 100000\n  artifact {\n    from program\n  }\n" +
+      "  rollout {\n    order stop-first\n    settle 200ms\n  }\n",
+  );
+  const up = await skr8tr(world, "up", "--wait", "--timeout", "60s", manifest);
+  assertEquals(up.code, 0, up.err);
+  const now = async () =>
+    (await world.view("steady")).replicas.map(({ node, state, pid }) => ({ node, state, pid }));
+  const before = await now();
+  assertEquals(before.map(({ node, state }) => [node, state]), [["node-1", "ready"]]);
+
+  const artifacts = `${world.folder}/state/node-2/artifacts`;
+  await Deno.mkdir(artifacts, { recursive: true });
+  const mount = await new Deno.Command("mount", {
+    args: ["-t", "tmpfs", "-o", "size=512k", "none", artifacts],
+    stderr: "null",
+  }).output().catch(() => ({ success: false }));
+  if (!mount.success) return console.log("not run: not root, or no tmpfs");
+  try {
+    world.daemon("node-2");
+    await world.nodesReady(2);
+    const stuck = await skr8tr(world, "node", "drain", "node-1", "--wait");
+    const reason = /artifact [0-9a-f]{12} needs \d+ MiB of disk, 1 MiB are free/;
+    assertEquals(stuck.code, 1, stuck.out);
+    assertMatch(stuck.err, reason);
+    const { out } = await skr8tr(world, "why", "steady");
+    assertMatch(out, /steady\.1 is not stopped: no other node can run generation 1/);
+    assertMatch(out, reason);
+    assertEquals(await now(), before, "the same process goes on");
+  } finally {
+    await new Deno.Command("umount", { args: ["--lazy", artifacts] }).output();
+  }
+  await until("it runs where there is room now", async () => {
+    const [replica, ...more] = await now();
+    return replica?.node === "node-2" && replica.state === "ready" && more.length === 0;
+  });
 });

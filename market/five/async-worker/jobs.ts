@@ -5,10 +5,11 @@ import type {
   Recommendations,
   Stock,
 } from "../../kit/modules.ts";
+import { MAIL_END_MS } from "../../kit/limits.ts";
 import type { Documents } from "./documents.ts";
 import { invoiceOf } from "./invoice.ts";
 import type { Handler } from "./loop.ts";
-import { confirmationOf, type Mailer } from "./mail.ts";
+import { confirmationOf, type Mailer, MailRefused } from "./mail.ts";
 import { picturesOf } from "./pictures.ts";
 import type { JobQueue } from "./queue.ts";
 
@@ -22,10 +23,20 @@ export interface JobNeeds {
   readonly products: Pick<Products, "picture">;
   readonly stock: Pick<Stock, "reorder">;
   readonly recommendations: Pick<Recommendations, "rebuild">;
-  /** Absent: confirmations are not sent, which is said. */
+  /** Absent: confirmations go nowhere, which is said. */
   readonly mailer?: Mailer;
   now(): number;
   note(event: string, more: Record<string, unknown>): void;
+}
+
+/** Lets each piece of work begin when all before it have ended. */
+function createTurns(): (work: () => Promise<void>) => Promise<void> {
+  let last = Promise.resolve();
+  return (work) => {
+    const turn = last.then(work);
+    last = turn.catch(() => {});
+    return turn;
+  };
 }
 
 /** Name of an order's invoice among the documents. */
@@ -41,6 +52,9 @@ export function pictureName(product: number, file: string): string {
 /** What is done about each kind of job; each may be asked for more than once. */
 export function createHandlers(needs: JobNeeds): Readonly<Record<string, Handler>> {
   const { queue, documents, note } = needs;
+  // One mail after another, from the first word to the note of it: a kill can leave only one of which
+  // nobody knows whether it was taken on.
+  const inTurn = createTurns();
   const invoice = async (order: ConfirmedOrder): Promise<Uint8Array> => {
     const name = invoiceName(order.id);
     const kept = await documents.find(name);
@@ -58,15 +72,31 @@ export function createHandlers(needs: JobNeeds): Readonly<Record<string, Handler
     async invoice({ payload }) {
       await invoice(payload as ConfirmedOrder);
     },
-    // Between the server's word that it has the mail and our note of it lies a moment. Who dies in
-    // it sends the mail again, with the same Message-ID.
-    async mail({ key, payload }) {
+    async mail({ key, payload }, signal, allow) {
       const order = payload as ConfirmedOrder;
-      if (await documents.wasSent(key)) return;
-      if (!needs.mailer) return note("mail-not-sent", { key, why: "SMTP_URL is not set" });
+      const { mailer } = needs;
+      if (!mailer) return note("mail-not-sent", { key, why: "SMTP_URL is not set" });
       const to = await needs.identity.contact(order.user_id);
-      await needs.mailer.send(confirmationOf(order, to, await invoice(order)));
-      await documents.markSent(key, needs.now());
+      const mail = confirmationOf(order, to, await invoice(order));
+      await inTurn(async () => {
+        signal.throwIfAborted();
+        const turn = await documents.begin(key, needs.now());
+        if (!turn) return;
+        if (turn.unsure) note("mail-again", { key, message_id: mail.messageId });
+        const beforeEnd = async () => {
+          signal.throwIfAborted();
+          if (!await documents.ending(turn)) throw new Error("another worker has taken this on");
+          // What may have been taken on is waited for; giving up would send it again.
+          allow(MAIL_END_MS);
+        };
+        try {
+          await mailer.send(mail, beforeEnd, signal);
+        } catch (error) {
+          if (error instanceof MailRefused) await documents.refused(turn);
+          throw error;
+        }
+        await documents.sent(turn);
+      });
     },
     async pictures({ payload }, signal) {
       const { product_id } = payload as { product_id: number };

@@ -1,8 +1,16 @@
 import { JOB_TIMEOUT_MS, JOBS_AT_ONCE, JOBS_POLL_MS } from "../../kit/limits.ts";
 import type { Job, JobQueue } from "./queue.ts";
 
-/** Does one job; asked again for the same one, it does nothing more. Should end at the signal. */
-export type Handler = (job: Job, signal: AbortSignal) => Promise<void>;
+/**
+ * Does one job; asked again for the same one, it does nothing more. Should end at the signal.
+ *
+ * @param allow from here on this try may take so long, ms: for what must not be given up half-way
+ */
+export type Handler = (
+  job: Job,
+  signal: AbortSignal,
+  allow: (ms: number) => void,
+) => Promise<void>;
 
 export interface LoopSettings {
   readonly atOnce: number;
@@ -100,13 +108,19 @@ async function withinTime(
   if (!handler) throw new Error(`nobody here knows what to do with a ${job.kind}`);
   const timeout = new AbortController();
   const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => {
-    const error = new Error(`took longer than ${timeoutMs} ms`);
-    timeout.abort(error);
-    late.reject(error);
-  }, timeoutMs);
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const allow = (ms: number) => {
+    clearTimeout(timer);
+    if (timeout.signal.aborted) return;
+    timer = setTimeout(() => {
+      const error = new Error(`took longer than ${ms} ms`);
+      timeout.abort(error);
+      late.reject(error);
+    }, ms);
+  };
+  allow(timeoutMs);
   try {
-    await Promise.race([handler(job, timeout.signal), late.promise]);
+    await Promise.race([handler(job, timeout.signal, allow), late.promise]);
   } finally {
     clearTimeout(timer);
   }

@@ -44,7 +44,7 @@ export interface WorkerNeeds {
 /** Jobs: taken from the market's own programs, done in the background; and what they made. */
 export function createWorker(needs: WorkerNeeds): Module<null> {
   const { queue, documents, now } = needs;
-  const signedIn = createSessionReader(needs.identity.keys, now);
+  const signedIn = createSessionReader(needs.identity, now);
   const staff = staffOnly(signedIn);
   const routes: Module<null>["routes"] = ({ app, note, metrics, onClose }, ownServicesOnly) => {
     const heard = (event: string, more: Record<string, unknown>) => {

@@ -9,18 +9,19 @@ import { noteTo, type Service, type Surroundings } from "../../kit/service.ts";
 import { SECRETS_TABLE } from "../../kit/secrets.ts";
 import { createServiceProof } from "../../kit/service_auth.ts";
 import { directoryOf, serveModules, under } from "../../kit/wiring.ts";
-import { createDocuments, DOCUMENT_TABLES } from "./documents.ts";
+import { createDocuments, DOCUMENT_TABLES, SENDING_TABLES } from "./documents.ts";
 import { createHandlers } from "./jobs.ts";
 import { LOOP_SETTINGS, type LoopSettings } from "./loop.ts";
-import { createMailer } from "./mail.ts";
+import { createMailer, type Mailer } from "./mail.ts";
 import { createWorker } from "./module.ts";
+import { createOutbox } from "./outbox.ts";
 import { QUEUE_SETTINGS, type QueueSettings } from "./queue.ts";
 import { createSqliteQueue, QUEUE_TABLES } from "./queue_sqlite.ts";
 
 const NAME = "async-worker";
 const CORE = "core-api";
 const IDENTITY = "identity-provider";
-const MIGRATIONS = [DOCUMENT_TABLES, QUEUE_TABLES, [SECRETS_TABLE]];
+const MIGRATIONS = [DOCUMENT_TABLES, QUEUE_TABLES, [SECRETS_TABLE], SENDING_TABLES];
 const MAIL_FROM = "SovereignMarket <orders@sovereign-market.invalid>";
 
 export interface WorkerOptions {
@@ -29,8 +30,8 @@ export interface WorkerOptions {
 }
 
 /**
- * What can wait: confirmations by mail (`SMTP_URL`, `MAIL_FROM`), invoices, pictures, reorders, the
- * recommendations' lists. Jobs are kept in SQLite (`DATA_DIR`) or by pg-boss (`DATABASE_URL`).
+ * What can wait: confirmations by mail (`SMTP_URL`, `MAIL_FROM`; else as files in `DATA_DIR`),
+ * invoices, pictures, reorders, the recommendations' lists. Jobs are kept in SQLite (`DATA_DIR`) or by pg-boss (`DATABASE_URL`).
  */
 export async function createAsyncWorker(
   around: Surroundings,
@@ -48,8 +49,7 @@ export async function createAsyncWorker(
   const { keys, headers } = await createServiceProof(around, database, NAME);
   const identity = identityOverHttp(others, headers, around.now, IDENTITY);
   const products = productsOverHttp(others, CORE);
-  const smtp = around.env("SMTP_URL");
-  const mailer = smtp ? createMailer(smtp, around.env("MAIL_FROM") ?? MAIL_FROM) : undefined;
+  const mailer = mailerOf(around);
   const documents = createDocuments(database);
   const worker = createWorker({
     queue,
@@ -75,7 +75,6 @@ export async function createAsyncWorker(
     routes: ({ onClose }: { onClose(close: () => void | Promise<void>): void }) => {
       onClose(() => database.close());
       onClose(() => queue.close());
-      onClose(() => mailer?.close());
     },
   };
   // What is closed last is named first.
@@ -84,4 +83,20 @@ export async function createAsyncWorker(
     proof: { keys, headers },
     base: "/api",
   });
+}
+
+/** Mails go to `SMTP_URL`; without it they are kept as files; with neither server nor folder not. */
+function mailerOf(around: Surroundings): Mailer | undefined {
+  const from = around.env("MAIL_FROM") ?? MAIL_FROM;
+  const smtp = around.env("SMTP_URL");
+  if (smtp) return createMailer(smtp, from);
+  const folder = around.env("DATA_DIR");
+  if (!folder) return undefined;
+  const note = noteTo(around);
+  const why = "SMTP_URL is not set";
+  return createOutbox(
+    `${folder}/outbox`,
+    from,
+    (file, to) => note("mail-written", { file, to, why }),
+  );
 }

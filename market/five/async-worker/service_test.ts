@@ -84,6 +84,28 @@ Deno.test(
 );
 
 Deno.test(
+  { name: "without a mail server the confirmation is a file, and the log says where", ...LOOSE },
+  async () => {
+    const folder = Deno.makeTempDirSync({ prefix: "market-" });
+    const market = await startMarket({ folder }, {}, "five");
+    try {
+      const buyer = await market.register();
+      const { id } = await order(market, buyer.session);
+      const file = `${folder}/outbox/order-confirmed.${id}@sovereign-market.invalid.eml`;
+      const written = () =>
+        market.lines("async-worker").find(({ event }) => event === "mail-written");
+      await eventually("it is written", () => written() !== undefined);
+      const { to, why } = written()!;
+      assertEquals([written()!.file, to, why], [file, buyer.email, "SMTP_URL is not set"]);
+      assertMatch(Deno.readTextFileSync(file), /^Subject: Your order /m);
+    } finally {
+      await market.close();
+      Deno.removeSync(folder, { recursive: true });
+    }
+  },
+);
+
+Deno.test(
   { name: "orders wait for a worker that is away, and are then confirmed once", ...LOOSE },
   () =>
     withWorker(async (market, smtp) => {

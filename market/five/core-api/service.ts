@@ -56,9 +56,9 @@ export async function createCoreApi(
   const purchases: Purchases = order.api;
   const review = reviews.createReviews(around, reviewDatabase, { products, purchases, identity });
   const search = createSearch({ products });
-  const stopFetching = fetchAhead(identity.keys);
+  const fetching = [identity.keys, identity.revocations].map((source) => fetchAhead(source));
   const ahead: Pick<Module<unknown>, "routes"> = {
-    routes: ({ onClose }) => onClose(stopFetching),
+    routes: ({ onClose }) => onClose(() => fetching.forEach((stop) => stop())),
   };
   const modules = [ahead, product, inventory, search, cart, order, review, recommendation];
   return serveModules(around, directory, modules, {

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { eventually } from "../../kit/testing.ts";
 import { ADDRESS, withMarket } from "../../testing_market.ts";
 
-const KEYS = "GET identity-provider/api/keys";
+const AHEAD = ["GET identity-provider/api/keys", "GET identity-provider/api/revoked"];
 
 Deno.test("in one process a checkout asks no other program but who is signed in", async () => {
   const folder = Deno.makeTempDirSync({ prefix: "market-" });
@@ -23,6 +23,7 @@ Deno.test("in one process a checkout asks no other program but who is signed in"
       assertEquals(stock.reserved, 2);
       const asked = new Set(market.calls.map((call) => call.split(" ")[1]));
       assert(asked.delete("identity-provider/api/keys"));
+      assert(asked.delete("identity-provider/api/revoked"));
       // What can wait was handed to the worker, which asked back whether it was us.
       for (const after of ["async-worker/api/jobs", "core-api/keys"]) asked.delete(after);
       assertEquals([...asked], []);
@@ -57,7 +58,10 @@ Deno.test("who signed in before the identity provider went away can still order"
   try {
     await withMarket({ folder }, async (market) => {
       const buyer = await market.register();
-      await eventually("core-api has the keys", () => market.calls.includes(KEYS));
+      await eventually(
+        "core-api has the keys, and knows who has signed out",
+        () => AHEAD.every((call) => market.calls.includes(call)),
+      );
       market.down.add("identity-provider");
       const placed = await market.ask("order-svc", "POST /orders", {
         session: buyer.session,

@@ -1,82 +1,82 @@
 import type { Context } from "hono";
-import { TelemetryStore } from "../../../conductor/live/telemetry_store.ts";
-import { SINK_LOG_BYTES, SINK_SHOWN, SINK_SUMMARY_MS } from "../../kit/limits.ts";
+import { SINK_SHOWN, SINK_SUMMARY_LOOK_MS, SINK_SUMMARY_MS } from "../../kit/limits.ts";
 import type { Identity, Module } from "../../kit/modules.ts";
-import { notFound } from "../../kit/problem.ts";
-import { pathText, queryInteger, queryText, readBody } from "../../kit/request.ts";
+import { insideOnly, pathText, queryInteger, queryText, readBody } from "../../kit/request.ts";
 import { createSessionReader, staffOnly } from "../../kit/session.ts";
 import { linesOf, pointsOf, spansOf } from "./otlp.ts";
-import { openSpanStore } from "./store.ts";
+import type { TelemetryStore } from "./store.ts";
 
 const anything = (value: unknown) => value;
 const TRACE = /^[0-9a-f]{32}$/;
 
 /**
- * Logs, traces and values of the market's programs, by OTLP over HTTP in JSON; kept bounded in
- * `folder`, shown to staff. What it makes of them it also logs, so that the deck shows it.
+ * Logs, traces and values of the market's programs, by OTLP over HTTP in JSON; kept bounded in the
+ * store, shown to staff. What it makes of them one replica also logs, so that the deck shows it.
  */
 export function createSink(
-  folder: string,
+  store: TelemetryStore,
   { identity, now }: { readonly identity: Identity; now(): number },
 ): Module<{ readonly receive: Module<unknown>["routes"] }> {
-  Deno.mkdirSync(folder, { recursive: true });
-  const logs = new TelemetryStore(`${folder}/logs.db`, SINK_LOG_BYTES);
-  const spans = openSpanStore(`${folder}/spans.db`);
-  const staff = staffOnly(createSessionReader(identity.keys, now));
-  /** What the market's programs send comes directly; the world has no part in it. */
-  const inside = (c: Context) => {
-    if (c.req.header("x-forwarded-for") === undefined) return;
-    throw notFound("path", "there is nothing at this path with this method");
-  };
+  const staff = staffOnly(createSessionReader(identity, now));
   const since = (c: Context) => now() - (queryInteger(c, "seconds", 1, 86_400) ?? 3_600) * 1_000;
   const limit = (c: Context) => queryInteger(c, "limit", 1, SINK_SHOWN) ?? 100;
   const receive: Module<unknown>["routes"] = ({ app, note, onClose }) => {
-    const summing = setInterval(() => {
-      for (const each of spans.summaries(now() - SINK_SUMMARY_MS)) note("summary", { ...each });
-    }, SINK_SUMMARY_MS);
-    onClose(() => {
-      clearInterval(summing);
-      logs.close();
-      spans.close();
+    const sum = async () => {
+      if (!await store.turn("summary", now(), SINK_SUMMARY_MS)) return;
+      for (const each of await store.summaries(now() - SINK_SUMMARY_MS)) {
+        note("summary", { ...each });
+      }
+    };
+    let summing: Promise<void> | undefined;
+    const timer = setInterval(() => {
+      summing ??= sum()
+        .catch((error) => note("store-trouble", { error: String(error) }))
+        .finally(() => summing = undefined);
+    }, SINK_SUMMARY_LOOK_MS);
+    onClose(async () => {
+      clearInterval(timer);
+      await summing;
+      await store.close();
     });
     app.post("/v1/logs", async (c) => {
-      inside(c);
-      logs.add(linesOf(await readBody(c, anything), now()));
+      insideOnly(c);
+      await store.addLines(linesOf(await readBody(c, anything), now()));
       return c.json({});
     });
     app.post("/v1/traces", async (c) => {
-      inside(c);
-      spans.addSpans(spansOf(await readBody(c, anything), now()));
+      insideOnly(c);
+      await store.addSpans(spansOf(await readBody(c, anything), now()));
       return c.json({});
     });
     app.post("/v1/metrics", async (c) => {
-      inside(c);
-      spans.addPoints(pointsOf(await readBody(c, anything), now()));
+      insideOnly(c);
+      await store.addPoints(pointsOf(await readBody(c, anything), now()));
       return c.json({});
     });
   };
   const routes: Module<unknown>["routes"] = ({ app }) => {
     app.get("/telemetry/logs", async (c) => {
       await staff(c);
-      const search = { app: queryText(c, "app"), grep: queryText(c, "grep"), limit: limit(c) };
-      return c.json({ items: await logs.search({ ...search, sinceWallMs: since(c) }) });
+      const [app, grep] = [queryText(c, "app"), queryText(c, "grep")];
+      const search = { app, grep, sinceMs: since(c), limit: limit(c) };
+      return c.json({ items: await store.lines(search) });
     });
     app.get("/telemetry/traces", async (c) => {
       await staff(c);
-      return c.json({ items: spans.slowest(since(c), limit(c)) });
+      return c.json({ items: await store.slowest(since(c), limit(c)) });
     });
     app.get("/telemetry/traces/:trace", async (c) => {
       await staff(c);
-      return c.json({ items: spans.trace(pathText(c, "trace", TRACE)) });
+      return c.json({ items: await store.trace(pathText(c, "trace", TRACE)) });
     });
     app.get("/telemetry/points", async (c) => {
       await staff(c);
       const name = queryText(c, "name") ?? "http.server.requests";
-      return c.json({ items: spans.points(name, limit(c)) });
+      return c.json({ items: await store.points(name, limit(c)) });
     });
     app.get("/telemetry/summary", async (c) => {
       await staff(c);
-      return c.json({ items: spans.summaries(since(c)) });
+      return c.json({ items: await store.summaries(since(c)) });
     });
   };
   return { api: { receive }, routes };

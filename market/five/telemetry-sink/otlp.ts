@@ -1,8 +1,7 @@
 // OTLP in JSON, as far as it is kept: what programs send becomes log lines, spans and values.
 
-import type { LogView } from "../../../core/view.ts";
 import { badRequest } from "../../kit/problem.ts";
-import type { PointView, SpanView } from "./store.ts";
+import type { LineView, PointView, SpanView } from "./store.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -38,15 +37,14 @@ function whoOf(group: Json): { service: string; instance: string } {
 }
 
 /** The log lines of an ExportLogsServiceRequest. */
-export function linesOf(body: unknown, now: number): LogView[] {
+export function linesOf(body: unknown, now: number): LineView[] {
   return list(body, "resourceLogs").flatMap((group) => {
     const { service, instance } = whoOf(group);
     return list(group, "scopeLogs").flatMap((scope) =>
-      list(scope, "logRecords").map((record): LogView => ({
+      list(scope, "logRecords").map((record): LineView => ({
         wallMs: Math.round(msOf(record.timeUnixNano, now)),
         app: service,
         replica: instance,
-        node: "",
         line: text((record.body as Json | undefined)?.stringValue),
       }))
     );

@@ -5,7 +5,7 @@ import { SINK_SPANS, TELEMETRY_PENDING } from "../../kit/limits.ts";
 import { createService, type Service } from "../../kit/service.ts";
 import { eventually, testSurroundings } from "../../kit/testing.ts";
 import { startMarket, type TestMarket } from "../../testing_market.ts";
-import { openSpanStore } from "./store.ts";
+import { openTelemetryStore } from "./store.ts";
 
 const STAFF = { STAFF_EMAIL: "boss@shop.test", STAFF_PASSWORD: "a long sentence" };
 
@@ -127,9 +127,61 @@ Deno.test("what is no telemetry is refused or left out, and nothing comes from t
     assertEquals(await read("traces"), []);
   }));
 
-Deno.test("openSpanStore() keeps the newest and no more", () => {
+Deno.test("two replicas of the sink share what is kept, its bounds, and their turns", async () => {
   const folder = Deno.makeTempDirSync({ prefix: "market-" });
-  const store = openSpanStore(`${folder}/spans.db`);
+  const MOST = 100_000;
+  const stores = await Promise.all([1, 2].map(() => openTelemetryStore(folder, MOST)));
+  const line = (at: number) => ({
+    ...{ wallMs: at, app: at % 2 ? "odd" : "even", replica: "r" },
+    line: `line ${at} ${"x".repeat(1_000)}`,
+  });
+  const find = (which: number, more: { app?: string; grep?: string } = {}) =>
+    stores[which]!.lines({ sinceMs: 0, limit: 1_000, ...more });
+  try {
+    // Each writes half of them, both at once.
+    for (let at = 0; at < 300; at += 10) {
+      await Promise.all(
+        stores.map((store, which) =>
+          store.addLines(Array.from({ length: 5 }, (_, more) => line(at + which * 5 + more)))
+        ),
+      );
+    }
+    const kept = await find(0);
+    assertEquals(await find(1), kept);
+    const bytes = kept.reduce((sum, { line }) => sum + line.length, 0);
+    assert(bytes <= MOST && bytes > MOST * 0.7, `${bytes} bytes are kept`);
+    const numbers = kept.map(({ wallMs }) => wallMs).sort((a, b) => a - b);
+    assertEquals(numbers, numbers.map((_, at) => 300 - numbers.length + at), "the newest");
+    assert((await find(0, { app: "odd" })).every(({ wallMs }) => wallMs % 2 === 1));
+    assertEquals((await find(1, { grep: "line 299 " })).map(({ wallMs }) => wallMs), [299]);
+    const turns = (now: number) => Promise.all(stores.map((each) => each.turn("x", now, 1_000)));
+    assertEquals((await turns(5_000)).filter(Boolean).length, 1);
+    assertEquals(await turns(5_999), [false, false]);
+    assertEquals((await turns(6_000)).filter(Boolean).length, 1);
+  } finally {
+    for (const store of stores) await store.close();
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("a damaged file is put aside, and all begins anew", async () => {
+  const folder = Deno.makeTempDirSync({ prefix: "market-" });
+  try {
+    const file = `${folder}/telemetry-sink.db`;
+    Deno.writeTextFileSync(file, "no database at all, but long enough to be looked at".repeat(100));
+    const store = await openTelemetryStore(folder);
+    await store.addLines([{ wallMs: 1, app: "a", replica: "r", line: "hello" }]);
+    assertEquals((await store.lines({ sinceMs: 0, limit: 9 })).length, 1);
+    await store.close();
+    assert(Deno.readTextFileSync(`${file}.damaged`).startsWith("no database"));
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("openTelemetryStore() keeps the newest and no more", async () => {
+  const folder = Deno.makeTempDirSync({ prefix: "market-" });
+  const store = await openTelemetryStore(folder, 100_000);
   try {
     const span = (at: number) => ({
       traceId: String(at).padStart(32, "0"),
@@ -141,19 +193,19 @@ Deno.test("openSpanStore() keeps the newest and no more", () => {
       durationMs: 1,
       failed: false,
     });
-    store.addSpans(Array.from({ length: SINK_SPANS + 10 }, (_, at) => span(at)));
-    assertEquals(store.summaries(0)[0]!.requests, SINK_SPANS);
-    assertEquals(store.trace(String(9).padStart(32, "0")), []);
-    assertEquals(store.trace(String(10).padStart(32, "0")).length, 1);
+    await store.addSpans(Array.from({ length: SINK_SPANS + 10 }, (_, at) => span(at)));
+    assertEquals((await store.summaries(0))[0]!.requests, SINK_SPANS);
+    assertEquals(await store.trace(String(9).padStart(32, "0")), []);
+    assertEquals((await store.trace(String(10).padStart(32, "0"))).length, 1);
   } finally {
-    store.close();
+    await store.close();
     Deno.removeSync(folder, { recursive: true });
   }
 });
 
-Deno.test("a trace is told in the order of its calls, whatever the clocks and the ways say", () => {
+Deno.test("a trace is told in the order of its calls, whatever the clocks and the ways say", async () => {
   const folder = Deno.makeTempDirSync({ prefix: "market-" });
-  const store = openSpanStore(`${folder}/spans.db`);
+  const store = await openTelemetryStore(folder, 100_000);
   const traceId = "a".repeat(32);
   const span = (spanId: string, parentId: string | null, startMs: number, durationMs: number) => ({
     ...{ traceId, spanId, parentId, startMs, durationMs },
@@ -161,7 +213,7 @@ Deno.test("a trace is told in the order of its calls, whatever the clocks and th
   });
   try {
     // The innermost ends first and is sent first; the second machine's clock is 5 ms behind.
-    store.addSpans([
+    await store.addSpans([
       span("c", "b", 100, 1),
       span("b", "a", 95, 3),
       span("d", "a", 104, 2),
@@ -169,10 +221,17 @@ Deno.test("a trace is told in the order of its calls, whatever the clocks and th
       span("y", "z", 1, 1),
       span("z", "y", 1, 1),
     ]);
-    assertEquals(store.trace(traceId).map(({ spanId }) => spanId), ["a", "b", "c", "d", "y", "z"]);
-    assertEquals(store.slowest(0, 9).map(({ spanId }) => spanId), ["a"]);
+    assertEquals((await store.trace(traceId)).map(({ spanId }) => spanId), [
+      "a",
+      "b",
+      "c",
+      "d",
+      "y",
+      "z",
+    ]);
+    assertEquals((await store.slowest(0, 9)).map(({ spanId }) => spanId), ["a"]);
   } finally {
-    store.close();
+    await store.close();
     Deno.removeSync(folder, { recursive: true });
   }
 });

@@ -1,8 +1,62 @@
-// Spans and measured values, beside the log lines that the conductor's own store keeps: bounded, and
-// no loss if they are lost.
+// What programs told of themselves: lines, spans and measured values, bounded, and no loss if they
+// are lost. All replicas of the sink share the file.
 
-import { DatabaseSync } from "node:sqlite";
-import { SINK_POINTS, SINK_SPANS } from "../../kit/limits.ts";
+import {
+  type Database,
+  type Migrations,
+  openDatabase,
+  row,
+  rows,
+  type Steps,
+} from "../../kit/database.ts";
+import { SINK_LOG_BYTES, SINK_POINTS, SINK_SPANS } from "../../kit/limits.ts";
+
+const MIGRATIONS: Migrations = [[
+  `create table lines (
+    id integer primary key, at real not null, app text not null, replica text not null,
+    line text not null, bytes integer not null
+  )`,
+  "create index lines_by_app on lines (app, id)",
+  "create table kept (id integer primary key check (id = 1), bytes integer not null)",
+  "insert into kept values (1, 0)",
+  `create table spans (
+    id integer primary key, trace text not null, span text not null, parent text,
+    service text not null, name text not null, start real not null, duration real not null,
+    failed integer not null
+  )`,
+  "create index spans_by_trace on spans (trace)",
+  "create index spans_by_start on spans (start)",
+  `create table points (
+    id integer primary key, service text not null, instance text not null, name text not null,
+    at real not null, value real not null
+  )`,
+  "create index points_by_name on points (name, id)",
+  "create table turns (name text primary key, at real not null)",
+]];
+
+/** Bytes that a line takes beside its text. */
+const OVERHEAD = 96;
+/** SQLite's words for a file that is damaged, and for one that is none of its own. */
+const DAMAGED = [11, 26];
+
+/** A line that a program logged. */
+export interface LineView {
+  /** ms since 1970. */
+  readonly wallMs: number;
+  readonly app: string;
+  readonly replica: string;
+  readonly line: string;
+}
+
+/** Which lines are sought; what is absent does not matter. */
+export interface LineSearch {
+  readonly app?: string | undefined;
+  /** A part of the line, as it stands. */
+  readonly grep?: string | undefined;
+  readonly sinceMs: number;
+  /** The newest so many. */
+  readonly limit: number;
+}
 
 /** One program's part of a trace. Times in ms since 1970. */
 export interface SpanView {
@@ -35,18 +89,23 @@ export interface Summary {
   readonly p99: number;
 }
 
-export interface SpanStore {
-  addSpans(spans: readonly SpanView[]): void;
-  addPoints(points: readonly PointView[]): void;
+export interface TelemetryStore {
+  addLines(lines: readonly LineView[]): Promise<void>;
+  addSpans(spans: readonly SpanView[]): Promise<void>;
+  addPoints(points: readonly PointView[]): Promise<void>;
+  /** The newest lines that match, oldest first. */
+  lines(search: LineSearch): Promise<LineView[]>;
   /** A trace's spans: each after the one that asked for it, those of one asker as they began. */
-  trace(traceId: string): SpanView[];
+  trace(traceId: string): Promise<SpanView[]>;
   /** The slowest beginnings of traces since a time: the spans whose asker is not kept here. */
-  slowest(sinceMs: number, limit: number): SpanView[];
+  slowest(sinceMs: number, limit: number): Promise<SpanView[]>;
   /** The newest values of a name, oldest first. */
-  points(name: string, limit: number): PointView[];
+  points(name: string, limit: number): Promise<PointView[]>;
   /** How each program answered since a time. */
-  summaries(sinceMs: number): Summary[];
-  close(): void;
+  summaries(sinceMs: number): Promise<Summary[]>;
+  /** Whether it is this replica's turn at something that one of them does, every so often. */
+  turn(name: string, now: number, everyMs: number): Promise<boolean>;
+  close(): Promise<void>;
 }
 
 /**
@@ -72,91 +131,134 @@ function inCallOrder(spans: readonly SpanView[]): SpanView[] {
 
 type SpanRow = Omit<SpanView, "failed"> & { failed: number };
 
-/** Opens the file; a damaged one is the caller's to begin anew. */
-export function openSpanStore(path: string): SpanStore {
-  const db = new DatabaseSync(path, { timeout: 5_000 });
-  db.exec(`
-    pragma journal_mode = wal;
-    pragma synchronous = normal;
-    create table if not exists span (
-      id integer primary key, traceId text not null, spanId text not null, parentId text,
-      service text not null, name text not null, startMs real not null, durationMs real not null,
-      failed integer not null
-    ) strict;
-    create index if not exists span_trace on span (traceId);
-    create index if not exists span_start on span (startMs);
-    create table if not exists point (
-      id integer primary key, service text not null, instance text not null, name text not null,
-      atMs real not null, value real not null
-    ) strict;
-    create index if not exists point_name on point (name, id);
-  `);
-  const insertSpan = db.prepare("insert into span values (null, ?, ?, ?, ?, ?, ?, ?, ?)");
-  const insertPoint = db.prepare("insert into point values (null, ?, ?, ?, ?, ?)");
-  const together = (work: () => void) => {
-    db.exec("begin immediate");
-    try {
-      work();
-      db.exec("commit");
-    } catch (error) {
-      if (db.isTransaction) db.exec("rollback");
-      throw error;
-    }
-  };
+const SPANS = `select trace as "traceId", span as "spanId", parent as "parentId", service, name,
+  start as "startMs", duration as "durationMs", failed from spans`;
+
+/** Opens the file in a folder; one that is damaged is put aside, and all begins anew. */
+export async function openTelemetryStore(
+  folder: string,
+  maxBytes = SINK_LOG_BYTES,
+): Promise<TelemetryStore> {
+  const database = await opened(folder);
+  const add = <T>(
+    all: readonly T[],
+    insert: (each: T) => Steps<unknown>,
+    after: () => Steps<void>,
+  ) =>
+    database.transaction(function* () {
+      for (const each of all) yield* insert(each);
+      yield* after();
+    });
   /** Drops the oldest beyond so many; ids only grow. */
-  const bound = (table: "span" | "point", most: number) =>
-    db.exec(`delete from ${table} where id <= (select max(id) from ${table}) - ${most}`);
-  const spansWhere = (where: string, ...values: (string | number)[]) =>
-    (db.prepare(
-      `select traceId, spanId, parentId, service, name, startMs, durationMs, failed from span ${where}`,
-    ).all(...values) as unknown as SpanRow[]).map((each) => ({
-      ...each,
-      failed: each.failed === 1,
-    }));
+  const bound = (table: "spans" | "points", most: number) =>
+    function* (): Steps<void> {
+      yield* rows(`delete from ${table} where id <= (select max(id) from ${table}) - ${most}`);
+    };
+  const spansWhere = async (where: string, ...values: (string | number)[]) =>
+    (await database.query<SpanRow & Record<string, string | number | null>>(
+      `${SPANS} ${where}`,
+      ...values,
+    )).map((each): SpanView => ({ ...each, failed: each.failed === 1 }));
   return {
+    addLines: (lines) =>
+      add(lines, ({ wallMs, app, replica, line }) =>
+        rows(
+          "insert into lines (at, app, replica, line, bytes) values (?, ?, ?, ?, ?)",
+          ...[wallMs, app, replica, line, line.length + OVERHEAD],
+        ), () => {
+        const bytes = lines.reduce((sum, { line }) => sum + line.length + OVERHEAD, 0);
+        return boundLines(bytes, maxBytes);
+      }),
     addSpans: (spans) =>
-      together(() => {
-        for (
-          const { traceId, spanId, parentId, service, name, startMs, durationMs, failed } of spans
-        ) {
-          insertSpan.run(
-            ...[traceId, spanId, parentId, service, name, startMs, durationMs, Number(failed)],
-          );
-        }
-        bound("span", SINK_SPANS);
-      }),
+      add(spans, (span) =>
+        rows(
+          `insert into spans (trace, span, parent, service, name, start, duration, failed)
+           values (?, ?, ?, ?, ?, ?, ?, ?)`,
+          ...[span.traceId, span.spanId, span.parentId, span.service, span.name],
+          ...[span.startMs, span.durationMs, Number(span.failed)],
+        ), bound("spans", SINK_SPANS)),
     addPoints: (points) =>
-      together(() => {
-        for (const { service, instance, name, atMs, value } of points) {
-          insertPoint.run(service, instance, name, atMs, value);
-        }
-        bound("point", SINK_POINTS);
-      }),
-    trace: (traceId) => inCallOrder(spansWhere("where traceId = ? order by startMs, id", traceId)),
+      add(points, ({ service, instance, name, atMs, value }) =>
+        rows(
+          "insert into points (service, instance, name, at, value) values (?, ?, ?, ?, ?)",
+          ...[service, instance, name, atMs, value],
+        ), bound("points", SINK_POINTS)),
+    lines: async ({ app = null, grep = null, sinceMs, limit }) =>
+      (await database.query<LineView & Record<string, string | number>>(
+        `select at as "wallMs", app, replica, line from lines
+         where (? is null or app = ?) and (? is null or instr(line, ?) > 0) and at >= ?
+         order by id desc limit ?`,
+        ...[app, app, grep, grep, sinceMs, limit],
+      )).reverse(),
+    trace: async (traceId) =>
+      inCallOrder(await spansWhere("where trace = ? order by start, id", traceId)),
     slowest: (sinceMs, limit) =>
       spansWhere(
-        `where startMs >= ? and not exists (
-           select 1 from span asker where asker.traceId = span.traceId and asker.spanId = span.parentId
-         ) order by durationMs desc limit ?`,
+        `where start >= ? and not exists (
+           select 1 from spans asker where asker.trace = spans.trace and asker.span = spans.parent
+         ) order by duration desc limit ?`,
         sinceMs,
         limit,
       ),
-    points: (name, limit) =>
-      (db.prepare(
-        "select service, instance, name, atMs, value from point where name = ? order by id desc limit ?",
-      ).all(name, limit) as unknown as PointView[]).reverse(),
-    summaries(sinceMs) {
-      const rows = db.prepare(
-        "select service, durationMs, failed from span where startMs >= ? order by service, durationMs",
-      ).all(sinceMs) as unknown as SpanRow[];
-      return [...Map.groupBy(rows, (each) => each.service)].map(([service, spans]) => ({
+    points: async (name, limit) =>
+      (await database.query<PointView & Record<string, string | number>>(
+        `select service, instance, name, at as "atMs", value from points where name = ?
+         order by id desc limit ?`,
+        name,
+        limit,
+      )).reverse(),
+    async summaries(sinceMs) {
+      const all = await spansWhere("where start >= ? order by service, duration", sinceMs);
+      return [...Map.groupBy(all, (each) => each.service)].map(([service, spans]) => ({
         service,
         requests: spans.length,
-        failed: spans.reduce((sum, each) => sum + each.failed, 0),
+        failed: spans.filter(({ failed }) => failed).length,
         p50: spans[Math.ceil(spans.length * 0.5) - 1]!.durationMs,
         p99: spans[Math.ceil(spans.length * 0.99) - 1]!.durationMs,
       }));
     },
-    close: () => db.close(),
+    async turn(name, now, everyMs) {
+      const taken = await database.query(
+        `insert into turns (name, at) values (?, ?)
+         on conflict (name) do update set at = excluded.at where turns.at <= ? returning name`,
+        ...[name, now, now - everyMs],
+      );
+      return taken.length === 1;
+    },
+    close: () => database.close(),
   };
+}
+
+/** Counts bytes of lines that were added; where there are too many, the oldest tenth goes. */
+function* boundLines(added: number, most: number): Steps<void> {
+  const kept = yield* row<{ bytes: number }>(
+    "update kept set bytes = bytes + ? returning bytes",
+    added,
+  );
+  if (kept!.bytes <= most) return;
+  const last = yield* row<{ id: number | null }>(
+    `select min(id) as id from (
+       select id, sum(bytes) over (order by id) as upto from lines
+     ) where upto >= ?`,
+    kept!.bytes - Math.floor(most * 0.9),
+  );
+  yield* rows("delete from lines where id <= ?", last!.id);
+  yield* rows("update kept set bytes = (select coalesce(sum(bytes), 0) from lines)");
+}
+
+async function opened(folder: string): Promise<Database> {
+  const name = "telemetry-sink";
+  const settings = { name, folder, migrations: MIGRATIONS, relaxed: true };
+  try {
+    return await openDatabase(settings);
+  } catch (error) {
+    if (!DAMAGED.includes((error as { errcode?: number }).errcode ?? 0)) throw error;
+    for (const end of ["", "-wal", "-shm"]) {
+      const file = `${folder}/${name}.db${end}`;
+      await Deno.rename(file, `${file}.damaged`).catch((error) => {
+        if (!(error instanceof Deno.errors.NotFound)) throw error;
+      });
+    }
+    return await openDatabase(settings);
+  }
 }

@@ -73,7 +73,7 @@ export function createOrders(
   const { products } = needs;
   const store = createOrderStore(database);
   const saga = createSaga(store, needs);
-  const signedIn = createSessionReader(needs.identity.keys, around.now);
+  const signedIn = createSessionReader(needs.identity, around.now);
 
   const place = async (c: Context): Promise<{ order: OrderRow; first: boolean }> => {
     const { id: user } = await signedIn(c);

@@ -29,7 +29,7 @@ export function createReviews(
 ): Module<null> {
   const store = createReviewStore(database);
   const products = createPriceList(needs.products, around.now);
-  const signedIn = createSessionReader(needs.identity.keys, around.now);
+  const signedIn = createSessionReader(needs.identity, around.now);
 
   /** True, false, or null when that cannot be known just now. */
   const hasBought = async (user: string, product: number): Promise<boolean | null> => {

@@ -10,18 +10,20 @@ import {
 import type { Identity, Module } from "../../kit/modules.ts";
 import { ADDRESS, EMAIL, PERSON_NAME, UUID } from "../../kit/people.ts";
 import { notFound, Problem, unauthorized } from "../../kit/problem.ts";
-import { clientOf, pathText, readBody } from "../../kit/request.ts";
+import { clientOf, insideOnly, pathText, queryText, readBody } from "../../kit/request.ts";
 import { signingSecret } from "../../kit/secrets.ts";
 import type { Surroundings } from "../../kit/service.ts";
 import { createSessionReader, staffOnly } from "../../kit/session.ts";
 import { nullable, password, shape, text } from "../../kit/validate.ts";
 import { createPasswords, PASSWORD_COST, type Passwords } from "./password.ts";
+import { createRevocationList } from "./revocations.ts";
 import { createSessionKeys } from "./session_keys.ts";
 import { createUserStore, MIGRATIONS, type UserRow, type UserStore } from "./store.ts";
 
 const REGISTER = shape({ email: EMAIL, password: password(8, 128), name: PERSON_NAME });
 // At sign-in nothing is said about the form of a password: it is right or wrong.
 const LOGIN = shape({ email: text({ max: 254 }), password: password(1, 1_000) });
+const PASSWORD = shape({ password: password(1, 1_000), new_password: password(8, 128) });
 const PROFILE = shape({ name: PERSON_NAME, address: nullable(ADDRESS) });
 
 /** The account of the shop's own people. */
@@ -37,16 +39,18 @@ export async function createIdentity(
   staff?: Staff,
 ): Promise<Module<Identity>> {
   const database = await openFromEnv(around.env, "user-svc", MIGRATIONS);
-  const store = createUserStore(database);
+  const revoked = await createRevocationList(database, around.now);
+  const store = createUserStore(database, revoked);
   const passwords = createPasswords(cost);
   const secret = await signingSecret(around.env, database, "session");
   const sessions = await createSessionKeys(database, secret, around.now);
-  const signedIn = createSessionReader(sessions.keys, around.now);
+  const valid = { keys: sessions.keys, revocations: revoked.source };
+  const signedIn = createSessionReader(valid, around.now);
   const staffSignedIn = staffOnly(signedIn);
   if (staff) await employ(staff, store, passwords, around.now());
 
-  const welcome = async (user: UserRow) => {
-    const { session, expiresAt } = await sessions.sign(user);
+  const welcome = async (user: UserRow, revision: number) => {
+    const { session, expiresAt } = await sessions.sign(user, revision);
     return { user: shown(user), session, expires_at: new Date(expiresAt).toISOString() };
   };
   const refuseTooManyTries = async (email: string, client: string) => {
@@ -75,7 +79,7 @@ export async function createIdentity(
   };
 
   const api: Identity = {
-    keys: sessions.keys,
+    ...valid,
     async contact(id) {
       const user = await store.byId(id);
       if (!user) throw notFound("id", "there is no such user");
@@ -89,6 +93,10 @@ export async function createIdentity(
       await staffSignedIn(c);
       await sessions.rotate();
       return c.json(await api.keys(), 201);
+    });
+    app.get("/revoked", async (c) => {
+      insideOnly(c);
+      return c.json(await revoked.page(queryText(c, "since") ?? ""));
     });
     app.get("/contact/:id", async (c) => {
       await ownServicesOnly(c);
@@ -109,18 +117,45 @@ export async function createIdentity(
       if (!await store.add(user)) {
         throw new Problem(409, "email", "there is an account with this email; sign in");
       }
-      return c.json(await welcome(user), 201);
+      return c.json(await welcome(user, await revoked.revision()), 201);
     });
     app.post("/login", async (c) => {
       const given = await readBody(c, LOGIN);
       const email = given.email.toLowerCase();
       const who = await refuseTooManyTries(email, clientOf(c));
+      // Before the password is looked at: who changes it meanwhile calls this session back, too.
+      const revision = await revoked.revision();
       const user = await store.byEmail(email);
       if (!await passwords.verify(given.password, user?.password_hash) || !user) {
         throw unauthorized("password", "email or password is wrong");
       }
       await store.forgive(who);
-      return c.json(await welcome(user));
+      return c.json(await welcome(user, revision));
+    });
+    app.post("/logout", async (c) => {
+      await revoked.one((await signedIn(c)).mark);
+      return c.body(null, 204);
+    });
+    app.post("/logout/everywhere", async (c) => {
+      const { id } = await signedIn(c);
+      await database.transaction(() => revoked.all(id));
+      return c.body(null, 204);
+    });
+    app.post("/password", async (c) => {
+      const me = await signedIn(c);
+      const given = await readBody(c, PASSWORD);
+      const user = await store.byId(me.id);
+      if (!user) throw notFound("id", "there is no such user");
+      const who = await refuseTooManyTries(user.email, clientOf(c));
+      if (!await passwords.verify(given.password, user.password_hash)) {
+        throw new Problem(403, "password", "this is not your password");
+      }
+      await store.forgive(who);
+      const hash = await passwords.hash(given.new_password);
+      if (!await store.renew(user.id, user.password_hash, hash, user.role)) {
+        throw new Problem(409, "password", "your password was changed meanwhile; sign in again");
+      }
+      return c.json(await welcome(user, await revoked.revision()));
     });
     app.get("/profile/:id", async (c) => {
       const user = await store.byId(await own(c));
@@ -148,7 +183,7 @@ async function employ(
   const known = await store.byEmail(email.toLowerCase());
   if (known?.role === "staff" && await passwords.verify(password, known.password_hash)) return;
   const password_hash = await passwords.hash(password);
-  if (known) return await store.promote(known.id, password_hash, "staff");
+  if (known) return void await store.renew(known.id, known.password_hash, password_hash, "staff");
   const address = null;
   const user = { id: crypto.randomUUID(), email: email.toLowerCase(), name: "Staff", address };
   await store.add({ ...user, password_hash, created_at: now, role: "staff" });

@@ -5,6 +5,8 @@ import {
   KEY_AHEAD_MS,
   KEY_LIFE_MS,
   REGISTRATIONS_PER_CLIENT,
+  REVOKED_PER_USER,
+  REVOKED_READ_MS,
   SESSION_MS,
 } from "../../kit/limits.ts";
 import { eachStore, openAt } from "../../kit/testing_stores.ts";
@@ -180,3 +182,108 @@ eachShape("accounts from one client are limited", async (market) => {
   market.advance(ATTEMPT_WINDOW_MS + 1);
   assertEquals(await open(REGISTRATIONS_PER_CLIENT), 201);
 });
+
+/** What a session opens: at user-svc itself, and where others check it. */
+async function opens(market: TestMarket, id: string, session: string): Promise<number[]> {
+  const asked = [
+    market.ask("user-svc", `GET /profile/${id}`, { session }),
+    market.ask("order-svc", `GET /orders/user/${id}`, { session }),
+    market.ask("review-svc", "POST /reviews/9", { session, json: {} }),
+  ];
+  return (await Promise.all(asked)).map(({ status }) => status);
+}
+/** A review without words is refused for that, and not for who writes it. */
+const OPEN = [200, 200, 400];
+const SHUT = [401, 401, 401];
+
+eachShape("who signs out ends that session, here at once and elsewhere soon", async (market) => {
+  const { session, user } =
+    (await market.ask("user-svc", "POST /register", { json: account })).body;
+  const { session: other } = (await login(market)).body;
+  assertEquals(await opens(market, user.id, session), OPEN);
+  const out = () => market.ask("user-svc", "POST /logout", { session });
+  assertEquals((await out()).status, 204);
+  assertEquals((await opens(market, user.id, session))[0], 401, "user-svc knows at once");
+  market.advance(REVOKED_READ_MS);
+  assertEquals(await opens(market, user.id, session), SHUT);
+  assertEquals(await opens(market, user.id, other), OPEN, "the other one is as good as before");
+  const again = await out();
+  assertEquals([again.status, again.body.field], [401, "session"]);
+  assert(again.body.error.includes("signed out"), again.body.error);
+});
+
+eachShape(
+  "signing out everywhere, or another password, ends all that there are",
+  async (market) => {
+    const { session, user } =
+      (await market.ask("user-svc", "POST /register", { json: account })).body;
+    const eve = await market.register("Eve Other");
+    const second = (await login(market)).body.session;
+    const out = await market.ask("user-svc", "POST /logout/everywhere", { session });
+    assertEquals(out.status, 204);
+    const third = (await login(market)).body.session;
+    market.advance(REVOKED_READ_MS);
+    for (const each of [session, second]) assertEquals(await opens(market, user.id, each), SHUT);
+    assertEquals(await opens(market, user.id, third), OPEN, "who signs in after it is in");
+    assertEquals(await opens(market, eve.id, eve.session), OPEN, "nobody else is meant");
+
+    const change = (json: object, by = third) =>
+      market.ask("user-svc", "POST /password", { session: by, json });
+    const wrong = await change({ password: "wrong", new_password: "battery staple" });
+    assertEquals([wrong.status, wrong.body.field], [403, "password"]);
+    const short = await change({ password: account.password, new_password: "short" });
+    assertEquals([short.status, short.body.field], [400, "new_password"]);
+    assertEquals(await opens(market, user.id, third), OPEN, "what is refused ends nothing");
+    const changed = await change({ password: account.password, new_password: "battery staple" });
+    assertEquals(changed.status, 200);
+    market.advance(REVOKED_READ_MS);
+    assertEquals(await opens(market, user.id, third), SHUT);
+    assertEquals(await opens(market, user.id, changed.body.session), OPEN);
+    assertEquals((await login(market)).status, 401);
+    assertEquals((await login(market, { password: "battery staple" })).status, 200);
+  },
+);
+
+eachShape(
+  "while user-svc is away what was signed out stays out, and nobody waits",
+  async (market) => {
+    const { session, user } =
+      (await market.ask("user-svc", "POST /register", { json: account })).body;
+    const { session: other } = (await login(market)).body;
+    assertEquals((await market.ask("user-svc", "POST /logout", { session })).status, 204);
+    market.advance(REVOKED_READ_MS);
+    const orders = async (by: string) =>
+      (await market.ask("order-svc", `GET /orders/user/${user.id}`, { session: by })).status;
+    assertEquals([await orders(session), await orders(other)], [401, 200]);
+    market.down.add("user-svc");
+    market.down.add("identity-provider");
+    market.advance(REVOKED_READ_MS);
+    const before = market.calls.length;
+    for (let at = 0; at < 5; at++) {
+      assertEquals([await orders(session), await orders(other)], [401, 200]);
+    }
+    assertEquals(market.calls.slice(before).length, 1, "it is asked for once, not at each request");
+  },
+);
+
+eachShape(
+  "one who signs out very often has one entry in the list, and is out everywhere",
+  async (market) => {
+    const { user } = (await market.ask("user-svc", "POST /register", { json: account })).body;
+    const list = async () => (await market.ask("user-svc", "GET /revoked")).body.items;
+    for (let at = 0; at < REVOKED_PER_USER; at++) {
+      const { session } = (await login(market)).body;
+      await market.ask("user-svc", "POST /logout", { session });
+    }
+    assertEquals((await list()).length, REVOKED_PER_USER);
+    const { session } = (await login(market)).body;
+    const { session: other } = (await login(market)).body;
+    await market.ask("user-svc", "POST /logout", { session });
+    const [entry, ...rest] = await list();
+    assertEquals([entry.user, entry.session, rest], [user.id, null, []]);
+    market.advance(REVOKED_READ_MS);
+    for (const each of [session, other]) assertEquals(await opens(market, user.id, each), SHUT);
+    const after = (await login(market)).body.session;
+    assertEquals(await opens(market, user.id, after), OPEN);
+  },
+);

@@ -12,7 +12,8 @@ type KeyRow = { seed: string; made_at: number };
 export interface SessionKeys {
   /** All that may have signed a session that is still good. */
   readonly keys: KeySource;
-  sign(user: SessionUser): Promise<{ session: string; expiresAt: number }>;
+  /** A session; `revision` as for `SessionSigner`. */
+  sign(user: SessionUser, revision: number): Promise<{ session: string; expiresAt: number }>;
   /** Makes the next key; it signs after `KEY_AHEAD_MS`. */
   rotate(): Promise<void>;
 }
@@ -85,14 +86,14 @@ export async function createSessionKeys(
       await read();
       return shown;
     },
-    async sign(user) {
+    async sign(user, revision) {
       if (now() - (known.at(-1)?.made_at ?? now()) > KEY_LIFE_MS) {
         await add(random(), now() - KEY_LIFE_MS);
         readAt = -Infinity;
       }
       await read();
       const inUse = known.findLast((each) => each.made_at <= now() - KEY_AHEAD_MS) ?? known[0]!;
-      return await signers.get(inUse.seed)!.sign(user);
+      return await signers.get(inUse.seed)!.sign(user, revision);
     },
     rotate,
   };

@@ -1,6 +1,7 @@
 import { type Database, type Migrations, row, rows } from "../../kit/database.ts";
 import type { Role } from "../../kit/session.ts";
 import { SECRETS_TABLE } from "../../kit/secrets.ts";
+import { REVOCATION_TABLES, type RevocationList } from "./revocations.ts";
 
 export const MIGRATIONS: Migrations = [[
   `create table users (
@@ -24,7 +25,7 @@ export const MIGRATIONS: Migrations = [[
     first text not null,
     made_at bigint not null
   )`,
-]];
+], REVOCATION_TABLES];
 
 export type UserRow = {
   id: string;
@@ -51,14 +52,22 @@ export interface UserStore {
    * that began before `since` is over.
    */
   attempt(whos: readonly string[], now: number, since: number): Promise<number[]>;
-  /** Gives a user another password and role. */
-  promote(id: string, hash: string, role: Role): Promise<void>;
+  /**
+   * Gives a user another password, and the role; calls all their sessions back.
+   *
+   * @param old what the password was hashed to when it was looked at
+   * @returns false when it has changed since.
+   */
+  renew(id: string, old: string, hash: string, role: Role): Promise<boolean>;
   /** Forgets the tries under a name. */
   forgive(who: string): Promise<void>;
 }
 
 /** Creates the store on an open database. */
-export function createUserStore(database: Database): UserStore {
+export function createUserStore(
+  database: Database,
+  revoked: Pick<RevocationList, "all">,
+): UserStore {
   return {
     async add(user) {
       const added = await database.query(
@@ -100,14 +109,16 @@ export function createUserStore(database: Database): UserStore {
         }
         return counts;
       }),
-    async promote(id, hash, role) {
-      await database.query(
-        "update users set password_hash = ?, role = ? where id = ?",
-        hash,
-        role,
-        id,
-      );
-    },
+    renew: (id, old, hash, role) =>
+      database.transaction(function* () {
+        const changed = yield* rows(
+          `update users set password_hash = ?, role = ? where id = ? and password_hash = ?
+           returning id`,
+          ...[hash, role, id, old],
+        );
+        if (changed.length > 0) yield* revoked.all(id);
+        return changed.length > 0;
+      }),
     async forgive(who) {
       await database.query("delete from attempts where who = ?", who);
     },

@@ -1,10 +1,10 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import { reads } from "../api.ts";
+import { ApiError, reads } from "../api.ts";
 import { withQuery } from "../lib/query.ts";
 import { cart } from "../state/cart.ts";
 import { go, place } from "../state/navigation.ts";
 import { notify } from "../state/notices.ts";
-import { signOut, user } from "../state/session.ts";
+import { endSession, user } from "../state/session.ts";
 import { theme, toggleTheme } from "../state/theme.ts";
 import { Icon } from "./icon.tsx";
 import { useRead } from "./resource.tsx";
@@ -130,19 +130,34 @@ function Account() {
           <span>{who.email}</span>
         </p>
         <a href="/orders">Your orders</a>
-        <button
-          type="button"
-          onClick={() => {
-            signOut();
-            notify("done", "You are signed out.");
-            if (/^\/(orders|checkout)/.test(place.value.path)) go("/");
-          }}
-        >
-          Sign out
-        </button>
+        <button type="button" onClick={() => leave(false)}>Sign out</button>
+        <button type="button" onClick={() => leave(true)}>Sign out everywhere</button>
       </div>
     </details>
   );
+}
+
+/** Signs out; whoever asked for everywhere must hear when the shop did not. */
+async function leave(everywhere: boolean): Promise<void> {
+  const ended = endSession(everywhere);
+  if (!everywhere) left("You are signed out.");
+  try {
+    await ended;
+    if (everywhere) left("You are signed out on every device.");
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    notify(
+      "failed",
+      everywhere
+        ? "The shop did not answer. You are still signed in; try again."
+        : "The shop did not hear of it: until it ends by itself, the session is not called back.",
+    );
+  }
+}
+
+function left(text: string): void {
+  notify("done", text);
+  if (/^\/(orders|checkout)/.test(place.value.path)) go("/");
 }
 
 function closeMenu(menu: HTMLDetailsElement | null): void {

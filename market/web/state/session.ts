@@ -1,7 +1,7 @@
 // Who is signed in. The session is kept in memory and in localStorage, and goes with every request.
 
 import { computed, signal } from "@preact/signals";
-import { useBearer } from "../api.ts";
+import { logout, useBearer } from "../api.ts";
 import type { SignedIn, User } from "../api_types.ts";
 import { keep, recall } from "./storage.ts";
 
@@ -25,7 +25,20 @@ export function updateUser(updated: User): void {
   if (signedIn.value) signIn({ ...signedIn.value, user: updated });
 }
 
-/** Forgets the session on this device. */
+/**
+ * Ends the session: on this device at once, and at the shop; or, everywhere, all that there are.
+ *
+ * @throws {ApiError} when the shop could not be told.
+ */
+export async function endSession(everywhere = false): Promise<void> {
+  const session = signedIn.value?.session;
+  if (session === undefined) return;
+  if (!everywhere) signOut();
+  await logout(session, everywhere);
+  if (signedIn.value?.session === session) signOut();
+}
+
+/** Forgets the session on this device: it is no good any more. */
 export function signOut(): void {
   signedIn.value = undefined;
   useBearer(undefined);
