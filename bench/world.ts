@@ -49,13 +49,23 @@ export class World implements AsyncDisposable {
     readonly layout: Layout,
     readonly keyPath: string,
     private readonly places: Places,
+    further: Readonly<Record<string, readonly string[]>>,
   ) {
     this.conductor = conductorAt({ ...layout.conductor, seal: {} }, 5_000);
-    this.#specs = new Map(daemonSpecs(layout, places).map((spec) => [spec.name, spec]));
+    this.#specs = new Map(
+      daemonSpecs(layout, places).map(({ name, args, ...spec }) => [
+        name,
+        { name, ...spec, args: [...args, ...further[name] ?? []] },
+      ]),
+    );
   }
 
-  /** A world in which nothing runs yet. */
-  static async make(): Promise<World> {
+  /**
+   * A world in which nothing runs yet.
+   *
+   * @param further flags of daemons, by their names
+   */
+  static async make(further: Readonly<Record<string, readonly string[]>> = {}): Promise<World> {
     const folder = await Deno.makeTempDir({ prefix: "skr8tr-bench-" });
     const state = `${folder}/state`;
     await Deno.mkdir(`${state}/logs`, { recursive: true, mode: 0o700 });
@@ -66,7 +76,7 @@ export class World implements AsyncDisposable {
     const deno = Deno.execPath();
     const path = [deno.slice(0, deno.lastIndexOf("/")), "/usr/local/bin", "/usr/bin", "/bin"];
     const places = { root: ROOT, state, publicKey: keys.public, path: path.join(":") };
-    return new World(folder, layout, keys.secret, places);
+    return new World(folder, layout, keys.secret, places, further);
   }
 
   /** A world with conductor, tower, ingress and these nodes, all ready. */

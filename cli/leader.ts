@@ -15,7 +15,9 @@ const TAKEOVER_MS = 30_000;
 /** A standby's answer: who is to be asked in its place. */
 export class Standby extends Failure {
   constructor(readonly leader: string | null) {
-    const who = leader === null ? "nobody leads just now" : `${leader} leads`;
+    const who = leader === null
+      ? "nobody leads just now; can the conductors reach their store? What runs goes on meanwhile"
+      : `${leader} leads`;
     super("unreachable", `the conductor stands by: ${who}; try again in a moment`);
   }
 }

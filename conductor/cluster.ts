@@ -18,6 +18,7 @@ import { Orders } from "./orders.ts";
 import { Preparing } from "./preparing.ts";
 import { ReadySince } from "./ready_since.ts";
 import { RouteTable } from "./routes.ts";
+import type { StandIns } from "./stand_ins.ts";
 import { currentOf, type State } from "./state.ts";
 import { Reign } from "./reign.ts";
 import { RouteTraffic } from "./route_traffic.ts";
@@ -46,6 +47,7 @@ export class Cluster {
   readonly refusedSince = new Map<string, number>();
   /** Since when each replica has been ready. */
   readonly readySince = new ReadySince();
+  readonly standIns: StandIns = new Map();
   /** Leaving replicas whose stop the node has answered -> when. */
   readonly answeredStops = new Map<string, number>();
   /** Apps that may have changed: they are to be compared again. */

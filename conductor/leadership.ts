@@ -91,6 +91,8 @@ export class Leadership {
   #seen: { readonly lease: Lease | null; readonly sinceMonoMs: number } | null = null;
   /** What is under way, since when, and for whose writing. */
   #asked: { readonly what: "look" | "swap"; readonly monoMs: number } | null = null;
+  /** When the store answered last. */
+  #heardMonoMs = -Infinity;
   /** The last writing that was not answered: it may turn out to be ours. */
   #doubt: { readonly count: number; readonly monoMs: number } | null = null;
   /** Somebody was first: what was seen is old. */
@@ -204,6 +206,7 @@ export class Leadership {
 
   #answered(nowMonoMs: number): void {
     this.#asked = null;
+    this.#heardMonoMs = nowMonoMs;
     const everyMs = this.#state.at === "leading" ? LEAD_RENEW_MS : LEAD_LOOK_MS;
     this.#nextMonoMs = nowMonoMs + everyMs;
   }
@@ -227,7 +230,8 @@ export class Leadership {
       if (lease?.revision === this.#state.revision) this.#nextMonoMs = nowMonoMs;
       else this.#standBy("another conductor has taken the lease", out, nowMonoMs);
     }
-    this.#tellLeader(holder, out);
+    const isPast = holder?.boot === this.#options.boot && this.#state.at !== "leading";
+    this.#tellLeader(isPast ? null : holder, out);
   }
 
   #tellLeader(holder: Holder | null, out: LeadershipEffect[]): void {
@@ -284,8 +288,12 @@ export class Leadership {
   #unanswered(out: LeadershipEffect[], nowMonoMs: number): void {
     const asked = this.#asked;
     const { at } = this.#state;
+    const heardMonoMs = this.#heardMonoMs;
     this.#answered(nowMonoMs);
+    this.#heardMonoMs = heardMonoMs;
     this.#nextMonoMs = nowMonoMs + LEAD_LOOK_MS / 4;
+    // Whoever led when that was seen last has lost its lease if it, too, sees nothing.
+    if (at === "standing" && nowMonoMs - heardMonoMs >= LEAD_MS) this.#tellLeader(null, out);
     if (at === "releasing") return this.#end(out);
     if (asked?.what === "swap") this.#doubt = { count: this.#count, monoMs: asked.monoMs };
     if (at === "taking") this.#state = { at: "standing" };
@@ -301,6 +309,8 @@ export class Leadership {
     this.#state = { at: "standing" };
     this.#nextMonoMs = nowMonoMs;
     out.push({ do: "stand-by", why });
+    // It is not itself any more; who is, it has to see.
+    this.#tellLeader(null, out);
   }
 
   #end(out: LeadershipEffect[]): void {

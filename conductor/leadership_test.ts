@@ -60,6 +60,8 @@ class Conductor {
   cut = false;
   pace = 1;
   stopped = false;
+  /** Who leads, as it was told last. */
+  told: string | null = null;
   readonly terms: number[] = [];
   #armed = Infinity;
   #boots = 0;
@@ -147,6 +149,7 @@ class Conductor {
         this.stopped = true;
         return this.kill();
       case "leader":
+        this.told = effect.holder?.name ?? null;
         return;
       default:
         effect satisfies never;
@@ -214,13 +217,29 @@ Deno.test("Leadership: a writing whose answer was lost is found to be its own", 
   assertEquals(parseHolder(swap.holder)?.at, "10.0.0.1:7771");
 });
 
+Deno.test("Leadership: without the store nobody is said to lead, least of all who did", () => {
+  const world = new World(3, () => 2);
+  world.advance(5_000);
+  const told = () => world.conductors.map((each) => each.told);
+  const [first = 0] = world.leaders();
+  assertEquals(told(), [0, 1, 2].map(() => `conductor-${first}`));
+  for (const each of world.conductors) each.cut = true;
+  world.advance(LEAD_MS + LEAD_RENEW_MS);
+  assertEquals(told(), [null, null, null]);
+  world.conductors[first]!.cut = false;
+  world.advance(LEAD_MS + LEAD_LOOK_MS);
+  assertEquals([world.leaders(), told()[first]], [[first], `conductor-${first}`]);
+});
+
 Deno.test("Leadership: one that is unfit lets others go first", () => {
   const world = new World(2, () => 2);
   world.advance(3_000);
   const [first = 0] = world.leaders();
   world.conductors[first]!.step({ on: "unfit", why: "the log is written by another" });
   assertEquals(world.leaders(), []);
-  world.advance(LEAD_MS + 3 * LEAD_LOOK_MS);
+  world.advance(2 * LEAD_LOOK_MS);
+  assertEquals(world.conductors[first]!.told, null, "the lease that it finds is its own, and over");
+  world.advance(LEAD_MS + LEAD_LOOK_MS);
   assertEquals(world.leaders(), [1 - first]);
 });
 

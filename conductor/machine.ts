@@ -33,6 +33,7 @@ import { RolloutWatch } from "./rollout_watch.ts";
 import { routesOf } from "./routes.ts";
 import { sendOrders } from "./send_orders.ts";
 import { servingOf, sightsOf } from "./sights.ts";
+import { relieve } from "./stand_ins.ts";
 import { type App, isOutdated, type State } from "./state.ts";
 
 export interface ConductorOptions {
@@ -242,7 +243,10 @@ export class ConductorMachine {
     this.#decider.tick(now);
     const { answeredStops, dirty } = this.#cluster;
     for (const replica of answeredStops.keys()) dirty.add(this.state.replicas.get(replica) ?? "");
-    if (this.leads(now)) this.autoscale.look(this.#scaleWorld(), now);
+    if (this.leads(now)) {
+      this.autoscale.look(this.#scaleWorld(), now);
+      relieve(this.#cluster, now);
+    }
     this.#desk.forget(now);
   }
 

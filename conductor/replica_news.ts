@@ -7,6 +7,7 @@ import type { Mesh, ReplicaStatus } from "../core/mesh.ts";
 import type { Cluster } from "./cluster.ts";
 import { describeChange } from "./events.ts";
 import { dropStatus, type FleetNode, takeReport, takeStatus } from "./fleet.ts";
+import { standsIn } from "./stand_ins.ts";
 import { type Placement, placementOf } from "./state.ts";
 
 /** One replica's status; it is repeated until it is answered. */
@@ -174,5 +175,6 @@ export function stopStranger(
 ): void {
   const app = cluster.state.apps.get(status.app);
   if (!app || status.generation > (app.generations.at(-1)?.generation ?? 0)) return;
+  if (standsIn(cluster, node.id, status)) return;
   cluster.orders.want("stop", status.replica, node.id, now.monoMs);
 }

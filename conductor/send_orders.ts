@@ -1,9 +1,10 @@
 /** Sends the orders that are due. What they say comes from the state as it is now. */
 
 import type { Instant } from "../core/instant.ts";
+import { maySleep } from "../core/scale.ts";
 import { holdersOf } from "./artifacts.ts";
 import type { Cluster } from "./cluster.ts";
-import { generationOf, type Placement, placementOf } from "./state.ts";
+import { currentOf, generationOf, type Placement, placementOf, type State } from "./state.ts";
 
 export function sendOrders(cluster: Cluster, now: Instant): void {
   const { fleet, orders, state, reign } = cluster;
@@ -17,7 +18,12 @@ export function sendOrders(cluster: Cluster, now: Instant): void {
     const by = reign.stampFor(node);
     const stamp = by === undefined ? {} : { reign: by };
     if (order.kind === "stop") {
-      cluster.send(to, { k: "stop", node: order.node, replica: order.replica, ...stamp });
+      const asleep = fallsAsleep(state, order.replica) ? { asleep: true } : {};
+      cluster.send(to, {
+        ...{ k: "stop", node: order.node, replica: order.replica },
+        ...asleep,
+        ...stamp,
+      });
       // A dead node that is back reports what it still has, and is told anew.
       const isMoot = !state.replicas.has(order.replica) && node.state === "dead";
       if (isMoot) orders.drop(order.replica);
@@ -43,6 +49,20 @@ export function sendOrders(cluster: Cluster, now: Instant): void {
       ...stamp,
     });
   }
+}
+
+/**
+ * Says whether the replica ends since its app sleeps, so that its node may wake that while nobody
+ * leads. What has a volume is left to conductors: it must not run beside another.
+ */
+function fallsAsleep({ apps, replicas }: State, replica: string): boolean {
+  const app = apps.get(replicas.get(replica) ?? "");
+  const placement = app?.placements.get(replica);
+  if (!app || !placement || placement.part || app.down || app.stopped || app.count !== 0) {
+    return false;
+  }
+  const { generation, spec } = currentOf(app);
+  return placement.generation === generation && maySleep(spec) && spec.volumes.length === 0;
 }
 
 /** Asks whether nodes can run what others are to be stopped for. */

@@ -263,6 +263,11 @@ export const ARTIFACTS = 10_000;
 export const ARTIFACT_PART_BYTES = 4 * 1024 * 1024;
 /** Artifacts that a conductor sends at once; further nodes are told to ask others, or to wait. */
 export const ARTIFACT_SENDS = 4;
+/**
+ * While one artifact goes to one node the next waits its turn, since the first can help then; but no
+ * longer than this, in ms: the first may be slow.
+ */
+export const ARTIFACT_TURN_MS = 3_000;
 /** Most nodes named to one that looks for an artifact. */
 export const ARTIFACT_HOLDERS = 8;
 /** The conductor's store may hold so much that no generation names any more, in bytes. */
@@ -431,6 +436,14 @@ export const RECOVER_MS = 2_000;
 export const RECENT_ANSWER_MS = 5_000;
 /** How often an ingress that holds requests asks again for their app, in ms. */
 export const WAKE_AGAIN_MS = 1_000;
+/**
+ * Where no conductor leads, a node wakes what fell asleep there: of so many apps at most, told to the
+ * tower in one datagram; after so long without the answer of one that leads, ms; and another node is
+ * asked after so long, ms.
+ */
+export const SLEEPERS = 32;
+export const UNLED_MS = 3_000;
+export const WAKE_ELSEWHERE_MS = 8_000;
 /** First wait before the ingress dials a tower again, doubling to the max. */
 export const WATCH_RETRY_MIN_MS = 50;
 export const WATCH_RETRY_MAX_MS = 1_000;

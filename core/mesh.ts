@@ -24,7 +24,7 @@
  * (watch) or from its last sequence (follow).
  */
 
-import { FIGURES_PAGE, LATENCY_BOUNDS_MS, LOST_NODES, WISHES_PAGE } from "./limits.ts";
+import { FIGURES_PAGE, LATENCY_BOUNDS_MS, LOST_NODES, SLEEPERS, WISHES_PAGE } from "./limits.ts";
 import {
   decimal,
   flag,
@@ -94,6 +94,8 @@ const status = struct({
   exit: maybe(exitShape),
   /** Why it is not ready, for people: `GET /health answered 500`. */
   reason: maybe(text(300)),
+  /** Its node started it by itself, for a request, while no conductor led (node/sleepers.ts). */
+  standIn: maybe(flag),
 });
 export type ReplicaStatus = Shaped<typeof status>;
 
@@ -252,8 +254,11 @@ export const meshShape = variant({
     /** Nodes that have its artifact, as `host:port`. */
     sources: maybe(list(text(80, /^[0-9A-Za-z.:[\]-]+$/), 8)),
   }),
-  /** Drain and end it. For an unknown id the node answers and remembers it as finished. */
-  stop: struct({ node: nodeId, replica: ID, reign: maybe(reign) }),
+  /**
+   * Drain and end it. For an unknown id the node answers and remembers it as finished. `asleep`: its
+   * app sleeps, and the node may wake it while no conductor leads.
+   */
+  stop: struct({ node: nodeId, replica: ID, asleep: maybe(flag), reign: maybe(reign) }),
 
   // conductor or node -> node
   /** Say at once that you live; whoever else is at this address keeps silent. */
@@ -263,8 +268,18 @@ export const meshShape = variant({
   "probe-ok": struct({ by: nodeId, boot: bootId, request: ID }),
 
   // node -> tower (7772)
-  /** Renews everything the node has registered, if `digest` is what the tower holds. */
-  lease: struct({ node: nodeId, boot: bootId, count, digest, port }),
+  /**
+   * Renews everything the node has registered, if `digest` is what the tower holds. `asleep`: all
+   * apps that it can wake.
+   */
+  lease: struct({
+    node: nodeId,
+    boot: bootId,
+    count,
+    digest,
+    port,
+    asleep: maybe(list(appName, SLEEPERS)),
+  }),
   /**
    * Adds endpoints. `whole`: this is page `page` of everything; others of the node are dropped.
    * `order` grows by one with each new `register` and `deregister` of a boot (a repetition keeps
@@ -297,6 +312,11 @@ export const meshShape = variant({
     drained: flag,
     order: maybe(count),
   }),
+  /**
+   * A request waits for this app, which sleeps: wake it, unless a conductor leads. Not answered; the
+   * ingress asks again while it holds the request.
+   */
+  "wake-app": struct({ node: nodeId, app: appName }),
 });
 export type MeshMessage = Shaped<typeof meshShape>;
 export type MeshKind = MeshMessage["k"];

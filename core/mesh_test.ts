@@ -82,8 +82,8 @@ const samples: { readonly [K in MeshKind]: Extract<MeshMessage, { k: K }> } = {
   "beat-ok": { k: "beat-ok", conductor: boot, node, beat: 1, everyMs: 250, reportPlease: "abc" },
   "status-ok": { k: "status-ok", node, replica, version: 7 },
   run: { k: "run", node, replica, app: "web", generation: 1, sequence: 2, index: 0 },
-  stop: { k: "stop", node, replica },
-  lease: { k: "lease", ...of, count: 1, digest: 1, port: 7775 },
+  stop: { k: "stop", node, replica, asleep: true },
+  lease: { k: "lease", ...of, count: 1, digest: 1, port: 7775, asleep: ["shop"] },
   register: {
     k: "register",
     ...of,
@@ -96,6 +96,7 @@ const samples: { readonly [K in MeshKind]: Extract<MeshMessage, { k: K }> } = {
   "lease-ok": { k: "lease-ok", tower: boot, node, digest: 1 },
   "register-ok": { k: "register-ok", tower: boot, node, request: "abc" },
   "deregister-ok": { k: "deregister-ok", tower: boot, node, replica, drained: true, order: 1 },
+  "wake-app": { k: "wake-app", node, app: "shop" },
 };
 
 for (const message of Object.values(samples)) {
@@ -106,7 +107,7 @@ for (const message of Object.values(samples)) {
   });
 
   Deno.test(`mesh ${message.k} without a field, or with one of another type, is none`, () => {
-    const optional = new Set(["order", "whole", "reportPlease", "sources"]);
+    const optional = new Set(["order", "whole", "reportPlease", "sources", "asleep"]);
     if (message.k === "prepared") optional.add("reason");
     for (const key of Object.keys(message)) {
       const { [key]: _, ...without } = message as Record<string, unknown>;

@@ -2,7 +2,7 @@
 
 import { Allegiance } from "./allegiance.ts";
 import type { Instant } from "../core/instant.ts";
-import { BEAT_HURRY_MS, BEAT_MS } from "../core/limits.ts";
+import { BEAT_HURRY_MS, BEAT_MS, UNLED_MS } from "../core/limits.ts";
 import {
   type Beat,
   digestOf,
@@ -29,6 +29,9 @@ export interface ConductorSelf {
   readonly labels: Readonly<Record<string, string>>;
 }
 
+/** So many beats without the answer of one that leads are silence, where beats are rare. */
+const UNLED_BEATS = 5;
+
 export type Load = Pick<Beat, "cpuPercent" | "ramTotalBytes" | "ramFreeBytes">;
 
 export class ConductorLink {
@@ -39,8 +42,9 @@ export class ConductorLink {
   #nextBeatMs = -Infinity;
   #beatenMs = -Infinity;
   #everyMs = BEAT_MS;
-  /** Boot of the conductor that answered last. */
+  /** Boot of the conductor that answered last, and when. */
   #conductor: string | null = null;
+  #ledMs = -Infinity;
 
   /** @param enabled false where the node has no conductor: then nothing is ever sent */
   constructor(private readonly self: ConductorSelf, private readonly enabled: boolean) {
@@ -50,6 +54,11 @@ export class ConductorLink {
   /** How often the conductor wants to hear this node, in ms. */
   get beatMs(): number {
     return this.#everyMs;
+  }
+
+  /** Says whether a conductor that leads has answered lately. */
+  isLed(nowMs: number): boolean {
+    return nowMs - this.#ledMs < Math.max(UNLED_MS, UNLED_BEATS * this.#everyMs);
   }
 
   /** When `tick` has something to send. */
@@ -72,6 +81,7 @@ export class ConductorLink {
     if (message.standby || !this.allegiance.hear(message.term)) return false;
     const other = this.#conductor !== null && this.#conductor !== message.conductor;
     this.#conductor = message.conductor;
+    this.#ledMs = nowMs;
     this.#everyMs = message.everyMs;
     this.#nextBeatMs = Math.min(this.#nextBeatMs, nowMs + message.everyMs);
     return other;

@@ -56,11 +56,13 @@ export class TowerLink {
   /**
    * @param enabled false where the node has no tower: then nothing is ever sent
    * @param firstOrder the `order` of this boot's first message, above all of earlier boots
+   * @param asleep apps that this node can wake
    */
   constructor(
     private readonly self: TowerSelf,
     private readonly enabled: boolean,
     firstOrder = 0,
+    private readonly asleep: () => readonly string[] = () => [],
   ) {
     this.#order = firstOrder;
   }
@@ -188,7 +190,9 @@ export class TowerLink {
 
   #lease(): Mesh<"lease"> {
     const { node, boot, port } = this.self;
-    return { k: "lease", node, boot, count: this.#endpoints.size, digest: this.#digest(), port };
+    const [asleep, count] = [this.asleep(), this.#endpoints.size];
+    const more = asleep.length === 0 ? {} : { asleep };
+    return { k: "lease", node, boot, count, digest: this.#digest(), port, ...more };
   }
 
   #digest(): number {

@@ -35,6 +35,7 @@ import {
   replicaOf,
   statusesOf,
 } from "./replica.ts";
+import { Sleepers } from "./sleepers.ts";
 import { Tombstones } from "./tombstones.ts";
 import { Towers } from "./towers.ts";
 import { Wishes } from "./wishes.ts";
@@ -78,6 +79,7 @@ export class NodeMachine implements Stage {
   readonly #preparing: Preparing;
   readonly #wishes = new Wishes();
   readonly #tombstones = new Tombstones();
+  readonly #sleepers = new Sleepers();
   #out: NodeEffect[] = [];
   #probes = 0;
   #dueMs = -Infinity;
@@ -91,6 +93,7 @@ export class NodeMachine implements Stage {
       options,
       options.tower ? [options.tower, ...options.moreTowers ?? []] : [],
       Math.floor(options.bootWallMs * 256 / 1000),
+      () => this.#sleepers.apps,
     );
     const conductor = new ConductorLink(options, options.conductor !== null);
     const witness = new Witness(options);
@@ -118,7 +121,8 @@ export class NodeMachine implements Stage {
       answer: (order, state, reason) => outbox.prepared(order, state, reason),
     });
     const shared = { stage: this, life, conductor, replicas };
-    const orders = new Orders({ ...shared, records, outbox, news, tombstones: this.#tombstones });
+    const [tombstones, sleepers] = [this.#tombstones, this.#sleepers];
+    const orders = new Orders({ ...shared, records, outbox, news, tombstones, sleepers });
     const around = { options, orders, preparing, witness, settle: () => this.#settle() };
     this.#mesh = new MeshDesk({ ...shared, ...around });
     this.#plain = new PlainDesk(options.node, (effect) => this.emit(effect));
@@ -196,14 +200,15 @@ export class NodeMachine implements Stage {
     return statusesOf(this.replicas.values());
   }
 
-  /** Folders of artifacts that replicas here run from, or are about to. */
+  /** Folders of artifacts that replicas here run from, are about to, or may when they are woken. */
   artifactFolders(): ReadonlySet<string> {
     const folders = new Set<string>();
     for (const { spec, state } of this.replicas.values()) {
       const artifact = spec && state.at !== "finished" ? artifactOf(spec) : null;
       if (artifact) folders.add(artifactFolder(this.around.artifacts ?? "", artifact));
     }
-    for (const artifact of this.#preparing.artifacts()) {
+    const woken = [...this.#sleepers.values()].flatMap(({ spec }) => artifactOf(spec) ?? []);
+    for (const artifact of [...this.#preparing.artifacts(), ...woken]) {
       folders.add(artifactFolder(this.around.artifacts ?? "", artifact));
     }
     return folders;

@@ -52,8 +52,10 @@ export class MeshDesk {
       case "prepare":
         return preparing.take(message);
       case "stop":
-        if (orders.obeys(message)) orders.stop(message.replica, from);
+        if (orders.obeys(message)) orders.stop(message, from);
         return;
+      case "wake-app":
+        return orders.wake(message);
       case "probe":
         return this.#probed(message.request, from);
       case "probe-please":

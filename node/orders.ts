@@ -8,6 +8,7 @@ import type { News } from "./news.ts";
 import type { Outbox } from "./outbox.ts";
 import type { RecordDesk } from "./record_desk.ts";
 import { freshReplica, type Replica, savedOf } from "./replica.ts";
+import { type Sleepers, standInId } from "./sleepers.ts";
 import type { Tombstones } from "./tombstones.ts";
 
 /** What orders need of their node. */
@@ -20,6 +21,7 @@ export interface OrdersParts {
   readonly news: News;
   readonly replicas: Map<string, Replica>;
   readonly tombstones: Tombstones;
+  readonly sleepers: Sleepers;
 }
 
 export class Orders {
@@ -67,10 +69,15 @@ export class Orders {
       }
       return;
     }
+    this.parts.sleepers.take(order.app);
+    this.#begin(order);
+  }
+
+  #begin(order: Mesh<"run">, more: Pick<Replica, "standIn"> = {}): void {
+    const { records, replicas, stage } = this.parts;
     const { replica: id, app, generation, sequence, index, part } = order;
-    const more = part === undefined ? {} : { part };
     const replica = freshReplica(
-      { id, app, generation, sequence, index, ...more },
+      { id, app, generation, sequence, index, ...(part === undefined ? {} : { part }), ...more },
       stage.now.wallMs,
     );
     replica.sources = order.sources ?? [];
@@ -78,6 +85,24 @@ export class Orders {
     replica.reason = `waits for record ${sequence} of the conductor's log`;
     stage.touch(replica);
     records.seek(replica);
+  }
+
+  /** A request waits for an app that fell asleep here: it is started where no conductor leads. */
+  wake({ node, app }: Mesh<"wake-app">): void {
+    const { conductor, replicas, sleepers, stage } = this.parts;
+    const { monoMs, wallMs } = stage.now;
+    if (this.#stopping || conductor.isLed(monoMs)) return;
+    const sleeper = sleepers.take(app);
+    if (!sleeper) return;
+    const replica = standInId(app, node, wallMs);
+    const { generation, sequence, index } = sleeper;
+    const order: Mesh<"run"> = { k: "run", node, replica, app, generation, sequence, index };
+    const refusal = replicas.has(replica) ? "its id is taken" : this.#refusalOf(order, undefined);
+    const text = refusal === null
+      ? `a request waits for ${app} and no conductor leads: ${replica} stands in`
+      : `${app} is not woken, though no conductor leads: ${refusal}`;
+    stage.emit({ do: "log", level: refusal === null ? "info" : "warning", text });
+    if (refusal === null) this.#begin(order, { standIn: true });
   }
 
   /** Why an order to run cannot be taken; `null` where it can. */
@@ -90,11 +115,12 @@ export class Orders {
   }
 
   /** It is to end for good. */
-  stop(id: string, from: Address): void {
-    const { life, outbox, replicas, stage, tombstones } = this.parts;
+  stop({ replica: id, asleep }: Mesh<"stop">, from: Address): void {
+    const { life, outbox, replicas, sleepers, stage, tombstones } = this.parts;
     const replica = replicas.get(id);
     outbox.answer(from, "stop-ok", id);
     if (replica) {
+      if (asleep && !replica.stopOrdered) sleepers.note(replica);
       const hadFinished = replica.state.at === "finished";
       replica.stopOrdered = true;
       stage.touch(replica);

@@ -108,6 +108,8 @@ export interface Replica {
   next?: Label | undefined;
   /** A v1 LAUNCH: no record, and the conductor does not hear of it. */
   readonly launch?: Launch;
+  /** This node started it by itself, for a request, while no conductor led. */
+  readonly standIn?: true;
   /** Nodes that had its artifact when it was ordered, as `host:port`. */
   sources: readonly string[];
   spec: AppSpec | null;
@@ -227,6 +229,7 @@ export function statusOf(replica: Replica): ReplicaStatus {
     sinceWallMs: replica.sinceWallMs,
     ...(exit === undefined ? {} : { exit }),
     ...(reason === undefined ? {} : { reason }),
+    ...(replica.standIn ? { standIn: true } : {}),
   };
 }
 
@@ -251,6 +254,7 @@ export function savedOf(replica: Replica): SavedReplica {
     sinceWallMs: replica.sinceWallMs,
     ...(exit === undefined ? {} : { exit }),
     ...(reason === undefined ? {} : { reason }),
+    ...(replica.standIn ? { standIn: true } : {}),
   };
 }
 
@@ -299,7 +303,10 @@ export function statusesOf(replicas: Iterable<Replica>): ReplicaStatus[] {
 
 /** A replica that has just been accepted: it has no record yet. */
 export function freshReplica(
-  who: Pick<Replica, "id" | "app" | "generation" | "sequence" | "index" | "part" | "launch">,
+  who: Pick<
+    Replica,
+    "id" | "app" | "generation" | "sequence" | "index" | "part" | "launch" | "standIn"
+  >,
   wallMs: number,
 ): Replica {
   return {
@@ -332,6 +339,7 @@ export function replicaOf(saved: SavedReplica): Replica {
         ...{ id, app, generation, sequence, index },
         ...(part === undefined ? {} : { part }),
         ...(launch === undefined ? {} : { launch }),
+        ...(saved.standIn ? { standIn: true } : {}),
       },
       saved.sinceWallMs,
     ),

@@ -48,6 +48,8 @@ const saved = struct({
   sinceWallMs: integer(0, 2 ** 52),
   exit: maybe(exitShape),
   reason: maybe(text(300)),
+  /** This node started it by itself while no conductor led. */
+  standIn: maybe(flag),
 });
 export type SavedReplica = Shaped<typeof saved>;
 

@@ -25,11 +25,16 @@ export class Towers {
   /** Replicas that one tower has called drained, until all that answer have. */
   readonly #drained = new Set<string>();
 
-  /** @param firstOrder see `TowerLink` */
-  constructor(self: TowerSelf, addresses: readonly Address[], firstOrder = 0) {
+  /** @param firstOrder see `TowerLink`, as for `asleep` */
+  constructor(
+    self: TowerSelf,
+    addresses: readonly Address[],
+    firstOrder = 0,
+    asleep: () => readonly string[] = () => [],
+  ) {
     this.#towers = addresses.map((address) => ({
       address,
-      link: new TowerLink(self, true, firstOrder),
+      link: new TowerLink(self, true, firstOrder, asleep),
       heardMs: -Infinity,
     }));
   }

@@ -22,6 +22,7 @@ import { parseShaped } from "../core/shape.ts";
 import { type Drain, Drains } from "./drains.ts";
 import { Blindness } from "./blindness.ts";
 import { Registry } from "./registry.ts";
+import { Sleepers } from "./sleepers.ts";
 import { type Access, accessOf, answerPlain } from "./v1.ts";
 import { type Role, Watch, type WatchEffect } from "./watch.ts";
 
@@ -112,6 +113,7 @@ export class TowerMachine {
   /** When the list is complete: at the first if every known node has said all, else by the last. */
   #complete: { readonly firstMs: number; readonly lastMs: number } | null = null;
   readonly #blindness = new Blindness();
+  readonly #sleepers = new Sleepers();
   #wakeMs = Infinity;
   /** The greatest term of a conductor that was heard of. */
   #term = 0;
@@ -212,6 +214,7 @@ export class TowerMachine {
     const digest = this.registry.renew(message, nowMs);
     if (digest === null) return this.#ignored(message.node);
     this.#nodeAddress.set(message.node, from);
+    this.#sleepers.note(message.node, message.asleep);
     this.#answer({ k: "lease-ok", tower: this.#boot, node: message.node, digest }, from);
   }
 
@@ -323,6 +326,8 @@ export class TowerMachine {
       case "wake":
         if (role !== "ingress") return this.#close(watcher, 1008, "only an ingress sees requests");
         this.#effects.push(...this.watch.forward(message, "conductor"));
+        // A node knows by itself whether a conductor leads that does it.
+        if (message.k === "wake") this.#askToWake(message.app, nowMs);
         return;
       case "lost":
         if (role !== "conductor") {
@@ -333,6 +338,12 @@ export class TowerMachine {
       default:
         message satisfies never;
     }
+  }
+
+  #askToWake(app: string, nowMs: number): void {
+    const node = this.#sleepers.whom(app, nowMs);
+    const to = node === null ? undefined : this.#nodeAddress.get(node);
+    if (node !== null && to) this.#answer({ k: "wake-app", node, app }, to);
   }
 
   #hello(watcher: number, role: Role, name: string, nowMs: number): void {
@@ -377,11 +388,16 @@ export class TowerMachine {
       const lapsed = this.registry.lose(node, nowMs);
       if (lapsed === null) continue;
       this.counters.nodesLapsed++;
-      this.#nodeAddress.delete(node);
+      this.#forget(node);
       this.#log("warn", "node {node} is lost, says the conductor: {endpoints} endpoints go down", {
         ...lapsed,
       });
     }
+  }
+
+  #forget(node: string): void {
+    this.#nodeAddress.delete(node);
+    this.#sleepers.forget(node);
   }
 
   #close(watcher: number, code: number, reason: string): void {
@@ -395,7 +411,7 @@ export class TowerMachine {
     if (this.registry.nextExpiryMs <= nowMs) {
       for (const { node, endpoints } of this.registry.expire(nowMs)) {
         this.counters.nodesLapsed++;
-        this.#nodeAddress.delete(node);
+        this.#forget(node);
         if (endpoints === 0) continue;
         this.#log("warn", "node {node} has gone silent: {endpoints} endpoints go down", {
           node,

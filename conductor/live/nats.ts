@@ -1,10 +1,13 @@
 // The connection to NATS, and which of its errors say what. Loaded only where a store is there.
 
+import { isIP } from "node:net";
+import { checkServerIdentity, type PeerCertificate } from "node:tls";
 import {
   connect,
   credsAuthenticator,
   errors,
   type NatsConnection,
+  type TlsOptions,
   usernamePasswordAuthenticator,
 } from "@nats-io/transport-node";
 import { JetStreamApiError } from "@nats-io/jetstream";
@@ -45,8 +48,9 @@ export async function connectNats(
     // Only those that the operator named are gone to.
     ignoreClusterUpdates: true,
     ...authenticator,
-    ...(tls ? { tls: caCert === undefined ? {} : { ca: caCert } } : {}),
+    ...(tls ? { tls: tlsOf(servers, caCert) } : {}),
   };
+  overhearLateResets();
   const until = performance.now() + patienceMs;
   for (;;) {
     try {
@@ -55,20 +59,66 @@ export async function connectNats(
       return connection;
     } catch (error) {
       // Servers and conductors may be started at one time.
-      const isLate = performance.now() >= until;
-      if (error instanceof errors.ConnectionError && !isLate) {
+      const why = refusalOf(error as Error, tls);
+      if (why === null && error instanceof errors.ConnectionError && performance.now() < until) {
         await new Promise((resolve) => setTimeout(resolve, 100));
         continue;
       }
       throw new Failure(
         "store-unreachable",
-        `cannot open the store at ${servers.join(", ")}: ${(error as Error).message}; is ` +
-          "nats-server running there with JetStream (-js), and may this conductor enter it " +
-          "(--store-login)?",
+        `cannot open the store at ${servers.join(", ")}: ${(error as Error).message}; ` +
+          (why ?? "is nats-server running there with JetStream (-js)?"),
         { cause: error },
       );
     }
   }
+}
+
+/** What an operator can do about a server that answers and lets nobody in; `null` for others. */
+function refusalOf(error: Error & { readonly code?: unknown }, tls: boolean): string | null {
+  if (error instanceof errors.AuthorizationError) {
+    return "the server refuses this login: give --store-login a file with one that it knows";
+  }
+  if (/^(UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|CERT_|ERR_TLS_CERT_)/.test(String(error.code))) {
+    return "its certificate cannot be trusted: --store-ca must name the authority that signed it, " +
+      "and it must be for this address" + (tls ? "" : "; write tls:// in place of nats://");
+  }
+  return /not support 'tls'/.test(error.message)
+    ? "the server has no TLS: set that up there, or write nats:// in place of tls://"
+    : null;
+}
+
+/** How a server over TLS is checked: by these authorities, or the system's. */
+function tlsOf(servers: readonly string[], ca: string | undefined): TlsOptions {
+  const addresses = servers.map((each) => each.slice(0, each.lastIndexOf(":")))
+    .map((host) => host.replace(/^\[|\]$/g, ""))
+    .filter((host) => isIP(host) !== 0);
+  const options = {
+    ...(ca === undefined ? {} : { ca }),
+    // The client gives no name for a server that has none, and its certificate would be held against
+    // "localhost": it has to name one of the addresses that the operator gave.
+    checkServerIdentity(name: string, certificate: PeerCertificate): Error | undefined {
+      const named = servers.some((each) => each.startsWith(`${name}:`));
+      const errors = (named || addresses.length === 0 ? [name] : addresses)
+        .map((host) => checkServerIdentity(host, certificate));
+      return errors.includes(undefined) ? undefined : errors[0];
+    },
+  };
+  return options as TlsOptions;
+}
+
+let overhears = false;
+
+/**
+ * The client takes its listeners off a socket before that is closed. Where a server resets it in
+ * between, as it does with one that it refuses, nobody listens for that: it must not end the process.
+ */
+function overhearLateResets(): void {
+  if (overhears) return;
+  overhears = true;
+  globalThis.addEventListener("error", (event) => {
+    if (["ECONNRESET", "EPIPE"].includes(event.error?.code)) event.preventDefault();
+  });
 }
 
 function authenticatorOf(login: string) {

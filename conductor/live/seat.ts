@@ -1,15 +1,12 @@
-// One of several conductors: its lease in the store, and its copy of the log while another leads.
+// The place of one of several conductors in the world: asks the store what the seat's machine wants
+// to know, and does what it says.
 
 import { now } from "../../core/live/clock.ts";
 import { logger } from "../../core/live/log.ts";
 import type { Entry, SharedStore } from "../../core/log.ts";
 import type { ConductorEvent } from "../effects.ts";
-import {
-  type Holder,
-  Leadership,
-  type LeadershipEffect,
-  type LeadershipEvent,
-} from "../leadership.ts";
+import type { Holder } from "../leadership.ts";
+import { Seat as Machine, type SeatEffect, type SeatEvent } from "../seat.ts";
 
 export interface SeatParts {
   readonly store: SharedStore;
@@ -30,30 +27,18 @@ const PAGE = 500;
 
 export class Seat {
   readonly #parts: SeatParts;
-  readonly #leadership: Leadership;
+  readonly #machine: Machine;
   readonly #log = logger("lead");
   readonly #watch: Disposable;
   readonly #stopped = Promise.withResolvers<void>();
-  /** Grows when it stops to lead: what was asked before is nobody's any more. */
-  epoch = 0;
-  #leader: Holder | null = null;
-  /** The lease is held; the log is read to its end first. */
-  #held: { readonly term: number; untilMonoMs: number } | null = null;
-  #leads = false;
-  #reading: Promise<void> | null = null;
-  /** A reading that begins when the one under way is done. */
-  #next: Promise<void> | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #failing = false;
-  #closed = false;
 
   constructor(parts: SeatParts) {
     this.#parts = parts;
     const { boot, at, name } = parts;
-    this.#leadership = new Leadership({ boot, at, name });
-    this.#watch = parts.store.watch(() => {
-      if (!this.#leads && !this.#closed) void this.#catchUp().catch(() => {});
-    });
+    this.#machine = new Machine({ boot, at, name });
+    this.#watch = parts.store.watch(() => this.#step({ on: "grown" }));
   }
 
   begin(): void {
@@ -62,12 +47,17 @@ export class Seat {
 
   /** Says whether this conductor leads. */
   get leads(): boolean {
-    return this.#leads;
+    return this.#machine.leads;
   }
 
   /** Who leads, as far as is known. */
   get leader(): Holder | null {
-    return this.#leader;
+    return this.#machine.leader;
+  }
+
+  /** Grows when it stops to lead: what was asked before is nobody's any more. */
+  get epoch(): number {
+    return this.#machine.epoch;
   }
 
   /** It must not go on leading: its view of the log is wrong, or unsure. */
@@ -79,42 +69,51 @@ export class Seat {
   async stop(): Promise<void> {
     this.#step({ on: "stop" });
     await this.#stopped.promise;
-    this.#closed = true;
     clearTimeout(this.#timer);
     this.#watch[Symbol.dispose]();
   }
 
-  #step(event: LeadershipEvent): void {
-    if (this.#closed) return;
-    for (const effect of this.#leadership.step(event, now().monoMs)) this.#perform(effect);
-    const waitMs = this.#leadership.wakeMonoMs() - now().monoMs;
+  #step(event: SeatEvent): void {
+    for (const effect of this.#machine.step(event, now().monoMs)) this.#perform(effect);
+    const waitMs = this.#machine.wakeMonoMs() - now().monoMs;
     clearTimeout(this.#timer);
     if (waitMs === Infinity) return;
     this.#timer = setTimeout(() => this.#step({ on: "tick" }), Math.max(1, waitMs));
   }
 
-  #perform(effect: LeadershipEffect): void {
+  #perform(effect: SeatEffect): void {
+    const { store, step, changed } = this.#parts;
     switch (effect.do) {
       case "look":
-        return void this.#ask(async () => ({ on: "seen", lease: await this.#parts.store.lease() }));
+        return void this.#ask(async () => ({ on: "seen", lease: await store.lease() }));
       case "swap": {
         const { revision, holder } = effect;
         return void this.#ask(async () => ({
           on: "swapped",
-          revision: await this.#parts.store.swapLease(revision, holder),
+          revision: await store.swapLease(revision, holder),
         }));
       }
-      case "lead":
-        this.#held = { term: effect.term, untilMonoMs: effect.untilMonoMs };
-        return void this.#lead(this.#held);
-      case "extend":
-        if (this.#held) this.#held.untilMonoMs = effect.untilMonoMs;
-        if (this.#leads) this.#parts.step({ on: "extend", untilMonoMs: effect.untilMonoMs });
+      case "read":
+        return void this.#read();
+      case "take":
+        for (const entry of effect.entries) this.#parts.take(entry);
         return;
+      case "lead": {
+        const { term, untilMonoMs } = effect;
+        this.#log.info("this conductor leads (term {term}), the log is at {sequence}", {
+          term,
+          sequence: this.#parts.sequence(),
+        });
+        step({ on: "lead", term, untilMonoMs });
+        return changed(true);
+      }
+      case "extend":
+        return step({ on: "extend", untilMonoMs: effect.untilMonoMs });
       case "stand-by":
-        return this.#standBy(effect.why);
+        this.#log.warn("this conductor stands by: {why}", { why: effect.why });
+        step({ on: "stand-by" });
+        return changed(false);
       case "leader":
-        this.#leader = effect.holder;
         return;
       case "stopped":
         return this.#stopped.resolve();
@@ -123,8 +122,8 @@ export class Seat {
     }
   }
 
-  async #ask(work: () => Promise<LeadershipEvent>): Promise<void> {
-    let event: LeadershipEvent;
+  async #ask(work: () => Promise<SeatEvent>): Promise<void> {
+    let event: SeatEvent;
     try {
       event = await work();
       this.#failing = false;
@@ -136,47 +135,14 @@ export class Seat {
     this.#step(event);
   }
 
-  /** Leads, once everything that others have appended is known here. */
-  async #lead(held: { readonly term: number; readonly untilMonoMs: number }): Promise<void> {
-    try {
-      await this.#catchUp();
-    } catch (error) {
-      return this.unfit(`the log cannot be read: ${(error as Error).message}`);
-    }
-    if (this.#held !== held || this.#closed) return;
-    this.#leads = true;
-    this.#log.info("this conductor leads (term {term}), the log is at {sequence}", {
-      term: held.term,
-      sequence: this.#parts.sequence(),
-    });
-    this.#parts.step({ on: "lead", ...held });
-    this.#parts.changed(true);
-  }
-
-  #standBy(why: string): void {
-    this.#held = null;
-    if (!this.#leads) return;
-    this.#leads = false;
-    this.epoch++;
-    this.#log.warn("this conductor stands by: {why}", { why });
-    this.#parts.step({ on: "stand-by" });
-    this.#parts.changed(false);
-    if (!this.#closed) void this.#catchUp().catch(() => {});
-  }
-
-  /** Takes in all entries that are there by now. One reading at a time; who comes meanwhile shares. */
-  #catchUp(): Promise<void> {
-    return this.#next ??= (this.#reading ?? Promise.resolve()).catch(() => {}).then(() => {
-      this.#next = null;
-      return this.#reading = this.#read().finally(() => this.#reading = null);
-    });
-  }
-
   async #read(): Promise<void> {
-    for (;;) {
+    let event: SeatEvent;
+    try {
       const entries = await this.#parts.store.read(this.#parts.sequence(), PAGE);
-      for (const entry of entries) this.#parts.take(entry);
-      if (entries.length < PAGE) return;
+      event = { on: "read", entries, more: entries.length >= PAGE };
+    } catch (error) {
+      event = { on: "unread", why: (error as Error).message };
     }
+    this.#step(event);
   }
 }

@@ -28,6 +28,7 @@ const SPEAKERS: { readonly [K in MeshKind]: readonly Role[] } = {
   "lease-ok": ["tower"],
   "register-ok": ["tower"],
   "deregister-ok": ["tower"],
+  "wake-app": ["tower"],
 };
 
 /**

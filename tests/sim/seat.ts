@@ -1,12 +1,8 @@
-// One of several conductors in the virtual world: its lease, and its copy of the log while another
-// leads. It does what conductor/live/seat.ts does with promises.
+// The place of one of several conductors in the virtual world: the seat's machine (conductor/seat.ts)
+// around the store there.
 
-import {
-  Leadership,
-  type LeadershipEffect,
-  type LeadershipEvent,
-} from "../../conductor/leadership.ts";
 import type { ConductorEvent } from "../../conductor/effects.ts";
+import { Seat as Machine, type SeatEffect, type SeatEvent } from "../../conductor/seat.ts";
 import type { Entry } from "../../core/log.ts";
 import type { Answer, SharedLog } from "./shared_log.ts";
 
@@ -28,27 +24,32 @@ export interface SeatParts {
 
 /** How often the log is read even where nothing was heard of it. */
 const WATCH_MS = 500;
+/** So few that pages are turned. */
+const PAGE = 20;
 
 export class Seat {
-  /** Grows when it stops to lead: what was asked before is nobody's any more. */
-  epoch = 0;
   readonly #parts: SeatParts;
-  readonly #leadership: Leadership;
-  #held: { readonly term: number; untilMonoMs: number } | null = null;
-  #leads = false;
-  /** Where whoever leads is reached, as far as is known. */
-  leader: string | null = null;
+  readonly #machine: Machine;
   #wakeMs = Infinity;
   #stopped = () => {};
 
   constructor(parts: SeatParts) {
     this.#parts = parts;
     const { boot, host } = parts;
-    this.#leadership = new Leadership({ boot, at: `${host}:7771` });
+    this.#machine = new Machine({ boot, at: `${host}:7771` });
   }
 
   get leads(): boolean {
-    return this.#leads;
+    return this.#machine.leads;
+  }
+
+  get epoch(): number {
+    return this.#machine.epoch;
+  }
+
+  /** Where whoever leads is reached, as far as is known. */
+  get leader(): string | null {
+    return this.#machine.leader?.at ?? null;
   }
 
   begin(): void {
@@ -68,7 +69,7 @@ export class Seat {
 
   /** The log may have grown. */
   grown(): void {
-    if (!this.#leads) this.#catchUp(() => {});
+    this.#step({ on: "grown" });
   }
 
   #look(): void {
@@ -76,78 +77,65 @@ export class Seat {
     this.#parts.later(WATCH_MS, () => this.#look());
   }
 
-  #step(event: LeadershipEvent): void {
+  #step(event: SeatEvent): void {
     const { nowMs } = this.#parts;
-    for (const effect of this.#leadership.step(event, nowMs())) this.#perform(effect);
-    const wakeMs = this.#leadership.wakeMonoMs();
+    for (const effect of this.#machine.step(event, nowMs())) this.#perform(effect);
+    const wakeMs = this.#machine.wakeMonoMs();
+    if (wakeMs === this.#wakeMs) return;
     this.#wakeMs = wakeMs;
     if (wakeMs === Infinity) return;
     this.#parts.later(Math.max(1, wakeMs - nowMs()), () => {
       // Something else was asked for meanwhile.
-      if (this.#wakeMs === wakeMs) this.#step({ on: "tick" });
+      if (this.#wakeMs !== wakeMs) return;
+      this.#wakeMs = Infinity;
+      this.#step({ on: "tick" });
     });
   }
 
-  #perform(effect: LeadershipEffect): void {
-    const { store, host, enter, step } = this.#parts;
-    const hear = <T>(told: (value: T) => LeadershipEvent) => (got: Answer<T>) =>
-      enter(() => this.#step(got.is === "ok" ? told(got.value) : { on: "unanswered" }));
+  #perform(effect: SeatEffect): void {
+    const { store, host, sequence, enter, step, take, changed } = this.#parts;
+    const hear = <T>(told: (value: T) => SeatEvent, other: SeatEvent) => (got: Answer<T>) =>
+      enter(() => this.#step(got.is === "ok" ? told(got.value) : other));
     switch (effect.do) {
       case "look":
-        return store.lease(host, hear((lease) => ({ on: "seen", lease })));
+        return store.lease(host, hear((lease) => ({ on: "seen", lease }), { on: "unanswered" }));
       case "swap":
         return store.swap(
           host,
           effect.revision,
           effect.holder,
-          hear((revision) => ({ on: "swapped", revision })),
+          hear((revision) => ({ on: "swapped", revision }), { on: "unanswered" }),
         );
-      case "lead":
-        return this.#lead(this.#held = { term: effect.term, untilMonoMs: effect.untilMonoMs });
-      case "extend":
-        if (this.#held) this.#held.untilMonoMs = effect.untilMonoMs;
-        if (this.#leads) step({ on: "extend", untilMonoMs: effect.untilMonoMs });
+      case "read":
+        return store.read(
+          host,
+          sequence(),
+          hear(
+            (entries) => ({
+              on: "read",
+              entries: entries.slice(0, PAGE),
+              more: entries.length >= PAGE,
+            }),
+            { on: "unread", why: "no answer" },
+          ),
+        );
+      case "take":
+        for (const entry of effect.entries) take(entry);
         return;
+      case "lead":
+        step({ on: "lead", term: effect.term, untilMonoMs: effect.untilMonoMs });
+        return changed(true);
+      case "extend":
+        return step({ on: "extend", untilMonoMs: effect.untilMonoMs });
       case "stand-by":
-        return this.#standBy();
+        step({ on: "stand-by" });
+        return changed(false);
       case "leader":
-        this.leader = effect.holder?.at ?? null;
         return;
       case "stopped":
         return this.#stopped();
       default:
         effect satisfies never;
     }
-  }
-
-  /** Leads, once everything that others have appended is known here. */
-  #lead(held: { readonly term: number; readonly untilMonoMs: number }): void {
-    this.#catchUp((isWhole) => {
-      if (!isWhole) return this.unfit("the log cannot be read");
-      if (this.#held !== held) return;
-      this.#leads = true;
-      this.#parts.step({ on: "lead", ...held });
-      this.#parts.changed(true);
-    });
-  }
-
-  #standBy(): void {
-    this.#held = null;
-    if (!this.#leads) return;
-    this.#leads = false;
-    this.epoch++;
-    this.#parts.step({ on: "stand-by" });
-    this.#parts.changed(false);
-    this.grown();
-  }
-
-  #catchUp(done: (isWhole: boolean) => void): void {
-    const { store, host, sequence, take, enter } = this.#parts;
-    store.read(host, sequence(), (got) =>
-      enter(() => {
-        if (got.is !== "ok") return done(false);
-        for (const entry of got.value) take(entry);
-        done(true);
-      }));
   }
 }
