@@ -3,7 +3,7 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { type Step, STEPS } from "./document_steps.ts";
-import { copyProject, denoDir, ownNetwork, WAIT } from "./documents.ts";
+import { copyProject, ownNetwork, runScript, WAIT } from "./documents.ts";
 
 /** The shell script of all steps: what step N says and its exit code are in out/N and out/N.code. */
 function scriptOf(steps: readonly Step[]): string {
@@ -58,19 +58,13 @@ Deno.test({
     const folder = await Deno.makeTempDir({ prefix: "skr8tr-commands-" });
     try {
       await copyProject(folder);
-      await Deno.writeTextFile(`${folder}/script.sh`, scriptOf(steps));
-      await Deno.mkdir(`${folder}/home`);
-      const addresses = [1, 2, 3, 4, 5].map((each) => `ip addr add 10.0.0.${each}/24 dev lo`);
-      const setup = ["set -e", "unset INIT_CWD", "ip link set lo up", ...addresses];
-      const { code, stderr, stdout } = await new Deno.Command("unshare", {
-        args: [...network!, "sh", "-c", [...setup, "exec bash script.sh"].join("\n")],
-        cwd: folder,
-        env: { ...await denoDir(), HOME: `${folder}/home`, NO_COLOR: "1", SKR8TR_KEY: "" },
-        stdin: "null",
-        stdout: "piped",
-        stderr: "piped",
-      }).output();
-      const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+      const addresses = [1, 2, 3, 4, 5].map((each) => `10.0.0.${each}`);
+      const { code, out, err } = await runScript(
+        folder,
+        scriptOf(steps),
+        network!,
+        addresses,
+      );
       const read = (path: string) => Deno.readTextFile(`${folder}/${path}`).catch(() => "");
       for (const [number, step] of steps.entries()) {
         if ("prepare" in step) continue;
@@ -84,7 +78,7 @@ Deno.test({
           assert(codes.includes(Number(ended)), `exit code ${ended}: ${said}`);
         });
       }
-      assertEquals(code, 0, text(stdout) + text(stderr) + await read("prepare.output"));
+      assertEquals(code, 0, out + err + await read("prepare.output"));
     } finally {
       await Deno.remove(folder, { recursive: true });
     }

@@ -71,6 +71,45 @@ export function scriptOf(markdown: string): string {
   return `set -e\n${WAIT}\n${parts.join("\n")}\necho "=== end"\n`;
 }
 
+/** What a script ended with and said. */
+export interface Ran {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/**
+ * Runs a script in a copy of the project and a network of its own, with a home of its own.
+ *
+ * @param network what `ownNetwork` found
+ * @param addresses what the host is called by beside 127.0.0.1
+ */
+export async function runScript(
+  folder: string,
+  script: string,
+  network: readonly string[],
+  addresses: readonly string[] = [],
+): Promise<Ran> {
+  await Deno.writeTextFile(`${folder}/script.sh`, script);
+  await Deno.mkdir(`${folder}/home`);
+  const setup = [
+    // npm's name for where it was called, which `deno task` takes over: a new terminal has none.
+    ...["set -e", "unset INIT_CWD", "ip link set lo up"],
+    ...addresses.map((each) => `ip addr add ${each}/24 dev lo`),
+    "exec bash script.sh",
+  ];
+  const { code, stdout, stderr } = await new Deno.Command("unshare", {
+    args: [...network, "sh", "-c", setup.join("\n")],
+    cwd: folder,
+    env: { ...await denoDir(), HOME: `${folder}/home`, NO_COLOR: "1", SKR8TR_KEY: "" },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).output();
+  const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+  return { code, out: out!, err: err! };
+}
+
 /**
  * Follows a page below docs/ in a copy of the project and a network of its own; resolves to what its
  * commands said.
@@ -80,20 +119,9 @@ export async function followPage(name: string, network: readonly string[]): Prom
   try {
     await copyProject(folder);
     const page = await Deno.readTextFile(`${ROOT}/docs/${name}`);
-    await Deno.writeTextFile(`${folder}/script.sh`, scriptOf(page));
-    await Deno.mkdir(`${folder}/home`);
-    const setup = ["set -e", "unset INIT_CWD", "ip link set lo up", "exec bash script.sh"];
-    const { code, stdout, stderr } = await new Deno.Command("unshare", {
-      args: [...network, "sh", "-c", setup.join("\n")],
-      cwd: folder,
-      env: { ...await denoDir(), HOME: `${folder}/home`, NO_COLOR: "1", SKR8TR_KEY: "" },
-      stdin: "null",
-      stdout: "piped",
-      stderr: "piped",
-    }).output();
-    const said = new TextDecoder().decode(stdout);
-    assertEquals(code, 0, said + new TextDecoder().decode(stderr));
-    return said;
+    const { code, out, err } = await runScript(folder, scriptOf(page), network);
+    assertEquals(code, 0, out + err);
+    return out;
   } finally {
     const nodes = [1, 2, 3].map((number) => `${folder}/.skr8tr/node-${number}`);
     assertEquals(await sweepReplicas(nodes), [], "replicas were left behind");
@@ -121,7 +149,7 @@ export async function copyProject(folder: string): Promise<void> {
 }
 
 /** The cache of this Deno: the home folder is another one in there. */
-export async function denoDir(): Promise<{ DENO_DIR: string; PATH: string }> {
+async function denoDir(): Promise<{ DENO_DIR: string; PATH: string }> {
   const { stdout } = await new Deno.Command(Deno.execPath(), {
     args: ["info", "--json"],
     stdout: "piped",

@@ -7,7 +7,15 @@
 
 import { sweepReplicas } from "../../cli/cluster/sweep.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { type Block, blocksOf, copyProject, denoDir, ownNetwork, ROOT, WAIT } from "./documents.ts";
+import {
+  type Block,
+  blocksOf,
+  copyProject,
+  ownNetwork,
+  ROOT,
+  runScript,
+  WAIT,
+} from "./documents.ts";
 
 /** The shell script that a reader of these blocks would have typed. */
 function scriptOf(blocks: readonly Block[]): string {
@@ -92,22 +100,14 @@ Deno.test({
         const name = /^text (\S+)$/.exec(info)?.[1];
         if (name !== undefined) await Deno.writeTextFile(`${folder}/${name}`, text);
       }
-      const addresses = ["10.0.0.1", "10.0.0.2"].map((each) => `ip addr add ${each}/24 dev lo`);
-      // npm's name for where it was called, which `deno task` takes over: a new terminal has none.
-      const fresh = ["set -e", "unset INIT_CWD", "ip link set lo up"];
-      const setup = [...fresh, ...addresses, "exec bash script.sh"];
-      await Deno.writeTextFile(`${folder}/script.sh`, scriptOf(blocks));
-      await Deno.mkdir(`${folder}/home`);
-      const { code, stdout, stderr } = await new Deno.Command("unshare", {
-        args: [...network!, "sh", "-c", setup.join("\n")],
-        cwd: folder,
-        env: { ...await denoDir(), HOME: `${folder}/home`, NO_COLOR: "1", SKR8TR_KEY: "" },
-        stdin: "null",
-        stdout: "piped",
-        stderr: "piped",
-      }).output();
-      const said = new TextDecoder().decode(stdout);
-      assertEquals(code, 0, said + new TextDecoder().decode(stderr));
+      const addresses = ["10.0.0.1", "10.0.0.2"];
+      const { code, out: said, err } = await runScript(
+        folder,
+        scriptOf(blocks),
+        network!,
+        addresses,
+      );
+      assertEquals(code, 0, said + err);
       assertMatch(said, /^shop-bell generation 1 ready in /m);
       assertMatch(said, /^hello from shop-bell\.[12] on node-[123]$/m);
       assertMatch(said, /^shop-bell down$/m);

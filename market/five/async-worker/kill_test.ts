@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { eachStore, placeEnv } from "../../kit/testing_stores.ts";
 import { launch, type Running } from "../../launch.ts";
 import { ready, stop } from "../../testing_programs.ts";
+import { ORDER } from "../testing_order.ts";
 import { startSmtp } from "../testing_smtp.ts";
 
 // The worker as a program, killed with SIGKILL at the worst moments: when it has told a mail server
@@ -28,16 +29,7 @@ const idOf = (at: number) => `<order-confirmed.${orderOf(at).id}@sovereign-marke
 const orderOf = (at: number) => ({
   id: `00000000-0000-4000-8000-${String(at).padStart(12, "0")}`,
   user_id: `user-${at}`,
-  items: [{ product_id: 1, sku: "A-1", name: "Lamp", price: 500, quantity: 1, line_total: 500 }],
-  ...{ subtotal: 500, shipping: 599, tax: 105, total: 1_204 },
-  shipping_address: {
-    name: "Ada Byron",
-    line1: "1 Harbour Street",
-    city: "Rotterdam",
-    postal_code: "3011 AA",
-    country: "NL",
-  },
-  created_at: "2026-01-17T12:00:00.000Z",
+  ...ORDER,
 });
 
 eachStore(

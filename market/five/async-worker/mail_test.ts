@@ -2,6 +2,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { OUTBOX_MAILS } from "../../kit/limits.ts";
 import { eventually } from "../../kit/testing.ts";
 import { eachStore, openAt } from "../../kit/testing_stores.ts";
+import { ORDER } from "../testing_order.ts";
 import { type SmtpHooks, startSmtp, type TestSmtp } from "../testing_smtp.ts";
 import { createDocuments, DOCUMENT_TABLES, type Documents, SENDING_TABLES } from "./documents.ts";
 import { createHandlers } from "./jobs.ts";
@@ -61,7 +62,7 @@ async function withMails(
       ...{ smtp, queue, documents, noted },
       async order() {
         const id = crypto.randomUUID();
-        await queue.add("mail", `mail:${id}`, { ...ORDER, id });
+        await queue.add("mail", `mail:${id}`, { ...ORDER, id, user_id: "user-1" });
         loop.wake();
         return `mail:${id}`;
       },
@@ -80,20 +81,6 @@ async function withMails(
     Deno.removeSync(folder, { recursive: true });
   }
 }
-
-const ORDER = {
-  user_id: "user-1",
-  items: [{ product_id: 1, sku: "A-1", name: "Lamp", price: 500, quantity: 1, line_total: 500 }],
-  ...{ subtotal: 500, shipping: 599, tax: 105, total: 1_204 },
-  shipping_address: {
-    name: "Ada Byron",
-    line1: "1 Harbour Street",
-    city: "Rotterdam",
-    postal_code: "3011 AA",
-    country: "NL",
-  },
-  created_at: "2026-01-17T12:00:00.000Z",
-};
 
 Deno.test({
   name: "a server that takes long to say that it has a mail gets it once, and none twice in line",
