@@ -1,0 +1,68 @@
+// Three conductors, of which the one that leads is lost with its disk as soon as a deploy is
+// acknowledged: another one has what is to be deployed.
+
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { sha256Hex } from "../../core/bytes.ts";
+import { main } from "../../cli/main.ts";
+import { keptOutput } from "../../cli/testing/output.ts";
+import { hasNats } from "../../tests/contract/nats_cluster.ts";
+import { type ConductorProcess, SeveralConductors } from "./testing_several.ts";
+import { keys } from "./rig_test.ts";
+
+const DEADLINE_MS = 30_000;
+
+/** Whole at this conductor. */
+async function has(conductor: ConductorProcess, sha256: string): Promise<boolean> {
+  const response = await fetch(`${conductor.url}/artifacts/${sha256}`, { method: "HEAD" });
+  return response.status === 200;
+}
+
+Deno.test({
+  name: "an artifact that was acknowledged is there when whoever leads is lost with its disk",
+  ignore: !hasNats(),
+  async fn() {
+    await using several = await SeveralConductors.start({
+      count: 3,
+      servers: 1,
+      hostname: "127.0.44.13",
+    });
+    const { folder } = several;
+    await Deno.writeFile(`${folder}/signing.sec`, keys.secretKey, { mode: 0o600 });
+    const up = async (app: string) => {
+      const bytes = crypto.getRandomValues(new Uint8Array(50_000));
+      await Deno.writeFile(`${folder}/${app}`, bytes);
+      const manifest = `app ${app}\n  exec \${ARTIFACT}/${app}\n  artifact { from ${app} }\n`;
+      await Deno.writeTextFile(`${folder}/${app}.skr8tr`, manifest);
+      const running = several.conductors.filter((each) => each.url !== "");
+      const output = keptOutput();
+      const code = await main([
+        ...["--conductor", running.map((each) => each.url.slice("http://".length)).join(",")],
+        ...["--key", `${folder}/signing.sec`, "up", `${folder}/${app}.skr8tr`],
+      ], output);
+      const said = output.noted.join("\n");
+      assertEquals(code, 0, said);
+      return { sha256: sha256Hex(bytes), said };
+    };
+
+    const shipped: string[] = [];
+    for (const app of ["one", "two"]) {
+      const { sha256, said } = await up(app);
+      assert(!said.includes("warning"), said);
+      shipped.push(sha256);
+      const lost = await several.leader();
+      await lost.end();
+      await Deno.remove(`${lost.state}/artifacts`, { recursive: true });
+      const next = await several.leader();
+      // It had the copy, or has it from the other one that had.
+      const untilMs = performance.now() + DEADLINE_MS;
+      for (const each of shipped) {
+        while (!await has(next, each)) {
+          assert(performance.now() < untilMs, `${app}: ${each} is lost`);
+        }
+      }
+    }
+    const { said } = await up("three");
+    assertStringIncludes(said, "three: only the conductor that leads has its artifact");
+    assertStringIncludes(said, "no other conductor is heard");
+  },
+});
