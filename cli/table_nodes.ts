@@ -16,8 +16,8 @@ export const NODE_COMMANDS: readonly Command[] = [
       "stop-first, and those of which only one may run, are stopped first, once a node has said " +
       "that it can run them; where none can they stay, and why tells. Replicas with a volume " +
       "stay with it: skr8tr volume rm gives it up. With --wait the command shows what is left and " +
-      "ends when nothing is (exit code 0), or when nothing more can move (1). A drained node stays " +
-      "empty until uncordon.",
+      "ends when nothing is (exit code 0), or when nothing more can move (1); given again it goes on " +
+      "waiting. A drained node stays empty until uncordon.",
       "forget: ends the membership of a node, or of a tower or an ingress: its key is no longer " +
       "admitted anywhere, and nothing that it says is heard. What runs there is not stopped by this, " +
       "but placed elsewhere. It needs a new token to come back.",

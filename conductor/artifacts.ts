@@ -1,7 +1,13 @@
 // Artifacts as the log knows them: which digests operators have announced, and who has their bytes.
 
 import type { OperatorCommand } from "../core/command.ts";
-import { ARTIFACT_BYTES, ARTIFACT_HOLDERS, ARTIFACTS } from "../core/limits.ts";
+import {
+  ARTIFACT_BYTES,
+  ARTIFACT_HOLDERS,
+  ARTIFACT_SENDS,
+  ARTIFACT_TURN_MS,
+  ARTIFACTS,
+} from "../core/limits.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
 import type { Outcome } from "./commands.ts";
 import type { Cluster } from "./cluster.ts";
@@ -95,4 +101,27 @@ export function holdersOf(
     }
   }
   return [...holders];
+}
+
+/** What a conductor has to send when a node asks for an artifact. */
+export interface SendLoad {
+  /** Sends under way, of whatever. */
+  readonly all: number;
+  /** Sends under way of this artifact. */
+  readonly ofThis: number;
+  /** Nodes that could send it, too. */
+  readonly holders: number;
+  /** For how long the node has waited. */
+  readonly waitedMs: number;
+}
+
+/**
+ * Whether the conductor sends an artifact now, lets the node wait, or lets it ask others. An artifact
+ * goes to one node at a time: its link then carries it once, and whoever has it sends it on, so that
+ * the number of senders doubles with each turn.
+ */
+export function sendTurn({ all, ofThis, holders, waitedMs }: SendLoad): "send" | "wait" | "ask" {
+  const isLate = waitedMs >= ARTIFACT_TURN_MS;
+  if (all < ARTIFACT_SENDS && (ofThis === 0 || isLate)) return "send";
+  return holders > 0 || isLate ? "ask" : "wait";
 }

@@ -263,6 +263,11 @@ export const ARTIFACTS = 10_000;
 export const ARTIFACT_PART_BYTES = 4 * 1024 * 1024;
 /** Artifacts that a conductor sends at once; further nodes are told to ask others, or to wait. */
 export const ARTIFACT_SENDS = 4;
+/**
+ * While one artifact goes to one node the next waits its turn, since the first can help then; but no
+ * longer than this, in ms: the first may be slow.
+ */
+export const ARTIFACT_TURN_MS = 3_000;
 /** Most nodes named to one that looks for an artifact. */
 export const ARTIFACT_HOLDERS = 8;
 /** The conductor's store may hold so much that no generation names any more, in bytes. */

@@ -17,7 +17,7 @@ import { createRecommendationService } from "./services/recommendation-svc/servi
 import { createReviewService } from "./services/review-svc/service.ts";
 import { createSearchService } from "./services/search-svc/service.ts";
 import { createUserService } from "./services/user-svc/service.ts";
-import { createAsyncWorker } from "./five/async-worker/service.ts";
+import { createAsyncWorker, type WorkerOptions } from "./five/async-worker/service.ts";
 import { createTelemetrySink } from "./five/telemetry-sink/service.ts";
 import { createCoreApi } from "./five/core-api/service.ts";
 import { createIdentityProvider } from "./five/identity-provider/service.ts";
@@ -46,7 +46,7 @@ const CREATE: Readonly<Record<ProgramName, Create>> = {
   "frontend-svc": (around) => createFrontendService(around),
   "core-api": (around) => createCoreApi(around, { sweepMs: SWEEP_MS }),
   "identity-provider": (around) => createIdentityProvider(around, CHEAP),
-  "async-worker": (around) => createAsyncWorker(around, { loop: { pollMs: SWEEP_MS } }),
+  "async-worker": (around) => createAsyncWorker(around),
   "telemetry-sink": createTelemetrySink,
 };
 
@@ -90,7 +90,13 @@ export async function startMarket(
   place: StorePlace,
   env: Record<string, string> = {},
   shape: Shape = "nine",
+  worker: WorkerOptions = {},
 ): Promise<TestMarket> {
+  const create: typeof CREATE = {
+    ...CREATE,
+    "async-worker": (around) =>
+      createAsyncWorker(around, { loop: { pollMs: SWEEP_MS }, ...worker }),
+  };
   const down = new Set<string>();
   const instead: TestMarket["instead"] = new Map();
   const calls: string[] = [];
@@ -113,7 +119,7 @@ export async function startMarket(
       fetch: between,
       now: () => Date.now() + offset,
     });
-    services[name] = await CREATE[name](around);
+    services[name] = await create[name](around);
   }
   const all = services as Record<ProgramName, Service>;
   for (const name of programs) {

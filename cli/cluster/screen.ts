@@ -4,7 +4,7 @@ import { showAddress } from "../../core/address.ts";
 import { Failure } from "../../core/errors.ts";
 import type { AppView, EventView, StatusView } from "../../core/view.ts";
 import type { Conductor } from "../conductor.ts";
-import type { Output } from "../output.ts";
+import type { Output, Paint } from "../output.ts";
 import { Block, terminalRows } from "../render/block.ts";
 import { type Progress, progress } from "../render/progress.ts";
 import { cutTo } from "../render/table.ts";
@@ -40,31 +40,10 @@ export class Screen {
   /** All is ready: where everything is. */
   ready(cluster: Cluster, ms: number): void {
     this.#progress.end();
-    const { layout, secretKey } = cluster;
     const { notePaint } = this.output;
-    const target = isStandard(cluster) ? "" : ` --conductor ${showAddress(layout.conductor)}`;
-    const lines = [
-      `${notePaint.good("ready")} in ${(ms / 1_000).toFixed(1)} s`,
-      "",
-      `  ${this.#shop(cluster)}`,
-      `  conductor  ${showAddress(layout.conductor)}`,
-      `  tower      ${showAddress(layout.tower)}`,
-      `  try        ${denoCommand(Deno.execPath())} task skr8tr${target} status`,
-      `             ${
-        denoCommand(Deno.execPath())
-      } task skr8tr${target} --key ${secretKey} up FILE`,
-      "",
-    ];
-    for (const line of lines) this.output.note(line);
-  }
-
-  /** What to open in a browser: the shop, or what there is of it. */
-  #shop({ layout, outcomes }: Cluster): string {
-    const url = `http://${showAddress(layout.ingress)}`;
-    const { notePaint } = this.output;
-    const has = (app: string) => outcomes.some((outcome) => outcome.app === app);
-    if (has("frontend-svc")) return notePaint.strong(`shop       ${url}`);
-    return `ingress    ${url}${has("product-svc") ? "/api/products?per_page=3" : ""}`;
+    this.output.note(`${notePaint.good("ready")} in ${(ms / 1_000).toFixed(1)} s`);
+    const lines = whereLines(cluster, notePaint, denoCommand(Deno.execPath()));
+    for (const line of ["", ...lines.map((each) => `  ${each}`), ""]) this.output.note(line);
   }
 
   /** Shows how the cluster is doing until the signal is aborted. */
@@ -120,8 +99,37 @@ export function denoCommand(execPath: string): string {
   return execPath.includes("/_npx/") ? `npx -y deno@${Deno.version.deno}` : "deno";
 }
 
-function isStandard({ layout }: Cluster): boolean {
-  return layout.conductor.hostname === "127.0.0.1" && layout.conductor.port === 7771;
+/**
+ * Where everything is: what to open in a browser, the shop or what there is of it, and what to type.
+ *
+ * @param deno how Deno is started
+ */
+export function whereLines(
+  { layout, secretKey, outcomes }: Pick<Cluster, "layout" | "secretKey" | "outcomes">,
+  paint: Paint,
+  deno: string,
+): string[] {
+  const url = `http://${showAddress(layout.ingress)}`;
+  const target = isStandard(layout) ? "" : ` --conductor ${showAddress(layout.conductor)}`;
+  const skr8tr = `${deno} task skr8tr${target}`;
+  const has = (app: string) => outcomes.some((outcome) => outcome.app === app);
+  // Whoever serves the front, in either shape.
+  const shop = has("frontend-svc") || has("core-api");
+  return [
+    shop
+      ? paint.strong(`shop       ${url}`)
+      : `ingress    ${url}${has("product-svc") ? "/api/products?per_page=3" : ""}`,
+    // No mail leaves a cluster for trying out: each is a file, and this says where.
+    ...(has("async-worker") ? [`mails      ${skr8tr} logs async-worker --grep mail-written`] : []),
+    `conductor  ${showAddress(layout.conductor)}`,
+    `tower      ${showAddress(layout.tower)}`,
+    `try        ${skr8tr} status`,
+    `           ${skr8tr} --key ${secretKey} up FILE`,
+  ];
+}
+
+function isStandard({ conductor }: Cluster["layout"]): boolean {
+  return conductor.hostname === "127.0.0.1" && conductor.port === 7771;
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {

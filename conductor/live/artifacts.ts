@@ -2,17 +2,16 @@
 // and read by nodes.
 
 import { createHash, type Hash } from "node:crypto";
-import {
-  ARTIFACT_PART_BYTES,
-  ARTIFACT_PART_MS,
-  ARTIFACT_SENDS,
-  ARTIFACT_STORE_BYTES,
-} from "../../core/limits.ts";
+import { ARTIFACT_PART_BYTES, ARTIFACT_PART_MS, ARTIFACT_STORE_BYTES } from "../../core/limits.ts";
 import { logger } from "../../core/live/log.ts";
-import type { Announced } from "../artifacts.ts";
+import { type Announced, sendTurn } from "../artifacts.ts";
 
 const log = () => logger("artifacts");
 const DIGEST = /^[0-9a-f]{64}$/;
+/** How often a node that waits its turn is looked at again, ms. */
+const TURN_LOOK_MS = 20;
+/** So much of a file is read at once, in bytes. */
+const READ_BYTES = 262_144;
 
 /** What the store needs to know of the log. */
 export interface ArtifactLog {
@@ -42,7 +41,8 @@ interface Part {
  */
 export class ArtifactStore {
   readonly #parts = new Map<string, Part>();
-  #sending = 0;
+  /** Digest -> sends of it that are under way. */
+  readonly #sending = new Map<string, number>();
 
   /** @param folder made when the first artifact comes */
   constructor(private readonly folder: string, private readonly known: ArtifactLog) {}
@@ -89,24 +89,67 @@ export class ArtifactStore {
   async #send(request: Request, sha256: string): Promise<Response> {
     const size = await this.#size(this.#path(sha256));
     if (size === null) return fail(404, `artifact ${sha256} is not here`);
-    if (this.#sending >= ARTIFACT_SENDS) {
+    const done = await this.#turn(sha256);
+    if (done === null) {
       const busy = { error: "busy with others", holders: this.known.holders(sha256) };
       return Response.json(busy, { status: 503, headers: { "retry-after": "1" } });
     }
+    try {
+      return await this.#sendFrom(request, sha256, size, done);
+    } catch (error) {
+      done();
+      throw error;
+    }
+  }
+
+  /** Waits for the turn of one who asks; what ends it, or `null` where others are to be asked. */
+  async #turn(sha256: string): Promise<(() => void) | null> {
+    const beganMs = performance.now();
+    for (;;) {
+      const ofThis = this.#sending.get(sha256) ?? 0;
+      const turn = sendTurn({
+        all: this.#sending.values().reduce((sum, each) => sum + each, 0),
+        ofThis,
+        holders: this.known.holders(sha256).length,
+        waitedMs: performance.now() - beganMs,
+      });
+      if (turn === "ask") return null;
+      if (turn === "send") {
+        this.#sending.set(sha256, ofThis + 1);
+        let isOpen = true;
+        return () => {
+          if (!isOpen) return;
+          isOpen = false;
+          const left = this.#sending.get(sha256)! - 1;
+          if (left > 0) this.#sending.set(sha256, left);
+          else this.#sending.delete(sha256);
+        };
+      }
+      await new Promise((resolve) => setTimeout(resolve, TURN_LOOK_MS));
+    }
+  }
+
+  async #sendFrom(
+    request: Request,
+    sha256: string,
+    size: number,
+    done: () => void,
+  ): Promise<Response> {
     const from = Number(
       /^bytes=([0-9]{1,15})-$/.exec(request.headers.get("range") ?? "")?.[1] ?? 0,
     );
-    if (from > size) return fail(416, `it has ${size} bytes`);
+    if (from > size) {
+      done();
+      return fail(416, `it has ${size} bytes`);
+    }
     const file = await Deno.open(this.#path(sha256));
     if (from > 0) await file.seek(from, Deno.SeekMode.Start);
-    this.#sending++;
-    const done = () => void this.#sending--;
     const headers = {
       "content-type": "application/octet-stream",
       "content-length": String(size - from),
       ...(from > 0 ? { "content-range": `bytes ${from}-${size - 1}/${size}` } : {}),
     };
-    return new Response(counted(file.readable, done), { status: from > 0 ? 206 : 200, headers });
+    return new Response(contentOf(file, done), { status: from > 0 ? 206 : 200, headers });
   }
 
   async #append(request: Request, sha256: string, offset: number): Promise<Response> {
@@ -218,19 +261,21 @@ function fail(status: number, error: string): Response {
   return Response.json({ error }, { status });
 }
 
-/** A stream that tells when it has ended, or was given up. */
-function counted(from: ReadableStream<Uint8Array>, done: () => void): ReadableStream<Uint8Array> {
-  const reader = from.getReader();
-  let open = true;
+/** What a file has from here on; tells when it has ended, or was given up. */
+function contentOf(file: Deno.FsFile, done: () => void): ReadableStream<Uint8Array> {
+  let isOpen = true;
   const end = () => {
-    if (open) done();
-    open = false;
+    if (!isOpen) return;
+    isOpen = false;
+    file.close();
+    done();
   };
   return new ReadableStream<Uint8Array>({
     async pull(controller) {
       try {
-        const { value, done: ended } = await reader.read();
-        if (!ended) return controller.enqueue(value);
+        const buffer = new Uint8Array(READ_BYTES);
+        const count = await file.read(buffer);
+        if (count !== null) return controller.enqueue(buffer.subarray(0, count));
         end();
         controller.close();
       } catch (error) {
@@ -238,9 +283,6 @@ function counted(from: ReadableStream<Uint8Array>, done: () => void): ReadableSt
         controller.error(error);
       }
     },
-    async cancel(reason) {
-      end();
-      await reader.cancel(reason);
-    },
-  });
+    cancel: end,
+  }, { highWaterMark: 0 });
 }

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { createHash } from "node:crypto";
-import { ARTIFACT_PART_BYTES, ARTIFACT_SENDS } from "../../core/limits.ts";
+import { ARTIFACT_PART_BYTES } from "../../core/limits.ts";
+import { ArtifactStore } from "./artifacts.ts";
 import { id, post, signed, start, withConductor, withFolder } from "./rig_test.ts";
 
 const CONTENT = new Uint8Array(9_000_000).map((_, at) => (at * 7 + (at >> 9)) & 0xff);
@@ -87,23 +88,42 @@ Deno.test("bytes of another digest are thrown away, and more than announced are 
   });
 });
 
-Deno.test("a conductor that sends to many tells the next to ask others", async () => {
-  await withConductor(async (_, url) => {
-    const upload = await announce(url);
-    for (let at = 0; at < CONTENT.length; at += ARTIFACT_PART_BYTES) {
-      await send(url, upload, at, Math.min(CONTENT.length, at + ARTIFACT_PART_BYTES));
-    }
-    // Answers whose bodies nobody reads are under way.
-    const slow = await Promise.all(
-      Array.from({ length: ARTIFACT_SENDS }, () => fetch(`${url}/artifacts/${SHA256}`)),
-    );
-    assertEquals(slow.map((each) => each.status), slow.map(() => 200));
-    const busy = await fetch(`${url}/artifacts/${SHA256}`);
-    assertEquals([busy.status, await busy.json()], [503, {
-      error: "busy with others",
-      holders: [],
-    }]);
-    await Promise.all(slow.map((each) => each.body?.cancel()));
+Deno.test("an artifact goes to one at a time; the next waits its turn, or asks who has it", async () => {
+  await withFolder(async (folder) => {
+    const holders: string[] = [];
+    const known = {
+      announced: () => undefined,
+      wanted: () => new Set([SHA256]),
+      holders: () => holders,
+    };
+    const store = new ArtifactStore(folder, known);
+    Deno.writeFileSync(`${folder}/${SHA256}`, CONTENT);
+    const url = new URL(`http://conductor/artifacts/${SHA256}`);
+    const ask = (headers = {}) => store.answer(new Request(url, { headers }), SHA256, url);
+    const first = await ask();
+    assertEquals(first.status, 200);
+    let isAnswered = false;
+    const second = ask().then((answer) => {
+      isAnswered = true;
+      return answer;
+    });
+    const reader = first.body!.getReader();
+    await reader.read();
+    assert(!isAnswered, "the second waits while the first is under way");
+    await reader.cancel();
+    const next = await second;
+    assertEquals(next.status, 200);
+    holders.push("10.0.0.1:7775");
+    const third = await ask();
+    assertEquals([third.status, await third.json()], [503, { error: "busy with others", holders }]);
+    assertEquals(new Uint8Array(await next.arrayBuffer()), CONTENT);
+    const beyond = await ask({ range: `bytes=${CONTENT.length + 1}-` });
+    assertEquals(beyond.status, 416);
+    await beyond.body?.cancel();
+    // Whatever ended, nothing holds a place.
+    const fourth = await ask();
+    assertEquals(fourth.status, 200);
+    await fourth.body?.cancel();
   });
 });
 

@@ -51,6 +51,47 @@ export const nodeAead: Aead = {
   },
 };
 
+/** The keys of bulk as the runtime's WebCrypto wants them, for as long as they are in use. */
+const imported = new WeakMap<Uint8Array, Promise<CryptoKey>>();
+
+function importedKey(key: Uint8Array): Promise<CryptoKey> {
+  let known = imported.get(key);
+  if (!known) {
+    const bytes = key as Uint8Array<ArrayBuffer>;
+    known = crypto.subtle.importKey("raw", bytes, "AES-GCM", false, ["encrypt", "decrypt"]);
+    imported.set(key, known);
+  }
+  return known;
+}
+
+/** As `nodeAead.seal` without associated data, by WebCrypto: three times as fast where it is much. */
+export async function sealBulk(
+  key: Uint8Array,
+  counter: number,
+  plaintext: Uint8Array,
+): Promise<Uint8Array> {
+  const iv = nonceOf(counter) as Uint8Array<ArrayBuffer>;
+  const bytes = plaintext as Uint8Array<ArrayBuffer>;
+  const cryptoKey = await importedKey(key);
+  return new Uint8Array(await crypto.subtle.encrypt({ name: "AES-GCM", iv }, cryptoKey, bytes));
+}
+
+/** As `nodeAead.open` without associated data, by WebCrypto. */
+export async function openBulk(
+  key: Uint8Array,
+  counter: number,
+  sealed: Uint8Array,
+): Promise<Uint8Array | null> {
+  const iv = nonceOf(counter) as Uint8Array<ArrayBuffer>;
+  const bytes = sealed as Uint8Array<ArrayBuffer>;
+  const cryptoKey = await importedKey(key);
+  try {
+    return new Uint8Array(await crypto.subtle.decrypt({ name: "AES-GCM", iv }, cryptoKey, bytes));
+  } catch {
+    return null;
+  }
+}
+
 /** Does the machines' work with ML-KEM-768. */
 export interface Kem {
   /** `webcrypto` or `noble`. */

@@ -4,10 +4,13 @@
 import { Failure } from "../errors.ts";
 import { type Encapsulated, Initiator, Responder } from "../seal/pqik.ts";
 import type { KemAnswer, Peer } from "../seal/primitives.ts";
-import { StreamCipher } from "../seal/stream.ts";
+import { readRecord, recordOf, StreamCipher } from "../seal/stream.ts";
 import { SEAL_HANDSHAKE_MS, SEAL_PAYLOAD_BYTES } from "../limits.ts";
 import type { SealKeys } from "./seal_keys.ts";
-import { nodeAead } from "./seal_primitives.ts";
+import { nodeAead, openBulk, sealBulk } from "./seal_primitives.ts";
+
+/** From so many bytes on a record is sealed and opened by what is faster, and answers later. */
+const BULK_BYTES = 8_192;
 
 /** `WebSocket.OPEN`, without loading it. */
 const OPEN = 1;
@@ -26,10 +29,32 @@ export interface Channel {
 function channelOver(socket: WebSocket, cipher: StreamCipher): Channel {
   let waiting: { readonly kind: number; readonly content: Uint8Array }[] = [];
   let hear: Channel["onRecord"] | null = null;
+  const [out, incoming] = [new InOrder(), new InOrder()];
+  let sealing = 0;
+  const send = (sealed: Uint8Array) => {
+    if (socket.readyState === OPEN) socket.send(sealed as Uint8Array<ArrayBuffer>);
+  };
+  const take = (record: ReturnType<typeof readRecord>) => {
+    // Somebody in between has touched it: nothing on this connection is to be believed any more.
+    if (record === null) return socket.close(3400, "not sealed");
+    if (hear) hear(record.kind, record.content);
+    else waiting.push(record);
+  };
   const channel: Channel = {
     send(kind, content) {
       if (socket.readyState !== OPEN) return;
-      socket.send(cipher.seal(kind, content) as Uint8Array<ArrayBuffer>);
+      if (content.length < BULK_BYTES) {
+        const sealed = cipher.seal(kind, content);
+        return out.then(() => send(sealed));
+      }
+      const { key, counter } = cipher.sealTurn();
+      sealing += content.length;
+      out.then(
+        sealBulk(key, counter, recordOf(kind, content)).then((sealed) => () => {
+          sealing -= content.length;
+          send(sealed);
+        }),
+      );
     },
     get onRecord() {
       return hear ?? (() => {});
@@ -40,25 +65,45 @@ function channelOver(socket: WebSocket, cipher: StreamCipher): Channel {
     },
     onEnd: () => {},
     get bufferedAmount() {
-      return socket.bufferedAmount;
+      return socket.bufferedAmount + sealing;
     },
     close(code = 1000, reason = "") {
       // Codes of the protocol itself may not be sent by an application (RFC 6455, 7.4.1).
-      socket.close(code === 1000 || code >= 3000 ? code : 3000 + code, reason);
+      out.then(() => socket.close(code === 1000 || code >= 3000 ? code : 3000 + code, reason));
     },
   };
   socket.onmessage = ({ data }) => {
-    const record = data instanceof ArrayBuffer ? cipher.open(new Uint8Array(data)) : null;
-    // Somebody in between has touched it: nothing on this connection is to be believed any more.
-    if (record === null) return socket.close(3400, "not sealed");
-    if (hear) hear(record.kind, record.content);
-    else waiting.push(record);
+    if (!(data instanceof ArrayBuffer)) return take(null);
+    const sealed = new Uint8Array(data);
+    if (sealed.length < BULK_BYTES) {
+      const record = cipher.open(sealed);
+      return incoming.then(() => take(record));
+    }
+    const { key, counter } = cipher.openTurn();
+    incoming.then(
+      openBulk(key, counter, sealed).then((opened) => () => take(readRecord(opened))),
+    );
   };
-  socket.onclose = ({ code, reason }) => {
-    waiting = [];
-    channel.onEnd(code, reason);
-  };
+  socket.onclose = ({ code, reason }) =>
+    incoming.then(() => {
+      waiting = [];
+      channel.onEnd(code, reason);
+    });
   return channel;
+}
+
+/** Does things in the order in which they were handed in, though some are known only later. */
+class InOrder {
+  #last: Promise<void> | null = null;
+
+  then(act: (() => void) | Promise<() => void>): void {
+    if (this.#last === null && typeof act === "function") return act();
+    const mine: Promise<void> = Promise.all([act, this.#last]).then(([act]) => {
+      if (this.#last === mine) this.#last = null;
+      act();
+    });
+    this.#last = mine;
+  }
 }
 
 /** The next message of a socket that is still in its handshake. */

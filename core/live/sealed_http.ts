@@ -142,7 +142,7 @@ class Credit {
 }
 
 /** Largest part of a body in one record. */
-const PART_BYTES = 32_768;
+const PART_BYTES = 262_144;
 
 /** The body that comes in over a channel; what is read of it lets more follow. */
 class IncomingBody {

@@ -60,7 +60,10 @@ async function rig(): Promise<Rig> {
         return new Response(null, { status: 204 });
       case "/stream": {
         const { socket, response } = upgradeStream(request);
-        socket.onmessage = ({ data }) => socket.send(`heard ${data}`);
+        socket.onmessage = ({ data }) => {
+          socket.send(`heard ${data}`);
+          if (data === "close, please") socket.close();
+        };
         socket.onopen = () => socket.send("open");
         socket.onclose = () => closed.push("stream");
         return response;
@@ -189,6 +192,24 @@ Deno.test("sealedSocket() carries messages as a WebSocket does", async () => {
   await until(() => test.closed.includes("stream"));
 });
 
+Deno.test("large messages and small ones arrive in their order, and before the end that follows them", async () => {
+  await using test = await rig();
+  const socket = sealedSocket(test.dial, "/stream");
+  const heard: string[] = [];
+  socket.onmessage = ({ data }) => heard.push(data);
+  await until(() => heard.length === 1);
+  // A larger one takes longer than the small ones behind it.
+  const sent = [400_000, 1, 9_000, 2, 3, 200_000, 4].map((length, at) => `${at}`.repeat(length));
+  for (const text of sent) socket.send(text);
+  await until(() => heard.length > sent.length);
+  assertEquals(heard, ["open", ...sent.map((text) => `heard ${text}`)]);
+  const ended = new Promise<void>((resolve) => socket.onclose = () => resolve());
+  socket.send("x".repeat(400_000));
+  socket.send("close, please");
+  await ended;
+  assertEquals(heard.slice(sent.length + 1).map((text) => text.length), [400_006, 19]);
+});
+
 Deno.test("a stranger gets a session, and no name", async () => {
   await using test = await rig();
   const folder = await Deno.makeTempDir({ prefix: "skr8tr-sealed-" });
@@ -253,7 +274,9 @@ function relay(to: string, alter: (frame: Uint8Array, count: number) => Uint8Arr
     beyond.onerror = socket.onerror = (event) => event.preventDefault();
     return response;
   });
-  return { url: `ws://${HOST}:${server.addr.port}/seal`, seen, server };
+  /** The next connection's frames are counted from the first. */
+  const again = () => count = 0;
+  return { url: `ws://${HOST}:${server.addr.port}/seal`, seen, server, again };
 }
 
 Deno.test("nobody in between reads, alters, drops or repeats a record unnoticed", async () => {
@@ -288,12 +311,16 @@ Deno.test("nobody in between reads, alters, drops or repeats a record unnoticed"
     const between = relay(test.url, alter);
     const dial = () =>
       dialSealed(between.url, { keys: test.client, responder: test.server.staticKey });
-    const ask = async () => {
-      const init = { method: "POST", body: "the secret of it" };
-      return await (await sealedFetch(dial, "/echo", init)).text();
-    };
-    if (works) assertEquals(await ask(), "the secret of it", what);
-    else await assertRejects(ask, Error, undefined, what);
+    // Small records and large ones are sealed by different means.
+    for (const text of ["the secret of it", "the secret of it".repeat(2_000)]) {
+      const ask = async () => {
+        const init = { method: "POST", body: text };
+        return await (await sealedFetch(dial, "/echo", init)).text();
+      };
+      between.again();
+      if (works) assertEquals(await ask(), text, what);
+      else await assertRejects(ask, Error, undefined, what);
+    }
     for (const frame of between.seen) {
       assert(!new TextDecoder().decode(frame).includes("secret"), what);
     }

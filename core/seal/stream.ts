@@ -16,6 +16,12 @@ const ZEROS = new Uint8Array(32);
 /** Noise's nonce for Rekey() is 2^64 - 1; no counter of ours comes near to this one. */
 const REKEY_NONCE = 2 ** 53 - 1;
 
+/** What the next record of a direction is sealed with. */
+export interface Turn {
+  readonly key: Uint8Array;
+  readonly counter: number;
+}
+
 /** One direction of a stream. */
 class Direction {
   #key: Uint8Array;
@@ -35,6 +41,13 @@ class Direction {
     const record = this.aead.open(this.#key, this.#count, NOTHING, sealed);
     if (record !== null) this.#next();
     return record;
+  }
+
+  /** The next record's: for whoever seals or opens it elsewhere, in this order. */
+  turn(): Turn {
+    const turn = { key: this.#key, counter: this.#count };
+    this.#next();
+    return turn;
   }
 
   #next(): void {
@@ -72,14 +85,35 @@ export class StreamCipher {
   }
 
   seal(kind: number, content: Uint8Array): Uint8Array {
-    return this.#out.seal(concat(new Uint8Array([kind]), content));
+    return this.#out.seal(recordOf(kind, content));
+  }
+
+  /** What the next record that goes out is to be sealed with, by whoever can do that beside. */
+  sealTurn(): Turn {
+    return this.#out.turn();
+  }
+
+  /** The same for opening the next record that comes in. */
+  openTurn(): Turn {
+    return this.#in.turn();
   }
 
   /** The record, or `null`: then the stream is to be ended. */
   open(sealed: Uint8Array): { readonly kind: number; readonly content: Uint8Array } | null {
-    const record = this.#in.open(sealed);
-    return record === null || record.length === 0
-      ? null
-      : { kind: record[0]!, content: record.subarray(1) };
+    return readRecord(this.#in.open(sealed));
   }
+}
+
+/** A record as it is sealed: its kind, then its content. */
+export function recordOf(kind: number, content: Uint8Array): Uint8Array {
+  return concat(new Uint8Array([kind]), content);
+}
+
+/** A record as it was opened; `null` where it was not, or has no kind. */
+export function readRecord(
+  record: Uint8Array | null,
+): { readonly kind: number; readonly content: Uint8Array } | null {
+  return record === null || record.length === 0
+    ? null
+    : { kind: record[0]!, content: record.subarray(1) };
 }

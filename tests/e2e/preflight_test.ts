@@ -141,6 +141,11 @@ Deno.test("a drain stops nothing that the next node cannot run, says why, and mo
   } finally {
     await new Deno.Command("umount", { args: ["--lazy", artifacts] }).output();
   }
+  // The drain goes on by itself, and who is told to wait for it does.
+  await until("it is drained", async () => {
+    const { code, out } = await skr8tr(world, "node", "drain", "node-1", "--wait");
+    return code === 0 && out === "node-1 is drained: nothing runs there\n";
+  });
   await until("it runs where there is room now", async () => {
     const [replica, ...more] = await now();
     return replica?.node === "node-2" && replica.state === "ready" && more.length === 0;

@@ -29,6 +29,17 @@ const JOB = shape({ kind: oneOf(KINDS_FROM_OUTSIDE), key: KEY, payload: PAYLOAD 
 const REVIVE = shape({ key: KEY });
 const PICTURE = new RegExp(`^(${WIDTHS.join("|")})\\.(${FORMATS.join("|")})$`);
 
+/** How often a worker sees to what nobody asks for, ms. */
+export interface Regularly {
+  readonly reorderMs: number;
+  readonly rebuildMs: number;
+}
+
+export const REGULARLY: Regularly = {
+  reorderMs: REORDER_EVERY_MS,
+  rebuildMs: REBUILD_EVERY_MS,
+};
+
 export interface WorkerNeeds {
   readonly queue: JobQueue;
   readonly documents: Documents;
@@ -36,6 +47,7 @@ export interface WorkerNeeds {
     note: (event: string, more: Record<string, unknown>) => void,
   ) => Readonly<Record<string, Handler>>;
   readonly loop: LoopSettings;
+  readonly every: Regularly;
   readonly identity: Identity;
   readonly products: Products;
   now(): number;
@@ -67,8 +79,8 @@ export function createWorker(needs: WorkerNeeds): Module<null> {
     // Every replica says so; the key lets it be done once.
     const tick = (kind: string, everyMs: number) =>
       regularly(everyMs, () => add(kind, `${kind}-${Math.floor(now() / everyMs)}`, null));
-    tick("reorder", REORDER_EVERY_MS);
-    tick("rebuild", REBUILD_EVERY_MS);
+    tick("reorder", needs.every.reorderMs);
+    tick("rebuild", needs.every.rebuildMs);
     regularly(JOB_SWEEP_MS, () => queue.sweep());
     onClose(() => loop.stop());
 

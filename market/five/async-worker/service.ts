@@ -13,7 +13,7 @@ import { createDocuments, DOCUMENT_TABLES, SENDING_TABLES } from "./documents.ts
 import { createHandlers } from "./jobs.ts";
 import { LOOP_SETTINGS, type LoopSettings } from "./loop.ts";
 import { createMailer, type Mailer } from "./mail.ts";
-import { createWorker } from "./module.ts";
+import { createWorker, REGULARLY, type Regularly } from "./module.ts";
 import { createOutbox } from "./outbox.ts";
 import { QUEUE_SETTINGS, type QueueSettings } from "./queue.ts";
 import { createSqliteQueue, QUEUE_TABLES } from "./queue_sqlite.ts";
@@ -27,6 +27,7 @@ const MAIL_FROM = "SovereignMarket <orders@sovereign-market.invalid>";
 export interface WorkerOptions {
   readonly queue?: QueueSettings;
   readonly loop?: Partial<LoopSettings>;
+  readonly every?: Partial<Regularly>;
 }
 
 /**
@@ -35,7 +36,7 @@ export interface WorkerOptions {
  */
 export async function createAsyncWorker(
   around: Surroundings,
-  { queue: queueSettings = QUEUE_SETTINGS, loop = {} }: WorkerOptions = {},
+  { queue: queueSettings = QUEUE_SETTINGS, loop = {}, every = {} }: WorkerOptions = {},
 ): Promise<Service> {
   const database = await openFromEnv(around.env, NAME, MIGRATIONS);
   const url = around.env("DATABASE_URL");
@@ -57,6 +58,7 @@ export async function createAsyncWorker(
     identity,
     products,
     now: around.now,
+    every: { ...REGULARLY, ...every },
     loop: { ...LOOP_SETTINGS, touchMs: queueSettings.leaseMs / 3, ...loop },
     handlers: (note) =>
       createHandlers({

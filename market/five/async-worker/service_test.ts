@@ -185,6 +185,38 @@ Deno.test(
     }),
 );
 
+Deno.test(
+  { name: "the worker orders what has run low, and makes the lists anew, by itself", ...LOOSE },
+  async () => {
+    const folder = Deno.makeTempDirSync({ prefix: "market-" });
+    const every = { reorderMs: 50, rebuildMs: 50 };
+    const market = await startMarket({ folder }, {}, "five", { every });
+    try {
+      const stock = async () => (await market.ask("inventory-svc", "GET /stock/3")).body;
+      const buyer = await market.register();
+      const before = await stock();
+      for (let left = before.available - before.reorder_point; left > 0; left -= 99) {
+        const items = [{ product_id: 3, quantity: Math.min(99, left) }];
+        const json = { items, shipping_address: ADDRESS };
+        const { session } = buyer;
+        assertEquals(
+          (await market.ask("order-svc", "POST /orders", { session, json })).status,
+          201,
+        );
+      }
+      await eventually("more has come", async () => (await stock()).quantity > before.quantity);
+      await order(market, buyer.session, 2);
+      const said = (event: string) =>
+        market.lines("async-worker")
+          .some((line) => line.event === event && Number(line.products) > 0);
+      await eventually("both are said", () => said("reordered") && said("rebuilt"));
+    } finally {
+      await market.close();
+      Deno.removeSync(folder, { recursive: true });
+    }
+  },
+);
+
 /** The worker's own proof, as it shows it to core-api. */
 async function proofOf(market: TestMarket): Promise<{ headers: Record<string, string> }> {
   let token = "";
