@@ -3,11 +3,7 @@
  * Nothing of it is durable: whoever leads next is told anew.
  */
 
-import {
-  STANDBY_REPORT_ARTIFACTS,
-  STANDBY_REPORT_LEASE_MS,
-  STANDBYS,
-} from "../core/limits.ts";
+import { STANDBY_REPORT_ARTIFACTS, STANDBY_REPORT_LEASE_MS, STANDBYS } from "../core/limits.ts";
 import { list, parseShaped, type Shaped, struct, text } from "../core/shape.ts";
 
 const reportShape = struct({

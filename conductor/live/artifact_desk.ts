@@ -8,11 +8,7 @@ import {
   readAddress,
   showAddress,
 } from "../../core/address.ts";
-import {
-  ARTIFACT_RECENT,
-  ARTIFACT_RECENT_MS,
-  STANDBY_REPORT_LEASE_MS,
-} from "../../core/limits.ts";
+import { ARTIFACT_RECENT, ARTIFACT_RECENT_MS, STANDBY_REPORT_LEASE_MS } from "../../core/limits.ts";
 import { now } from "../../core/live/clock.ts";
 import { peerOf, type SealedInit } from "../../core/live/sealed_http.ts";
 import { holdersOf, wantedArtifacts } from "../artifacts.ts";
