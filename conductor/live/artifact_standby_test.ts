@@ -44,23 +44,38 @@ Deno.test({
       return { sha256: sha256Hex(bytes), said };
     };
 
-    const shipped: string[] = [];
-    for (const app of ["one", "two"]) {
-      const { sha256, said } = await up(app);
-      assert(!said.includes("warning"), said);
-      shipped.push(sha256);
-      const lost = await several.leader();
-      await lost.end();
-      await Deno.remove(`${lost.state}/artifacts`, { recursive: true });
-      const next = await several.leader();
-      // It had the copy, or has it from the other one that had.
-      const untilMs = performance.now() + DEADLINE_MS;
-      for (const each of shipped) {
-        while (!await has(next, each)) {
-          assert(performance.now() < untilMs, `${app}: ${each} is lost`);
-        }
+    /** Waits until it has all of these. */
+    const whole = async (conductor: ConductorProcess, ...all: string[]) => {
+      for (const untilMs = performance.now() + DEADLINE_MS;;) {
+        const missing = await Promise.all(all.map(async (each) => !await has(conductor, each)));
+        if (!missing.includes(true)) return;
+        assert(performance.now() < untilMs, `${conductor.name} lacks one of ${all}`);
       }
-    }
+    };
+    const lose = async (conductor: ConductorProcess) => {
+      await conductor.end();
+      await Deno.remove(`${conductor.state}/artifacts`, { recursive: true });
+    };
+
+    // One standby has it, and the one that leads next is the other.
+    const first = await several.leader();
+    const [copier, late] = several.conductors.filter((each) => each !== first);
+    late!.signal("SIGSTOP");
+    const one = await up("one");
+    assert(!one.said.includes("warning"), one.said);
+    copier!.signal("SIGSTOP");
+    await lose(first);
+    late!.signal("SIGCONT");
+    assertEquals(await several.leader(), late);
+    assertEquals(await has(late!, one.sha256), false);
+    copier!.signal("SIGCONT");
+    await whole(late!, one.sha256);
+
+    const two = await up("two");
+    assert(!two.said.includes("warning"), two.said);
+    await lose(await several.leader());
+    await whole(await several.leader(), one.sha256, two.sha256);
+
     const { said } = await up("three");
     assertStringIncludes(said, "three: only the conductor that leads has its artifact");
     assertStringIncludes(said, "no other conductor is heard");
