@@ -6,6 +6,7 @@ import {
   ARTIFACT_HOLDERS,
   ARTIFACT_SENDS,
   ARTIFACT_TURN_MS,
+  ARTIFACT_WAITS,
   ARTIFACTS,
 } from "../core/limits.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
@@ -109,8 +110,10 @@ export interface SendLoad {
   readonly all: number;
   /** Sends under way of this artifact. */
   readonly ofThis: number;
-  /** Nodes that could send it, too. */
-  readonly holders: number;
+  /** Nodes that wait for their turn, this one not counted. */
+  readonly waiting: number;
+  /** Nodes that could send it, too; to count them costs a walk through the apps. */
+  holders(): number;
   /** For how long the node has waited. */
   readonly waitedMs: number;
 }
@@ -120,8 +123,9 @@ export interface SendLoad {
  * goes to one node at a time: its link then carries it once, and whoever has it sends it on, so that
  * the number of senders doubles with each turn.
  */
-export function sendTurn({ all, ofThis, holders, waitedMs }: SendLoad): "send" | "wait" | "ask" {
+export function sendTurn(load: SendLoad): "send" | "wait" | "ask" {
+  const { all, ofThis, waiting, holders, waitedMs } = load;
   const isLate = waitedMs >= ARTIFACT_TURN_MS;
   if (all < ARTIFACT_SENDS && (ofThis === 0 || isLate)) return "send";
-  return holders > 0 || isLate ? "ask" : "wait";
+  return isLate || waiting >= ARTIFACT_WAITS || holders() > 0 ? "ask" : "wait";
 }

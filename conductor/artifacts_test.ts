@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { ARTIFACT_SENDS, ARTIFACT_TURN_MS } from "../core/limits.ts";
+import { ARTIFACT_SENDS, ARTIFACT_TURN_MS, ARTIFACT_WAITS } from "../core/limits.ts";
 import { Rig } from "./rig_test.ts";
 import { holdersOf, sendTurn, wantedArtifacts } from "./artifacts.ts";
 import { loadState, saveState } from "./snapshot.ts";
@@ -55,17 +55,18 @@ Deno.test("a node is told of the others that run from the artifact it is to fetc
 });
 
 Deno.test("sendTurn(): one node at a time, unless that one is slow; others are asked where there are any", () => {
-  const load = { all: 0, ofThis: 0, holders: 0, waitedMs: 0 };
+  const load = { all: 0, ofThis: 0, waiting: 0, holders: () => 0, waitedMs: 0 };
   assertEquals(sendTurn(load), "send");
-  assertEquals(sendTurn({ ...load, holders: 3 }), "send");
+  assertEquals(sendTurn({ ...load, holders: () => 3 }), "send");
   // Other artifacts do not make this one wait.
   assertEquals(sendTurn({ ...load, all: ARTIFACT_SENDS - 1 }), "send");
   const second = { ...load, all: 1, ofThis: 1 };
   assertEquals(sendTurn(second), "wait");
-  assertEquals(sendTurn({ ...second, holders: 1 }), "ask");
+  assertEquals(sendTurn({ ...second, holders: () => 1 }), "ask");
+  assertEquals(sendTurn({ ...second, waiting: ARTIFACT_WAITS }), "ask");
   assertEquals(sendTurn({ ...second, waitedMs: ARTIFACT_TURN_MS }), "send");
   const full = { ...load, all: ARTIFACT_SENDS };
   assertEquals(sendTurn(full), "wait");
-  assertEquals(sendTurn({ ...full, holders: 1 }), "ask");
+  assertEquals(sendTurn({ ...full, holders: () => 1 }), "ask");
   assertEquals(sendTurn({ ...full, waitedMs: ARTIFACT_TURN_MS }), "ask");
 });

@@ -268,6 +268,8 @@ export const ARTIFACT_SENDS = 4;
  * longer than this, in ms: the first may be slow.
  */
 export const ARTIFACT_TURN_MS = 3_000;
+/** Most nodes that wait for their turn; others are told at once to ask again. */
+export const ARTIFACT_WAITS = 8;
 /** Most nodes named to one that looks for an artifact. */
 export const ARTIFACT_HOLDERS = 8;
 /** The conductor's store may hold so much that no generation names any more, in bytes. */

@@ -19,7 +19,7 @@ const PAUSE_MS = 150;
 
 const PATHS = [
   ...["/", "/api/products?per_page=12", "/api/products?category=electronics&sort=rating"],
-  ...["/api/search?q=hedphones", "/api/recommendations/trending", "/api/products/1"],
+  ...["/api/search?q=hedphones", "/api/trending", "/api/featured", "/api/categories"],
 ];
 
 /** Asks for one thing after another until it is told to stop. */

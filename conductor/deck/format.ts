@@ -42,6 +42,11 @@ export function ending(exit: Exit): string {
   return exit.why === "exit" ? how : `${exit.why}, ${how}`;
 }
 
+/** How many there were: `7`, `3.2k`. */
+export function count(number: number): string {
+  return number < 1_000 ? String(number) : short(number);
+}
+
 /** How long something took: `0.4 ms`, `12 ms`, `1.2 s`. */
 export function took(ms: number): string {
   if (ms < 10) return `${Number(ms.toFixed(1))} ms`;

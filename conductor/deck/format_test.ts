@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { around, ending, short, size, span, took } from "./format.ts";
+import { around, count, ending, short, size, span, took } from "./format.ts";
 
 Deno.test("span() says a time in its largest unit", () => {
   const said = [0, 999, 1_000, 59_000, 60_000, 7_200_000, 3 * 86_400_000].map(span);
@@ -19,6 +19,10 @@ Deno.test("short() leaves out digits that say nothing", () => {
 Deno.test("ending() says how a process ended", () => {
   assertEquals(ending({ why: "exit", code: 3, wallMs: 0 }), "exit code 3");
   assertEquals(ending({ why: "oom", signal: "SIGKILL", wallMs: 0 }), "oom, SIGKILL");
+});
+
+Deno.test("count() says how many there were", () => {
+  assertEquals([0, 7, 999, 1_234, 45_678].map(count), ["0", "7", "999", "1.2k", "46k"]);
 });
 
 Deno.test("took() says a duration with as many digits as say something", () => {

@@ -9,7 +9,7 @@ import { type Announced, sendTurn } from "../artifacts.ts";
 const log = () => logger("artifacts");
 const DIGEST = /^[0-9a-f]{64}$/;
 /** How often a node that waits its turn is looked at again, ms. */
-const TURN_LOOK_MS = 20;
+const TURN_LOOK_MS = 100;
 /** So much of a file is read at once, in bytes. */
 const READ_BYTES = 262_144;
 
@@ -43,6 +43,7 @@ export class ArtifactStore {
   readonly #parts = new Map<string, Part>();
   /** Digest -> sends of it that are under way. */
   readonly #sending = new Map<string, number>();
+  #waiting = 0;
 
   /** @param folder made when the first artifact comes */
   constructor(private readonly folder: string, private readonly known: ArtifactLog) {}
@@ -105,28 +106,35 @@ export class ArtifactStore {
   /** Waits for the turn of one who asks; what ends it, or `null` where others are to be asked. */
   async #turn(sha256: string): Promise<(() => void) | null> {
     const beganMs = performance.now();
-    for (;;) {
-      const ofThis = this.#sending.get(sha256) ?? 0;
-      const turn = sendTurn({
+    const turn = () =>
+      sendTurn({
         all: this.#sending.values().reduce((sum, each) => sum + each, 0),
-        ofThis,
-        holders: this.known.holders(sha256).length,
+        ofThis: this.#sending.get(sha256) ?? 0,
+        waiting: this.#waiting,
+        holders: () => this.known.holders(sha256).length,
         waitedMs: performance.now() - beganMs,
       });
-      if (turn === "ask") return null;
-      if (turn === "send") {
-        this.#sending.set(sha256, ofThis + 1);
-        let isOpen = true;
-        return () => {
-          if (!isOpen) return;
-          isOpen = false;
-          const left = this.#sending.get(sha256)! - 1;
-          if (left > 0) this.#sending.set(sha256, left);
-          else this.#sending.delete(sha256);
-        };
-      }
+    let found = turn();
+    while (found === "wait") {
+      this.#waiting++;
       await new Promise((resolve) => setTimeout(resolve, TURN_LOOK_MS));
+      this.#waiting--;
+      found = turn();
     }
+    return found === "send" ? this.#begin(sha256) : null;
+  }
+
+  /** Counts a send that begins; what ends it. */
+  #begin(sha256: string): () => void {
+    this.#sending.set(sha256, (this.#sending.get(sha256) ?? 0) + 1);
+    let isOpen = true;
+    return () => {
+      if (!isOpen) return;
+      isOpen = false;
+      const left = this.#sending.get(sha256)! - 1;
+      if (left > 0) this.#sending.set(sha256, left);
+      else this.#sending.delete(sha256);
+    };
   }
 
   async #sendFrom(

@@ -114,7 +114,9 @@ export function remoteRevocations(
       let [list, at] = [known, cursor];
       for (let more = true; more;) {
         const path = at === "" ? "/revoked" : `/revoked?since=${encodeURIComponent(at)}`;
-        const response = await directory.call(app, path, { timeoutMs: REVOKED_TIMEOUT_MS });
+        // Without any list there is nothing to go on with meanwhile.
+        const patience = known ? { timeoutMs: REVOKED_TIMEOUT_MS } : {};
+        const response = await directory.call(app, path, patience);
         if (!response.ok) throw new Error(`${app} answered ${response.status}`);
         const page = await response.json() as RevocationPage;
         if (page.first || !list) list = new Revocations();

@@ -101,7 +101,7 @@ Deno.test({
       const slowest = page.getByRole("region", { name: "Slowest traces" });
       await slowest.locator("a", { hasText: "GET /products" }).first().click();
       const span = page.getByRole("region", { name: "Spans" }).locator("tbody tr").first();
-      await span.locator("td", { hasText: "product-svc.1" }).waitFor();
+      await span.locator("td", { hasText: /product-svc\.\d+ on node-\d/ }).waitFor();
       await span.getByRole("img", { name: /^from 0 ms to / }).waitFor();
       await page.locator("a", { hasText: "Lines of this trace" }).click();
       await page.locator(".log div", { hasText: '"event":"request"' }).first().waitFor();

@@ -19,6 +19,7 @@ export class ClusterProcess implements AsyncDisposable {
   readonly child: Deno.ChildProcess;
   readonly #errors: Promise<string>;
   readonly #output: Promise<string>;
+  #isOver = false;
   readonly #firstLine = Promise.withResolvers<string>();
 
   /** @param command the program and its arguments; it is run in the project's folder. */
@@ -33,6 +34,7 @@ export class ClusterProcess implements AsyncDisposable {
     }).spawn();
     this.#errors = new Response(this.child.stderr).text();
     this.#output = this.#read();
+    this.child.status.then(() => this.#isOver = true);
   }
 
   async #read(): Promise<string> {
@@ -70,7 +72,12 @@ export class ClusterProcess implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // Only after a failed test: whatever names the state folder belongs to it.
+    // Only after a failed test. A cluster that is told to end takes its replicas along, which do not
+    // name its folder; what does and is left then belongs to it.
+    if (!this.#isOver) {
+      kill(this.child.pid, "SIGTERM");
+      await within(20_000, "the cluster's end", this.child.status).catch(() => {});
+    }
     for (const { pid } of await processesNaming(this.state)) kill(pid, "SIGKILL");
     await this.child.status;
     await Promise.all([this.#errors, this.#output]);

@@ -1,12 +1,19 @@
 // The market in both shapes on a cluster, through the ingress: the same shopping, while every program
 // is killed in turn; and what goes on while all replicas of one of the five are gone.
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { Shopper } from "../../bench/shopping.ts";
 import { conductorAt } from "../../cli/conductor.ts";
 import type { AppView, StatusView } from "../../core/view.ts";
 import { SHAPES } from "../../market/launch.ts";
-import { ClusterProcess, kill, ownCluster, startClusterTask, until } from "./cluster_process.ts";
+import {
+  ClusterProcess,
+  daemonPid,
+  kill,
+  ownCluster,
+  startClusterTask,
+  until,
+} from "./cluster_process.ts";
 import { ROOT } from "./documents.ts";
 
 const ANSWER_MS = 10_000;
@@ -59,6 +66,12 @@ for (const shape of ["nine", "five"] as const) {
         await until(RECOVER_MS, `a visit without ${program}`, () => tried(visit));
         await recovered(gone);
       }
+    });
+    await t.step("the edge gateway, too: there is one, and it is back at once", async () => {
+      const pid = await daemonPid(cluster.state, "ingress");
+      kill(pid, "SIGKILL");
+      await until(RECOVER_MS, "a visit after the loss of the ingress", () => tried(visit));
+      assertNotEquals(await daemonPid(cluster.state, "ingress"), pid);
     });
     if (shape === "five") {
       await fiveGone({

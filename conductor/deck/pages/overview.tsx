@@ -1,5 +1,5 @@
 import type { AppView, NodeView } from "../../../core/view.ts";
-import { short, size, span } from "../format.ts";
+import { short, size, span, took } from "../format.ts";
 import { EventList } from "../parts/events.tsx";
 import { Dots, ReplicaDot, StateBadge } from "../parts/replicas.tsx";
 import { Spark } from "../parts/spark.tsx";
@@ -117,7 +117,7 @@ function AppTable({ apps }: { readonly apps: readonly AppView[] }) {
 
 /** Where nobody asks nothing takes any time. */
 function latency(traffic: { readonly requestsPerSecond: number } | undefined, ms = 0): string {
-  return traffic && traffic.requestsPerSecond > 0 ? `${short(ms)} ms` : "";
+  return traffic && traffic.requestsPerSecond > 0 ? took(ms) : "";
 }
 
 /** What comes in at the ingresses, route by route. */

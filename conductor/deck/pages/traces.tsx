@@ -1,7 +1,7 @@
 // How apps answer, by the spans that their log lines tell of; and the slowest traces.
 
 import type { SpanSeriesView, SpanTotals, TraceView } from "../../../core/trace_view.ts";
-import { clock, short, took } from "../format.ts";
+import { clock, count, took } from "../format.ts";
 import { usePolled } from "../lines.ts";
 import { Chart } from "../parts/chart.tsx";
 import { Problem } from "../parts/search.tsx";
@@ -9,7 +9,7 @@ import { Problem } from "../parts/search.tsx";
 const POLL_MS = 5_000;
 /** What is looked back at: as much as the series tell of. */
 const SINCE_MS = 900_000;
-const SHOWN = 100;
+const SHOWN = 50;
 
 /** @param app the one that is looked at; absent: all are */
 export function TracesPage({ app }: { readonly app?: string | undefined }) {
@@ -58,7 +58,7 @@ function Apps() {
               <th>App</th>
               <th class="number">Requests</th>
               <th class="number">Failed</th>
-              <th class="number">p50</th>
+              <th class="number wide">p50</th>
               <th class="number">p99</th>
             </tr>
           </thead>
@@ -68,9 +68,9 @@ function Apps() {
                 <td>
                   <a href={`#/traces/${app}`}>{app}</a>
                 </td>
-                <td class="number">{short(requests)}</td>
-                <td class={`number ${failed > 0 ? "bad" : ""}`}>{short(failed)}</td>
-                <td class="number">{took(p50Ms)}</td>
+                <td class="number">{count(requests)}</td>
+                <td class={`number ${failed > 0 ? "bad" : ""}`}>{count(failed)}</td>
+                <td class="number wide">{took(p50Ms)}</td>
                 <td class="number">{took(p99Ms)}</td>
               </tr>
             ))}

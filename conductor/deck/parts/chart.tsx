@@ -98,7 +98,8 @@ function options(
       {
         ...axis,
         size: 26,
-        values: (_, times) => times.map((time) => clockOf(time, times.at(-1)! - times[0]! < 240)),
+        // With seconds only where the marks are nearer than a minute; a minute is told once.
+        values: (_, times) => times.map((time) => clockOf(time, times[1]! - times[0]! < 60)),
       },
       {
         ...axis,

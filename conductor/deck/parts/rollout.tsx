@@ -2,7 +2,7 @@
 
 import { useEffect, useState } from "preact/hooks";
 import type { AppView, FiguresView, HistoryView, RolloutView } from "../../../core/view.ts";
-import { short, span } from "../format.ts";
+import { count, span, took } from "../format.ts";
 import { nowMs } from "../state.ts";
 
 const KINDS = { deploy: "Rollout", restart: "Restart", back: "Going back" } as const;
@@ -46,10 +46,10 @@ function Compared({ rows }: { readonly rows: readonly (readonly [string, Figures
           {rows.map(([name, each]) => (
             <tr key={name}>
               <td>{each.generation} ({name})</td>
-              <td class="number">{short(each.requests)}</td>
-              <td class="number">{short(each.errors)}</td>
-              <td class="number">{short(each.p50Ms)} ms</td>
-              <td class="number">{short(each.p95Ms)} ms</td>
+              <td class="number">{count(each.requests)}</td>
+              <td class="number">{count(each.errors)}</td>
+              <td class="number">{took(each.p50Ms)}</td>
+              <td class="number">{took(each.p95Ms)}</td>
             </tr>
           ))}
         </tbody>

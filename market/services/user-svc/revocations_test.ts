@@ -1,7 +1,13 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Database } from "../../kit/database.ts";
 import { createDirectory } from "../../kit/directory.ts";
-import { REVOKED_MAX, REVOKED_PAGE, REVOKED_READ_MS, SESSION_MS } from "../../kit/limits.ts";
+import {
+  REVOKED_MAX,
+  REVOKED_PAGE,
+  REVOKED_READ_MS,
+  REVOKED_TIMEOUT_MS,
+  SESSION_MS,
+} from "../../kit/limits.ts";
 import { Problem } from "../../kit/problem.ts";
 import { remoteRevocations, type RevocationSource } from "../../kit/revocations.ts";
 import { eachStore, openAt, type StorePlace } from "../../kit/testing_stores.ts";
@@ -46,10 +52,12 @@ function follower(list: RevocationList): Follower {
     source: remoteRevocations(
       createDirectory({
         env: () => "http://user-svc.test",
-        fetch: async (input) => {
+        fetch: async (input, init) => {
           const url = new URL(String(input));
           asked.push(url.search);
-          return await remote.answer(url);
+          const late = Promise.withResolvers<never>();
+          init!.signal!.onabort = () => late.reject(init!.signal!.reason);
+          return await Promise.race([remote.answer(url), late.promise]);
         },
         now: Date.now,
       }, ["user-svc"]),
@@ -172,5 +180,32 @@ Deno.test("a follower takes another list for a beginning, and a broken answer fo
     );
   } finally {
     for (const folder of folders) Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("a slow answer is waited for at first, and not for long once something is known", async () => {
+  const folder = Deno.makeTempDirSync({ prefix: "market-" });
+  try {
+    await withList({ folder }, async ({ list }) => {
+      const remote = follower(list);
+      const right = remote.answer;
+      const slow = Promise.withResolvers<void>();
+      remote.answer = async (url) => {
+        await slow.promise;
+        return await right(url);
+      };
+      const first = remote.source();
+      setTimeout(slow.resolve, 2 * REVOKED_TIMEOUT_MS);
+      assertEquals((await first).size, 0);
+      await one(list, "ada", "s-1");
+      remote.answer = () => new Promise(() => {});
+      remote.advance(REVOKED_READ_MS);
+      assertEquals((await remote.source()).size, 0, "what is known is used");
+      remote.answer = right;
+      remote.advance(REVOKED_READ_MS);
+      assertEquals((await remote.source()).size, 1);
+    });
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
   }
 });
