@@ -12,6 +12,7 @@ import { prepareTokens } from "../cli/cluster/tokens.ts";
 import { sweepReplicas } from "../cli/cluster/sweep.ts";
 import { type Conductor, conductorAt } from "../cli/conductor.ts";
 import { request } from "../cli/http.ts";
+import { type FurtherConductor, furtherConductors, withConductors } from "./conductors.ts";
 import { groupMembers, isAlive, kill } from "./processes.ts";
 
 export const ROOT = decodeURIComponent(new URL("../", import.meta.url).pathname).replace(/\/$/, "");
@@ -50,22 +51,29 @@ export class World implements AsyncDisposable {
     readonly keyPath: string,
     private readonly places: Places,
     further: Readonly<Record<string, readonly string[]>>,
+    /** Those beside the first; none leads for good. */
+    readonly conductors: readonly FurtherConductor[],
   ) {
-    this.conductor = conductorAt({ ...layout.conductor, seal: {} }, 5_000);
-    this.#specs = new Map(
-      daemonSpecs(layout, places).map(({ name, args, ...spec }) => [
-        name,
-        { name, ...spec, args: [...args, ...further[name] ?? []] },
-      ]),
-    );
+    const others = conductors.map(({ commands }) => commands);
+    const more = others.length === 0 ? {} : { others };
+    this.conductor = conductorAt({ ...layout.conductor, ...more, seal: {} }, 5_000);
+    const own = daemonSpecs(layout, places).map(({ name, args, ...spec }) => (
+      { name, ...spec, args: [...args, ...further[name] ?? []] }
+    ));
+    const specs = withConductors(own, layout, places.state, conductors);
+    this.#specs = new Map(specs.map((spec) => [spec.name, spec]));
   }
 
   /**
    * A world in which nothing runs yet.
    *
    * @param further flags of daemons, by their names
+   * @param conductors how many; several need a `--store` that they share
    */
-  static async make(further: Readonly<Record<string, readonly string[]>> = {}): Promise<World> {
+  static async make(
+    further: Readonly<Record<string, readonly string[]>> = {},
+    conductors = 1,
+  ): Promise<World> {
     const folder = await Deno.makeTempDir({ prefix: "skr8tr-bench-" });
     const state = `${folder}/state`;
     await Deno.mkdir(`${state}/logs`, { recursive: true, mode: 0o700 });
@@ -76,7 +84,8 @@ export class World implements AsyncDisposable {
     const deno = Deno.execPath();
     const path = [deno.slice(0, deno.lastIndexOf("/")), "/usr/local/bin", "/usr/bin", "/bin"];
     const places = { root: ROOT, state, publicKey: keys.public, path: path.join(":") };
-    return new World(folder, layout, keys.secret, places, further);
+    const more = await furtherConductors(layout, state, conductors - 1);
+    return new World(folder, layout, keys.secret, places, further, more);
   }
 
   /** A world with conductor, tower, ingress and these nodes, all ready. */
@@ -101,6 +110,7 @@ export class World implements AsyncDisposable {
   /** Starts conductor and tower; resolves when the conductor answers. */
   async startControl(): Promise<void> {
     this.daemon("conductor");
+    for (const { name } of this.conductors) this.daemon(name);
     this.daemon("tower");
     try {
       await until("the conductor listens", async () => {
@@ -131,6 +141,12 @@ export class World implements AsyncDisposable {
     this.#daemons.set(name, child);
     this.#ended.delete(name);
     child.status.then(({ code, signal }) => this.#ended.set(name, signal ?? `code ${code}`));
+  }
+
+  /** Where all conductors are, for `--conductor`. */
+  get commands(): string {
+    return [this.layout.conductor, ...this.conductors.map(({ commands }) => commands)]
+      .map(showAddress).join(",");
   }
 
   pidOf(name: string): number {
@@ -170,8 +186,7 @@ export class World implements AsyncDisposable {
   /** Starts a `skr8tr` process as an installed one is started. */
   skr8tr(...words: string[]): Skr8tr {
     const command = skr8trCommand(
-      ["--conductor", showAddress(this.layout.conductor), "--tower", showAddress(this.layout.tower)]
-        .concat(words),
+      ["--conductor", this.commands, "--tower", showAddress(this.layout.tower)].concat(words),
       { SKR8TR_KEY: this.keyPath },
     );
     const startedMs = performance.now();

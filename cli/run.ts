@@ -11,7 +11,7 @@ import { appsWithFolders } from "./manifests.ts";
 import { harmless } from "./output.ts";
 import { runEnd, runOf } from "./run_end.ts";
 import { commandId, parseReply, refusal, sendUntilAnswered } from "./send.ts";
-import { ship } from "./ship.ts";
+import { loneLine, ship } from "./ship.ts";
 import { targetOf } from "./target.ts";
 
 /** A reply takes no longer than this even where `--timeout` allows the run more, ms. */
@@ -83,7 +83,8 @@ async function applied(
   job: { readonly spec: AppSpec; readonly folders: ReadonlyMap<string, string> },
 ): Promise<number | null> {
   const { conductor } = asking;
-  const specs = await ship([job.spec], job.folders, asking);
+  const onLone = (app: string, why: string) => asking.context.output.note(loneLine(app, why));
+  const specs = await ship([job.spec], job.folders, { ...asking, onLone });
   const [outcome] = await deploy({ ...asking, ...insistence(asking), specs });
   if (outcome?.result !== "applied") return null;
   return await runOf(conductor, job.spec.name, outcome.generation, asking.patienceMs);

@@ -89,16 +89,68 @@ export interface Upload {
   readonly timeoutMs: number;
   /** Hears how far it is. */
   onSent?(app: string, sent: number, bytes: number): void;
+  /** Hears that only one of several conductors has an app's artifact, and why. */
+  onLone?(app: string, why: string): void;
 }
 
 /**
  * Sends an app's artifact to the conductor, unless it has it; goes on where an earlier attempt broke
- * off.
+ * off. Of several conductors another one has it, too, by then: whoever leads may be lost at any
+ * moment, with its disk.
  *
  * @returns how many bytes were sent
  * @throws {Failure} `unreachable`, `refused`, `unauthorized`.
  */
-export async function upload({ spec, source }: Shipped, options: Upload): Promise<number> {
+export async function upload(shipped: Shipped, options: Upload): Promise<number> {
+  let sent = 0;
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+    sent += await send(shipped, options);
+    if (await isCopied(shipped, options)) return sent;
+  }
+  throw new Failure(
+    "refused",
+    `${shipped.spec.name}: whoever leads of the conductors changes, and does not have its artifact`,
+  );
+}
+
+/** How long another conductor's copy is waited for, ms; a large one takes longer, bytes a ms. */
+const COPY_MS = 10_000;
+const COPY_BYTES_PER_MS = 5_000;
+const COPY_LOOK_MS = 50;
+
+/** Says whether whoever leads has it; waits for a copy, and tells of it where none comes about. */
+async function isCopied({ spec, source }: Shipped, options: Upload): Promise<boolean> {
+  const { artifact } = spec;
+  if (!artifact || source === undefined) return true;
+  const mostMs = COPY_MS + (artifact.bytes ?? 0) / COPY_BYTES_PER_MS;
+  for (const untilMs = performance.now() + mostMs;;) {
+    const { status, headers } = await options.conductor.ask(
+      "HEAD",
+      `/artifacts/${artifact.sha256}`,
+    );
+    if (status !== 200) return false;
+    const copies = headers.get("skr8tr-copies");
+    // One conductor alone says nothing of it.
+    const [have = "", heard = ""] = copies?.split("/") ?? [];
+    if (copies === undefined || Number(have) > 0) return true;
+    if (heard === "0" || performance.now() >= untilMs) {
+      const why = heard === "0"
+        ? "no other conductor is heard"
+        : `no other has fetched it within ${Math.round(mostMs / 1_000)} s`;
+      options.onLone?.(spec.name, why);
+      return true;
+    }
+    await new Promise((resolve) => setTimeout(resolve, COPY_LOOK_MS));
+  }
+}
+
+/** What is said of an artifact that only one of several conductors has. */
+export function loneLine(app: string, why: string): string {
+  return `warning: ${app}: only the conductor that leads has its artifact, since ${why}; should its ` +
+    "disk be lost now, deploy again";
+}
+
+async function send({ spec, source }: Shipped, options: Upload): Promise<number> {
   const { artifact } = spec;
   if (!artifact || source === undefined) return 0;
   const path = `/artifacts/${artifact.sha256}`;

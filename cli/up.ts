@@ -12,7 +12,7 @@ import { harmless, type Output } from "./output.ts";
 import { progress, took } from "./render/progress.ts";
 import { planLines } from "./render/views.ts";
 import { uploadProgress } from "./render/upload.ts";
-import { hashedIfThere, ship } from "./ship.ts";
+import { hashedIfThere, loneLine, ship } from "./ship.ts";
 import { targetOf } from "./target.ts";
 
 /** A reply takes no longer than this even where `--timeout` allows the deploy more, ms. */
@@ -53,6 +53,7 @@ export async function up(
     keyPath,
     timeoutMs: replyMs,
     onSent: (...sent) => bars?.sent(...sent),
+    onLone: (app, why) => output.note(loneLine(app, why)),
   }).finally(() => bars?.end());
   const shown = wait && !json ? progress(output) : null;
   const outcomes = await deploy({

@@ -655,6 +655,9 @@ export const NATS_LEASE_TIMEOUT_MS = 800;
 export const NATS_PING_MS = 1_000;
 /** Characters of one message: with quoting they are less than the 1 MiB that servers take. */
 export const NATS_PART_CHARACTERS = 250_000;
+/** So many of the last entries a conductor could write again, and of so many characters together. */
+export const RECENT_ENTRIES = 200;
+export const RECENT_ENTRIES_CHARACTERS = 8_000_000;
 
 /**
  * For how long a lease of the conductors holds after it was written, how much earlier its holder
@@ -666,6 +669,19 @@ export const LEAD_RENEW_MS = 400;
 export const LEAD_LOOK_MS = 200;
 /** How often a conductor looks for artifacts that others have and it has not, ms. */
 export const ARTIFACT_COPY_MS = 1_000;
+/**
+ * Of what was announced within this time the newest few are copied before an app names them, ms; each
+ * is asked for this often until it is there, ms.
+ */
+export const ARTIFACT_RECENT_MS = 600_000;
+export const ARTIFACT_RECENT = 16;
+export const ARTIFACT_RECENT_LOOK_MS = 200;
+/** A standby says this often what it has, and counts for so long, ms; of so many artifacts at most. */
+export const STANDBY_REPORT_MS = 500;
+export const STANDBY_REPORT_LEASE_MS = 3_000;
+export const STANDBY_REPORT_ARTIFACTS = 20_000;
+/** Most conductors beside one that leads. */
+export const STANDBYS = 15;
 /** A tower, of several, that has not answered a node for this long is not waited for, ms. */
 export const TOWER_SILENT_MS = 2_000;
 /** Beats of which a node remembers when it sent them: orders count from one of them. */

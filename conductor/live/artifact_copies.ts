@@ -1,7 +1,12 @@
 // Artifacts on every conductor, not only on the one that they were uploaded to: whoever leads next
 // must have what is to be deployed.
 
-import { ARTIFACT_COPY_MS, ARTIFACT_PART_BYTES } from "../../core/limits.ts";
+import {
+  ARTIFACT_COPY_MS,
+  ARTIFACT_PART_BYTES,
+  ARTIFACT_RECENT_LOOK_MS,
+  STANDBY_REPORT_MS,
+} from "../../core/limits.ts";
 import { logger } from "../../core/live/log.ts";
 import type { Announced } from "../artifacts.ts";
 import type { ArtifactStore } from "./artifacts.ts";
@@ -16,36 +21,83 @@ export interface CopyParts {
   readonly store: ArtifactStore;
   announced(sha256: string): Announced | undefined;
   wanted(): ReadonlySet<string>;
+  /** What was announced lately, and may be named at any moment. */
+  recent(): readonly string[];
   /** Who may have it, in the order in which they are asked. */
   sources(sha256: string): readonly Source[];
+  /** Tells whoever leads what is whole here. */
+  report(has: readonly string[]): Promise<void>;
 }
 
 export class ArtifactCopies implements Disposable {
   readonly #parts: CopyParts;
-  readonly #timer: ReturnType<typeof setInterval>;
+  readonly #timers: readonly ReturnType<typeof setInterval>[];
   readonly #stop = new AbortController();
+  /** What is whole here, as was seen last. */
+  #has: ReadonlySet<string> = new Set();
+  #lookedMs = -Infinity;
   #busy = false;
+  #reporting = false;
 
   constructor(parts: CopyParts) {
     this.#parts = parts;
-    this.#timer = setInterval(() => void this.look(), ARTIFACT_COPY_MS);
-    Deno.unrefTimer(this.#timer);
+    this.#timers = [
+      setInterval(() => void this.#lookIfDue(), ARTIFACT_RECENT_LOOK_MS),
+      setInterval(() => void this.#report(), STANDBY_REPORT_MS),
+    ];
+    for (const timer of this.#timers) Deno.unrefTimer(timer);
+  }
+
+  /** What has just been announced is looked for more often than the rest. */
+  async #lookIfDue(): Promise<void> {
+    const isDue = performance.now() - this.#lookedMs >= ARTIFACT_COPY_MS;
+    if (isDue || this.#parts.recent().some((sha256) => !this.#has.has(sha256))) await this.look();
   }
 
   /** Fetches what is wanted and missing, one after another. */
   async look(): Promise<void> {
     if (this.#busy) return;
     this.#busy = true;
+    this.#lookedMs = performance.now();
+    const has = new Set<string>();
     try {
-      for (const sha256 of this.#parts.wanted()) {
-        const announced = this.#parts.announced(sha256);
-        if (!announced || await this.#offset(sha256) === null) continue;
-        for (const ask of this.#parts.sources(sha256)) {
-          if (await this.#fetch(sha256, announced, ask)) break;
-        }
+      for (const sha256 of new Set([...this.#parts.recent(), ...this.#parts.wanted()])) {
+        const isHere = await this.#copy(sha256);
+        if (!isHere) continue;
+        has.add(sha256);
+        if (this.#has.has(sha256)) continue;
+        // Somebody waits for it: it is told before the next one is looked for.
+        this.#has = new Set([...this.#has, sha256]);
+        await this.#report();
       }
+      this.#has = has;
     } finally {
       this.#busy = false;
+    }
+  }
+
+  /** Says whether it is here by now. */
+  async #copy(sha256: string): Promise<boolean> {
+    const announced = this.#parts.announced(sha256);
+    if (!announced) return false;
+    if (await this.#offset(sha256) === null) return true;
+    for (const ask of this.#parts.sources(sha256)) {
+      if (await this.#fetch(sha256, announced, ask)) return true;
+    }
+    return false;
+  }
+
+  async #report(): Promise<void> {
+    if (this.#reporting) return;
+    this.#reporting = true;
+    try {
+      await this.#parts.report([...this.#has]);
+    } catch (error) {
+      logger("artifacts").debug("whoever leads is not told: {error}", {
+        error: (error as Error).message,
+      });
+    } finally {
+      this.#reporting = false;
     }
   }
 
@@ -103,7 +155,7 @@ export class ArtifactCopies implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    clearInterval(this.#timer);
+    for (const timer of this.#timers) clearInterval(timer);
     this.#stop.abort();
   }
 }

@@ -52,17 +52,26 @@ Deno.test("a standby fetches what is wanted, goes on where it was, and keeps not
     const liar = answering(() => new Response(new Uint8Array(50_000), { status: 206 }));
     const honest = answering((request) => leader.answer(request, SHA256, url));
     let sources: Source[] = [gone, liar];
+    const reports: (readonly string[])[] = [];
     using copies = new ArtifactCopies({
       store: standby,
       announced: () => announced,
-      wanted: () => new Set([SHA256]),
+      wanted: () => new Set(),
+      // No app names it yet.
+      recent: () => [SHA256],
       sources: () => sources,
+      report(has) {
+        reports.push(has);
+        return Promise.reject(new Error("whoever leads is gone"));
+      },
     });
     await copies.look();
     assertEquals(await has(standby), false);
+    assertEquals(reports, []);
     sources = [gone, honest];
     await copies.look();
     assertEquals(await has(standby), true);
+    assertEquals(reports, [[SHA256]], "whoever waits for it is told at once");
     assertEquals(asked[0], "bytes=10000-");
     const there = await standby.answer(new Request(url), SHA256, url);
     assertEquals(sha256Hex(new Uint8Array(await there.arrayBuffer())), SHA256);

@@ -20,6 +20,8 @@ export interface ArtifactLog {
   wanted(): ReadonlySet<string>;
   /** `host:port` of nodes that have it. */
   holders(sha256: string): readonly string[];
+  /** Of several conductors: how many others have it, and how many are heard (`null`: unknown yet). */
+  copies?(sha256: string): { readonly have: number; readonly heard: number | null };
 }
 
 interface Part {
@@ -31,7 +33,9 @@ interface Part {
 
 /**
  * `GET /artifacts/<sha256>` sends it, with a range where one is asked for;
- * `HEAD` says whether it is here, and in `skr8tr-offset` how much of it;
+ * `HEAD` says whether it is here, in `skr8tr-offset` how much of it, and of several conductors in
+ * `skr8tr-copies` how many others have it of how many that are heard: `1/2`, `0/?` while that is
+ * not known;
  * `POST /artifacts/<sha256>?offset=N`, with the id of the signed UPLOAD in `skr8tr-upload`, appends
  * a part. Both answer `{ offset, complete }`, or `{ error }`.
  */
@@ -75,7 +79,11 @@ export class ArtifactStore {
     // Without an announcement in this log it cannot be deployed, whatever lies on the disk.
     const size = this.known.announced(sha256) ? await this.#size(this.#path(sha256)) : null;
     const offset = size ?? await this.#size(`${this.#path(sha256)}.part`) ?? 0;
-    const headers = { "skr8tr-offset": String(offset) };
+    const { have, heard } = this.known.copies?.(sha256) ?? {};
+    const headers = {
+      "skr8tr-offset": String(offset),
+      ...(have === undefined ? {} : { "skr8tr-copies": `${have}/${heard ?? "?"}` }),
+    };
     return new Response(null, { status: size === null ? 404 : 200, headers });
   }
 

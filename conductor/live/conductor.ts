@@ -19,15 +19,12 @@ import {
 import { createPrng } from "../../core/prng.ts";
 import type { Root } from "../../core/roster.ts";
 import { fitDatagram } from "../../core/wire.ts";
-import { holdersOf, wantedArtifacts } from "../artifacts.ts";
 import type { ConductorEffect, ConductorEvent } from "../effects.ts";
 import { SourceGate } from "../gate.ts";
 import { ConductorMachine } from "../machine.ts";
 import type { StoreTarget } from "../store_target.ts";
 import type { Visit } from "../visits.ts";
-import { ArtifactCopies } from "./artifact_copies.ts";
-import { ArtifactSources } from "./artifact_sources.ts";
-import { ArtifactStore } from "./artifacts.ts";
+import { ArtifactDesk } from "./artifact_desk.ts";
 import { AuditReader } from "./audit.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import { Deck } from "./deck.ts";
@@ -148,7 +145,7 @@ class Conductor {
   #towers!: TowerLinks;
   /** Present: one of several. */
   #seat: Seat | undefined;
-  #copies: ArtifactCopies | undefined;
+  #artifacts!: ArtifactDesk;
   #members: MemberDesk | undefined;
   #seal: ConductorSeal | undefined;
   #streams: StreamRelay | null = null;
@@ -279,12 +276,11 @@ class Conductor {
   }
 
   #openSeat(store: SharedStore): Seat {
-    const { name = "conductor", advertise = showAddress(this.#commands.address) } = this.#settings;
     return new Seat({
       store,
       boot: this.#machine.boot,
-      at: advertise,
-      name,
+      at: this.#at(),
+      name: this.#settings.name ?? "conductor",
       sequence: () => this.#machine.state.head.sequence,
       step: (event) => this.#step(event),
       take: (entry) => this.#take("followed", entry),
@@ -294,6 +290,11 @@ class Conductor {
         else this.#towers[Symbol.dispose]();
       },
     });
+  }
+
+  /** Where the others of several, and their operators, reach this one. */
+  #at(): string {
+    return this.#settings.advertise ?? showAddress(this.#commands.address);
   }
 
   #leads(): Leads {
@@ -329,6 +330,14 @@ class Conductor {
       });
     const streams = new StreamRelay({ machine: this.#machine, seal: () => this.#seal, command });
     this.#streams = streams;
+    const at = this.#seat === undefined ? {} : { at: this.#at() };
+    this.#artifacts = new ArtifactDesk({
+      folder: `${this.#settings.state}/artifacts`,
+      machine: this.#machine,
+      seal: () => this.#seal,
+      leads: () => this.#leads(),
+      ...at,
+    });
     const handler = httpHandler({
       machine: this.#machine,
       events: this.#events,
@@ -338,7 +347,7 @@ class Conductor {
       secrets: this.#secrets,
       audit: this.#audit,
       store: this.#store,
-      artifacts: this.#openArtifacts(),
+      artifacts: this.#artifacts,
       plain: this.#settings.plain,
       ...(this.#members ? { members: this.#members } : {}),
       ...(this.#seal ? { seal: this.#seal } : {}),
@@ -357,30 +366,6 @@ class Conductor {
     } catch (error) {
       throw listenFailure("TCP", hostname, port, error);
     }
-  }
-
-  #openArtifacts(): ArtifactStore {
-    const { state } = this.#machine;
-    const announced = (sha256: string) => state.artifacts.get(sha256);
-    const wanted = () => wantedArtifacts(state);
-    const store = new ArtifactStore(`${this.#settings.state}/artifacts`, {
-      announced,
-      wanted,
-      holders: (sha256) => holdersOf(this.#machine, sha256),
-    });
-    if (!this.#seat) return store;
-    const sources = new ArtifactSources({
-      machine: this.#machine,
-      seal: () => this.#seal,
-      leads: () => this.#leads(),
-    });
-    this.#copies = new ArtifactCopies({
-      store,
-      announced,
-      wanted,
-      sources: (sha256) => sources.of(sha256),
-    });
-    return store;
   }
 
   /** A datagram's source may be forged: to a stranger no reply is larger than its request. */
@@ -532,7 +517,7 @@ class Conductor {
     this.#stopping = true;
     clearTimeout(this.#timer);
     this.#towers[Symbol.dispose]();
-    this.#copies?.[Symbol.dispose]();
+    this.#artifacts[Symbol.dispose]();
     this.#checkpoints[Symbol.dispose]();
     this.#telemetry?.[Symbol.dispose]();
     this.#traces?.[Symbol.dispose]();

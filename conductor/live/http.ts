@@ -14,7 +14,7 @@ import { readBelowApp } from "./app_reads.ts";
 import { appView, planView } from "../views.ts";
 import type { SecretHand } from "./secrets.ts";
 import { operatorsView, quotaView, secretsView } from "../trust_views.ts";
-import type { ArtifactStore } from "./artifacts.ts";
+import type { ArtifactDesk } from "./artifact_desk.ts";
 import { type Deck, isOwnPage } from "./deck.ts";
 import { nodeDetail, volumeViews } from "../node_views.ts";
 import type { DeckGrants } from "../deck_grants.ts";
@@ -43,7 +43,7 @@ export interface HttpParts {
   readonly secrets: SecretHand;
   readonly audit: AuditReader;
   readonly store: LogStore;
-  readonly artifacts: ArtifactStore;
+  readonly artifacts: ArtifactDesk;
   readonly streams: StreamRelay;
   readonly plain: readonly string[];
   /** Who may come in and who is who; absent in tests. */
@@ -79,6 +79,7 @@ export function httpHandler(
     if (membership) return await membership;
     if (url.pathname === "/command") return await takeCommand(parts, request, from);
     if (url.pathname === "/health") return new Response("ok\n");
+    if (url.pathname === "/standby") return await parts.artifacts.hear(request);
     // No page of a browser can set up a sealed session.
     const isOwn = peerOf(request) !== undefined || isOwnPage(request, from);
     const isNear = (isLoopback(from) || inNetworks(from, parts.plain)) && isOwn;
@@ -101,7 +102,8 @@ export function httpHandler(
       });
     }
     if (url.pathname.startsWith("/artifacts/")) {
-      return await parts.artifacts.answer(request, url.pathname.slice("/artifacts/".length), url);
+      const sha256 = url.pathname.slice("/artifacts/".length);
+      return await parts.artifacts.store.answer(request, sha256, url);
     }
     if (url.pathname === "/api/plan") return await plan(parts, request);
     if (request.method !== "GET") return fail(405, `${request.method} is not known here`);

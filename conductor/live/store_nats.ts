@@ -11,6 +11,8 @@ import type { NatsConnection } from "@nats-io/transport-node";
 import { Failure } from "../../core/errors.ts";
 import { NATS_LEASE_TIMEOUT_MS, NATS_PATIENCE_MS, NATS_TIMEOUT_MS } from "../../core/limits.ts";
 import { EMPTY_HEAD, type Entry, type Head, type Lease, type SharedStore } from "../../core/log.ts";
+import { logger } from "../../core/live/log.ts";
+import { RecentEntries } from "../recent_entries.ts";
 import type { NatsTarget } from "../store_target.ts";
 import {
   again,
@@ -46,6 +48,7 @@ export class NatsStore implements SharedStore {
   readonly #name: string;
   readonly #key: Uint8Array | null;
   readonly #patienceMs: number;
+  readonly #recent = new RecentEntries();
 
   private constructor(
     connection: NatsConnection,
@@ -129,7 +132,7 @@ export class NatsStore implements SharedStore {
   }
 
   async append(entry: Entry): Promise<void> {
-    const packed = await packEntry(entry, this.#key, this.#parts);
+    const packed = await this.#packed(entry);
     const until = performance.now() + this.#patienceMs;
     for (let taken = false;;) {
       try {
@@ -137,7 +140,7 @@ export class NatsStore implements SharedStore {
           msgID: entry.hash,
           expect: { lastSequence: entry.sequence - 1 },
         });
-        return;
+        return this.#recent.note(entry);
       } catch (error) {
         if (isWrongSequence(error)) return await this.#whoseTurn(entry);
         if (isDefinite(error)) throw new Failure("store-failed", full(error.message));
@@ -155,12 +158,43 @@ export class NatsStore implements SharedStore {
   /** Another entry stands where this one was to go, unless it is this one, after all. */
   async #whoseTurn(entry: Entry): Promise<void> {
     const head = await this.head();
+    if (head.sequence < entry.sequence - 1) return await this.#mend(head, entry);
     const [there] = head.sequence < entry.sequence ? [] : await this.read(entry.sequence - 1, 1);
     if (there?.hash === entry.hash) return;
     throw new Failure(
       "store-conflict",
       `entry ${entry.sequence} cannot follow ${head.sequence}: another conductor writes this log`,
     );
+  }
+
+  /**
+   * The log ends before what was acknowledged: its servers have lost that, as they can when one that
+   * stood still is elected. It is written again as it was, each under the condition that nobody else
+   * has gone on meanwhile.
+   */
+  async #mend(head: Head, entry: Entry): Promise<void> {
+    const lost = this.#recent.between(head, entry);
+    const [from, to] = [head.sequence + 1, entry.sequence - 1];
+    const what = `the log's servers have lost the entries ${from} to ${to}`;
+    if (!lost) {
+      throw new Failure("store-conflict", `${what}, which were acknowledged: restore a backup`);
+    }
+    logger("store").error("{what}; they are written again", { what });
+    try {
+      for (const each of [...lost, entry]) {
+        await this.#client.publish(logSubject(this.#name), await this.#packed(each), {
+          expect: { lastSequence: each.sequence - 1 },
+        });
+        this.#recent.note(each);
+      }
+    } catch (error) {
+      const why = `${what}, and they cannot be written again: ${(error as Error).message}`;
+      throw new Failure("store-unsure", why, { cause: error });
+    }
+  }
+
+  #packed(entry: Entry): Promise<string> {
+    return packEntry(entry, this.#key, this.#parts);
   }
 
   async read(sequence: number, limit: number): Promise<Entry[]> {
@@ -172,6 +206,7 @@ export class NatsStore implements SharedStore {
         ...await Promise.all(Array.from({ length: count }, (_, more) => this.#entry(at + more))),
       );
     }
+    for (const entry of entries) this.#recent.note(entry);
     return entries;
   }
 

@@ -129,3 +129,26 @@ Deno.test({
     await store.close();
   },
 });
+
+Deno.test({
+  name: "store NATS: what its servers have lost of the end is written again by who knows it",
+  ignore,
+  async fn() {
+    await using own = await NatsCluster.start({ size: 1, hostname: "127.0.44.4" });
+    const store = await NatsStore.open(own.target("lost"));
+    const entries: Entry[] = [];
+    for (let count = 0; count < 5; count++) entries.push(await appendOne(store, `node-${count}`));
+    const stranger = await NatsStore.open(own.target("lost"));
+    await own.lose("lost-log", 2);
+    assertEquals(await store.read(0, 10), entries.slice(0, 3));
+    const next = entryAfter(entries.at(-1)!, "node-5");
+    // Who has not seen what is lost cannot mend it.
+    const failure = await failureOf(() => stranger.append(next));
+    assertEquals(failure.code, "store-conflict");
+    assert(failure.message.includes("have lost the entries 4 to 5"), failure.message);
+    await store.append(next);
+    assertEquals(await stranger.read(0, 10), [...entries, next]);
+    await stranger.close();
+    await store.close();
+  },
+});

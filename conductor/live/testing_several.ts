@@ -66,7 +66,7 @@ export class ConductorProcess {
     await this.#drained;
   }
 
-  /** How many files, sockets and timers it holds open. */
+  /** How many files and sockets it holds open. */
   async descriptors(): Promise<number> {
     assert(this.#child, `${this.name} runs`);
     return (await Array.fromAsync(Deno.readDir(`/proc/${this.#child.pid}/fd`))).length;

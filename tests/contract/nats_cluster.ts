@@ -1,7 +1,7 @@
 // Real nats-servers for tests: one, or a cluster of three, each with its own folder and ports.
 
 import { assert } from "@std/assert";
-import { jetstreamManager } from "@nats-io/jetstream";
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import type { NatsTarget } from "../../conductor/store_target.ts";
 
@@ -147,6 +147,26 @@ export class NatsCluster implements AsyncDisposable {
       const index = Number(cluster?.leader?.replace("nats-", ""));
       assert(this.servers[index], `nobody leads ${stream}`);
       return this.servers[index];
+    } finally {
+      await connection.close();
+    }
+  }
+
+  /** Makes of a stream what it was so many messages ago, as servers do that lose some. */
+  async lose(stream: string, count: number): Promise<void> {
+    const connection = await connect({ servers: this.servers.map((server) => server.address) });
+    try {
+      const { streams } = await jetstreamManager(connection);
+      const { config, state } = await streams.info(stream);
+      const kept = [];
+      for (let seq = 1; seq <= state.last_seq - count; seq++) {
+        kept.push(await streams.getMessage(stream, { seq }));
+      }
+      await streams.delete(stream);
+      await streams.add(config);
+      for (const message of kept) {
+        await jetstream(connection).publish(message!.subject, message!.data);
+      }
     } finally {
       await connection.close();
     }

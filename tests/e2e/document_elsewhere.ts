@@ -51,6 +51,10 @@ export const ELSEWHERE: Readonly<Record<string, readonly [why: string, where: st
   ],
   "deno task fuzz --seed 20261127": ["25 minutes", "tests/fuzz/fuzz_test.ts"],
   "deno task fuzz --minutes 60 manifest": ["an hour", "tests/fuzz/fuzz_test.ts"],
+  "deno task soak --several --minutes 60": [
+    "an hour; one minute of one conductor's is a test",
+    "tests/e2e/soak_test.ts",
+  ],
   "deno task sim --seeds 2000": ["minutes, all cores", "tests/sim/world_test.ts"],
   "deno task sim --hour --nodes 200": ["minutes", "tests/sim/hour_test.ts"],
   "deno task scenarios --update": ["it writes into the clone", "tests/sim/scenario_test.ts"],

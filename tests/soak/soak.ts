@@ -8,6 +8,7 @@ import { writeTokens } from "../../cli/cluster/tokens.ts";
 import { certificateFolder, certify } from "../../ingress/live/testing_tls.ts";
 import { growthOf, type Life, look } from "./growth.ts";
 import { askHttp1, askHttp2, pause, tally } from "./load.ts";
+import { Several } from "./several.ts";
 
 const APP = "soak";
 const REPLICAS = 3;
@@ -25,10 +26,18 @@ export interface Found {
   readonly lives: readonly Life[];
 }
 
-/** @throws {NotMeasured} without a small server to deploy. */
-export async function soak(minutes: number, say: (line: string) => void): Promise<Found> {
+/**
+ * @param conductors how many; several share a store on as many servers of NATS
+ * @throws {NotMeasured} without a small server to deploy.
+ */
+export async function soak(
+  minutes: number,
+  say: (line: string) => void,
+  conductors = 1,
+): Promise<Found> {
   const server = await findServer({ note: say } as never, "load");
-  await using world = await World.make();
+  await using several = conductors === 1 ? null : await Several.start(conductors);
+  await using world = await World.make(several?.flags, conductors);
   world.flags = ["--v8-flags=--expose-gc", `--preload=${ROOT}/tests/soak/timers.ts`];
   await world.startControl();
   for (const name of ["ingress", "node-1", "node-2", "node-3"]) world.daemon(name);
@@ -83,6 +92,7 @@ export async function soak(minutes: number, say: (line: string) => void): Promis
         ["kill a replica", () => killReplica(world)],
         ["reload a certificate", () => edge.reload()],
         ["kill node-3", () => restart(world, "node-3")],
+        ...several?.acts(world) ?? [],
         ...early
           ? [
             ["kill the conductor", () => restart(world, "conductor")],
