@@ -7,6 +7,7 @@
  */
 
 import { splitVerb } from "./wire.ts";
+import { REPLICA_ID } from "./replica_id.ts";
 import { SECRET_NAME } from "./secret.ts";
 import { base64ToText, textToBase64, toBytes } from "./bytes.ts";
 import { MANIFEST_BYTES } from "./limits.ts";
@@ -44,7 +45,7 @@ const FIELDS = {
   log: { form: /^[0-9a-f]{64}$/, says: "the name of a log" },
   identity: { form: /^[0-9a-f]{64}$/, says: "an identity" },
   kind: { form: /^(exec|copy|forward)$/, says: "exec, copy or forward" },
-  replica: { form: /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/, says: "a replica" },
+  replica: { form: REPLICA_ID, says: "a replica" },
   /** What the stream is to do, in base64; `-` for nothing. */
   details: { form: /^(-|[A-Za-z0-9+/]{1,16000}={0,2})$/, says: "details in base64 or -" },
   secret: { form: SECRET_NAME, says: "the name of a secret" },

@@ -10,6 +10,7 @@ import { genesisOf, linkOf } from "./chain.ts";
 import { parseOperatorCommand } from "./command.ts";
 import { MANIFEST_BYTES } from "./limits.ts";
 import { appName, type FollowMessage, followShape } from "./mesh.ts";
+import { replicaId } from "./replica_id.ts";
 import { changesRoster, type Root, Roster } from "./roster.ts";
 import { integer, list, parseShaped, type Shaped, struct, text } from "./shape.ts";
 import { splitVerb } from "./wire.ts";
@@ -23,7 +24,7 @@ const runsShape = struct({
   name: text(63),
   runs: list(
     struct({
-      replica: text(64, /^[A-Za-z0-9][A-Za-z0-9._:-]*$/),
+      replica: replicaId,
       app: appName,
       generation: count,
       sequence: count,

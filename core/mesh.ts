@@ -39,7 +39,9 @@ import {
   text,
   variant,
 } from "./shape.ts";
+import { replicaId } from "./replica_id.ts";
 
+/** What whoever asks chose, to know the answer by. */
 const ID = text(64, /^[A-Za-z0-9][A-Za-z0-9._:-]*$/);
 /** 32 lower-case hex characters. */
 const nodeId = text(32, /^[0-9a-f]{32}$/);
@@ -81,7 +83,7 @@ export type Exit = Shaped<typeof exitShape>;
 export const HEALTH_CHECK = "health check: ";
 
 const status = struct({
-  replica: ID,
+  replica: replicaId,
   app: appName,
   generation: count,
   version: count,
@@ -100,7 +102,7 @@ const status = struct({
 export type ReplicaStatus = Shaped<typeof status>;
 
 const endpoint = struct({
-  replica: ID,
+  replica: replicaId,
   app: appName,
   generation: count,
   node: text(64),
@@ -175,10 +177,10 @@ export const meshShape = variant({
     pages: count,
     statuses: list(status, 64),
   }),
-  "run-ok": struct({ node: nodeId, boot: bootId, replica: ID }),
+  "run-ok": struct({ node: nodeId, boot: bootId, replica: replicaId }),
   /** The node cannot or may not run it (tombstone, forged record, no such port). */
-  "run-refused": struct({ node: nodeId, boot: bootId, replica: ID, reason: text(300) }),
-  "stop-ok": struct({ node: nodeId, boot: bootId, replica: ID }),
+  "run-refused": struct({ node: nodeId, boot: bootId, replica: replicaId, reason: text(300) }),
+  "stop-ok": struct({ node: nodeId, boot: bootId, replica: replicaId }),
   /** How it stands with a `prepare`. `failed` says why; it is looked into again when asked again. */
   prepared: struct({
     node: nodeId,
@@ -221,14 +223,14 @@ export const meshShape = variant({
     /** It does not lead, but hears everything, so as to lead at any time. */
     standby: maybe(flag),
   }),
-  "status-ok": struct({ node: nodeId, replica: ID, version: count }),
+  "status-ok": struct({ node: nodeId, replica: replicaId, version: count }),
   /**
    * Run this replica of the app as record `sequence` of the log has it. For a replica that runs
    * already by another record of the app: let it go on as this one says, if its program is the same.
    */
   run: struct({
     node: nodeId,
-    replica: ID,
+    replica: replicaId,
     app: appName,
     generation: count,
     sequence: count,
@@ -258,7 +260,7 @@ export const meshShape = variant({
    * Drain and end it. For an unknown id the node answers and remembers it as finished. `asleep`: its
    * app sleeps, and the node may wake it while no conductor leads.
    */
-  stop: struct({ node: nodeId, replica: ID, asleep: maybe(flag), reign: maybe(reign) }),
+  stop: struct({ node: nodeId, replica: replicaId, asleep: maybe(flag), reign: maybe(reign) }),
 
   // conductor or node -> node
   /** Say at once that you live; whoever else is at this address keeps silent. */
@@ -295,7 +297,7 @@ export const meshShape = variant({
     endpoints: list(endpoint, 64),
     whole: maybe(struct({ page: count, pages: count })),
   }),
-  deregister: struct({ node: nodeId, boot: bootId, replica: ID, order: maybe(count) }),
+  deregister: struct({ node: nodeId, boot: bootId, replica: replicaId, order: maybe(count) }),
 
   // tower -> node
   "lease-ok": struct({ tower: bootId, node: nodeId, digest }),
@@ -308,7 +310,7 @@ export const meshShape = variant({
   "deregister-ok": struct({
     tower: bootId,
     node: nodeId,
-    replica: ID,
+    replica: replicaId,
     drained: flag,
     order: maybe(count),
   }),
@@ -425,8 +427,8 @@ export const watchShape = variant({
   delta: struct({
     revision: count,
     up: list(endpoint, 100_000),
-    down: list(ID, 100_000),
-    lost: maybe(list(ID, 100_000)),
+    down: list(replicaId, 100_000),
+    lost: maybe(list(replicaId, 100_000)),
   }),
   /** The whole table of routes, whenever it changes. */
   routes: struct({ revision: count, routes: list(route, 100_000) }),
@@ -451,7 +453,7 @@ export const watcherShape = variant({
    * `busy`: removed replicas on which it still has requests in flight. Sent after every change,
    * whenever `busy` changes, and every `INGRESS_ALIVE_MS`.
    */
-  ack: struct({ revision: count, busy: list(ID, 100_000) }),
+  ack: struct({ revision: count, busy: list(replicaId, 100_000) }),
   /**
    * The conductor publishes the whole table of routes. Of several conductors that of the greatest
    * term counts; what one of an earlier term says is passed over.
@@ -492,9 +494,9 @@ export const followShape = variant({
   /** First of all: which log this is. */
   log: struct({ log: text(64, /^[0-9a-f]{64}$/) }),
   /** Variable -> its secret, sealed to the node for this replica (core/live/box.ts). */
-  secrets: struct({ replica: ID, values: map(text(100_000), 1_000) }),
+  secrets: struct({ replica: replicaId, values: map(text(100_000), 1_000) }),
   /** Why there are none; `again`: perhaps soon. */
-  "no-secrets": struct({ replica: ID, reason: text(300), again: flag }),
+  "no-secrets": struct({ replica: replicaId, reason: text(300), again: flag }),
   /** The conductor's signature over its log up to an entry (core/audit.ts). */
   checkpoint: struct({
     log: text(64, /^[0-9a-f]{64}$/),
@@ -512,7 +514,7 @@ export const followShape = variant({
 export const followerShape = variant({
   "want-secrets": struct({
     node: text(32, /^[0-9a-f]{32}$/),
-    replica: ID,
+    replica: replicaId,
     /** ML-KEM-768, base64. */
     publicKey: text(1_580, /^[A-Za-z0-9+/=]{1580}$/),
   }),

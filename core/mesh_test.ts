@@ -159,3 +159,13 @@ Deno.test("digestOf() knows a set whatever its order, and tells sets apart", () 
     }
   }));
 });
+
+Deno.test("an app of the longest name has replicas that can be told of, whatever their numbers", () => {
+  const long = `${"a".repeat(63)}.${10 ** 14}`;
+  const messages: readonly MeshMessage[] = [
+    { k: "stop-ok", ...of, replica: long },
+    { k: "status", ...of, status: { ...status, replica: long } },
+    { ...samples.run, replica: long },
+  ];
+  for (const message of messages) assertEquals(decodeMesh(encodeMesh(message)), message);
+});

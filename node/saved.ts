@@ -12,6 +12,7 @@ import {
   text,
 } from "../core/shape.ts";
 import { exitShape } from "../core/mesh.ts";
+import { replicaId } from "../core/replica_id.ts";
 
 const launch = struct({
   name: text(63),
@@ -27,7 +28,7 @@ const count = integer(0, 2 ** 40);
 
 const saved = struct({
   format: integer(1, 1),
-  replica: text(64, /^[A-Za-z0-9][A-Za-z0-9._:-]*$/),
+  replica: replicaId,
   app: text(63),
   generation: count,
   sequence: count,

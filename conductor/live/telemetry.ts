@@ -13,6 +13,7 @@ import {
   TELEMETRY_WRITE_MS,
 } from "../../core/limits.ts";
 import { logger } from "../../core/live/log.ts";
+import { replicaId } from "../../core/replica_id.ts";
 import { integer, oneOf, parseShaped, struct, text } from "../../core/shape.ts";
 import type { LogView } from "../../core/view.ts";
 import { Again } from "../again.ts";
@@ -24,7 +25,7 @@ import { TraceBook } from "../trace_book.ts";
 import { type LogSearch, TelemetryStore } from "./telemetry_store.ts";
 
 const nodeLine = struct({
-  replica: text(64),
+  replica: replicaId,
   number: integer(0, 2 ** 52),
   at: integer(0, 2 ** 52),
   line: text(LOG_LINE_BYTES * 2),

@@ -5,6 +5,7 @@ import { DATAGRAM_BYTES, LOG_RING_LINES, TELEMETRY_PAST_LINES } from "../../core
 import type { Seal } from "../../core/live/roster_seal.ts";
 import { acceptSealed, isSealRequest, peerOf } from "../../core/live/sealed_http.ts";
 import { listenFailure } from "../../core/live/udp.ts";
+import { REPLICA_ID } from "../../core/replica_id.ts";
 import type { NodeMachine } from "../machine.ts";
 import type { LogLine } from "../logs.ts";
 import type { Logs } from "./logs.ts";
@@ -32,8 +33,6 @@ export interface NodeView {
   /** With it the conductor asks in sealed sessions. */
   readonly seal?: Seal;
 }
-
-const ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/;
 
 /**
  * Answers one request.
@@ -126,7 +125,7 @@ function decoded(part: string): string {
 }
 
 function logs(replica: string, query: URLSearchParams, node: NodeView): Response {
-  if (!ID.test(replica) || !node.hasLog(replica)) {
+  if (!REPLICA_ID.test(replica) || !node.hasLog(replica)) {
     return Response.json({ error: `${replica} has no log on this node` }, { status: 404 });
   }
   const wish = Number(query.get("lines") ?? "100");
