@@ -50,11 +50,7 @@ export class Sleepers {
   }
 }
 
-/**
- * The id of a stand-in: no conductor gives one of this form, and no other node at any time. It keeps
- * within the 64 characters of an id.
- */
+/** The id of a stand-in: no conductor gives one of this form, and no other node at any time. */
 export function standInId(app: string, node: string, wallMs: number): string {
-  const suffix = `.w${wallMs.toString(36)}${node.slice(0, 6)}`;
-  return `${app.slice(0, 64 - suffix.length)}${suffix}`;
+  return `${app}.w${wallMs.toString(36)}${node.slice(0, 6)}`;
 }

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { LEASE_RENEW_MS, PROBE_MIN_MS, SLEEPERS, UNLED_MS } from "../core/limits.ts";
 import { FakeWorld, NODE } from "./fake_world.ts";
 import { replicaOf } from "./replica.ts";
+import { REPLICA_ID } from "../core/replica_id.ts";
 import { Sleepers, standInId } from "./sleepers.ts";
 
 const HEALTH = "  health {\n    check GET /health 200\n    interval 1s\n  }";
@@ -117,5 +118,5 @@ Deno.test("standInId() fits, and differs by node and time", () => {
     [1_800_000_000_000, 1_800_000_000_001].map((ms) => standInId(long, node.repeat(32), ms))
   );
   assertEquals(new Set(ids).size, 4);
-  assert(ids.every((id) => id.length === 64 && id.startsWith("aaa")), ids.join());
+  assert(ids.every((id) => REPLICA_ID.test(id) && id.startsWith(`${long}.`)), ids.join());
 });
