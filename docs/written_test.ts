@@ -5,6 +5,34 @@ import { assert, assertEquals } from "@std/assert";
 const ROOT = decodeURIComponent(new URL("../", import.meta.url).pathname).replace(/\/$/, "");
 const read = (path: string) => Deno.readTextFile(`${ROOT}/${path}`);
 
+/** What a heading is linked to by, as GitHub makes it. */
+function anchorOf(heading: string): string {
+  return heading.trim().toLowerCase().replace(/[^\p{L}\p{N}\- _]/gu, "").replaceAll(" ", "-");
+}
+
+Deno.test("the documents link only to what exists, headings included", async () => {
+  const pages = ["README.md"];
+  for await (const { name } of Deno.readDir(`${ROOT}/docs`)) {
+    if (name.endsWith(".md")) pages.push(`docs/${name}`);
+  }
+  let count = 0;
+  for (const page of pages) {
+    for (const [, link] of (await read(page)).matchAll(/\]\((?!https?:|mailto:)([^)\s]+)\)/g)) {
+      count++;
+      const to = new URL(link!, `file://${ROOT}/${page}`);
+      const path = decodeURIComponent(to.pathname);
+      const { isFile } = await Deno.stat(path).catch(() => ({ isFile: null }));
+      assert(isFile !== null, `${page}: there is no ${link}`);
+      if (to.hash === "") continue;
+      assert(isFile, `${page}: ${link} is no page`);
+      const headings = (await Deno.readTextFile(path)).matchAll(/^#+ (.+)$/gm);
+      const anchors = [...headings].map(([, heading]) => anchorOf(heading!));
+      assert(anchors.includes(to.hash.slice(1)), `${page}: ${link} names no heading`);
+    }
+  }
+  assert(count > 20, `only ${count} links were found`);
+});
+
 Deno.test("ARCHITECTURE.md and PROTOCOL.md name only files that exist", async () => {
   for (const page of ["docs/ARCHITECTURE.md", "docs/PROTOCOL.md"]) {
     const text = await read(page);

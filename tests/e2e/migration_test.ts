@@ -30,14 +30,3 @@ Deno.test("MIGRATION.md names only commands and keys that exist", () => {
     }
   }
 });
-
-Deno.test("OPERATIONS.md names only commands that exist, and links only to what exists", async () => {
-  const operations = await Deno.readTextFile(`${ROOT}/docs/OPERATIONS.md`);
-  const commands = new Set(COMMANDS.map(({ name }) => name));
-  for (const [, name] of operations.matchAll(/`skr8tr\s([a-z-]+)/g)) {
-    assert(commands.has(name!), `there is no command ${name}`);
-  }
-  for (const [, path] of operations.matchAll(/\]\((?!https?:|#)([^)]+)\)/g)) {
-    await Deno.stat(`${ROOT}/docs/${path}`);
-  }
-});
