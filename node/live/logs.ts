@@ -17,6 +17,7 @@ interface Tail {
 }
 
 export class Logs implements Disposable {
+  #ended = false;
   readonly #tails = new Map<string, Tail>();
   readonly #allFollowers = new Set<(replica: string, lines: readonly LogLine[]) => void>();
   readonly #watcher: Deno.FsWatcher | null;
@@ -65,6 +66,8 @@ export class Logs implements Disposable {
 
   /** The replica's log file has changed, or may have: it is read soon. */
   touch(replica: string): void {
+    // What the watcher had seen before it was closed comes even then.
+    if (this.#ended) return;
     const tail = this.#tailOf(replica);
     if (tail.timer !== undefined) return;
     tail.timer = setTimeout(() => {
@@ -142,6 +145,7 @@ export class Logs implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#ended = true;
     this.#watcher?.close();
     clearInterval(this.#poll);
     for (const { timer } of this.#tails.values()) clearTimeout(timer);
