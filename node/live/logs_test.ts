@@ -47,6 +47,21 @@ Deno.test("followers hear new lines by themselves, until they leave", async () =
   assertEquals(heard, ["one", "two"]);
 });
 
+Deno.test("nothing is read any more once it is closed, even if the file is known to have changed", async () => {
+  using all = bench();
+  const heard: string[] = [];
+  all.logs.follow("web-1", () => heard.push("the closed one"));
+  all.logs[Symbol.dispose]();
+  all.write("one\n");
+  all.logs.touch("web-1");
+  using next = new Logs(all.path.slice(0, -"/web-1/log".length));
+  next.follow("web-1", () => heard.push("the next"));
+  // It reads as long after this as the closed one would have after the other.
+  next.touch("web-1");
+  await until("the line", () => heard.includes("the next"));
+  assertEquals(heard, ["the next"]);
+});
+
 Deno.test("lines of standard error are told apart, and half lines of the two are not mixed", async () => {
   using all = bench();
   const heard: string[] = [];
