@@ -1,5 +1,6 @@
 /** The traces of the last while: bounded, in memory. */
 
+import { inCallOrder } from "../core/call_order.ts";
 import { SPANS_KEPT, TRACE_SLOWEST, TRACE_SPANS } from "../core/limits.ts";
 import type { SpanView, TraceSpanView, TraceView } from "../core/trace_view.ts";
 
@@ -70,7 +71,7 @@ export class TraceBook {
   /** A trace's spans as far as they are shown: each after the one that asked for it. */
   trace(id: string, shows: (app: string) => boolean): TraceSpanView[] {
     const spans = this.#traces.get(id)?.spans ?? [];
-    return inCallOrder(spans.filter((each) => shows(each.app)));
+    return ordered(spans.filter((each) => shows(each.app)));
   }
 
   /**
@@ -108,35 +109,19 @@ export class TraceBook {
   }
 }
 
-/**
- * Puts each span behind the one that asked for it, those of one asker as they began. Times alone do
- * not tell: they come in whole milliseconds and from several machines' clocks.
- */
-export function inCallOrder(spans: readonly SpanView[]): TraceSpanView[] {
-  const known = new Set(spans.map(({ span }) => span));
-  const asked = Map.groupBy(
-    spans.toSorted((a, b) => a.startWallMs - b.startWallMs),
-    ({ parent }) => parent !== undefined && known.has(parent) ? parent : null,
-  );
-  const open: TraceSpanView[] = [];
-  const push = (asker: string | null, depth: number) => {
-    for (const each of asked.get(asker)?.toReversed() ?? []) open.push({ ...each, depth });
-    asked.delete(asker);
-  };
-  push(null, 0);
-  const done: TraceSpanView[] = [];
-  for (let next = open.pop(); next; next = open.pop()) {
-    done.push(next);
-    push(next.span, next.depth + 1);
-  }
-  // Spans that ask for each other in a circle have no beginning, and are still told of.
-  for (const rest of asked.values()) done.push(...rest.map((each) => ({ ...each, depth: 0 })));
-  return done;
+/** A trace's spans in the order of its calls. */
+function ordered(spans: readonly SpanView[]): TraceSpanView[] {
+  const calls = inCallOrder(spans, ({ span, parent = null, startWallMs }) => ({
+    id: span,
+    asker: parent,
+    startMs: startWallMs,
+  }));
+  return calls.map(({ span, depth }) => ({ ...span, depth }));
 }
 
 function traceView(trace: string, spans: readonly SpanView[]): TraceView | null {
-  const ordered = inCallOrder(spans);
-  const roots = ordered.filter(({ depth }) => depth === 0);
+  const calls = ordered(spans);
+  const roots = calls.filter(({ depth }) => depth === 0);
   const [first] = roots.toSorted((a, b) => b.ms - a.ms);
   if (first === undefined) return null;
   const { app, name, startWallMs, ms } = first;
@@ -144,6 +129,6 @@ function traceView(trace: string, spans: readonly SpanView[]): TraceView | null 
     ...{ trace, app, name, startWallMs, ms },
     spans: spans.length,
     failed: spans.filter((each) => each.failed).length,
-    apps: [...new Set(ordered.map((each) => each.app))],
+    apps: [...new Set(calls.map((each) => each.app))],
   };
 }

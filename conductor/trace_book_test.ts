@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { SPANS_KEPT, TRACE_SLOWEST, TRACE_SPANS } from "../core/limits.ts";
 import type { SpanView } from "../core/trace_view.ts";
-import { inCallOrder, TraceBook } from "./trace_book.ts";
+import { TraceBook } from "./trace_book.ts";
 
 const all = () => true;
 
@@ -12,23 +12,6 @@ function span(trace: number | string, span: string, rest: Partial<SpanView> = {}
     ...rest,
   };
 }
-
-Deno.test("inCallOrder() puts each span behind its asker, whatever clocks and ways say", () => {
-  const spans = [
-    // The innermost ends first and is told first; the second machine's clock is behind.
-    span(1, "c", { parent: "b", startWallMs: 100 }),
-    span(1, "b", { parent: "a", startWallMs: 95 }),
-    span(1, "d", { parent: "a", startWallMs: 104 }),
-    span(1, "a", { parent: "of the ingress", startWallMs: 100 }),
-    span(1, "y", { parent: "z" }),
-    span(1, "z", { parent: "y" }),
-    span(1, "self", { parent: "self" }),
-  ];
-  assertEquals(
-    inCallOrder(spans).map((each) => `${each.span}${each.depth}`),
-    ["a0", "b1", "c2", "d1", "y0", "z0", "self0"],
-  );
-});
 
 Deno.test("TraceBook tells the slowest traces by their beginning", () => {
   const book = new TraceBook();

@@ -11,6 +11,7 @@ export function RoutePage({ app, route }: { readonly app: string; readonly route
   const query = new URLSearchParams({ app, route });
   const { value, problem } = usePolled<RoutesView>(`/api/routes?${query}`, POLL_MS);
   const past = value?.routes[0];
+  const times = value?.wallMs.map((each) => each / 1_000) ?? [];
   return (
     <>
       <p class="trail">
@@ -24,7 +25,7 @@ export function RoutePage({ app, route }: { readonly app: string; readonly route
           <Chart
             title="Requests"
             unit="/s"
-            times={value.wallMs.map((each) => each / 1_000)}
+            times={times}
             lines={[
               { label: "all", color: "one", values: past.requestsPerSecond },
               { label: "5xx", color: "bad", values: past.errorsPerSecond },
@@ -33,7 +34,7 @@ export function RoutePage({ app, route }: { readonly app: string; readonly route
           <Chart
             title="Latency"
             unit="ms"
-            times={value.wallMs.map((each) => each / 1_000)}
+            times={times}
             lines={[
               { label: "p99", color: "two", values: past.p99Ms },
               { label: "p50", color: "one", values: past.p50Ms },

@@ -1,6 +1,7 @@
 // What programs told of themselves: lines, spans and measured values, bounded, and no loss if they
 // are lost. All replicas of the sink share the file.
 
+import { inCallOrder } from "../../../core/call_order.ts";
 import {
   type Database,
   type Migrations,
@@ -108,27 +109,6 @@ export interface TelemetryStore {
   close(): Promise<void>;
 }
 
-/**
- * Puts each span behind the one that asked for it. Times alone do not tell: they come in whole
- * milliseconds and from several machines' clocks.
- */
-function inCallOrder(spans: readonly SpanView[]): SpanView[] {
-  const known = new Set(spans.map(({ spanId }) => spanId));
-  const asked = Map.groupBy(
-    spans,
-    ({ parentId }) => parentId !== null && known.has(parentId) ? parentId : null,
-  );
-  const ordered = new Set<SpanView>();
-  const open = [...asked.get(null) ?? []].reverse();
-  for (let next = open.pop(); next; next = open.pop()) {
-    if (ordered.has(next)) continue;
-    ordered.add(next);
-    open.push(...[...asked.get(next.spanId) ?? []].reverse());
-  }
-  // Whoever sends spans that ask for each other still sees them.
-  return [...ordered, ...spans.filter((span) => !ordered.has(span))];
-}
-
 type SpanRow = Omit<SpanView, "failed"> & { failed: number };
 
 const SPANS = `select trace as "traceId", span as "spanId", parent as "parentId", service, name,
@@ -191,7 +171,10 @@ export async function openTelemetryStore(
         ...[app, app, grep, grep, sinceMs, limit],
       )).reverse(),
     trace: async (traceId) =>
-      inCallOrder(await spansWhere("where trace = ? order by start, id", traceId)),
+      inCallOrder(
+        await spansWhere("where trace = ? order by start, id", traceId),
+        ({ spanId: id, parentId: asker, startMs }) => ({ id, asker, startMs }),
+      ).map(({ span }) => span),
     slowest: (sinceMs, limit) =>
       spansWhere(
         `where start >= ? and not exists (
