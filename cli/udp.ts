@@ -1,6 +1,7 @@
 // One question, one answer over UDP.
 
 import { type Address, isLoopback } from "../core/address.ts";
+import { answerTo, commandIdOf } from "../core/command.ts";
 import { DATAGRAM_BYTES } from "../core/limits.ts";
 import { decodeDatagram } from "../core/wire.ts";
 
@@ -12,7 +13,8 @@ const strict = new TextDecoder("utf-8", { fatal: true });
 
 /**
  * Sends a datagram and resolves to the first well-formed answer, or to `null` when none has come
- * in time or `signal` is aborted. With `repeat` the datagram is sent again every 250 ms.
+ * in time or `signal` is aborted. With `repeat` the datagram is sent again every 250 ms. To a command
+ * with an id only the answer of that id counts: the port may have been another command's a moment ago.
  */
 export async function askUdp(
   to: Address,
@@ -47,7 +49,7 @@ export async function askUdp(
   try {
     if (options.signal?.aborted) return null;
     send();
-    return await receive(socket);
+    return await receive(socket, commandIdOf(text));
   } finally {
     clearTimeout(deadline);
     clearInterval(again);
@@ -62,14 +64,15 @@ function localFor(hostname: string): string {
   return hostname.includes(":") ? "::" : "0.0.0.0";
 }
 
-/** The first well-formed datagram; `null` once the socket is closed. */
-async function receive(socket: Deno.DatagramConn): Promise<string | null> {
+/** The first well-formed answer, to the command of this id if any; `null` once the socket is closed. */
+async function receive(socket: Deno.DatagramConn, id: string | null): Promise<string | null> {
   const buffer = new Uint8Array(DATAGRAM_BYTES + 1);
   for (;;) {
     try {
       const [bytes] = await socket.receive(buffer);
       const text = decodeDatagram(bytes, (each) => strict.decode(each));
-      if (text !== null) return text;
+      const answer = text !== null && id !== null ? answerTo(id, text) : text;
+      if (answer !== null) return answer;
     } catch (error) {
       if (closed(error)) return null;
       // Linux reports "nobody listens there" on the next receive; the answer may still come.

@@ -50,6 +50,16 @@ Deno.test("askUdp() passes over malformed answers", async () => {
   });
 });
 
+Deno.test("askUdp() passes over the late answer to another command", async () => {
+  const stop = "STOP|0123456789|api";
+  const answers = ["OK|STOP|web", "OK|STOP|web|9876543210", "OK|STOP|api|0123456789"];
+  const asked = await udpServer((_, count) => answers[count - 1] ?? null, async (port) => {
+    const reply = await askUdp({ hostname, port }, stop, { timeoutMs: 5_000, repeat: true });
+    assertEquals(reply, "OK|STOP|api");
+  });
+  assertEquals(asked, 3);
+});
+
 Deno.test("askUdp() resolves to null where nobody listens", async () => {
   const socket = Deno.listenDatagram({ transport: "udp", hostname, port: 0 });
   const { port } = socket.addr as Deno.NetAddr;

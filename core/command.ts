@@ -139,6 +139,30 @@ const ID = /^[A-Za-z0-9-]{8,64}$/;
 const APP = FIELDS.app.form;
 const GENERATION = /^[1-9][0-9]{0,8}$/;
 
+/**
+ * The id in the text of one of our commands, whatever the rest of it is like; `null` where there is
+ * none, as in all of v1.
+ */
+export function commandIdOf(text: string): string | null {
+  const [verb, rest] = splitVerb(text);
+  if (verb !== "APPLY" && !isShort(verb)) return null;
+  const [id] = splitVerb(rest);
+  return ID.test(id) ? id : null;
+}
+
+/**
+ * The answer to such a command as a datagram tells it, `<answer>|<id>`: a late answer also reaches
+ * whoever has the port by then, and must not be taken for the answer to another command.
+ */
+export function withCommandId(answer: string, id: string): string {
+  return `${answer}|${id}`;
+}
+
+/** The answer in a datagram; `null` where it is not the one to the command of this id. */
+export function answerTo(id: string, datagram: string): string | null {
+  return datagram.endsWith(`|${id}`) ? datagram.slice(0, -id.length - 1) : null;
+}
+
 /** Reads a command (without time and signature); a text with `error` where it is malformed. */
 export function parseOperatorCommand(command: string): OperatorCommand | { error: string } {
   const [verb, rest] = splitVerb(command);

@@ -1,6 +1,13 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { formatOperatorCommand, type OperatorCommand, parseOperatorCommand } from "./command.ts";
+import {
+  answerTo,
+  commandIdOf,
+  formatOperatorCommand,
+  type OperatorCommand,
+  parseOperatorCommand,
+  withCommandId,
+} from "./command.ts";
 import { MANIFEST_BYTES } from "./limits.ts";
 
 const id = fc.stringMatching(/^[A-Za-z0-9-]{8,64}$/);
@@ -81,4 +88,20 @@ Deno.test("a manifest may have MANIFEST_BYTES and no more, in bytes", () => {
     );
   assert("verb" in of("a".repeat(MANIFEST_BYTES)));
   assert("error" in of("ü".repeat(MANIFEST_BYTES / 2 + 1)));
+});
+
+Deno.test("commandIdOf() finds the id of our commands, well formed or not, and none in v1", () => {
+  assertEquals(commandIdOf("STOP|0123456789|api"), "0123456789");
+  assertEquals(commandIdOf("APPLY|0123456789"), "0123456789");
+  for (const text of ["STOP|short|api", "STOP", "EVICT|api-gateway", "LOGS|api-gateway", ""]) {
+    assertEquals(commandIdOf(text), null, text);
+  }
+});
+
+Deno.test("answerTo() takes the answer of the id alone", () => {
+  const answer = "ERR|STATE|api is not stopped";
+  const told = withCommandId(answer, "0123456789");
+  assertEquals(answerTo("0123456789", told), answer);
+  assertEquals(answerTo("9876543210", told), null);
+  assertEquals(answerTo("0123456789", answer), null);
 });

@@ -1,6 +1,6 @@
 // A stand-in for the conductor that keeps to core/view.ts, for the CLI's own tests.
 
-import { parseOperatorCommand } from "../../core/command.ts";
+import { commandIdOf, parseOperatorCommand, withCommandId } from "../../core/command.ts";
 import { verify } from "../../core/sign.ts";
 import type { AppView, PlanView, ReplicaView } from "../../core/view.ts";
 import { parseSigned, UNAUTHORIZED } from "../../core/wire.ts";
@@ -119,7 +119,9 @@ export function fakeConductor(options: FakeOptions = {}): FakeConductor {
     if (options.deafUdp) return null;
     if (!parseSigned(text)) return options.datagrams?.[text] ?? null;
     const reply = execute("udp", text);
-    return losing-- > 0 ? null : reply;
+    if (losing-- > 0) return null;
+    const id = commandIdOf(text);
+    return id === null ? reply : withCommandId(reply, id);
   });
 
   return {

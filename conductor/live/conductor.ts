@@ -1,7 +1,7 @@
 // The conductor in the world: sockets, the store, time. It decides nothing.
 
 import { inNetworks, isLoopback, showAddress } from "../../core/address.ts";
-import { parseOperatorCommand } from "../../core/command.ts";
+import { commandIdOf, parseOperatorCommand, withCommandId } from "../../core/command.ts";
 import { Failure } from "../../core/errors.ts";
 import { DATAGRAM_BYTES } from "../../core/limits.ts";
 import { now, randomHex, randomSeed } from "../../core/live/clock.ts";
@@ -238,9 +238,12 @@ class Conductor {
       port,
       admit: (source) => gate.allow(source, performance.now()),
       receive: (text, from) => {
+        const id = commandIdOf(text);
         const limit = this.#mayGrow(from.hostname) ? DATAGRAM_BYTES : byteLength(text);
         const reply = this.#replies.expect((answer) => {
-          if (answer !== null) this.#commands.send(fitDatagram(answer, byteLength, limit), from);
+          if (answer === null) return;
+          const fit = fitDatagram(answer, byteLength, id ? limit - id.length - 1 : limit);
+          this.#commands.send(id ? withCommandId(fit, id) : fit, from);
         });
         const leads = this.#leads();
         if (!leads.leads && text !== "PING") {
