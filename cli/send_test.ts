@@ -31,7 +31,7 @@ const apply = (manifest = "app api\n") =>
 /** Meanwhile no time passes for timers: what a busy machine takes decides nothing. */
 async function withoutTimers<T>(work: () => Promise<T>): Promise<T> {
   const real = globalThis.setTimeout;
-  globalThis.setTimeout = (() => real(() => {}, 0)) as typeof setTimeout;
+  globalThis.setTimeout = (() => real(() => {}, 0)) as unknown as typeof setTimeout;
   try {
     return await work();
   } finally {
