@@ -147,7 +147,8 @@ function refusal({ status, headers }: Response, answer: unknown): ApiError {
   const text = typeof said.error === "string" ? said.error : "The shop refused the request.";
   const field = typeof said.field === "string" ? said.field : undefined;
   const available = typeof said.available === "number" ? said.available : undefined;
-  if (status >= 500) {
+  // Without a service behind it a path of its own is unknown.
+  if (status >= 500 || (status === 404 && field === "path")) {
     return new ApiError("unavailable", "This part of the shop is not answering.", status);
   }
   const waitS = Number(headers.get("retry-after")) || undefined;

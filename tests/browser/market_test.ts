@@ -240,6 +240,16 @@ async function degraded(browser: Browser, shop: Shop): Promise<void> {
   await page.unroute(away);
   await reviews.getByRole("button", { name: "Try again" }).click();
   await reviews.locator(".loaded").waitFor();
+
+  // The paths of a service that was taken down are nobody's: it is away, and its goods are not gone.
+  const products = /\/api\/products\/2$/;
+  const nobody = { error: "there is nothing at this path with this method", field: "path" };
+  await page.route(products, (route) => route.fulfill({ status: 404, json: nobody }));
+  await page.goto(`${shop.url}/product/2`);
+  await page.getByText("This product could not be loaded").waitFor();
+  await page.unroute(products);
+  await page.getByRole("button", { name: "Try again" }).click();
+  await page.getByRole("button", { name: "Add to cart" }).waitFor();
   await context.close();
 }
 
