@@ -645,8 +645,9 @@ export const SPAN_SERIES_MS = 10_000;
 /** A line's own time counts where it is so near to when its node read it, ms; longest span, ms. */
 export const SPAN_CLOCK_MS = 60_000;
 export const SPAN_MAX_MS = 3_600_000;
-/** Longest name of a span, in characters. */
+/** Longest name of a span, in characters; most spans that one line tells of. */
 export const SPAN_NAME = 200;
+export const SPAN_LINE = 100;
 /** Most traces in one answer; and lines that a conductor that starts reads spans from. */
 export const TRACES_SHOWN = 1_000;
 export const SPANS_RECALLED = 5_000;
@@ -693,3 +694,16 @@ export const TOWER_SILENT_MS = 2_000;
 export const BEATS_REMEMBERED = 64;
 /** For how long an answer of the store is waited for at the end, ms. */
 export const LEAD_PATIENCE_MS = 500;
+
+/** Values that log lines tell of: kept in so many spans of so many ms (15 minutes). */
+export const METRIC_SPANS = 60;
+export const METRIC_MS = 15_000;
+/** Most that are kept, counted by replica and name: of all apps, and of one. */
+export const METRIC_SERIES = 4_096;
+export const METRIC_APP_SERIES = 1_024;
+/** Most in one answer. */
+export const METRICS_SHOWN = 120;
+/** Most of one line; and longest name and unit, in characters. */
+export const METRIC_LINE = 200;
+export const METRIC_NAME = 200;
+export const METRIC_UNIT = 20;
