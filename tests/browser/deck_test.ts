@@ -18,7 +18,7 @@ import { accessibilityFindings, THEMES, visitor, WIDTHS } from "./pages.ts";
 const chromium = await haveChromium();
 
 const PAGES = [
-  ...["", "app/product-svc", "node/node-1", "events", "logs", "audit"],
+  ...["", "app/product-svc", "node/node-1", "events", "logs", "audit", "metrics"],
   ...["traces", "traces/product-svc", `route/product-svc/${encodeURIComponent("/api/products")}`],
 ];
 
