@@ -254,7 +254,7 @@ export const COMMANDS: readonly Command[] = [
       "With APP: what its replicas told of themselves in lines of their logs, or to a telemetry sink, " +
       "over the last quarter of an hour.",
     ],
-    examples: ["skr8tr top --watch", "skr8tr top core-api --grep duration"],
+    examples: ["skr8tr top --watch", "skr8tr top product-svc --grep memory"],
     arguments: [0, 1],
     options: [
       {
