@@ -132,6 +132,11 @@ async function cliPage(): Promise<string> {
       ["1", "refused or failed: the cluster said no, a deploy failed, a manifest has errors"],
       ["2", "nobody answered, or the command line is wrong"],
     ]),
+    "A command that changes something is signed with an id, and sent again under it while no answer " +
+    "comes, for as long as --timeout says: the conductor executes it once, and says to a repeat what " +
+    "it said before, also after it was started again or another one leads. Without an answer by then " +
+    "nobody knows whether it was executed. That is what the error says, with the command that tells " +
+    "later, and whether the same one may be given again.",
     ...LISTED_COMMANDS.flatMap((command) => {
       const options = command.options.length > 0 ? [optionTable(command.options)] : [];
       const examples = (command.examples ?? []).map((example) => `    ${example}`);
