@@ -594,9 +594,12 @@ export const ACME_LOCK_MS = 15_000;
 export const DECK_SAMPLE_MS = 2_000;
 export const DECK_SAMPLES = 450;
 /** Most nodes and apps that a sample of the deck has. */
-export const DECK_SAMPLE_NODES = 256;
+export const DECK_SAMPLE_NODES = 1_024;
 export const DECK_SAMPLE_APPS = 256;
 export const DECK_SAMPLE_ROUTES = 256;
+/** Small charts of all nodes show so many samples; a viewer is told every so-manyth of the past. */
+export const DECK_SPARK_SAMPLES = 60;
+export const DECK_SPARK_STEP = 4;
 /** A status is told to the deck's viewers at most this often, ms. */
 export const DECK_STATUS_MS = 500;
 /** Most viewers of the deck at a time; a viewer that has so many messages to read yet is cut off. */
@@ -627,6 +630,8 @@ export const TELEMETRY_WRITE_MS = 250;
 /** How often load and traffic are noted, ms, and how many of these notes are kept (a day of them). */
 export const TELEMETRY_SAMPLE_MS = 10_000;
 export const TELEMETRY_SAMPLES = 8_640;
+/** Of so many nodes at most. */
+export const TELEMETRY_SAMPLE_NODES = 256;
 /** Most lines that wait to be written; and most nodes whose logs are followed. */
 export const TELEMETRY_PENDING = 50_000;
 export const TELEMETRY_NODES = 500;

@@ -5,7 +5,7 @@ import type { Option } from "../cli/command.ts";
 import { GLOBAL_OPTIONS, LISTED_COMMANDS } from "../cli/table.ts";
 import { allKeys, type KeyDocument } from "../core/manifest/explain.ts";
 import { VARIABLES } from "../core/manifest/variables.ts";
-import { permissionFlags, TASK_PARAMETERS } from "../core/permissions.ts";
+import { environmentOf, permissionFlags, TASK_PARAMETERS } from "../core/permissions.ts";
 import { GRAMMAR_PATH, grammarText } from "./grammar.ts";
 import type { FigureResult, Results } from "../bench/results.ts";
 import { show } from "../bench/table.ts";
@@ -174,7 +174,10 @@ async function daemonsPage(): Promise<string> {
     ...DAEMONS.flatMap((daemon, at) => [
       `## ${daemon}`,
       ["```text", helps[at]!.trimEnd(), "```"].join("\n"),
-      "Its permissions as `deno task " + daemon + "` starts it:",
+      "Its flags and permissions as `deno task " + daemon + "` starts it" +
+      Object.entries(environmentOf(daemon))
+        .map(([name, value]) => `, with ${code(`${name}=${value}`)} in its environment`).join("") +
+      ":",
       ["```text", ...permissionFlags(daemon, TASK_PARAMETERS[daemon] as never), "```"].join("\n"),
     ]),
   ].join("\n\n");
