@@ -259,6 +259,8 @@ export const JOB_RETRIES = 3;
 /** Largest artifact, in bytes, and most of them that the log remembers beside those in use. */
 export const ARTIFACT_BYTES = 16 * 1024 ** 3;
 export const ARTIFACTS = 10_000;
+/** Most files and folders of one artifact. */
+export const ARTIFACT_ENTRIES = 200_000;
 /** How much of an artifact is sent in one request, in bytes. */
 export const ARTIFACT_PART_BYTES = 4 * 1024 * 1024;
 /** Artifacts that a conductor sends at once; further nodes are told to ask others, or to wait. */
@@ -283,6 +285,11 @@ export const ARTIFACT_SPARE_BYTES = 64 * 1024 * 1024;
 /** First wait before a node asks again for an artifact that nobody gave it, doubling, in ms. */
 export const ARTIFACT_RETRY_MIN_MS = 200;
 export const ARTIFACT_RETRY_MAX_MS = 30_000;
+/**
+ * What was changed later than this before it was verified is verified again, in ms: Deno tells when a
+ * file was changed in whole seconds, and the kernel's clock for files lags by up to 10 ms.
+ */
+export const ARTIFACT_SETTLE_MS = 1_050;
 /** A source of an artifact that sends nothing for so long is given up, in ms. */
 export const ARTIFACT_STALL_MS = 10_000;
 
@@ -587,9 +594,12 @@ export const ACME_LOCK_MS = 15_000;
 export const DECK_SAMPLE_MS = 2_000;
 export const DECK_SAMPLES = 450;
 /** Most nodes and apps that a sample of the deck has. */
-export const DECK_SAMPLE_NODES = 256;
+export const DECK_SAMPLE_NODES = 1_024;
 export const DECK_SAMPLE_APPS = 256;
 export const DECK_SAMPLE_ROUTES = 256;
+/** Small charts of all nodes show so many samples; a viewer is told every so-manyth of the past. */
+export const DECK_SPARK_SAMPLES = 60;
+export const DECK_SPARK_STEP = 4;
 /** A status is told to the deck's viewers at most this often, ms. */
 export const DECK_STATUS_MS = 500;
 /** Most viewers of the deck at a time; a viewer that has so many messages to read yet is cut off. */
@@ -620,6 +630,8 @@ export const TELEMETRY_WRITE_MS = 250;
 /** How often load and traffic are noted, ms, and how many of these notes are kept (a day of them). */
 export const TELEMETRY_SAMPLE_MS = 10_000;
 export const TELEMETRY_SAMPLES = 8_640;
+/** Of so many nodes at most. */
+export const TELEMETRY_SAMPLE_NODES = 256;
 /** Most lines that wait to be written; and most nodes whose logs are followed. */
 export const TELEMETRY_PENDING = 50_000;
 export const TELEMETRY_NODES = 500;

@@ -7,6 +7,8 @@
  * | `POST /api/plan` body: manifest text | `PlanView` |
  * | `GET /api/status?replicas=0` | `StatusView`; with `replicas=0` without the apps' replicas |
  * | `GET /api/sample` | `DeckSample` (core/deck_view.ts): load and traffic now |
+ * | `GET /api/load?node=N` | `LoadsView` (core/deck_view.ts): the past of a node's load |
+ * | `GET /api/traffic?app=A` | `TrafficView` (core/deck_view.ts): the past of an app's requests |
  * | `GET /api/routes?app=A&route=R` | `RoutesView` (core/deck_view.ts): the past of an app's routes |
  * | `GET /api/nodes?limit=N&after=NEXT` | `{ nodes: NodeView[], next? }` |
  * | `GET /api/nodes/<node>` | `NodeDetailView`, 404 `{ error }` |

@@ -3,7 +3,7 @@
 import { inNetworks, isLoopback, showAddress } from "../../core/address.ts";
 import { commandIdOf, parseOperatorCommand, withCommandId } from "../../core/command.ts";
 import { Failure } from "../../core/errors.ts";
-import { DATAGRAM_BYTES } from "../../core/limits.ts";
+import { DATAGRAM_BYTES, TELEMETRY_SAMPLE_NODES } from "../../core/limits.ts";
 import { now, randomHex, randomSeed } from "../../core/live/clock.ts";
 import { createVerifier, type Verifier } from "../../core/live/crypto.ts";
 import { logger } from "../../core/live/log.ts";
@@ -215,7 +215,7 @@ class Conductor {
       ...(settings.atRestKey ? { key: settings.atRestKey } : {}),
       maxBytes: telemetryBytes,
       nodes: () => machine.fleet.values(),
-      sample: () => this.#deck.look(),
+      sample: () => this.#deck.look(TELEMETRY_SAMPLE_NODES),
       wallMs: () => now().wallMs,
       ask: ({ beat, address }, path, signal) => {
         const peer = address?.peer;
