@@ -259,6 +259,8 @@ export const JOB_RETRIES = 3;
 /** Largest artifact, in bytes, and most of them that the log remembers beside those in use. */
 export const ARTIFACT_BYTES = 16 * 1024 ** 3;
 export const ARTIFACTS = 10_000;
+/** Most files and folders of one artifact. */
+export const ARTIFACT_ENTRIES = 200_000;
 /** How much of an artifact is sent in one request, in bytes. */
 export const ARTIFACT_PART_BYTES = 4 * 1024 * 1024;
 /** Artifacts that a conductor sends at once; further nodes are told to ask others, or to wait. */
@@ -283,6 +285,11 @@ export const ARTIFACT_SPARE_BYTES = 64 * 1024 * 1024;
 /** First wait before a node asks again for an artifact that nobody gave it, doubling, in ms. */
 export const ARTIFACT_RETRY_MIN_MS = 200;
 export const ARTIFACT_RETRY_MAX_MS = 30_000;
+/**
+ * What was changed later than this before it was verified is verified again, in ms: Deno tells when a
+ * file was changed in whole seconds, and the kernel's clock for files lags by up to 10 ms.
+ */
+export const ARTIFACT_SETTLE_MS = 1_050;
 /** A source of an artifact that sends nothing for so long is given up, in ms. */
 export const ARTIFACT_STALL_MS = 10_000;
 
