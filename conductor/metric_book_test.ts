@@ -67,6 +67,15 @@ Deno.test("MetricBook forgets what is over, and takes nothing of long ago or yet
   assertEquals([values[0], values.at(-1)], [3, 5]);
   assert(values.slice(1, -1).every((value) => value === null));
   assertEquals(book.totals(later + METRIC_MS * METRIC_SPANS), []);
+  // Nor does it come back as what was told in a span that was passed over.
+  const full = new MetricBook();
+  for (let span = 0; span < METRIC_SPANS; span++) {
+    full.add(told("memory", span), NOW + span * METRIC_MS, NOW + span * METRIC_MS);
+  }
+  const far = NOW + (METRIC_SPANS + 2) * METRIC_MS;
+  full.add(told("memory", 7), far, far);
+  const tail = full.of("api", { limit: 9 }, far).series[0]!.values.slice(-4);
+  assertEquals(tail, [METRIC_SPANS - 1, null, null, 7]);
 });
 
 Deno.test("MetricBook keeps a bounded number of values, of one app and of all", () => {
