@@ -144,6 +144,7 @@ export class World implements AsyncDisposable {
         ...["-c", 'log=$1; shift; exec "$@" 2>>"$log" >&2', "sh"],
         ...[spec.log, Deno.execPath(), spec.args[0]!, ...this.flags, ...spec.args.slice(1)],
       ],
+      env: spec.environment,
       stdin: "piped",
       stdout: "null",
       stderr: "null",

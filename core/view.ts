@@ -24,6 +24,7 @@
  * | `GET /api/apps/<app>/why` | `WhyView` |
  * | `GET /api/events?app=A&limit=N&follow=1` | an `EventView` a line, oldest first |
  * | `GET /api/telemetry?app=A&node=N&grep=TEXT&since=MS&lines=N` | a `LogView` a line, of all that was gathered |
+ * | `GET /api/telemetry/metrics?app=A` | values that an app told of: core/metric_view.ts |
  * | `GET /api/telemetry/...` | traces, and how apps answered: core/trace_view.ts |
  * | `GET /api/logs/<app>?lines=N&follow=1&last=N&grep=TEXT&since=MS` | a `LogView` a line; followed: by time, then as they come |
  */

@@ -45,6 +45,7 @@ import type { ConductorSettings, RunningConductor } from "./settings.ts";
 import { type Leads, standbyReply } from "./standby.ts";
 import { StreamRelay } from "./streams.ts";
 import { SyslogSender } from "./syslog.ts";
+import { tellsOf } from "../teller.ts";
 import { Telemetry } from "./telemetry.ts";
 import { TowerLinks } from "./towers.ts";
 import type { DeployTraces } from "./trace.ts";
@@ -216,6 +217,7 @@ class Conductor {
       maxBytes: telemetryBytes,
       nodes: () => machine.fleet.values(),
       sample: () => this.#deck.look(TELEMETRY_SAMPLE_NODES),
+      tellsOf: (teller, app, replica) => tellsOf(machine.state, teller, app, replica),
       wallMs: () => now().wallMs,
       ask: ({ beat, address }, path, signal) => {
         const peer = address?.peer;

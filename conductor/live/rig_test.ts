@@ -19,10 +19,11 @@ export function signed(command: string, unixS = Math.floor(Date.now() / 1000)): 
 
 let applied = 0;
 
-/** A signed APPLY of the first generation of an app of this name. */
-export function apply(app: string): string {
+/** A signed APPLY of a generation of an app of this name. */
+export function apply(app: string, generation = 1): string {
   const manifest = btoa(`app ${app} {\n  exec /bin/service\n}\n`);
-  return signed(`APPLY|live-${String(++applied).padStart(6, "0")}|${app}|1|-|${manifest}`);
+  const id = `live-${String(++applied).padStart(6, "0")}`;
+  return signed(`APPLY|${id}|${app}|${generation}|-|${manifest}`);
 }
 
 export async function withFolder(work: (folder: string) => Promise<void>): Promise<void> {

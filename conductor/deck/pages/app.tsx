@@ -24,7 +24,9 @@ export function AppPage({ name }: { readonly name: string }) {
           <p class="facts">
             {app.ready} of {app.wanted} ready, generation {app.generation}, namespace{" "}
             {app.namespace}, signed by <code>{app.signedBy.slice(0, 12)}</code>{" "}
-            {span(nowMs.value - app.signedWallMs)} ago; <a href={`#/traces/${name}`}>its traces</a>
+            {span(nowMs.value - app.signedWallMs)} ago; <a href={`#/traces/${name}`}>its traces</a>,
+            {" "}
+            <a href={`#/metrics/${name}`}>its metrics</a>
           </p>
         )
         : <p class="hush">It is not up.</p>}
