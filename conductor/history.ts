@@ -64,9 +64,14 @@ export class History {
   #last: DeckSample | null = null;
 
   add(sample: DeckSample): void {
+    this.recall(sample);
     this.#last = sample;
-    this.#nodes.add(sample.wallMs, Object.entries(sample.nodes));
-    this.#apps.add(sample.wallMs, Object.entries(sample.apps));
+  }
+
+  /** Takes in a sample of before this process, oldest first: what is now, it does not tell. */
+  recall({ wallMs, nodes, apps }: DeckSample): void {
+    this.#nodes.add(wallMs, Object.entries(nodes));
+    this.#apps.add(wallMs, Object.entries(apps));
   }
 
   /** The newest sample; `null` before the first. */

@@ -3,7 +3,12 @@
 import { inNetworks, isLoopback, showAddress } from "../../core/address.ts";
 import { commandIdOf, parseOperatorCommand, withCommandId } from "../../core/command.ts";
 import { Failure } from "../../core/errors.ts";
-import { DATAGRAM_BYTES, TELEMETRY_SAMPLE_NODES } from "../../core/limits.ts";
+import {
+  DATAGRAM_BYTES,
+  DECK_SAMPLE_MS,
+  DECK_SAMPLES,
+  TELEMETRY_SAMPLE_NODES,
+} from "../../core/limits.ts";
 import { now, randomHex, randomSeed } from "../../core/live/clock.ts";
 import { createVerifier, type Verifier } from "../../core/live/crypto.ts";
 import { logger } from "../../core/live/log.ts";
@@ -230,6 +235,7 @@ class Conductor {
   start(): RunningConductor {
     const { bind: hostname, port, meshPort, tower, moreTowers = [], meshOpen } = this.#settings;
     this.#members = this.#openMembers();
+    this.#deck.recall(this.#telemetry?.samples(now().wallMs - DECK_SAMPLES * DECK_SAMPLE_MS) ?? []);
     const meshSeal = meshOpen ? undefined : this.#seal;
     this.#mesh = openMeshUdp({
       hostname,

@@ -221,6 +221,14 @@ export class Deck implements Disposable {
     return { ...sample, routes: machine.routeTraffic.lately(routesOf(machine.state), monoMs) };
   }
 
+  /** Begins the charts with what was gathered before this process, oldest first. */
+  recall(samples: readonly DeckSample[]): void {
+    for (const sample of samples) {
+      this.past.recall(sample);
+      this.routes.add(sample.wallMs, sample.routes ?? []);
+    }
+  }
+
   #sample(): void {
     const sample = this.look();
     this.past.add(sample);

@@ -12,7 +12,8 @@ import { ASSETS } from "./deck_assets.ts";
 import { EventHistory } from "./events.ts";
 import { type HttpParts, read } from "./http.ts";
 import { readShown } from "./shown_reads.ts";
-import { apply, id, post, signed, withConductor, withFolder } from "./rig_test.ts";
+import { apply, id, post, signed, start, withConductor, withFolder } from "./rig_test.ts";
+import { TelemetryStore } from "./telemetry_store.ts";
 
 /** A client that stands at another address than the conductor's loopback neighbours would. */
 async function tokenOf(url: string): Promise<string> {
@@ -257,6 +258,30 @@ Deno.test("the past of a node and of an app is told where it is asked for", asyn
     assertEquals(await ask("traffic?app=shop", "bank"), 404);
     assertEquals([await ask("traffic?app=none"), await ask("traffic")], [404, 400]);
     events.close();
+  });
+});
+
+Deno.test("a conductor that starts again tells the past that it had gathered", async () => {
+  await withFolder(async (folder) => {
+    const settings = { telemetryBytes: 1_000_000, plain: ["127.0.0.0/8"] };
+    const told = { requestsPerSecond: 2, errorsPerSecond: 0, p50Ms: 3, p95Ms: 5, inFlight: 1 };
+    const wallMs = [Date.now() - 20_000, Date.now() - 10_000];
+    const store = new TelemetryStore(`${folder}/telemetry.db`, settings.telemetryBytes);
+    for (const each of [Date.now() - 3_600_000, ...wallMs]) {
+      store.addSample({ wallMs: each, nodes: {}, apps: { shop: { ...told, p99Ms: 8 } } });
+    }
+    store.close();
+    const conductor = await start(folder, settings);
+    try {
+      const { hostname, port } = conductor.commands;
+      const url = `http://${hostname}:${port}`;
+      assertEquals(await post(url, apply("shop")), "OK|APPLIED|shop|1");
+      const past = await (await fetch(`${url}/api/traffic?app=shop`)).json();
+      assertEquals(past.wallMs.slice(0, 2), wallMs);
+      assertEquals(past.requestsPerSecond.slice(0, 2), [2, 2]);
+    } finally {
+      await conductor.stop("the test is over");
+    }
   });
 });
 

@@ -103,8 +103,14 @@ export class Telemetry implements Disposable {
     return () => this.#followers.delete(hear);
   }
 
+  /** How load and traffic were since a time, oldest first; nothing where the file cannot be read. */
   samples(sinceWallMs: number): DeckSample[] {
-    return this.#store.samples(sinceWallMs);
+    try {
+      return this.#store.samples(sinceWallMs);
+    } catch (error) {
+      log.error("what was gathered before cannot be read: {error}", { error: String(error) });
+      return [];
+    }
   }
 
   [Symbol.dispose](): void {
