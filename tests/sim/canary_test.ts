@@ -25,6 +25,8 @@ const CRIES: Readonly<Record<Planted, string>> = {
   "no-share": "gave the canary of shy",
   "asleep": "it was not ready in 30000 ms",
   "any-leader": "has begun",
+  "one-tower": "and the tower-2 does not list it",
+  "drained-by-one": "into its drain",
 };
 
 const up = (app: string): Deed => ({
@@ -92,6 +94,7 @@ for (const [planted, cry] of Object.entries(CRIES)) {
         ...MILD,
         seed,
         ...(planted === "any-leader" ? { conductors: 3 } : {}),
+        ...(planted === "one-tower" || planted === "drained-by-one" ? { towers: 2 } : {}),
         planted: planted as Planted,
         ...(plan ? { plan } : {}),
       });

@@ -18,7 +18,8 @@ export interface Cast {
   /** Whoever leads; where nobody does, the first. */
   readonly conductor: ConductorHost;
   readonly store: SharedLog | null;
-  readonly tower: TowerHost;
+  /** One, or several that are all told everything. */
+  readonly towers: readonly TowerHost[];
   readonly ingresses: readonly IngressHost[];
   readonly nodes: readonly NodeHost[];
   readonly operator: Operator;

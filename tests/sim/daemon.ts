@@ -49,6 +49,10 @@ export const PLANTED = [
   "no-roles",
   /** A node obeys whoever says that it leads. */
   "any-leader",
+  /** What a node registers reaches one of several towers only. */
+  "one-tower",
+  /** A node takes the word of one of several towers that a replica is drained for that of all. */
+  "drained-by-one",
 ] as const;
 export type Planted = (typeof PLANTED)[number];
 
@@ -90,7 +94,10 @@ export function commandsOf(index: number): Address {
 }
 /** The store that several conductors share. */
 export const STORE: Address = { hostname: "10.0.0.3", port: 4222 };
-export const TOWER: Address = { hostname: "10.0.0.2", port: 7772 };
+/** The tower of this number. */
+export function towerAt(index: number): Address {
+  return { hostname: index === 1 ? "10.0.0.2" : `10.0.0.${20 + index}`, port: 7772 };
+}
 export const OPERATOR: Address = { hostname: "10.0.0.4", port: 40_000 };
 export const STRANGER: Address = { hostname: "10.0.9.9", port: 40_000 };
 
@@ -109,8 +116,9 @@ export function resetStarts(): void {
 export abstract class Daemon {
   /** How far the host's clock is off, in ms. */
   skewMs = 0;
-  /** When it was started last. */
+  /** When it was started last, and how far its clock was off then. */
   startedMs = 0;
+  startedSkewMs = 0;
   #start = 0;
   #paused = false;
   #backlog: (() => void)[] = [];
@@ -134,6 +142,7 @@ export abstract class Daemon {
     if (this.up) return;
     this.#start = ++starts;
     this.startedMs = this.ground.timeline.nowMs;
+    this.startedSkewMs = this.skewMs;
     this.begin();
   }
 

@@ -10,7 +10,7 @@ import type { Deed } from "./steps.ts";
 
 /** All daemons that can be named. */
 export function daemonsOf(cast: Cast): Daemon[] {
-  return [cast.tower, ...cast.conductors, ...cast.ingresses, ...cast.nodes];
+  return [...cast.towers, ...cast.conductors, ...cast.ingresses, ...cast.nodes];
 }
 
 export function daemonOf(cast: Cast, name: string): Daemon {
@@ -62,7 +62,7 @@ export function doStep(cast: Cast, deed: Deed): void {
     case "pause": {
       const daemon = daemonOf(cast, deed.daemon);
       checker.tell(`${daemon.name} is stopped by SIGSTOP`);
-      checker.excuses.disturbed(deed.forMs);
+      checker.excuses.paused(daemon, deed.forMs);
       daemon.pause();
       return mend(`${daemon.name} goes on`, () => daemon.resume());
     }
@@ -107,7 +107,7 @@ export function doStep(cast: Cast, deed: Deed): void {
     case "cut": {
       const { one, other, oneWay } = deed;
       checker.tell(`the way ${one} ${oneWay ? "->" : "<->"} ${other} is cut`);
-      checker.excuses.disturbed(deed.forMs);
+      checker.excuses.cut(one, other, deed.forMs);
       const host = (name: string) =>
         name === cast.store?.name ? cast.store.host : daemonOf(cast, name).host;
       const others = other === "all"

@@ -63,7 +63,7 @@ export function simulateHour(options: HourOptions): HourOutcome {
       },
     },
   };
-  const conductor = new ConductorHost(ground, new TowerHost(ground));
+  const conductor = new ConductorHost(ground, [new TowerHost(ground)]);
   const nodes = Array.from(
     { length: options.nodes },
     (_, index) => new NodeHost(ground, [conductor], index + 1),

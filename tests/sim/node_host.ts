@@ -5,7 +5,7 @@ import { NodeMachine } from "../../node/machine.ts";
 import type { LogRecord } from "../../node/records.ts";
 import type { SavedReplica } from "../../node/saved.ts";
 import type { ConductorHost } from "./conductor_host.ts";
-import { Daemon, type Ground, meshOf, TOWER } from "./daemon.ts";
+import { Daemon, type Ground, meshOf, towerAt } from "./daemon.ts";
 import type { Stream } from "./network.ts";
 import { ROOT, signerOf } from "./signers.ts";
 import type { Behaviour, Process } from "./process.ts";
@@ -41,6 +41,8 @@ export class NodeHost extends Daemon {
     ground: Ground,
     readonly conductors: readonly ConductorHost[],
     readonly index: number,
+    /** How many towers it has. */
+    readonly towers = 1,
   ) {
     super(ground, `node-${index}`, `10.0.1.${index}`);
     this.address = { hostname: this.host, port: 7775 };
@@ -73,7 +75,8 @@ export class NodeHost extends Daemon {
       roots: [ROOT],
       conductor: meshOf(1),
       moreConductors: this.conductors.slice(1).map(({ index }) => meshOf(index)),
-      tower: TOWER,
+      tower: towerAt(1),
+      moreTowers: Array.from({ length: this.towers - 1 }, (_, at) => towerAt(at + 2)),
       towerUrl: "http://10.0.0.2:7772",
       path: "/bin",
       workdir: "/",
@@ -191,6 +194,12 @@ export class NodeHost extends Daemon {
   }
 
   #hear(text: string, from: Address): void {
+    if (this.ground.planted === "drained-by-one" && text.startsWith('{"k":"deregister-ok"')) {
+      const { order: _, ...word } = JSON.parse(text);
+      for (let at = 1; at <= this.towers; at++) {
+        this.#step({ on: "mesh", text: JSON.stringify(word), from: towerAt(at) });
+      }
+    }
     const isOrder = this.conductors.length > 1 && /^\{"k":"(?:run|stop)"/.test(text);
     if (!isOrder || !this.machine) return this.#step({ on: "mesh", text, from });
     const order = JSON.parse(text);
@@ -220,7 +229,7 @@ export class NodeHost extends Daemon {
     const { network, prng } = this.ground;
     switch (effect.do) {
       case "send":
-        if (this.#isWithheld(effect.text)) return;
+        if (this.#isWithheld(effect.text, effect.to)) return;
         return network.send(effect.text, this.address, effect.to);
       case "verify": {
         const { sequence, text, signatureHex } = effect.record;
@@ -347,12 +356,14 @@ export class NodeHost extends Daemon {
   // ---- Planted faults -----------------------------------------------------------------------------
 
   /** What is registered never reaches the tower, and yet is acknowledged. */
-  #isWithheld(text: string): boolean {
-    if (this.ground.planted !== "unregistered") return false;
+  #isWithheld(text: string, to: Address): boolean {
+    const { planted } = this.ground;
+    const isFirst = to.hostname === towerAt(1).hostname;
+    if (planted !== "unregistered" && (planted !== "one-tower" || isFirst)) return false;
     if (text.startsWith('{"k":"register"')) {
       const { node, request } = JSON.parse(text);
       const answer = JSON.stringify({ k: "register-ok", tower: "d".repeat(16), node, request });
-      this.later(1, () => this.#step({ on: "mesh", text: answer, from: TOWER }));
+      this.later(1, () => this.#step({ on: "mesh", text: answer, from: to }));
       return true;
     }
     return text.startsWith('{"k":"lease"');

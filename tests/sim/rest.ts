@@ -6,7 +6,7 @@ import { wantedOf, type Wish } from "./operator.ts";
 
 /** What is still missing for everything to be as signed; empty when all is well. */
 export function unfinished(cast: Cast): string[] {
-  const { conductor, tower, ingresses, nodes, operator } = cast;
+  const { conductor, towers, ingresses, nodes, operator } = cast;
   const missing: string[] = [];
   operator.settle();
   if (!operator.idle) missing.push("the operator waits for an answer");
@@ -53,12 +53,17 @@ export function unfinished(cast: Cast): string[] {
       process.replica
     ),
   );
-  const listed = ids(
-    [...operator.wishes.keys()].filter((app) => !stuck.has(app)).flatMap((app) =>
-      [...tower.machine?.registry.ofApp(app) ?? []].map((entry) => entry.endpoint.replica)
-    ),
-  );
-  if (listed !== alive) missing.push(`the tower lists [${listed}], running are [${alive}]`);
+  for (const tower of towers) {
+    const listed = ids(
+      [...operator.wishes.keys()].filter((app) => !stuck.has(app)).flatMap((app) =>
+        [...tower.machine?.registry.ofApp(app) ?? []].map((entry) => entry.endpoint.replica)
+      ),
+    );
+    if (listed !== alive) {
+      missing.push(`the ${tower.name} lists [${listed}], running are [${alive}]`);
+    }
+    if (!tower.machine?.watch.isComplete) missing.push(`the list of ${tower.name} is not complete`);
+  }
   for (const [name, bar] of operator.bars) {
     const node = nodes.find((each) => each.name === name)!;
     for (const { replica, app } of bar === "DRAIN" ? node.running() : []) {
