@@ -27,6 +27,8 @@ const CRIES: Readonly<Record<Planted, string>> = {
   "any-leader": "has begun",
   "one-tower": "and the tower-2 does not list it",
   "drained-by-one": "into its drain",
+  "fickle": ", and they used ",
+  "unsteady": "while its rollout is",
 };
 
 const up = (app: string): Deed => ({
@@ -49,6 +51,15 @@ const PLANS: Readonly<Partial<Record<Planted, readonly Step[]>>> = {
     { atMs: 100, do: "ask", app: "nap", forMs: 6_000 },
     { atMs: 9_000, ...up("late") },
   ],
+  "fickle": [
+    { atMs: 0, ...up("busy") },
+    { atMs: 100, do: "load", app: "busy", cores: 0.4 },
+    { atMs: 14_000, ...up("late") },
+  ],
+  "unsteady": [{ atMs: 0, ...up("busy") }, { atMs: 4_000, ...up("busy") }, {
+    atMs: 9_000,
+    ...up("late"),
+  }],
   "tick-twice": [{ atMs: 0, ...up("tick") }, { atMs: 22_000, ...up("late") }],
   "tick-lost": [{ atMs: 0, ...up("tick") }, { atMs: 22_000, ...up("late") }],
   "run-twice": [{ atMs: 0, ...up("once") }],

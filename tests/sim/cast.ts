@@ -2,6 +2,7 @@ import type { Checker } from "./checks.ts";
 import type { Clients } from "./clients.ts";
 import type { ConductorHost } from "./conductor_host.ts";
 import type { IngressHost } from "./ingress_host.ts";
+import type { Loads } from "./loads.ts";
 import type { Network } from "./network.ts";
 import type { NodeHost } from "./node_host.ts";
 import type { Operator } from "./operator.ts";
@@ -13,6 +14,7 @@ import type { TowerHost } from "./tower_host.ts";
 export interface Cast {
   readonly timeline: Timeline;
   readonly network: Network;
+  readonly loads: Loads;
   /** One, or several around one store. */
   readonly conductors: readonly ConductorHost[];
   /** Whoever leads; where nobody does, the first. */

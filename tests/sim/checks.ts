@@ -14,7 +14,7 @@ import { History } from "./history.ts";
 import type { IngressHost } from "./ingress_host.ts";
 import type { TowerHost } from "./tower_host.ts";
 import type { NodeHost } from "./node_host.ts";
-import { isSleeper, NAP, SHY_PERCENT } from "./manifests.ts";
+import { BUSY_ABOVE, isSleeper, scalesOf, SHY_PERCENT } from "./manifests.ts";
 import { isFinal } from "./operator.ts";
 import type { Process } from "./process.ts";
 import type { Timeline } from "./queue.ts";
@@ -37,6 +37,17 @@ const WAKE_MS = 5_000;
 /** Apps whose last change is more recent than this may be without a replica. */
 const COMING_MS = 12_000;
 
+/** A change of an app's number that the conductor decided. */
+interface ScaleStep {
+  readonly count: number;
+  readonly atMs: number;
+  /** The number before, where that is known. */
+  readonly from?: number;
+}
+
+/** What was used so long ago may still be the reason of a step: the window, and a wish's life. */
+const WISHED_MS = 10_000;
+
 export class Checker implements Witness, Judge {
   readonly story: string[] = [];
   readonly excuses: Excuses;
@@ -50,7 +61,9 @@ export class Checker implements Witness, Judge {
   /** When each stop was first seen at work: replica -> virtual ms. */
   readonly #stopping = new Map<string, number>();
   /** App that scales -> its last step. */
-  readonly #counts = new Map<string, { readonly count: number; readonly atMs: number }>();
+  readonly #counts = new Map<string, ScaleStep>();
+  /** What the programs of an app that scales by CPU have used, in percent, lately. */
+  readonly #uses: { readonly app: string; readonly atMs: number; readonly percent: number }[] = [];
   /** Of whoever of several conductors began to lead last. */
   #term = 0;
   #givenBack = { term: 0, atMs: -Infinity };
@@ -187,21 +200,66 @@ export class Checker implements Witness, Judge {
     if (said && isFinal(said)) this.fail(`${said.id} is executed after ${said.reply} was answered`);
   }
 
-  /** What scales by itself keeps to its bounds, and takes one step in its cooldown. */
+  /** What scales by itself keeps to its bounds, and takes one step in its cooldown, for a reason. */
   #scaled({ app, count }: { readonly app: string; readonly count: number }): void {
-    if (!isSleeper(app)) return;
+    const scales = scalesOf(app);
+    if (!scales) return;
+    this.checked++;
     const { nowMs } = this.timeline;
     const before = this.#counts.get(app);
-    this.#counts.set(app, { count, atMs: nowMs });
-    if (count > NAP.max) this.fail(`${app} scales to ${count}, where ${NAP.max} is the most`);
-    // Waking and falling asleep wait for nothing.
-    if (!before || before.count === 0 || count === 0) return;
+    this.#counts.set(app, { count, atMs: nowMs, ...(before ? { from: before.count } : {}) });
+    if (count > scales.max) this.fail(`${app} scales to ${count}, where ${scales.max} is the most`);
+    if (count < scales.min) this.fail(`${app} scales to ${count}, where ${scales.min} is the least`);
+    // Waking and falling asleep wait for nothing, and a rollout does not hinder them.
+    if (count === 0 || before?.count === 0) return;
+    const rollout = this.cast.conductor.machine?.state.apps.get(app)?.rollout;
+    if (!isSleeper(app) && rollout && rollout.phase !== "done") {
+      this.fail(`${app} scales to ${count} while its rollout is ${rollout.phase}`);
+    }
+    if (!before) return;
     const sinceMs = Math.round(nowMs - before.atMs);
-    if (Math.abs(count - before.count) > 1 || sinceMs < NAP.cooldownMs - DISK_MS) {
+    if (Math.abs(count - before.count) > 1 || sinceMs < scales.cooldownMs - DISK_MS) {
       this.fail(
         `${app} scales from ${before.count} to ${count}, ${sinceMs} ms after its last step`,
       );
     }
+    if (!isSleeper(app)) this.#justified(app, before, count);
+  }
+
+  /** By CPU: only what was used calls for it, and nothing goes back and forth under one load. */
+  #justified(app: string, before: ScaleStep, count: number): void {
+    const { nowMs } = this.timeline;
+    const isMore = count > before.count;
+    const lately = this.#uses.filter((each) => each.app === app && nowMs - each.atMs < WISHED_MS);
+    const isSeen = lately.some(({ percent }) =>
+      isMore ? percent > BUSY_ABOVE : percent < BUSY_ABOVE / 2
+    );
+    if (!isSeen) {
+      const used = lately.map(({ percent }) => Math.round(percent)).join(" ");
+      this.fail(`${app} scales from ${before.count} to ${count}, and they used ${used} %`);
+    }
+    const wasMore = before.from === undefined ? isMore : before.count > before.from;
+    const stillMs = nowMs - Math.max(
+      this.cast.loads.changedMs(app),
+      this.cast.operator.wishes.get(app)?.changedMs ?? -Infinity,
+    );
+    const steadyMs = nowMs - before.atMs;
+    if (wasMore === isMore || stillMs < steadyMs + WISHED_MS || this.excuses.isDisturbed) return;
+    if (this.excuses.isWounded(app)) return;
+    this.fail(`${app} scales from ${before.count} to ${count} and back under one load`);
+  }
+
+  /** To be called every 250 ms. */
+  #noteUses(): void {
+    const { loads, nodes } = this.cast;
+    const { nowMs } = this.timeline;
+    for (const app of loads.names()) {
+      const programs = nodes.flatMap((node) => node.processes).filter((each) =>
+        each.app === app && each.alive && nowMs >= each.answersMs
+      );
+      this.#uses.push({ app, atMs: nowMs, percent: loads.percentOf(app, programs.length) });
+    }
+    while (this.#uses.length > 0 && nowMs - this.#uses[0]!.atMs > WISHED_MS) this.#uses.shift();
   }
 
   // ---- Who leads ---------------------------------------------------------------------------------
@@ -329,6 +387,7 @@ export class Checker implements Witness, Judge {
       const wish = operator.wishes.get(app)!;
       if (wish.down || wish.stopped) this.#served.delete(app);
     }
+    this.#noteUses();
     this.#lookAtTowers();
     this.#lookForTowers();
   }

@@ -6,6 +6,7 @@ import type { Instant } from "../../core/instant.ts";
 import type { Entry } from "../../core/log.ts";
 import type { Prng } from "../../core/prng.ts";
 import type { ConductorHost } from "./conductor_host.ts";
+import type { Loads } from "./loads.ts";
 import type { Network } from "./network.ts";
 import type { NodeHost } from "./node_host.ts";
 import type { Process } from "./process.ts";
@@ -53,6 +54,10 @@ export const PLANTED = [
   "one-tower",
   /** A node takes the word of one of several towers that a replica is drained for that of all. */
   "drained-by-one",
+  /** A node wishes for more replicas, and for less, in turn. */
+  "fickle",
+  /** The conductor scales an app that is being rolled out. */
+  "unsteady",
 ] as const;
 export type Planted = (typeof PLANTED)[number];
 
@@ -61,6 +66,8 @@ export interface Ground {
   readonly timeline: Timeline;
   readonly network: Network;
   readonly prng: Prng;
+  /** What programs have to work at. */
+  readonly loads: Loads;
   /** The checkers' ears. */
   readonly witness: Witness;
   /** Wrong on purpose: what the canary plants. */

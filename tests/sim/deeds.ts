@@ -49,6 +49,9 @@ export function doStep(cast: Cast, deed: Deed): void {
     case "ask":
       checker.tell(`clients ask for ${deed.app}`);
       return cast.clients.askFor(deed.app, deed.forMs);
+    case "load":
+      checker.tell(`${deed.app} has work for ${deed.cores} cores`);
+      return cast.loads.set(deed.app, deed.cores, timeline.nowMs);
     case "scale":
       checker.tell(`operator: scale ${deed.app}=${deed.count}`);
       return operator.scale(deed.app, deed.count);
@@ -166,6 +169,7 @@ export function healAll(cast: Cast): void {
   cast.operator.skewMs = 0;
   if (cast.store) healStore(cast.store);
   cast.clients.askFor("nap", 0);
+  for (const app of cast.loads.names()) cast.loads.set(app, 0, cast.timeline.nowMs);
   for (const owner of [...cast.conductors, ...cast.nodes]) {
     owner.diskFull = false;
     owner.diskMs = 0.3;

@@ -3,7 +3,11 @@ import { sha256Hex } from "../../core/bytes.ts";
 import type { NodeEffect, NodeEvent } from "../../node/effects.ts";
 import { NodeMachine } from "../../node/machine.ts";
 import type { LogRecord } from "../../node/records.ts";
+import type { Wish } from "../../core/mesh.ts";
 import type { SavedReplica } from "../../node/saved.ts";
+import { CpuHistory } from "../../node/autoscale.ts";
+import { type CpuUse, samplesOf } from "../../node/wishes.ts";
+import { AUTOSCALE_SAMPLES, AUTOSCALE_WINDOW_MS, SAMPLE_MS } from "../../core/limits.ts";
 import type { ConductorHost } from "./conductor_host.ts";
 import { Daemon, type Ground, meshOf, towerAt } from "./daemon.ts";
 import type { Stream } from "./network.ts";
@@ -34,8 +38,12 @@ export class NodeHost extends Daemon {
   #at = 0;
   #dueMs = Infinity;
   #close = () => {};
+  #wished = false;
   #newest = 0;
   #nextPid = 1000;
+  #cpu = new CpuHistory({ windowMs: AUTOSCALE_WINDOW_MS, samples: AUTOSCALE_SAMPLES });
+  /** All programs of the world, on whatever node. */
+  programs: () => Iterable<Process> = () => this.processes;
 
   constructor(
     ground: Ground,
@@ -109,6 +117,8 @@ export class NodeHost extends Daemon {
       }
     }
     this.#step({ on: "sample", ...SAMPLE });
+    this.#cpu = new CpuHistory({ windowMs: AUTOSCALE_WINDOW_MS, samples: AUTOSCALE_SAMPLES });
+    this.later(SAMPLE_MS, () => this.#measure());
     this.#connect();
   }
 
@@ -353,7 +363,40 @@ export class NodeHost extends Daemon {
     });
   }
 
+  /** CPU of what is ready and scales by it, once a second. */
+  #measure(): void {
+    this.later(SAMPLE_MS, () => this.#measure());
+    const uses: CpuUse[] = [];
+    for (const { id, instance, state, spec } of this.machine?.replicas.values() ?? []) {
+      const process = this.#find(id, instance);
+      if (spec?.scale?.cpuAbove === undefined || !process?.alive) continue;
+      const cpuS = this.ground.loads.work(process, this.#workers(process.app), this.now.monoMs);
+      if (state.at === "ready") uses.push({ spec, replica: id, instance, cpuS });
+    }
+    if (uses.length === 0 && !this.#wished) return;
+    this.#wished = uses.length > 0;
+    const wishes = this.#cpu.take(this.now.monoMs, samplesOf(uses));
+    this.#step({ on: "wishes", wishes: wishes.map((wish) => this.#plantWish(wish)) });
+  }
+
+  /** How many programs share an app's load. */
+  #workers(app: string): number {
+    let count = 0;
+    for (const each of this.programs()) {
+      if (each.app === app && each.alive && this.now.monoMs >= each.answersMs) count++;
+    }
+    return count;
+  }
+
   // ---- Planted faults -----------------------------------------------------------------------------
+
+  #plantWish(wish: Wish): Wish {
+    if (this.ground.planted !== "fickle") return wish;
+    const isMore = Math.floor(this.now.monoMs / 5_000) % 2 === 0;
+    return isMore
+      ? { ...wish, wish: "more", cpuPercent: 100 }
+      : { ...wish, wish: "less", cpuPercent: 0 };
+  }
 
   /** What is registered never reaches the tower, and yet is acknowledged. */
   #isWithheld(text: string, to: Address): boolean {

@@ -1,7 +1,7 @@
 import { isOver } from "../../core/job.ts";
 import { currentOf } from "../../conductor/state.ts";
 import type { Cast } from "./cast.ts";
-import { isJob, isSleeper } from "./manifests.ts";
+import { isJob, scalesOf } from "./manifests.ts";
 import { wantedOf, type Wish } from "./operator.ts";
 
 /** What is still missing for everything to be as signed; empty when all is well. */
@@ -34,7 +34,7 @@ export function unfinished(cast: Cast): string[] {
     const wrong = whyNotSigned(wish, shall, mayFail);
     if (wrong !== null) missing.push(wrong);
     // Nobody asks for it any more.
-    const wanted = isSleeper(wish.app) ? 0 : wantedOf(wish, shall);
+    const wanted = restingCount(wish, shall);
     const current = mine.filter(({ process }) => process.generation === shall);
     if (mine.length !== wanted || current.length !== wanted) {
       missing.push(
@@ -90,6 +90,12 @@ export function unfinished(cast: Cast): string[] {
     }
   }
   return missing;
+}
+
+/** How many there are once nobody asks for it any more, nor has it anything to do. */
+function restingCount(wish: Wish, generation: number): number {
+  const wanted = wantedOf(wish, generation);
+  return Math.min(wanted, scalesOf(wish.app)?.min ?? wanted);
 }
 
 /** Runs that are not over, and ticks that nobody has taken. */

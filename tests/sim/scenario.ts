@@ -94,6 +94,8 @@ function deedOf(verb: string, rest: readonly string[]): Deed {
     }
     case "scale":
       return { do: "scale", app: first, count: Number(second) };
+    case "load":
+      return { do: "load", app: first, cores: Number(second) };
     case "grant":
     case "ungrant":
       return { do: "grant", may: verb === "grant" };

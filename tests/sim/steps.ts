@@ -22,6 +22,8 @@ export type Deed =
   | { readonly do: "node"; readonly verb: NodeVerb; readonly node: string }
   /** Clients ask for an app that sleeps otherwise. */
   | { readonly do: "ask"; readonly app: string; readonly forMs: number }
+  /** An app that scales by CPU has so much to do from here on. */
+  | { readonly do: "load"; readonly app: string; readonly cores: number }
   | { readonly do: "scale"; readonly app: string; readonly count: number }
   /** A daemon is killed by SIGKILL and started again. */
   | { readonly do: "kill"; readonly daemon: string; readonly forMs: number }
@@ -88,6 +90,8 @@ function wordsOf(step: Step): string {
       return `${step.verb.toLowerCase()} ${step.node}`;
     case "ask":
       return `ask ${step.app}`;
+    case "load":
+      return `load ${step.app} ${step.cores} cores`;
     case "scale":
       return `scale ${step.app}=${step.count}`;
     case "crash":
@@ -150,7 +154,7 @@ function good(volume: boolean): { readonly volume: boolean; readonly behaviour: 
 
 function operate(prng: Prng, options: PlanOptions): Deed | null {
   const verb = (name: Verb): Deed => ({ do: "verb", verb: name, app: "web" });
-  switch (prng.below(46)) {
+  switch (prng.below(50)) {
     case 0:
     case 1:
     case 2:
@@ -226,6 +230,13 @@ function operate(prng: Prng, options: PlanOptions): Deed | null {
       const behaviour = prng.below(3) === 0 ? "errors" : "good";
       return { do: "up", app: "shy", replicas: 2, volume: false, behaviour };
     }
+    case 40:
+    case 41:
+      return { do: "up", app: "busy", replicas: 1, ...good(false) };
+    case 42:
+    case 43:
+    case 44:
+      return { do: "load", app: "busy", cores: prng.below(13) / 4 };
     default:
       return null;
   }

@@ -12,6 +12,7 @@ import { ConductorHost } from "./conductor_host.ts";
 import { type Ground, type Planted, resetStarts } from "./daemon.ts";
 import { daemonsOf, doStep, healAll } from "./deeds.ts";
 import { IngressHost } from "./ingress_host.ts";
+import { Loads } from "./loads.ts";
 import { Network, type Weather } from "./network.ts";
 import { NodeHost } from "./node_host.ts";
 import { Operator } from "./operator.ts";
@@ -89,7 +90,8 @@ export function createCast(options: WorldOptions): Cast {
   const network = new Network(timeline, createPrng(prng.below(2 ** 31)));
   const checker = new Checker(timeline);
   const planted = options.planted === undefined ? {} : { planted: options.planted };
-  const ground: Ground = { timeline, network, prng, witness: checker, ...planted };
+  const loads = new Loads();
+  const ground: Ground = { timeline, network, prng, loads, witness: checker, ...planted };
   const towers = Array.from(
     { length: options.towers ?? 1 },
     (_, index) => new TowerHost(ground, index + 1),
@@ -114,11 +116,14 @@ export function createCast(options: WorldOptions): Cast {
     { length: options.nodes },
     (_, index) => new NodeHost(ground, conductors, index + 1, towers.length),
   );
+  const programs = () => nodes.flatMap((node) => node.processes);
+  for (const node of nodes) node.programs = programs;
   const operator = new Operator(ground, conductors);
   const clients = new Clients(ground, { ingresses, nodes, operator, judge: checker });
   const cast: Cast = {
     timeline,
     network,
+    loads,
     conductors,
     get conductor() {
       return conductors.find((each) => each.leads) ?? conductors[0]!;
