@@ -209,7 +209,9 @@ export class Checker implements Witness, Judge {
     const before = this.#counts.get(app);
     this.#counts.set(app, { count, atMs: nowMs, ...(before ? { from: before.count } : {}) });
     if (count > scales.max) this.fail(`${app} scales to ${count}, where ${scales.max} is the most`);
-    if (count < scales.min) this.fail(`${app} scales to ${count}, where ${scales.min} is the least`);
+    if (count < scales.min) {
+      this.fail(`${app} scales to ${count}, where ${scales.min} is the least`);
+    }
     // Waking and falling asleep wait for nothing, and a rollout does not hinder them.
     if (count === 0 || before?.count === 0) return;
     const rollout = this.cast.conductor.machine?.state.apps.get(app)?.rollout;
