@@ -57,6 +57,7 @@ export function withConductors(
   const further = conductors.map(({ name, commands, mesh }): DaemonSpec => ({
     name,
     log: `${state}/logs/${name}.log`,
+    environment: first!.environment,
     args: [
       ...first!.args.map((arg) => arg.replaceAll(`${state}/conductor`, `${state}/${name}`)),
       ...[`--port=${commands.port}`, `--mesh-port=${mesh.port}`, `--name=${name}`],

@@ -6,10 +6,11 @@ import { permissionFlags } from "../core/permissions.ts";
 import type { AppView, EventView, NodeView } from "../core/view.ts";
 import { type DaemonSpec } from "../cli/cluster/supervisor.ts";
 import { daemonSpecs, nodeState, type Places } from "../cli/cluster/daemons.ts";
-import { findLayout, type Layout, portsFrom } from "../cli/cluster/layout.ts";
+import { findLayout, type Layout } from "../cli/cluster/layout.ts";
 import { findKeys } from "../cli/cluster/prepare.ts";
 import { prepareTokens } from "../cli/cluster/tokens.ts";
 import { sweepReplicas } from "../cli/cluster/sweep.ts";
+import { type ClaimedPorts, claimPorts } from "../cli/testkit/ports.ts";
 import { type Conductor, conductorAt } from "../cli/conductor.ts";
 import { request } from "../cli/http.ts";
 import { type FurtherConductor, furtherConductors, withConductors } from "./conductors.ts";
@@ -17,8 +18,7 @@ import { groupMembers, isAlive, kill } from "./processes.ts";
 
 export const ROOT = decodeURIComponent(new URL("../", import.meta.url).pathname).replace(/\/$/, "");
 
-/** Addresses that no other cluster on this machine uses by itself. */
-const ADDRESSES = ["127.0.0.81", "127.0.0.82", "127.0.0.83"];
+const NODES = 3;
 /** How long anything that is waited for may take, ms. */
 const PATIENCE_MS = 30_000;
 
@@ -50,6 +50,8 @@ export class World implements AsyncDisposable {
     readonly layout: Layout,
     readonly keyPath: string,
     private readonly places: Places,
+    /** Held until the world has ended: no other cluster for tests finds these ports free meanwhile. */
+    private readonly claim: ClaimedPorts,
     further: Readonly<Record<string, readonly string[]>>,
     /** Those beside the first; none leads for good. */
     readonly conductors: readonly FurtherConductor[],
@@ -74,18 +76,18 @@ export class World implements AsyncDisposable {
     further: Readonly<Record<string, readonly string[]>> = {},
     conductors = 1,
   ): Promise<World> {
+    const claim = claimPorts(NODES);
     const folder = await Deno.makeTempDir({ prefix: "skr8tr-bench-" });
     const state = `${folder}/state`;
     await Deno.mkdir(`${state}/logs`, { recursive: true, mode: 0o700 });
     const keys = await findKeys(state);
-    const base = 10_500 + 100 * (crypto.getRandomValues(new Uint16Array(1))[0]! % 80);
-    const layout = findLayout(portsFrom(base), () => {}, ADDRESSES);
+    const layout = findLayout(claim.ports, () => {}, claim.addresses);
     await prepareTokens(state, layout, keys);
     const deno = Deno.execPath();
     const path = [deno.slice(0, deno.lastIndexOf("/")), "/usr/local/bin", "/usr/bin", "/bin"];
     const places = { root: ROOT, state, publicKey: keys.public, path: path.join(":") };
     const more = await furtherConductors(layout, state, conductors - 1);
-    return new World(folder, layout, keys.secret, places, further, more);
+    return new World(folder, layout, keys.secret, places, claim, further, more);
   }
 
   /** A world with conductor, tower, ingress and these nodes, all ready. */
@@ -96,7 +98,7 @@ export class World implements AsyncDisposable {
       world.daemon("ingress");
       for (const node of nodes) world.daemon(node);
       await world.nodesReady(nodes.length);
-      await until("the ingress answers", async () => {
+      await world.#comesUp("the ingress answers", async () => {
         await world.ingressStatus();
         return true;
       });
@@ -112,12 +114,21 @@ export class World implements AsyncDisposable {
     this.daemon("conductor");
     for (const { name } of this.conductors) this.daemon(name);
     this.daemon("tower");
+    await this.#comesUp("the conductor listens", async () => {
+      await this.conductor.get("/api/nodes");
+      return true;
+    });
+  }
+
+  /** Waits until it is so; not for a daemon that has ended, and says what the daemons' logs say. */
+  async #comesUp(what: string, isSo: () => Promise<boolean>): Promise<void> {
     try {
-      await until("the conductor listens", async () => {
-        const how = this.#ended.get("conductor");
-        if (how) throw new Error(`the conductor ended by itself: ${how}`);
-        await this.conductor.get("/api/nodes");
-        return true;
+      await until(what, async () => {
+        for (const name of this.running) {
+          const how = this.#ended.get(name);
+          if (how) throw new Error(`${name} ended by itself before ${what}: ${how}`);
+        }
+        return await isSo();
       });
     } catch (error) {
       throw new Error(`${(error as Error).message}\n${this.#lastWords()}`, { cause: error });
@@ -133,6 +144,7 @@ export class World implements AsyncDisposable {
         ...["-c", 'log=$1; shift; exec "$@" 2>>"$log" >&2', "sh"],
         ...[spec.log, Deno.execPath(), spec.args[0]!, ...this.flags, ...spec.args.slice(1)],
       ],
+      env: spec.environment,
       stdin: "piped",
       stdout: "null",
       stderr: "null",
@@ -254,7 +266,7 @@ export class World implements AsyncDisposable {
   }
 
   async nodesReady(count: number): Promise<void> {
-    await until("the nodes have joined", async () => {
+    await this.#comesUp("the nodes have joined", async () => {
       const { nodes } = await this.conductor.get<{ nodes: readonly NodeView[] }>("/api/nodes");
       const able = nodes.filter((node) => node.state === "ready" && node.ramTotalBytes > 0);
       return able.length >= count;
@@ -303,6 +315,7 @@ export class World implements AsyncDisposable {
     clearTimeout(late);
     await sweepReplicas(this.layout.nodes.map(({ name }) => nodeState(this.places, name)));
     await Deno.remove(this.folder, { recursive: true });
+    this.claim[Symbol.dispose]();
   }
 }
 

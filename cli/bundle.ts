@@ -3,7 +3,7 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import { Failure } from "../core/errors.ts";
-import { permissionFlags } from "../core/permissions.ts";
+import { environmentOf, permissionFlags } from "../core/permissions.ts";
 import { VERSION } from "../core/version.ts";
 import { bundleScript, RUNNERS } from "./bundling.ts";
 import { BINARIES, type Binary } from "./compile.ts";
@@ -141,6 +141,7 @@ export function wrapperOf(binary: Binary): string {
     "set -eu",
     'here=$(dirname "$(dirname "$(readlink -f "$0")")")',
     ...setup,
+    ...Object.entries(environmentOf(binary)).map(([name, value]) => `export ${name}=${value}`),
     'exec "$here/deno" run --quiet --no-config --unstable-net --unstable-worker-options \\',
     ...flags.map((flag) => `  ${flag} \\`),
     `  "$here/lib/${binary}.js" ${[...own, '"$@"'].join(" ")}`,

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { Failure } from "../core/errors.ts";
+import { freePort } from "../core/live/free_port_testing.ts";
 import { BINARIES, compile, compileArgs, compileFailure, fileOf, readPlan } from "./compile.ts";
 
 const ROOT = decodeURIComponent(new URL("../", import.meta.url).pathname).replace(/\/$/, "");
@@ -186,9 +187,4 @@ async function servesByRunner(out: string): Promise<void> {
     child.kill("SIGTERM");
     await child.status;
   }
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }

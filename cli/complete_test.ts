@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { denoFolder } from "../core/live/deno_folder_testing.ts";
 import { candidatesOf, SCRIPTS } from "./complete.ts";
 import { COMMANDS } from "./table.ts";
 
@@ -64,7 +65,11 @@ for (const [shell, script] of Object.entries(SCRIPTS)) {
         const begin = shell === "zsh" ? "compdef() {}; _files() { print :files }\n" : "";
         const { success, stdout, stderr } = await new Deno.Command(shell, {
           args: ["-c", `${begin}${script}\n${ASKING[shell]!(words)}`],
-          env: { PATH: `${folder}:${Deno.env.get("PATH")}`, HOME: folder },
+          env: {
+            PATH: `${folder}:${Deno.env.get("PATH")}`,
+            HOME: folder,
+            DENO_DIR: denoFolder(),
+          },
           cwd: folder,
         }).output();
         assert(success, new TextDecoder().decode(stderr));

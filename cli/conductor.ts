@@ -9,16 +9,20 @@ import { type ConductorAddress } from "./target.ts";
 /** A conductor over HTTP. Every method throws a `Failure` `unreachable` when it does not answer. */
 export interface Conductor {
   readonly address: ConductorAddress;
-  /** Says whether what is said to it is sealed. */
-  sealed(): Promise<boolean>;
+  /** Whether there are others that may lead in its place. */
+  readonly isOneOfSeveral: boolean;
+  /** How long a question to it takes at most, ms: with several, until one of them leads. */
+  readonly patienceMs: number;
+  /** Says whether what is said to it is sealed, within so many ms. */
+  sealed(withinMs?: number): Promise<boolean>;
   /**
    * `GET` of a JSON view.
    *
    * @throws {Failure} `not-found` (404) or `refused`, with the conductor's own words.
    */
   get<T>(path: string): Promise<T>;
-  /** `POST` of a text; resolves to the body of the answer. */
-  post(path: string, body: string): Promise<string>;
+  /** `POST` of a text; resolves to the body of the answer, which comes within so many ms. */
+  post(path: string, body: string, withinMs?: number): Promise<string>;
   /** Any request; resolves to its answer whatever its status, with the body as text. */
   ask(
     method: "HEAD" | "POST",
@@ -52,8 +56,9 @@ export function conductorAt(address: ConductorAddress, timeoutMs: number): Condu
     path: string,
     headers: Readonly<Record<string, string>> = {},
     body?: string | Uint8Array,
+    withinMs = leader.patienceOf(timeoutMs),
   ): Promise<Answer> {
-    return leader.ask(timeoutMs, async (to, leftMs) => {
+    return leader.ask(withinMs, async (to, leftMs) => {
       const { controller, clear } = deadline(to, leftMs);
       try {
         const { signal } = controller;
@@ -69,8 +74,13 @@ export function conductorAt(address: ConductorAddress, timeoutMs: number): Condu
       }
     });
   }
-  const exchange = async (method: "GET" | "POST", path: string, body?: string) => {
-    const { status, text } = await ask(method, path, {}, body);
+  const exchange = async (
+    method: "GET" | "POST",
+    path: string,
+    body?: string,
+    withinMs?: number,
+  ) => {
+    const { status, text } = await ask(method, path, {}, body, withinMs);
     refuseErrors(status, text);
     return text;
   };
@@ -78,10 +88,14 @@ export function conductorAt(address: ConductorAddress, timeoutMs: number): Condu
     get address() {
       return leader.address;
     },
-    ask,
-    sealed() {
+    isOneOfSeveral: (address.others ?? []).length > 0,
+    get patienceMs() {
+      return leader.patienceOf(timeoutMs);
+    },
+    ask: (method, path, headers, body) => ask(method, path, headers, body),
+    sealed(withinMs = leader.patienceOf(timeoutMs)) {
       if (!address.seal) return Promise.resolve(false);
-      return leader.ask(timeoutMs, async (to, leftMs) => {
+      return leader.ask(withinMs, async (to, leftMs) => {
         const { isSealed } = await import("./sealed.ts");
         const { controller, clear } = deadline(to, leftMs);
         try {
@@ -96,14 +110,14 @@ export function conductorAt(address: ConductorAddress, timeoutMs: number): Condu
     async get<T>(path: string) {
       return parse<T>(await exchange("GET", path), leader.address);
     },
-    post: (path, body) => exchange("POST", path, body),
+    post: (path, body, withinMs) => exchange("POST", path, body, withinMs),
     async *lines<T>(path: string, signal?: AbortSignal) {
       const stopper = new AbortController();
       const stop = () => stopper.abort(new Failure("stopped", "stopped"));
       let watch: Disposable | undefined;
       signal?.addEventListener("abort", stop);
       try {
-        const response = await leader.ask(timeoutMs, async (to, leftMs) => {
+        const response = await leader.ask(leader.patienceOf(timeoutMs), async (to, leftMs) => {
           const { controller, clear } = deadline(to, leftMs);
           try {
             const both = AbortSignal.any([controller.signal, stopper.signal]);

@@ -39,7 +39,7 @@ export interface DeployOptions {
   readonly keyPath: string;
   /** How long the conductor may take to answer a command, ms. */
   readonly timeoutMs: number;
-  /** For how long a command whose answer was lost is sent again, ms (`timeoutMs`). */
+  /** For how long a command whose answer was lost is sent again, ms; by default, as long as one answer may take. */
   readonly patienceMs?: number;
   /** Present: wait until every app is ready or has failed, at most this long. */
   readonly waitMs?: number;
@@ -113,15 +113,5 @@ async function answered(options: DeployOptions, spec: AppSpec, plan: AppPlan): P
     ...(plan.fallback === undefined ? {} : { fallback: plan.fallback }),
     manifest: canonical(spec),
   } as const;
-  try {
-    return await sendUntilAnswered(command, { patienceMs: options.timeoutMs, ...options });
-  } catch (error) {
-    if (!(error instanceof Failure) || error.code !== "unreachable") throw error;
-    throw new Failure(
-      "unreachable",
-      `nobody knows whether generation ${plan.generation} of ${spec.name} was accepted: ` +
-        `${error.message}; skr8tr history ${spec.name} tells when the conductor is back, and the ` +
-        "same command may be given again",
-    );
-  }
+  return await sendUntilAnswered(command, { ...options, wasHeard: true });
 }

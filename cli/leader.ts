@@ -59,17 +59,21 @@ export class Leader {
     return this.#known;
   }
 
+  /** How long a question takes at most where one conductor may take so long, ms. */
+  patienceOf(timeoutMs: number): number {
+    return this.#all.length > 1 ? Math.max(timeoutMs, this.patienceMs) : timeoutMs;
+  }
+
   /**
    * Does something with whoever leads; what fails because another leads by now, or nobody answers, is
    * tried again until the time is up.
    */
   async ask<T>(
-    timeoutMs: number,
+    withinMs: number,
     work: (to: ConductorAddress, timeoutMs: number) => Promise<T>,
   ): Promise<T> {
     const several = this.#all.length > 1;
-    const untilMs = performance.now() +
-      (several ? Math.max(timeoutMs, this.patienceMs) : timeoutMs);
+    const untilMs = performance.now() + withinMs;
     for (;;) {
       if (!this.#sure) await this.#find();
       const leftMs = Math.max(1, untilMs - performance.now());

@@ -19,8 +19,13 @@ interface Forged {
   readonly by?: Uint8Array;
 }
 
+/** So many answers to commands are lost. */
+interface Losses {
+  readonly losing?: number;
+}
+
 /** Runs a command against a conductor that tells of generation 1 like this. */
-async function ask(line: string, forged: Forged = {}) {
+async function ask(line: string, forged: Forged & Losses = {}) {
   const folder = await Deno.makeTempDir({ prefix: "skr8tr-cli-" });
   try {
     const key = `${folder}/signing.sec`;
@@ -53,6 +58,7 @@ async function ask(line: string, forged: Forged = {}) {
     };
     await using fake = fakeConductor({
       publicKey,
+      losing: forged.losing ?? 0,
       pages: {
         "/api/apps/api": JSON.stringify(appView("api", { generation: 2, state: "ready" })),
         "/api/apps/api/history": JSON.stringify(history),
@@ -87,6 +93,13 @@ for (const line of ["rollback api --to 1", "rollout undo api"]) {
     assertMatch(out, /^api generation 1 ready/);
     assertEquals(executed.length, 1);
     assertMatch(executed[0]!, /^APPLY\|[^|]+\|api\|1\|-\|/);
+  });
+}
+
+for (const line of ["rollback api --to 1", "rollout undo api"]) {
+  Deno.test(`${line} is executed once though its answers are lost`, async () => {
+    const { code, executed, err } = await ask(line, { losing: 2 });
+    assertEquals([code, executed.length], [0, 1], err);
   });
 }
 

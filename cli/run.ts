@@ -101,17 +101,8 @@ async function started(asking: Asking, app: string): Promise<number> {
     throw new Failure("not-found", `no job ${app} is up`);
   }
   const command = { verb: "RUN", id: commandId(), app } as const;
-  const options = { conductor, signer, timeoutMs, ...insistence(asking) };
-  const reply = parseReply(
-    await sendUntilAnswered(command, options).catch((error) => {
-      if (!(error instanceof Failure) || error.code !== "unreachable") throw error;
-      throw new Failure(
-        "unreachable",
-        `nobody knows whether a run of ${app} has begun: ${error.message}; skr8tr runs ${app} ` +
-          "tells when the conductor is back, and to give the same command again may start another",
-      );
-    }),
-  );
+  const options = { conductor, signer, timeoutMs, wasHeard: true, ...insistence(asking) };
+  const reply = parseReply(await sendUntilAnswered(command, options));
   if (!reply.ok) {
     if (reply.code.startsWith("not found")) throw new Failure("not-found", `no job ${app} is up`);
     throw refusal(reply, keyPath);
@@ -120,9 +111,9 @@ async function started(asking: Asking, app: string): Promise<number> {
 }
 
 /** Who waits for the end of a run waits for its beginning, too. */
-function insistence({ context: { output }, patienceMs, timeoutMs }: Asking) {
+function insistence({ conductor, context: { output }, patienceMs }: Asking) {
   return {
-    patienceMs: Math.max(patienceMs, timeoutMs),
+    patienceMs: Math.max(patienceMs, conductor.patienceMs),
     onLost: (why: Failure) =>
       output.note(
         `no answer says whether the run has begun: ${harmless(why.message)}; asking again`,

@@ -3,6 +3,7 @@
 import { isLoopback, showAddress } from "../core/address.ts";
 import { sha256Hex } from "../core/bytes.ts";
 import { Failure } from "../core/errors.ts";
+import { SEAL_HANDSHAKE_MS } from "../core/limits.ts";
 import { createVerifier } from "../core/live/crypto.ts";
 import { sealUrl } from "../core/live/seal_url.ts";
 import { type Channel, dialSealed } from "../core/live/sealed_channel.ts";
@@ -158,7 +159,9 @@ async function open(to: ConductorAddress, signal: AbortSignal): Promise<Session 
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       // Somebody is there and is not who was there before?
-      const now = await introduced(to, signal, false).catch(() => null);
+      // Not by the signal of whoever asked first, and may have given up long ago.
+      const limit = AbortSignal.timeout(SEAL_HANDSHAKE_MS);
+      const now = await introduced(to, limit, false).catch(() => null);
       if (!now || now.staticKey === pinned.staticKey) throw error;
       if (!mayBeAnew) throw changed(to, pinned);
       pinned = now;

@@ -5,6 +5,7 @@ import { formatOperatorCommand, type OperatorCommand } from "../core/command.ts"
 import { Failure } from "../core/errors.ts";
 import { COMMAND_ID_S, DATAGRAM_BYTES, SIGNED_WINDOW_S } from "../core/limits.ts";
 import type { Conductor } from "./conductor.ts";
+import { type IdCommand, inDoubt } from "./doubt.ts";
 import type { Signer } from "./keys.ts";
 import { mayBePlain } from "./target.ts";
 import { askUdp } from "./udp.ts";
@@ -43,18 +44,33 @@ export async function signCommand(signer: Signer, command: OperatorCommand): Pro
  * and the same text by TCP as well when no reply has come within 75 ms or it is too large for a
  * datagram; the conductor executes it once.
  *
+ * @param timeoutMs how long the answer to a datagram is waited for
  * @throws {Failure} `unreachable`.
  */
 export async function sendSigned(
   conductor: Conductor,
   signed: string,
   timeoutMs: number,
+  options: {
+    /** How long all of it may take, ms; else what the conductor may take. */
+    readonly withinMs?: number;
+    /** Called when it is on its way to a conductor that has just been heard. */
+    onSent?(): void;
+  } = {},
 ): Promise<string> {
-  const byTcp = async () => (await conductor.post("/command", signed)).trim();
+  const { withinMs, onSent } = options;
+  const endMs = performance.now() + (withinMs ?? Infinity);
+  const left = () => withinMs === undefined ? undefined : Math.max(1, endMs - performance.now());
+  const byTcp = async () => (await conductor.post("/command", signed, left())).trim();
   // The signed form is ASCII, so its length is its size.
-  if (signed.length > DATAGRAM_BYTES) return await byTcp();
+  if (signed.length > DATAGRAM_BYTES) {
+    onSent?.();
+    return await byTcp();
+  }
+  const heard = await hears(conductor, left());
+  if (heard !== "nobody") onSent?.();
   // A datagram of a command is plain: what may be sealed goes no other way.
-  if (await sealedOrUnknown(conductor)) return await byTcp();
+  if (heard === "sealed") return await byTcp();
   const stop = new AbortController();
   const byUdp = askUdp(conductor.address, signed, { timeoutMs, signal: stop.signal });
   try {
@@ -74,10 +90,15 @@ export async function sendSigned(
 export interface Insisting {
   readonly conductor: Conductor;
   readonly signer: Signer;
-  /** How long the conductor may take for one answer, ms. */
+  /** How long an answer to a datagram may take, ms; a second at most. */
   readonly timeoutMs: number;
-  /** For how long it is sent again while no answer comes, ms; half an hour at most. */
-  readonly patienceMs: number;
+  /**
+   * For how long it is sent again while no answer comes, ms; half an hour at most. By default, how
+   * long the conductor may take to answer.
+   */
+  readonly patienceMs?: number;
+  /** The conductor was heard a moment ago: if it is away now, it is waited for. */
+  readonly wasHeard?: boolean;
   /** Hears, once, that an answer was lost. */
   onLost?(why: Failure): void;
 }
@@ -87,41 +108,58 @@ export interface Insisting {
  * where the signature has become old: so it is executed once, and a conductor that has executed it
  * says what it said then, also after a restart.
  *
- * @throws {Failure} `unreachable` when `patienceMs` is over: nobody knows whether it was executed.
+ * @throws {Failure} `unreachable` when `patienceMs` is over: nobody knows whether it was executed
+ *   (`inDoubt()`). At once, and without that, where no conductor was there to send it to.
  */
 export async function sendUntilAnswered(
-  command: OperatorCommand,
-  { conductor, signer, timeoutMs, patienceMs, onLost }: Insisting,
+  command: IdCommand,
+  { conductor, signer, timeoutMs, patienceMs, wasHeard = false, onLost }: Insisting,
 ): Promise<string> {
-  const untilMs = performance.now() + Math.min(patienceMs, SEND_AT_MOST_MS);
+  const mostMs = Math.min(patienceMs ?? conductor.patienceMs, SEND_AT_MOST_MS);
+  const untilMs = performance.now() + mostMs;
   let signed = "";
   let signedMs = -Infinity;
+  let sent = false;
   for (let attempt = 1;; attempt++) {
     if (performance.now() - signedMs >= SIGN_ANEW_MS) {
       signed = await signCommand(signer, command);
       signedMs = performance.now();
     }
+    const leftMs = Math.max(1, untilMs - performance.now());
     try {
-      return await sendSigned(conductor, signed, Math.min(timeoutMs, DATAGRAM_ANSWER_MS));
+      return await sendSigned(conductor, signed, Math.min(timeoutMs, DATAGRAM_ANSWER_MS, leftMs), {
+        withinMs: Math.min(leftMs, conductor.patienceMs, SIGN_ANEW_MS),
+        onSent: () => void (sent = true),
+      });
     } catch (error) {
       if (!(error instanceof Failure) || error.code !== "unreachable") throw error;
+      if (!sent && !wasHeard && !conductor.isOneOfSeveral) throw error;
       if (attempt === 1) onLost?.(error);
-      if (performance.now() + SEND_AGAIN_MS >= untilMs) throw error;
+      if (performance.now() + SEND_AGAIN_MS >= untilMs) {
+        throw sent ? inDoubt(command, error) : error;
+      }
     }
     await new Promise((again) => setTimeout(again, SEND_AGAIN_MS));
   }
 }
 
-/** A conductor on this machine whose HTTP does not answer may still take datagrams. */
-async function sealedOrUnknown(conductor: Conductor): Promise<boolean> {
+/**
+ * Whether somebody is there to take a command, and how. A conductor on this machine whose HTTP does
+ * not answer may still take datagrams; it is not ours, since ours answers over HTTP before it takes
+ * any command.
+ */
+async function hears(
+  conductor: Conductor,
+  withinMs: number | undefined,
+): Promise<"sealed" | "plain" | "nobody"> {
   try {
-    return await conductor.sealed();
+    return await conductor.sealed(withinMs) ? "sealed" : "plain";
   } catch (error) {
     const { address } = conductor;
     if (
       isLoopback(address.hostname) && mayBePlain(address) && error instanceof Failure &&
       error.code === "unreachable"
-    ) return false;
+    ) return "nobody";
     throw error;
   }
 }

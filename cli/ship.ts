@@ -210,8 +210,7 @@ async function announce(artifact: ArtifactSpec, options: Upload): Promise<string
   const id = commandId();
   const { sha256 = "", bytes } = artifact;
   const command = { verb: "UPLOAD", id, sha256, bytes: String(bytes) } as const;
-  const insisting = { ...options, patienceMs: options.timeoutMs };
-  const reply = parseReply(await sendUntilAnswered(command, insisting));
+  const reply = parseReply(await sendUntilAnswered(command, { ...options, wasHeard: true }));
   if (!reply.ok) throw refusal(reply, options.keyPath);
   return id;
 }

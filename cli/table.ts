@@ -248,11 +248,24 @@ export const COMMANDS: readonly Command[] = [
   ...STREAM_COMMANDS,
   {
     name: "top",
-    usage: "",
-    summary: "show which nodes work hardest and which apps are asked most",
-    examples: ["skr8tr top --watch"],
-    arguments: [0, 0],
-    options: [JSON_OUTPUT, ...WATCH],
+    usage: "[APP]",
+    summary: "show which nodes work hardest and which apps are asked most, or an app's own values",
+    details: [
+      "With APP: what its replicas told of themselves in lines of their logs, or to a telemetry sink, " +
+      "over the last quarter of an hour.",
+    ],
+    examples: ["skr8tr top --watch", "skr8tr top product-svc --grep memory"],
+    arguments: [0, 1],
+    options: [
+      {
+        name: "grep",
+        value: "TEXT",
+        help: "of an app's values only those with this in their names",
+      },
+      JSON_OUTPUT,
+      ...WATCH,
+    ],
+    completes: "app",
     load: () => import("./commands/top.ts"),
   },
   {

@@ -13,8 +13,9 @@ const strict = new TextDecoder("utf-8", { fatal: true });
 
 /**
  * Sends a datagram and resolves to the first well-formed answer, or to `null` when none has come
- * in time or `signal` is aborted. With `repeat` the datagram is sent again every 250 ms. To a command
- * with an id only the answer of that id counts: the port may have been another command's a moment ago.
+ * in time or `signal` is aborted. With `repeat` the datagram is sent again every 250 ms. Only what
+ * comes from the port that was asked counts, and to a command with an id only the answer of that id:
+ * our own port may have been a node's or another command's a moment ago.
  */
 export async function askUdp(
   to: Address,
@@ -49,7 +50,7 @@ export async function askUdp(
   try {
     if (options.signal?.aborted) return null;
     send();
-    return await receive(socket, commandIdOf(text));
+    return await receive(socket, to.port, commandIdOf(text));
   } finally {
     clearTimeout(deadline);
     clearInterval(again);
@@ -65,11 +66,17 @@ function localFor(hostname: string): string {
 }
 
 /** The first well-formed answer, to the command of this id if any; `null` once the socket is closed. */
-async function receive(socket: Deno.DatagramConn, id: string | null): Promise<string | null> {
+async function receive(
+  socket: Deno.DatagramConn,
+  port: number,
+  id: string | null,
+): Promise<string | null> {
   const buffer = new Uint8Array(DATAGRAM_BYTES + 1);
   for (;;) {
     try {
-      const [bytes] = await socket.receive(buffer);
+      const [bytes, from] = await socket.receive(buffer);
+      // Of several addresses a daemon may answer from another one than was asked.
+      if ((from as Deno.NetAddr).port !== port) continue;
       const text = decodeDatagram(bytes, (each) => strict.decode(each));
       const answer = text !== null && id !== null ? answerTo(id, text) : text;
       if (answer !== null) return answer;

@@ -3,22 +3,24 @@ import { askUdp } from "./udp.ts";
 
 const hostname = "127.0.0.1";
 
-/** A UDP server; `answer` gets the number of the datagram, from 1. */
+/** A UDP server; `answer` gets the number of the datagram, from 1, `use` its port and who asked first. */
 async function udpServer(
   answer: (text: string, count: number) => Uint8Array | string | null,
-  use: (port: number) => Promise<void>,
+  use: (port: number, asker: Promise<Deno.Addr>) => Promise<void>,
 ): Promise<number> {
   const socket = Deno.listenDatagram({ transport: "udp", hostname, port: 0 });
   let count = 0;
+  const asker = Promise.withResolvers<Deno.Addr>();
   const serving = (async () => {
     for await (const [bytes, from] of socket) {
+      asker.resolve(from);
       const reply = answer(new TextDecoder().decode(bytes), ++count);
       if (reply === null) continue;
       await socket.send(typeof reply === "string" ? new TextEncoder().encode(reply) : reply, from);
     }
   })();
   try {
-    await use((socket.addr as Deno.NetAddr).port);
+    await use((socket.addr as Deno.NetAddr).port, asker.promise);
   } finally {
     socket.close();
     await serving;
@@ -31,7 +33,8 @@ Deno.test("askUdp() asks again until an answer comes, if it may", async () => {
     const reply = await askUdp({ hostname, port }, "PING", { timeoutMs: 5_000, repeat: true });
     assertEquals(reply, "OK|PING");
   });
-  assertEquals(asked, 3);
+  // Once more where the answer itself is on its way for longer than that.
+  assert(asked >= 3, `asked ${asked} times`);
 });
 
 Deno.test("askUdp() asks once if it may not repeat, and gives up in time", async () => {
@@ -57,7 +60,18 @@ Deno.test("askUdp() passes over the late answer to another command", async () =>
     const reply = await askUdp({ hostname, port }, stop, { timeoutMs: 5_000, repeat: true });
     assertEquals(reply, "OK|STOP|api");
   });
-  assertEquals(asked, 3);
+  // Once more where the answer itself is on its way for longer than that.
+  assert(asked >= 3, `asked ${asked} times`);
+});
+
+Deno.test("askUdp() passes over what comes from elsewhere", async () => {
+  const other = Deno.listenDatagram({ transport: "udp", hostname, port: 0 });
+  await udpServer((_, count) => count === 1 ? null : "OK|PONG|tower", async (port, asker) => {
+    const asking = askUdp({ hostname, port }, "PING", { timeoutMs: 5_000, repeat: true });
+    await other.send(new TextEncoder().encode("OK|PONG|other"), await asker);
+    assertEquals(await asking, "OK|PONG|tower");
+  });
+  other.close();
 });
 
 Deno.test("askUdp() resolves to null where nobody listens", async () => {

@@ -1,5 +1,7 @@
 // systemd's side of the daemons: units, accounts, settings. Text only; who writes it is elsewhere.
 
+import { environmentOf } from "../core/permissions.ts";
+
 /** The daemons that systemd runs. */
 export const DAEMONS = ["conductor", "tower", "node", "ingress"] as const;
 export type DaemonName = typeof DAEMONS[number];
@@ -61,6 +63,7 @@ export function unitOf(daemon: DaemonName, programs: string): string {
     "[Service]",
     "Type=exec",
     `Environment=SKR8TR_STATE=/var/lib/skr8tr/${daemon} HOME=/var/lib/skr8tr/${daemon}`,
+    ...Object.entries(environmentOf(daemon)).map(([name, value]) => `Environment=${name}=${value}`),
     `EnvironmentFile=-/etc/skr8tr/${daemon}.conf`,
     `ExecStart=${programs}/skr8tr-${daemon} $SKR8TR_FLAGS`,
     "Restart=always",

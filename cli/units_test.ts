@@ -14,6 +14,7 @@ Deno.test("every daemon's unit takes away what it does not need", () => {
 
 Deno.test("a node's replicas outlive it, and only the node is root", () => {
   assertStringIncludes(unitOf("node", "/x"), "\nKillMode=process\n");
+  assertStringIncludes(unitOf("tower", "/x"), "\nEnvironment=MALLOC_ARENA_MAX=1\n");
   assertStringIncludes(unitOf("node", "/x"), "\nUser=root\n");
   for (const daemon of ["conductor", "tower", "ingress"] as const) {
     assertStringIncludes(unitOf(daemon, "/x"), `\nUser=skr8tr-${daemon}\n`);

@@ -1,26 +1,27 @@
 // Commands that tell apps to do something without a new manifest: signed, sent, said.
 
-import type { OperatorCommand } from "../core/command.ts";
 import { Failure } from "../core/errors.ts";
 import type { AppView } from "../core/view.ts";
 import type { Arguments } from "./arguments.ts";
 import { type Context, DONE, FAILED } from "./command.ts";
-import { type Conductor, conductorAt } from "./conductor.ts";
+import { commanding } from "./commanding.ts";
+import type { Conductor } from "./conductor.ts";
+import type { IdCommand } from "./doubt.ts";
 import { follow, type Judged } from "./follow.ts";
-import { keyPathOf, openSigner } from "./keys.ts";
 import type { Output } from "./output.ts";
 import { progress } from "./render/progress.ts";
-import { commandId, parseReply, refusal, sendSigned, signCommand } from "./send.ts";
-import { targetOf } from "./target.ts";
+import { commandId } from "./send.ts";
 import { restartVerdict, whyLate } from "./verdict.ts";
 
+/** One reply takes no longer than this where `--timeout` bounds the whole of a restart, ms. */
+const REPLY_MS = 5_000;
 /** Longest a restart is waited for where `--timeout` says nothing. */
 const RESTART_MS = 600_000;
 const APP = /^[a-z][a-z0-9-]{0,62}$/;
 
 /** What one app is told: the command without its id. */
 export type Telling = Extract<
-  OperatorCommand,
+  IdCommand,
   { verb: "STOP" | "START" | "RESTART" | "SCALE" | "PAUSE" | "RESUME" }
 > extends infer C ? C extends unknown ? Omit<C, "id"> : never : never;
 
@@ -42,19 +43,14 @@ export async function tell(
   tellings: readonly Telling[],
   past: string,
 ): Promise<number> {
-  const target = targetOf(args);
-  const keyPath = keyPathOf(args);
-  const signer = await openSigner(keyPath);
-  const conductor = conductorAt(target.conductor, Math.min(target.timeoutMs, 5_000));
+  const { conductor, reply: replyTo, refusal } = await commanding(args, REPLY_MS);
   const results: { app: string; ok: boolean; reason?: string }[] = [];
   const wait = args.has("wait");
   for (const telling of tellings) {
     const { app } = telling;
-    const command = { ...telling, id: commandId() } as OperatorCommand;
-    const signed = await signCommand(signer, command);
-    const reply = parseReply(await sendSigned(conductor, signed, target.timeoutMs));
+    const reply = await replyTo({ ...telling, id: commandId() } as IdCommand);
     const known = reply.ok || reply.code === "STATE" || reply.code.startsWith("not found");
-    if (!known) throw refusal(reply, keyPath);
+    if (!known) throw refusal(reply);
     if (!reply.ok) {
       const reason = reply.code === "STATE"
         ? reply.text.slice("STATE|".length)

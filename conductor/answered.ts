@@ -3,6 +3,7 @@
 import { parseOperatorCommand } from "../core/command.ts";
 import { COMMAND_ID_S, SIGNED_WINDOW_S } from "../core/limits.ts";
 import type { SignedRecord } from "../core/log.ts";
+import type { OperatorKey } from "../core/roster.ts";
 import { replayKey } from "../core/signed.ts";
 import type { State } from "./state.ts";
 
@@ -15,6 +16,18 @@ export interface Answered {
 /** Under which a command's reply is found again by its operator and its id. */
 export function idKey(key: string, id: string): string {
   return `id|${key}|${id}`;
+}
+
+/**
+ * Keys that are nobody's any more, under which commands were answered that may be asked about again:
+ * whoever replaces or revokes their own key signs a repeat of just that with it.
+ */
+export function repeatingKeys(state: State): OperatorKey[] {
+  return state.roster.retiredKeys().filter(({ key }) => {
+    const begin = idKey(key, "");
+    for (const mark of state.answeredIds.keys()) if (mark.startsWith(begin)) return true;
+    return false;
+  });
 }
 
 /** Remembers what was answered to a signed command. */

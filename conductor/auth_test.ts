@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { fingerprintOf } from "../core/roster.ts";
 import { UNAUTHORIZED } from "../core/wire.ts";
 import { loadState, saveState } from "./snapshot.ts";
@@ -132,6 +132,28 @@ Deno.test("an operator rotates their own key; the old one is nobody's then", () 
   assert(rig.ask(rig.signed(rotate, rig.unixS, keyOf(ANN)))!.startsWith("OK|ROTATE|ann|"));
   assertEquals(up(rig, "web", ANN), UNAUTHORIZED);
   assertEquals(up(rig, "web", 4), "OK|APPLIED|web|1");
+});
+
+Deno.test("who ended their own key is told so again, and can do nothing else with it", () => {
+  const rig = rooted();
+  add(rig, "ann", ANN, "admin|*|*|-");
+  const rotate = `ROTATE|${id()}|ann|${publicKey(4).toBase64()}`;
+  const told = rig.ask(rig.signed(rotate, rig.unixS, keyOf(ANN)))!;
+  assert(told.startsWith("OK|ROTATE|ann|"), told);
+  const before = rig.log.length;
+  rig.live(2_000);
+  assertEquals(rig.ask(rig.signed(rotate, rig.unixS, keyOf(ANN))), told, "signed anew");
+  const again = `ROTATE|${id()}|ann|${publicKey(5).toBase64()}`;
+  assertEquals(rig.ask(rig.signed(again, rig.unixS, keyOf(ANN))), UNAUTHORIZED);
+  assertEquals(rig.ask(rig.signed("LIST", rig.unixS, keyOf(ANN))), UNAUTHORIZED);
+  assertEquals(rig.log.slice(before).filter((each) => each.body.kind === "refused"), []);
+  assertStringIncludes(rig.told("refused").join("\n"), "no authorised key made its signature");
+
+  const revoke = `REVOKE|${id()}|ann`;
+  const gone = rig.ask(rig.signed(revoke, rig.unixS, keyOf(4)))!;
+  assert(gone.startsWith("OK|REVOKE|ann|"), gone);
+  assertEquals(rig.ask(rig.signed(revoke, rig.unixS + 1, keyOf(4))), gone);
+  assertEquals(up(rig, "web", 4), UNAUTHORIZED);
 });
 
 Deno.test("the last admin cannot be removed", () => {

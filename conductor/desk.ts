@@ -49,6 +49,7 @@ interface Verifying {
 }
 
 const READS = ["PING", "NODES", "LIST", "LOGS"];
+const NO_KEY = "no authorised key made its signature";
 
 export class CommandDesk {
   readonly #machine: ConductorMachine;
@@ -99,7 +100,7 @@ export class CommandDesk {
     this.#verifying.delete(id);
     const { signed, source, untimely } = asked;
     if (key === null) {
-      return this.#refuse(source, now, untimely ?? "no authorised key made its signature");
+      return this.#refuse(source, now, untimely ?? NO_KEY);
     }
     const [verb] = splitVerb(signed.command);
     if (READS.includes(verb)) {
@@ -121,6 +122,9 @@ export class CommandDesk {
       return commandId === undefined
         ? this.#refuse(source, now, untimely ?? "it was executed before (a replay)")
         : [{ do: "reply", to: source.reply, text: before.reply }];
+    }
+    if (this.#machine.state.roster.retiredKeys().some((each) => each.key === key)) {
+      return this.#refuse(source, now, untimely ?? NO_KEY);
     }
     const waiting = this.#waiting.get(commandId ?? mark);
     if (waiting) {

@@ -1,5 +1,5 @@
 import type { RolloutTurn } from "../core/log.ts";
-import { type Exit, HEALTH_CHECK, type ReplicaStatus } from "../core/mesh.ts";
+import { ARTIFACT_CHANGED, type Exit, HEALTH_CHECK, type ReplicaStatus } from "../core/mesh.ts";
 import type { EventView } from "../core/view.ts";
 
 /** How a process ended, for people: `exit code 3`, `killed by SIGKILL`. */
@@ -48,6 +48,10 @@ export function describeChange(
     const text = `${replica} on ${node}: ${describeExit(after.exit)}`;
     const { generation, exit } = after;
     events.push({ kind: "replica-exited", ...at, generation, exit, text });
+  }
+  if (after.reason?.startsWith(ARTIFACT_CHANGED) && after.reason !== before?.reason) {
+    const text = `${replica} on ${node}: ${after.reason}`;
+    events.push({ kind: "artifact-changed", ...at, text });
   }
   if (after.state === "ready" && before?.state !== "ready") {
     const port = after.port === undefined ? "" : ` at port ${after.port}`;

@@ -1,24 +1,42 @@
 /** The recent past of nodes and traffic, for charts: one sample every `DECK_SAMPLE_MS`. */
 
-import type { DeckSample, NodeSample, TrafficSample } from "../core/deck_view.ts";
-import { DECK_SAMPLE_APPS, DECK_SAMPLE_NODES, DECK_SAMPLES } from "../core/limits.ts";
+import type {
+  DeckSample,
+  LoadsView,
+  NodeSample,
+  TrafficSample,
+  TrafficView,
+} from "../core/deck_view.ts";
+import {
+  DECK_SAMPLE_APPS,
+  DECK_SAMPLE_NODES,
+  DECK_SAMPLES,
+  DECK_SPARK_SAMPLES,
+  DECK_SPARK_STEP,
+} from "../core/limits.ts";
 import type { Fleet } from "./fleet.ts";
+import { Recent } from "./recent.ts";
 
 /** What an app's requests were like lately; `null` where no ingress told of any. */
 export type TrafficOf = (app: string) => TrafficSample | null;
 
-/** Looks at the fleet and at the traffic; of very large clusters only the first by name. */
+/**
+ * Looks at the fleet and at the traffic; of very large clusters only the first.
+ *
+ * @param most so many nodes are told of
+ */
 export function takeSample(
   fleet: Fleet,
   apps: Iterable<string>,
   trafficOf: TrafficOf,
   wallMs: number,
+  most = DECK_SAMPLE_NODES,
 ): DeckSample {
   const nodes: Record<string, NodeSample> = {};
   let count = 0;
   for (const { name, beat, state } of fleet.values()) {
     if (!beat || state !== "ready") continue;
-    if (++count > DECK_SAMPLE_NODES) break;
+    if (++count > most) break;
     const used = beat.ramTotalBytes - beat.ramFreeBytes;
     nodes[name] = {
       cpuPercent: Math.round(beat.cpuPercent),
@@ -36,22 +54,44 @@ export function takeSample(
   return { wallMs, nodes, apps: traffic };
 }
 
-/** The last `DECK_SAMPLES` samples, oldest first. */
-export class History {
-  readonly #samples: DeckSample[] = [];
+const LOAD = ["cpuPercent", "ramPercent"] as const;
+const TRAFFIC = ["requestsPerSecond", "errorsPerSecond", "p50Ms", "p95Ms"] as const;
 
-  /** Routes are told of the newest only: their past would be most of what a viewer is sent first. */
+/** The last `DECK_SAMPLES` samples, by node and by app. */
+export class History {
+  readonly #nodes = new Recent(LOAD, DECK_SAMPLES, DECK_SAMPLE_NODES);
+  readonly #apps = new Recent(TRAFFIC, DECK_SAMPLES, DECK_SAMPLE_APPS);
+  #last: DeckSample | null = null;
+
   add(sample: DeckSample): void {
-    const last = this.#samples.at(-1);
-    if (last?.routes) {
-      const { routes: _, ...rest } = last;
-      this.#samples[this.#samples.length - 1] = rest;
-    }
-    this.#samples.push(sample);
-    if (this.#samples.length > DECK_SAMPLES) this.#samples.shift();
+    this.#last = sample;
+    this.#nodes.add(sample.wallMs, Object.entries(sample.nodes));
+    this.#apps.add(sample.wallMs, Object.entries(sample.apps));
   }
 
-  samples(): readonly DeckSample[] {
-    return this.#samples;
+  /** The newest sample; `null` before the first. */
+  get last(): DeckSample | null {
+    return this.#last;
+  }
+
+  /** The load of all nodes over the last while, coarse: what small charts of all of them show. */
+  loads(): LoadsView {
+    const [last, step] = [DECK_SPARK_SAMPLES, DECK_SPARK_STEP];
+    return {
+      wallMs: this.#nodes.times(last, step),
+      nodes: Object.fromEntries(
+        [...this.#nodes.keys()].map((name) => [name, this.#nodes.of(name, last, step)]),
+      ),
+    };
+  }
+
+  /** The load of one node over all that is kept. */
+  load(node: string): LoadsView {
+    return { wallMs: this.#nodes.times(), nodes: { [node]: this.#nodes.of(node) } };
+  }
+
+  /** An app's requests over all that is kept. */
+  traffic(app: string): TrafficView {
+    return { app, wallMs: this.#apps.times(), ...this.#apps.of(app) };
   }
 }

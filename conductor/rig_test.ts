@@ -17,6 +17,7 @@ import type { EventView } from "../core/view.ts";
 import { formatSigned } from "../core/wire.ts";
 import type { ConductorEffect, ConductorEvent, Source } from "./effects.ts";
 import { ConductorMachine, type ConductorOptions } from "./machine.ts";
+import { repeatingKeys } from "./answered.ts";
 import { applyEntry } from "./apply.ts";
 import { emptyState, type State } from "./state.ts";
 
@@ -178,7 +179,10 @@ export class Rig {
   }
 
   verify(effect: Extract<ConductorEffect, { do: "verify" }>): void {
-    const known = this.machine.state.roster.keysAt(Infinity).map((each) => each.key);
+    const { state } = this.machine;
+    const known = [...state.roster.keysAt(Infinity), ...repeatingKeys(state)].map((each) =>
+      each.key
+    );
     const key = [ALICE, ...known].find((each) =>
       signatureOf(each, effect.text) === effect.signatureHex
     );

@@ -1,10 +1,9 @@
-/** Which log lines tell of a span of a trace, and what. */
+/** Which log lines tell of spans of traces, and what. */
 
-import { SPAN_CLOCK_MS, SPAN_MAX_MS, SPAN_NAME } from "../core/limits.ts";
+import { SPAN_CLOCK_MS, SPAN_LINE, SPAN_MAX_MS, SPAN_NAME } from "../core/limits.ts";
 import type { SpanView } from "../core/trace_view.ts";
 import type { LogView } from "../core/view.ts";
-
-type Line = Readonly<Record<string, unknown>>;
+import { type Line, objectOf, type TellsOf, type Whose, whoseOf } from "./teller.ts";
 
 /** The usual names of each key, the first that is there counts. */
 const TRACE = ["trace", "trace_id", "traceId"];
@@ -16,40 +15,42 @@ const TRACE_ID = /^(?!0{32})[0-9a-f]{32}$/;
 const SPAN_ID = /^(?!0{16})[0-9a-f]{16}$/;
 
 /**
- * The span that a line of JSON tells of when it has ended; `null` for other lines. A line needs the
- * ids of its trace and its span in hex and how long it took in ms. Whose it is, is known and not
- * taken from the line, so that no app speaks for another.
+ * The spans that a line of JSON tells of when they have ended: itself one, or a list of them as
+ * `spans`. A span needs the ids of its trace and its own in hex and how long it took in ms. Whose a
+ * line is, is known and not taken from it, so that no app speaks for another; but a list may be
+ * somebody else's, where whoever tells it may speak for them.
  */
-export function spanOf({ line, app, replica, node, wallMs }: LogView): SpanView | null {
+export function spansOf(line: LogView, tellsOf: TellsOf): SpanView[] {
   // Most lines of most programs: not even read.
-  if (!line.startsWith("{") || !line.includes('"span')) return null;
-  const told = objectOf(line);
-  if (told === null) return null;
+  if (!line.line.startsWith("{") || !line.line.includes('"span')) return [];
+  const told = objectOf(line.line);
+  if (told === null) return [];
+  const { app, replica, node, wallMs } = line;
+  if (!Array.isArray(told.spans)) return spanIn(told, { app, replica, node }, wallMs);
+  const whose = whoseOf(line, told, tellsOf);
+  if (whose === null) return [];
+  return told.spans.slice(0, SPAN_LINE).flatMap((each: unknown) =>
+    typeof each === "object" && each !== null ? spanIn(each as Line, whose, wallMs) : []
+  );
+}
+
+function spanIn(told: Line, whose: Whose, wallMs: number): SpanView[] {
   const trace = idOf(told, TRACE, TRACE_ID);
   const span = idOf(told, SPAN, SPAN_ID);
   const ms = first(told, DURATION);
-  if (trace === undefined || span === undefined) return null;
-  if (typeof ms !== "number" || !(ms >= 0 && ms <= SPAN_MAX_MS)) return null;
+  if (trace === undefined || span === undefined) return [];
+  if (typeof ms !== "number" || !(ms >= 0 && ms <= SPAN_MAX_MS)) return [];
   const parent = idOf(told, PARENT, SPAN_ID);
-  return {
+  return [{
     trace,
     span,
     ...(parent === undefined ? {} : { parent }),
-    ...{ app, replica, node },
+    ...whose,
     name: nameOf(told),
     startWallMs: endOf(told, wallMs) - ms,
     ms,
     failed: hasFailed(told),
-  };
-}
-
-function objectOf(line: string): Line | null {
-  try {
-    const value: unknown = JSON.parse(line);
-    return typeof value === "object" && value !== null ? value as Line : null;
-  } catch {
-    return null;
-  }
+  }];
 }
 
 function first(told: Line, names: readonly string[]): unknown {

@@ -1,7 +1,8 @@
 /**
  * What the conductor's dashboard is told over server-sent events (`GET /deck/stream`): first one
  * `history` and the whole `status`, then at each change (at most two a second) the `changes` of it, a
- * `sample` every two seconds and each `event` as it happens.
+ * `sample` every two seconds and each `event` as it happens. The past of one node, app or route is
+ * asked for where it is looked at.
  */
 
 import type { StatusChanges } from "./status_changes.ts";
@@ -50,6 +51,31 @@ export interface RouteSeries {
   readonly p99Ms: readonly (number | null)[];
 }
 
+/** `GET /api/load?node=N`: how nodes were loaded, by their names. All lists are of one length, oldest first. */
+export interface LoadsView {
+  readonly wallMs: readonly number[];
+  readonly nodes: Readonly<Record<string, LoadSeries>>;
+}
+
+/** `null` where the node was not heard. */
+export interface LoadSeries {
+  readonly cpuPercent: readonly (number | null)[];
+  readonly ramPercent: readonly (number | null)[];
+}
+
+/**
+ * `GET /api/traffic?app=A`: the last quarter of an hour of an app's requests. All lists are of one
+ * length, oldest first; `null` where no ingress told of any.
+ */
+export interface TrafficView {
+  readonly app: string;
+  readonly wallMs: readonly number[];
+  readonly requestsPerSecond: readonly (number | null)[];
+  readonly errorsPerSecond: readonly (number | null)[];
+  readonly p50Ms: readonly (number | null)[];
+  readonly p95Ms: readonly (number | null)[];
+}
+
 /** Everything at one moment, by the names of nodes and apps. */
 export interface DeckSample {
   readonly wallMs: number;
@@ -86,7 +112,10 @@ export type SsoRefusal = "denied" | "failed" | "late" | "down";
 export interface DeckMessages {
   readonly history: {
     readonly viewer: DeckViewer;
-    readonly samples: readonly DeckSample[];
+    /** Of all nodes, the last two minutes, coarse. */
+    readonly loads: LoadsView;
+    /** The newest; absent before the first. */
+    readonly sample?: DeckSample;
     readonly events: readonly EventView[];
   };
   readonly status: StatusView;

@@ -259,6 +259,8 @@ export const JOB_RETRIES = 3;
 /** Largest artifact, in bytes, and most of them that the log remembers beside those in use. */
 export const ARTIFACT_BYTES = 16 * 1024 ** 3;
 export const ARTIFACTS = 10_000;
+/** Most files and folders of one artifact. */
+export const ARTIFACT_ENTRIES = 200_000;
 /** How much of an artifact is sent in one request, in bytes. */
 export const ARTIFACT_PART_BYTES = 4 * 1024 * 1024;
 /** Artifacts that a conductor sends at once; further nodes are told to ask others, or to wait. */
@@ -283,6 +285,11 @@ export const ARTIFACT_SPARE_BYTES = 64 * 1024 * 1024;
 /** First wait before a node asks again for an artifact that nobody gave it, doubling, in ms. */
 export const ARTIFACT_RETRY_MIN_MS = 200;
 export const ARTIFACT_RETRY_MAX_MS = 30_000;
+/**
+ * What was changed later than this before it was verified is verified again, in ms: Deno tells when a
+ * file was changed in whole seconds, and the kernel's clock for files lags by up to 10 ms.
+ */
+export const ARTIFACT_SETTLE_MS = 1_050;
 /** A source of an artifact that sends nothing for so long is given up, in ms. */
 export const ARTIFACT_STALL_MS = 10_000;
 
@@ -587,9 +594,12 @@ export const ACME_LOCK_MS = 15_000;
 export const DECK_SAMPLE_MS = 2_000;
 export const DECK_SAMPLES = 450;
 /** Most nodes and apps that a sample of the deck has. */
-export const DECK_SAMPLE_NODES = 256;
+export const DECK_SAMPLE_NODES = 1_024;
 export const DECK_SAMPLE_APPS = 256;
 export const DECK_SAMPLE_ROUTES = 256;
+/** Small charts of all nodes show so many samples; a viewer is told every so-manyth of the past. */
+export const DECK_SPARK_SAMPLES = 60;
+export const DECK_SPARK_STEP = 4;
 /** A status is told to the deck's viewers at most this often, ms. */
 export const DECK_STATUS_MS = 500;
 /** Most viewers of the deck at a time; a viewer that has so many messages to read yet is cut off. */
@@ -620,6 +630,8 @@ export const TELEMETRY_WRITE_MS = 250;
 /** How often load and traffic are noted, ms, and how many of these notes are kept (a day of them). */
 export const TELEMETRY_SAMPLE_MS = 10_000;
 export const TELEMETRY_SAMPLES = 8_640;
+/** Of so many nodes at most. */
+export const TELEMETRY_SAMPLE_NODES = 256;
 /** Most lines that wait to be written; and most nodes whose logs are followed. */
 export const TELEMETRY_PENDING = 50_000;
 export const TELEMETRY_NODES = 500;
@@ -640,8 +652,9 @@ export const SPAN_SERIES_MS = 10_000;
 /** A line's own time counts where it is so near to when its node read it, ms; longest span, ms. */
 export const SPAN_CLOCK_MS = 60_000;
 export const SPAN_MAX_MS = 3_600_000;
-/** Longest name of a span, in characters. */
+/** Longest name of a span, in characters; most spans that one line tells of. */
 export const SPAN_NAME = 200;
+export const SPAN_LINE = 100;
 /** Most traces in one answer; and lines that a conductor that starts reads spans from. */
 export const TRACES_SHOWN = 1_000;
 export const SPANS_RECALLED = 5_000;
@@ -695,3 +708,16 @@ export const LEASE_AGAIN_MS = 100;
 export const BEATS_REMEMBERED = 64;
 /** For how long an answer of the store is waited for at the end, ms. */
 export const LEAD_PATIENCE_MS = 500;
+
+/** Values that log lines tell of: kept in so many spans of so many ms (15 minutes). */
+export const METRIC_SPANS = 60;
+export const METRIC_MS = 15_000;
+/** Most that are kept, counted by replica and name: of all apps, and of one. */
+export const METRIC_SERIES = 4_096;
+export const METRIC_APP_SERIES = 1_024;
+/** Most in one answer. */
+export const METRICS_SHOWN = 120;
+/** Most of one line; and longest name and unit, in characters. */
+export const METRIC_LINE = 200;
+export const METRIC_NAME = 200;
+export const METRIC_UNIT = 20;

@@ -79,6 +79,9 @@ export const exitShape = struct({
 });
 export type Exit = Shaped<typeof exitShape>;
 
+/** Begins the reason of a replica whose artifact on the node was no longer what was signed. */
+export const ARTIFACT_CHANGED = "its artifact was changed on this node: ";
+
 /** Begins the last line of the tail of an exit that was `unhealthy`: what the last probe found. */
 export const HEALTH_CHECK = "health check: ";
 

@@ -80,13 +80,30 @@ export function permissionFlags<P extends Program>(
  */
 const EVERY_PROGRAM: readonly string[] = ["--no-prompt", "--no-remote"];
 
+/**
+ * For the daemons that keep books and compute little: V8 favours memory over speed. Conductor and
+ * tower hold 5 MB less by it; `deno task bench deploy fleet` shows no difference beyond its noise.
+ */
+const FRUGAL = "--v8-flags=--optimize-for-size";
+
+/**
+ * The environment that a program is started with, besides what it inherits. glibc gives threads heaps
+ * of their own, and what was freed in one stays there: with one heap conductor and tower hold 3 MB
+ * less. Other C libraries pass over the variable.
+ */
+export function environmentOf(program: Program): Readonly<Record<string, string>> {
+  return program === "conductor" || program === "tower" ? { MALLOC_ARENA_MAX: "1" } : {};
+}
+
 const BUILDERS: { readonly [P in Program]: (parameters: PermissionParameters[P]) => string[] } = {
   /** Keeps on disk who it is and whom it knows, nothing of the registry. */
   tower: (of) => [
+    FRUGAL,
     net(of),
     ...(of.state === undefined ? [] : [flag("read", [of.state]), flag("write", [of.state])]),
   ],
   conductor: (of) => [
+    FRUGAL,
     net(of),
     flag("read", [
       of.state,

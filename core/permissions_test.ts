@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { Failure } from "./errors.ts";
-import { permissionFlags, type Program, TASK_PARAMETERS } from "./permissions.ts";
+import { environmentOf, permissionFlags, type Program, TASK_PARAMETERS } from "./permissions.ts";
 
 const PROGRAMS = Object.keys(TASK_PARAMETERS) as Program[];
 
@@ -9,8 +9,11 @@ Deno.test("the tasks in deno.json carry exactly the flags of the table", async (
   for (const program of PROGRAMS) {
     const wanted = permissionFlags(program, TASK_PARAMETERS[program]);
     const words: string[] = project.tasks[program].split(" ");
-    const carried = words.filter((word) => /^(--(allow|deny|no|unstable)-|-A$|-P)/.test(word));
+    const carried = words.filter((word) => /^(--(allow|deny|no|unstable|v8)-|-A$|-P)/.test(word));
     assertEquals(carried, wanted, program);
+    const set = words.slice(0, words.indexOf("deno")).filter((word) => word.startsWith("MALLOC"));
+    const environment = Object.entries(environmentOf(program));
+    assertEquals(set, environment.map(([name, value]) => `${name}=${value}`), program);
   }
 });
 

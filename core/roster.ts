@@ -118,6 +118,12 @@ export class Roster {
     return this.#keys.filter((each) => covers(each, sequence));
   }
 
+  /** The keys that are nobody's any more. */
+  retiredKeys(): OperatorKey[] {
+    const valid = new Set(this.keysAt(Infinity).map((each) => each.key));
+    return this.#keys.filter((each) => !valid.has(each.key));
+  }
+
   /** Whose key this is at that place. */
   nameAt(sequence: number, key: string): string | undefined {
     return this.#keys.find((each) => each.key === key && covers(each, sequence))?.name;

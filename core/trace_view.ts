@@ -16,10 +16,14 @@ export interface SpanView {
   readonly span: string;
   /** The span of who asked; absent where nobody did. */
   readonly parent?: string;
-  /** The app whose replica wrote the line, whatever the line says. */
+  /** The app whose replica wrote the line, or that a collector of the same namespace told of. */
   readonly app: string;
+  /** Empty where a collector did not say. */
   readonly replica: string;
+  /** The node's name; empty where it is not known. */
   readonly node: string;
+  /** The app whose log told of it, where that was not its own. */
+  readonly by?: string;
   /** What was done: `GET /api/products/:id`. */
   readonly name: string;
   /** By the clock of its node. */

@@ -7,6 +7,8 @@
  * | `POST /api/plan` body: manifest text | `PlanView` |
  * | `GET /api/status?replicas=0` | `StatusView`; with `replicas=0` without the apps' replicas |
  * | `GET /api/sample` | `DeckSample` (core/deck_view.ts): load and traffic now |
+ * | `GET /api/load?node=N` | `LoadsView` (core/deck_view.ts): the past of a node's load |
+ * | `GET /api/traffic?app=A` | `TrafficView` (core/deck_view.ts): the past of an app's requests |
  * | `GET /api/routes?app=A&route=R` | `RoutesView` (core/deck_view.ts): the past of an app's routes |
  * | `GET /api/nodes?limit=N&after=NEXT` | `{ nodes: NodeView[], next? }` |
  * | `GET /api/nodes/<node>` | `NodeDetailView`, 404 `{ error }` |
@@ -22,6 +24,7 @@
  * | `GET /api/apps/<app>/why` | `WhyView` |
  * | `GET /api/events?app=A&limit=N&follow=1` | an `EventView` a line, oldest first |
  * | `GET /api/telemetry?app=A&node=N&grep=TEXT&since=MS&lines=N` | a `LogView` a line, of all that was gathered |
+ * | `GET /api/telemetry/metrics?app=A` | values that an app told of: core/metric_view.ts |
  * | `GET /api/telemetry/...` | traces, and how apps answered: core/trace_view.ts |
  * | `GET /api/logs/<app>?lines=N&follow=1&last=N&grep=TEXT&since=MS` | a `LogView` a line; followed: by time, then as they come |
  */

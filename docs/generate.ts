@@ -5,7 +5,7 @@ import type { Option } from "../cli/command.ts";
 import { GLOBAL_OPTIONS, LISTED_COMMANDS } from "../cli/table.ts";
 import { allKeys, type KeyDocument } from "../core/manifest/explain.ts";
 import { VARIABLES } from "../core/manifest/variables.ts";
-import { permissionFlags, TASK_PARAMETERS } from "../core/permissions.ts";
+import { environmentOf, permissionFlags, TASK_PARAMETERS } from "../core/permissions.ts";
 import { GRAMMAR_PATH, grammarText } from "./grammar.ts";
 import type { FigureResult, Results } from "../bench/results.ts";
 import { show } from "../bench/table.ts";
@@ -132,6 +132,11 @@ async function cliPage(): Promise<string> {
       ["1", "refused or failed: the cluster said no, a deploy failed, a manifest has errors"],
       ["2", "nobody answered, or the command line is wrong"],
     ]),
+    "A command that changes something is signed with an id, and sent again under it while no answer " +
+    "comes, for as long as --timeout says: the conductor executes it once, and says to a repeat what " +
+    "it said before, also after it was started again or another one leads. Without an answer by then " +
+    "nobody knows whether it was executed. That is what the error says, with the command that tells " +
+    "later, and whether the same one may be given again.",
     ...LISTED_COMMANDS.flatMap((command) => {
       const options = command.options.length > 0 ? [optionTable(command.options)] : [];
       const examples = (command.examples ?? []).map((example) => `    ${example}`);
@@ -169,7 +174,10 @@ async function daemonsPage(): Promise<string> {
     ...DAEMONS.flatMap((daemon, at) => [
       `## ${daemon}`,
       ["```text", helps[at]!.trimEnd(), "```"].join("\n"),
-      "Its permissions as `deno task " + daemon + "` starts it:",
+      "Its flags and permissions as `deno task " + daemon + "` starts it" +
+      Object.entries(environmentOf(daemon))
+        .map(([name, value]) => `, with ${code(`${name}=${value}`)} in its environment`).join("") +
+      ":",
       ["```text", ...permissionFlags(daemon, TASK_PARAMETERS[daemon] as never), "```"].join("\n"),
     ]),
   ].join("\n\n");

@@ -1,7 +1,8 @@
 // Makes the pictures in docs/: the shop's first page, and the deck of its cluster under some load.
-// With a FOLDER every page of the deck is photographed there, too, at both widths and in both themes.
+// With a FOLDER only the deck is photographed, into it: every page, at both widths and in both themes,
+// of the market as nine or, with values that only OTLP brings, as five.
 //
-//   deno task pictures [FOLDER]
+//   deno task pictures [FOLDER [SHAPE]]
 
 import type { Page } from "playwright-core";
 import type { TraceView } from "../core/trace_view.ts";
@@ -14,6 +15,7 @@ const DOCS = decodeURIComponent(new URL("./", import.meta.url).pathname);
 
 /** Charts that are looked at need a past, ms. */
 const LOAD_MS = 180_000;
+const SHORT_LOAD_MS = 60_000;
 const SHOPPERS = 4;
 const PAUSE_MS = 150;
 
@@ -40,18 +42,32 @@ async function at(page: Page, url: string, ready: string): Promise<void> {
 }
 
 if (!await haveChromium()) Deno.exit(1);
-const [folder] = Deno.args;
+const [folder, shape = "nine"] = Deno.args;
+const app = shape === "nine" ? "product-svc" : "core-api";
 const { state, flags } = await ownCluster();
 await using cluster = new ClusterProcess(state, [
   ...[Deno.execPath(), "task", "-q", "cluster"],
   ...flags.filter((flag) => !flag.startsWith("--only")),
+  `--shape=${shape}`,
 ]);
 const line = await cluster.ready();
 if (!line.ready) throw new Error(line.error);
 const stop = new AbortController();
 const shoppers = Array.from({ length: SHOPPERS }, () => shop(line.ingress, stop.signal));
 const browser = await launch();
+const deck = `http://${line.conductor}/deck`;
 try {
+  if (folder === undefined) await forDocuments();
+  else await everyPage(folder);
+} finally {
+  stop.abort();
+  await Promise.all(shoppers);
+  await browser.close();
+  await cluster.stop();
+}
+
+/** The pictures that the documents show. */
+async function forDocuments(): Promise<void> {
   for (const width of WIDTHS) {
     const context = await visitor(browser, width, "light");
     const page = await context.newPage();
@@ -63,22 +79,12 @@ try {
   await buy(line.ingress);
   console.log(`the shop is pictured; the deck follows after ${LOAD_MS / 1_000} s of load`);
   await new Promise((resolve) => setTimeout(resolve, LOAD_MS));
-  const deck = `http://${line.conductor}/deck`;
   const context = await visitor(browser, 1280, "light");
   const page = await context.newPage();
   await page.setViewportSize({ width: 1280, height: 1_080 });
   await at(page, deck, "#routes");
   await page.screenshot({ path: `${DOCS}deck-1280.png`, animations: "disabled" });
   await context.close();
-  if (folder !== undefined) {
-    await buy(line.ingress);
-    await everyPage(deck, folder);
-  }
-} finally {
-  stop.abort();
-  await Promise.all(shoppers);
-  await browser.close();
-  await cluster.stop();
 }
 
 /** Somebody's whole visit: what is bought goes through many programs. */
@@ -88,21 +94,25 @@ async function buy(ingress: string): Promise<void> {
   await context.close();
 }
 
-async function everyPage(deck: string, folder: string): Promise<void> {
+async function everyPage(folder: string): Promise<void> {
   await Deno.mkdir(folder, { recursive: true });
+  await new Promise((resolve) => setTimeout(resolve, SHORT_LOAD_MS));
+  await buy(line.ingress);
   const slowest = new URL("/api/telemetry/traces?limit=1000", deck);
   const { traces } = await (await fetch(slowest)).json() as { traces: TraceView[] };
   const [longest] = traces.sort((a, b) => b.spans - a.spans);
   const pages = {
     overview: "",
-    app: "app/product-svc",
+    app: `app/${app}`,
     node: "node/node-1",
-    route: `route/product-svc/${encodeURIComponent("/api/products")}`,
+    route: `route/${app}/${encodeURIComponent(shape === "nine" ? "/api/products" : "/api")}`,
     events: "events",
     logs: "logs",
     traces: "traces",
-    "traces-app": "traces/product-svc",
+    "traces-app": `traces/${app}`,
     trace: `trace/${longest?.trace}`,
+    // The nine tell of no values.
+    ...(shape === "nine" ? {} : { metrics: "metrics", "metrics-app": `metrics/${app}` }),
     audit: "audit",
   };
   for (const width of WIDTHS) {

@@ -1,5 +1,5 @@
 // Makes docs/views.schema.json, the JSON schema of what `--json` prints, from the types in
-// core/view.ts and core/deck_view.ts: they are what the CLI and the conductor are written against.
+// core/view.ts and its neighbours, and of what the deck is answered: they are what the CLI and the conductor are written against.
 //
 //   deno task docs
 
@@ -12,7 +12,11 @@ const VIEWS: Readonly<Record<string, readonly string[]>> = {
   "core/view.ts": [
     ...["StatusView", "NodeView", "AppView", "ReplicaView", "PlanView", "EventView", "LogView"],
   ],
-  "core/deck_view.ts": ["DeckSample", "TrafficSample", "NodeSample"],
+  "core/deck_view.ts": [
+    ...["DeckSample", "TrafficSample", "NodeSample", "LoadsView", "TrafficView", "RoutesView"],
+  ],
+  "core/metric_view.ts": ["MetricTotals", "MetricsView", "MetricSeriesView"],
+  "core/trace_view.ts": ["TraceView", "TraceSpanView", "SpanTotals", "SpanSeriesView"],
 };
 
 export const SCHEMA_PATH = "docs/views.schema.json";
@@ -49,7 +53,7 @@ export function viewsSchema(): Schema {
   const writer = new Writer(checker, named);
   return {
     $schema: "https://json-schema.org/draft/2020-12/schema",
-    title: "What skr8tr prints with --json",
+    title: "What skr8tr prints with --json, and the deck is answered",
     $defs: Object.fromEntries(
       [...named].sort(([, a], [, b]) => wanted.indexOf(a) - wanted.indexOf(b))
         .map(([type, name]) => [name, writer.object(type)]),
@@ -96,6 +100,7 @@ class Writer {
     if (flags & ts.TypeFlags.String) return { type: "string" };
     if (flags & ts.TypeFlags.Number) return { type: "number" };
     if (flags & ts.TypeFlags.Boolean) return { type: "boolean" };
+    if (flags & ts.TypeFlags.Null) return { type: "null" };
     if (this.checker.isArrayType(type)) {
       const [item] = this.checker.getTypeArguments(type as ts.TypeReference);
       return { type: "array", items: this.schemaOf(item!) };

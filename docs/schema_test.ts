@@ -17,3 +17,12 @@ Deno.test("viewsSchema() describes the views so that a wrong one is noticed", ()
   assertEquals(check({ ...event, wallMs: "2" }), false);
   assertEquals(check({ ...event, kind: undefined }), false);
 });
+
+Deno.test("viewsSchema() knows where a value may be null", () => {
+  const check = new Ajv.default().addSchema(viewsSchema(), "views")
+    .compile({ $ref: "views#/$defs/MetricSeriesView" });
+  const series = { name: "memory", unit: "By", replica: "api.1", values: [null, 1.5] };
+  assertEquals(check(series), true);
+  assertEquals(check({ ...series, values: [null, "1.5"] }), false);
+  assertEquals(check({ ...series, values: null }), false);
+});

@@ -38,6 +38,46 @@ Deno.test("a replica waits for its artifact, says why, asks again, and starts fr
   assertEquals([...world.machine.artifactFolders()], [exec.replace("/bin/web", "")]);
 });
 
+Deno.test("its artifact is seen to at every start, and what was changed is told until it is ready", () => {
+  const world = new FakeWorld({ artifacts: "/state/artifacts" }).start();
+  world.record(1, "web", APP);
+  world.run("web-1", "web", 1);
+  const fetches = () => world.effects.filter((each) => each.do === "fetch").length;
+  assertEquals([fetches(), world.statuses.get("web-1")?.reason], [1, undefined]);
+  world.die("web-1");
+  assertEquals([fetches(), world.statuses.get("web-1")?.restarts], [2, 1], "at once");
+  world.changed = "web has 7 bytes";
+  world.manual = true;
+  world.die("web-1");
+  world.advance(60_000);
+  const next = (kind: string) => world.pending.find((each) => each.do === kind)!;
+  assertEquals([fetches(), next("launch")], [3, undefined], "nothing starts before it is seen to");
+  world.answer(next("fetch"));
+  const reason = "its artifact was changed on this node: web has 7 bytes; it was replaced";
+  assertEquals(world.statuses.get("web-1")?.reason, reason);
+  world.answer(next("launch"));
+  assertEquals(world.statuses.get("web-1")?.reason, reason);
+  world.manual = false;
+  world.advance(60_000);
+  const { state, reason: after } = world.statuses.get("web-1")!;
+  assertEquals([state, after], ["ready", undefined]);
+});
+
+Deno.test("a replica whose artifact was changed and is not to be had says both", () => {
+  const world = new FakeWorld({ artifacts: "/state/artifacts" }).start();
+  world.changed = "web is missing";
+  world.lacking = "nobody has it";
+  world.record(1, "web", APP);
+  world.run("web-1", "web", 1);
+  const waiting = world.statuses.get("web-1");
+  assertEquals(waiting?.state, "waiting");
+  assertEquals(
+    waiting?.reason,
+    "its artifact was changed on this node: web is missing; nobody has it",
+  );
+  assertEquals(world.effects.some((each) => each.do === "launch"), false);
+});
+
 Deno.test("a replica that waits for its artifact can be stopped", () => {
   const world = new FakeWorld();
   world.manual = true;

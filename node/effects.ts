@@ -74,6 +74,8 @@ export type NodeEvent =
     readonly for?: "prepare";
     readonly replica: string;
     readonly fault: string | null;
+    /** Why what was here of it could not be used and was replaced. */
+    readonly changed?: string;
   }
   /** The answer to `check-program`: `null`, or why it could not be executed. */
   | { readonly on: "checked"; readonly app: string; readonly fault: string | null }
@@ -142,7 +144,7 @@ export type NodeEffect =
   | { readonly do: "keep-log"; readonly log: string }
   /** Bind this port on all addresses and let go of it; answered by `port-tried`. */
   | { readonly do: "try-port"; readonly replica: string; readonly port: number }
-  /** See to it that this artifact is here; answered by `fetched`. */
+  /** See to it that this artifact is here as it was signed; answered by `fetched`. */
   | {
     readonly do: "fetch";
     /** Not for a replica, but for an app whose next generation is looked into: `replica` names it. */

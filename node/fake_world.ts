@@ -54,6 +54,8 @@ export class FakeWorld {
   readonly broken = new Map<string, string>();
   /** Why artifacts cannot be had. */
   lacking: string | null = null;
+  /** Why what is here of artifacts has to be fetched anew. */
+  changed: string | null = null;
   /** Signals that programs shrug off. */
   readonly ignored = new Set<string>();
   /** True: launches, probes and owners are answered only by `answer`. */
@@ -198,6 +200,7 @@ export class FakeWorld {
           ...(effect.for === undefined ? {} : { for: effect.for }),
           replica: effect.replica,
           fault: this.lacking,
+          ...(this.changed === null ? {} : { changed: this.changed }),
         }];
       case "check-program": {
         const { app, plan, freePort } = effect;

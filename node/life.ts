@@ -9,7 +9,7 @@ import {
   PROBE_MIN_MS,
   REFUSED_QUICK_MS,
 } from "../core/limits.ts";
-import { type Exit, HEALTH_CHECK } from "../core/mesh.ts";
+import { ARTIFACT_CHANGED, type Exit, HEALTH_CHECK } from "../core/mesh.ts";
 import { artifactOf, nextWaitMs, type SignedArtifact } from "./artifact.ts";
 import type { Ended, NodeEffect, Use } from "./effects.ts";
 import {
@@ -107,7 +107,7 @@ export class Life {
     this.#start(replica, spec);
   }
 
-  /** Its artifact must be here, which it is at once where it was before. */
+  /** Its artifact must be here as it was signed, at each start. */
   #fetch(replica: Replica, artifact: SignedArtifact): void {
     const waitMs = replica.state.at === "artifact" ? replica.state.waitMs : undefined;
     const state: State = { at: "artifact", untilMs: Infinity, ...(waitMs ? { waitMs } : {}) };
@@ -115,15 +115,19 @@ export class Life {
     this.stage.emit({ do: "fetch", replica: replica.id, artifact, sources: replica.sources });
   }
 
-  fetched(replica: Replica, fault: string | null): void {
+  /** @param changed why what was here before is not run */
+  fetched(replica: Replica, fault: string | null, changed?: string): void {
     const { state, spec } = replica;
     if (state.at !== "artifact" || !spec) return;
+    const told = changed === undefined ? undefined : `${ARTIFACT_CHANGED}${changed}`;
     if (fault === null) {
-      replica.reason = undefined;
+      // Told until it is ready.
+      replica.reason = told && fitReason(`${told}; it was replaced`);
       return this.#start(replica, spec);
     }
+    const reason = told === undefined ? fault : `${told}; ${fault}`;
     const waitMs = nextWaitMs(state.waitMs, ARTIFACT_RETRY_MIN_MS, ARTIFACT_RETRY_MAX_MS);
-    this.#to(replica, { at: "artifact", untilMs: this.#nowMs + waitMs, waitMs }, fault);
+    this.#to(replica, { at: "artifact", untilMs: this.#nowMs + waitMs, waitMs }, reason);
   }
 
   #start(replica: Replica, spec: AppSpec): void {

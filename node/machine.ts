@@ -305,7 +305,7 @@ export class NodeMachine implements Stage {
   #ofReplica(replica: Replica, event: Extract<NodeEvent, { replica: string }>): void {
     switch (event.on) {
       case "fetched":
-        return this.#life.fetched(replica, event.fault);
+        return this.#life.fetched(replica, event.fault, event.changed);
       case "port-tried":
         this.#life.portTried(replica, event.port, event.free);
         return this.#plainBlocked(replica);

@@ -1,7 +1,7 @@
 // How each daemon of the cluster is started: its entry, its permissions, its flags.
 
 import { type Address, showAddress } from "../../core/address.ts";
-import { permissionFlags } from "../../core/permissions.ts";
+import { environmentOf, permissionFlags, type Program } from "../../core/permissions.ts";
 import type { Layout, NodePlace } from "./layout.ts";
 import type { DaemonSpec } from "./supervisor.ts";
 
@@ -38,7 +38,7 @@ export function daemonSpecs(layout: Layout, places: Places): DaemonSpec[] {
 
 function spec(
   name: string,
-  entry: string,
+  entry: Program,
   places: Places,
   permissions: readonly string[],
   flags: readonly string[],
@@ -54,6 +54,7 @@ function spec(
       ...COMMON,
       ...flags,
     ],
+    environment: environmentOf(entry),
     log: `${places.state}/logs/${name}.log`,
   };
 }

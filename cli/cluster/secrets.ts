@@ -5,9 +5,10 @@ import { seal } from "../../core/live/box.ts";
 import type { AppSpec } from "../../core/manifest/spec.ts";
 import { secretKey, secretUseOf, storeContext } from "../../core/secret.ts";
 import type { SecretsView } from "../../core/view.ts";
+import { commandedBy } from "../commanding.ts";
 import type { Conductor } from "../conductor.ts";
 import type { Signer } from "../keys.ts";
-import { commandId, parseReply, refusal, sendSigned, signCommand } from "../send.ts";
+import { commandId } from "../send.ts";
 
 const BYTES = 32;
 
@@ -35,6 +36,7 @@ export async function makeSecrets(
   const { secrets } = await conductor.get<SecretsView>("/api/secrets");
   for (const { namespace, secret } of secrets) wanted.delete(secretKey(namespace, secret));
   if (wanted.size === 0) return;
+  const { command } = commandedBy({ conductor, signer, keyPath, timeoutMs });
   const { publicKey } = await conductor.get<{ publicKey: string }>("/api/secret-key");
   for (const { namespace, secret } of wanted.values()) {
     const value = new TextEncoder().encode(crypto.getRandomValues(new Uint8Array(BYTES)).toHex());
@@ -42,8 +44,6 @@ export async function makeSecrets(
     const sealed = await seal(key, value, storeContext(namespace, secret));
     if (sealed === null) throw new Failure("refused", "the conductor's secret key is no key");
     const id = commandId();
-    const signed = await signCommand(signer, { verb: "SECRET", id, namespace, secret, sealed });
-    const reply = parseReply(await sendSigned(conductor, signed, timeoutMs));
-    if (!reply.ok) throw refusal(reply, keyPath);
+    await command({ verb: "SECRET", id, namespace, secret, sealed });
   }
 }

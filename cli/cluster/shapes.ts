@@ -1,9 +1,8 @@
 // The market's two shapes: where their manifests and programs are, and how one makes way for the other.
 
 import type { StatusView } from "../../core/view.ts";
-import type { Conductor } from "../conductor.ts";
-import type { Signer } from "../keys.ts";
-import { commandId, parseReply, refusal, sendSigned, signCommand } from "../send.ts";
+import { type Asking, commandedBy } from "../commanding.ts";
+import { commandId } from "../send.ts";
 import { type Shape, SHAPES } from "./options.ts";
 
 /** Where a shape's manifests and its programs are, from the project's folder. */
@@ -33,14 +32,6 @@ export function manifestFile(root: string, shape: Shape, app: string): string {
   return `${root}/${SHAPE_PLACES[shape].manifests}/${app}${SUFFIX}`;
 }
 
-/** With what commands are signed, and whom they are sent to. */
-export interface Asking {
-  readonly conductor: Conductor;
-  readonly signer: Signer;
-  readonly keyPath: string;
-  readonly timeoutMs: number;
-}
-
 /**
  * Takes down what an earlier run deployed of other shapes: two of them would claim the same routes.
  *
@@ -50,16 +41,15 @@ export interface Asking {
 export async function makeWay(
   root: string,
   shape: Shape,
-  { conductor, signer, keyPath, timeoutMs }: Asking,
+  asking: Asking,
 ): Promise<readonly string[]> {
   const others = SHAPES.filter((each) => each !== shape);
   const names = (await Promise.all(others.map((each) => appsOfShape(root, each)))).flat();
-  const { apps } = await conductor.get<StatusView>("/api/status");
+  const { apps } = await asking.conductor.get<StatusView>("/api/status");
+  const { command } = commandedBy(asking);
   const up = apps.filter(({ app, state }) => names.includes(app) && state !== "down");
   for (const { app } of up) {
-    const signed = await signCommand(signer, { verb: "DOWN", id: commandId(), app });
-    const reply = parseReply(await sendSigned(conductor, signed, timeoutMs));
-    if (!reply.ok) throw refusal(reply, keyPath);
+    await command({ verb: "DOWN", id: commandId(), app });
   }
   return up.map(({ app }) => app);
 }

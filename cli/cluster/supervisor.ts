@@ -7,6 +7,8 @@ export interface DaemonSpec {
   readonly name: string;
   /** Arguments of `deno`. */
   readonly args: readonly string[];
+  /** Set besides what it inherits. */
+  readonly environment: Readonly<Record<string, string>>;
   /** File that its standard error is appended to. */
   readonly log: string;
 }
@@ -109,6 +111,7 @@ export class Supervisor {
         Deno.execPath(),
         ...spec.args,
       ],
+      env: spec.environment,
       stdin: "piped",
       stdout: "null",
       stderr: "null",

@@ -26,6 +26,7 @@ async function stage(): Promise<Stage> {
         "--quiet",
         `Deno.writeTextFileSync("${folder}/starts", "x", { append: true });\n${program}`,
       ],
+      environment: { OF_THE_DAEMON: "as told" },
       log: `${folder}/daemon.log`,
     }),
     starts: async () => (await Deno.readTextFile(`${folder}/starts`).catch(() => "")).length,
@@ -55,6 +56,18 @@ Deno.test("Supervisor starts a killed daemon again, at once the first time", asy
   await until(async () => await test.starts() === 2);
   assertStringIncludes(test.said[0]!, "daemon died (SIGKILL) and is started again");
   assert(test.supervisor.pidOf("daemon") !== first);
+});
+
+Deno.test("Supervisor starts a daemon with what its environment is to have", async () => {
+  await using all = await stage();
+  const { supervisor, folder } = all;
+  supervisor.start(all.daemon(
+    `Deno.writeTextFileSync("${folder}/told", Deno.env.get("OF_THE_DAEMON") ?? "nothing");
+     Deno.renameSync("${folder}/told", "${folder}/heard");
+     setInterval(() => {}, 1_000);`,
+  ));
+  const heard = () => Deno.readTextFile(`${folder}/heard`).catch(() => "");
+  await until(async () => await heard() === "as told");
 });
 
 Deno.test("Supervisor starts a daemon that exits with 75 again, without a backoff", async () => {

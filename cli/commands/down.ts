@@ -1,24 +1,18 @@
 import { Failure } from "../../core/errors.ts";
 import { type Context, DONE, FAILED } from "../command.ts";
-import { conductorAt } from "../conductor.ts";
-import { keyPathOf, openSigner } from "../keys.ts";
-import { commandId, parseReply, refusal, sendSigned, signCommand } from "../send.ts";
-import { targetOf } from "../target.ts";
+import { commanding } from "../commanding.ts";
+import { commandId } from "../send.ts";
 
 export async function run({ arguments: args, output }: Context): Promise<number> {
-  const target = targetOf(args);
   const apps = await appNames(args.positional);
-  const keyPath = keyPathOf(args);
-  const signer = await openSigner(keyPath);
-  const conductor = conductorAt(target.conductor, target.timeoutMs);
+  const commanded = await commanding(args);
   const results: { app: string; ok: boolean; reason?: string }[] = [];
   for (const app of apps) {
-    const signed = await signCommand(signer, { verb: "DOWN", id: commandId(), app });
-    const reply = parseReply(await sendSigned(conductor, signed, target.timeoutMs));
+    const reply = await commanded.reply({ verb: "DOWN", id: commandId(), app });
     if (reply.ok) results.push({ app, ok: true });
     else if (reply.code.startsWith("not found")) {
       results.push({ app, ok: false, reason: "no such app is up" });
-    } else throw refusal(reply, keyPath);
+    } else throw commanded.refusal(reply);
     if (args.has("json")) continue;
     const { ok, reason } = results.at(-1)!;
     if (ok) output.print(`${app} down`);

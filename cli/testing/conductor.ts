@@ -9,10 +9,12 @@ export interface FakeOptions {
   readonly publicKey?: Uint8Array;
   /** Answers nothing by UDP. */
   readonly deafUdp?: boolean;
-  /** So many datagrams with signed commands are executed, and their answers lost. */
+  /** So many signed commands are executed, and their answers lost, however they came. */
   readonly losing?: number;
   /** Answers nothing over HTTP: as the original's conductor. */
   readonly noHttp?: boolean;
+  /** Apps that are up from the beginning, in their first generation. */
+  readonly up?: readonly string[];
   /** The first APPLY meets somebody else's. */
   readonly conflictOnce?: boolean;
   /** Views that a watch of the app gets after its APPLY, in turn. */
@@ -38,7 +40,8 @@ export function fakeConductor(options: FakeOptions = {}): FakeConductor {
   const executed: string[] = [];
   const planned: string[] = [];
   const replies = new Map<string, string>();
-  const generations = new Map<string, number>();
+  const generations = new Map<string, number>((options.up ?? []).map((app) => [app, 1]));
+  const artifacts = new Set<string>();
   let losing = options.losing ?? 0;
   let conflicts = options.conflictOnce ? 1 : 0;
 
@@ -72,7 +75,10 @@ export function fakeConductor(options: FakeOptions = {}): FakeConductor {
         ? `ERR|STATE|calm is stopped already`
         : `OK|${command.verb}|${command.app}`;
     }
-    if (command.verb !== "APPLY") return "ERR|unknown command";
+    if (command.verb !== "APPLY") {
+      const [, , first = ""] = text.split("|");
+      return "id" in command ? `OK|${command.verb}|${first}|7` : "ERR|unknown command";
+    }
     const last = generations.get(command.app) ?? 0;
     if (conflicts-- > 0) {
       generations.set(command.app, last + 1);
@@ -101,8 +107,18 @@ export function fakeConductor(options: FakeOptions = {}): FakeConductor {
 
   const handler = async (request: Request): Promise<Response> => {
     const { pathname, search, searchParams } = new URL(request.url);
-    if (pathname === "/command") return new Response(execute("tcp", await request.text()));
+    if (pathname === "/command") {
+      const reply = execute("tcp", await request.text());
+      return losing-- > 0 ? brokenOff() : new Response(reply);
+    }
     if (pathname === "/api/plan") return Response.json(plan(await request.text()));
+    const artifact = /^\/artifacts\/([0-9a-f]{64})$/.exec(pathname)?.[1];
+    if (artifact && request.method === "POST") {
+      artifacts.add(artifact);
+      const offset = (await request.bytes()).length;
+      return Response.json({ offset, complete: true });
+    }
+    if (artifact) return new Response(null, { status: artifacts.has(artifact) ? 200 : 404 });
     const app = /^\/api\/apps\/([^/]+)$/.exec(pathname)?.[1];
     if (app && searchParams.has("watch") && options.story) {
       const views = options.story(app, generations.get(app) ?? 0);
@@ -161,6 +177,14 @@ async function answerDatagrams(
     const reply = answer(new TextDecoder().decode(bytes));
     if (reply !== null) await socket.send(new TextEncoder().encode(reply), from);
   }
+}
+
+/** An answer that ends before it is whole, so that its connection has to be broken off. */
+function brokenOff(): Response {
+  const nothing = new ReadableStream<Uint8Array<ArrayBuffer>>({
+    start: (controller) => controller.close(),
+  });
+  return new Response(nothing, { headers: { "content-length": "9" } });
 }
 
 /** The views, one a line; then the stream stays open, as the conductor's does. */

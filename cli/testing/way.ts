@@ -15,6 +15,10 @@ export class Way implements AsyncDisposable {
   fateOf: (line: string) => Fate = () => ({});
   /** What happens when something was lost, before whoever waits for it notices. */
   onLost: () => Promise<void> = () => Promise.resolve();
+  /** What happens before a request with this first line goes on. */
+  onRequest: (line: string) => Promise<void> = () => Promise.resolve();
+  /** What happens when whoever is asked breaks off by itself, before whoever asked notices. */
+  onBroken: () => Promise<void> = () => Promise.resolve();
   readonly #listener = Deno.listen({ hostname: "127.0.0.9", port: 0 });
   readonly #loop: Promise<void>;
 
@@ -41,6 +45,7 @@ export class Way implements AsyncDisposable {
     const length = await near.read(buffer) ?? 0;
     const [line = ""] = new TextDecoder().decode(buffer.subarray(0, length)).split("\r\n", 1);
     this.requests.push(line);
+    await this.onRequest(line);
     const { cutAtByte = Infinity, losesAnswer = false } = this.fateOf(line);
     const { hostname, port } = this.to;
     using far = await Deno.connect({ hostname, port });
@@ -72,14 +77,18 @@ export class Way implements AsyncDisposable {
   /** Says whether the answer was lost. */
   async #back(far: Deno.TcpConn, near: Deno.TcpConn, loses: boolean): Promise<boolean> {
     const buffer = new Uint8Array(65_536);
+    let answered = false;
     try {
       for (let count; (count = await far.read(buffer)) !== null;) {
         if (loses) return true;
+        answered = true;
         await writeAll(near, buffer.subarray(0, count));
       }
     } catch (error) {
-      if (!(error instanceof Deno.errors.BadResource)) throw error;
+      if (error instanceof Deno.errors.BadResource) return false;
+      if (!(error instanceof Deno.errors.ConnectionReset)) throw error;
     }
+    if (!answered) await this.onBroken();
     return false;
   }
 

@@ -1,4 +1,5 @@
-// Ports for clusters that people's tests start side by side, in one process or in several.
+// Ports for clusters that tests, people's and our own, and benches start side by side, in one process
+// or in several.
 
 import { Failure } from "../../core/errors.ts";
 import { type PortRange, portsFrom, type WantedPorts } from "../cluster/layout.ts";

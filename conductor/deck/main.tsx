@@ -6,6 +6,7 @@ import { AppPage } from "./pages/app.tsx";
 import { AuditPage } from "./pages/audit.tsx";
 import { EventsPage } from "./pages/events.tsx";
 import { LogsPage } from "./pages/logs.tsx";
+import { MetricsPage } from "./pages/metrics.tsx";
 import { NodePage } from "./pages/node.tsx";
 import { Overview } from "./pages/overview.tsx";
 import { RoutePage } from "./pages/route.tsx";
@@ -25,6 +26,9 @@ function Page() {
   }
   if (kind === "events") return <EventsPage />;
   if (kind === "logs") return <LogsPage key={name} grep={name} />;
+  if (kind === "metrics") {
+    return <MetricsPage key={`${name} ${route}`} app={name} replica={route} />;
+  }
   if (kind === "traces") return <TracesPage key={name} app={name} />;
   if (kind === "trace" && name) return <TracePage key={name} id={name} />;
   if (kind === "audit") return <AuditPage />;

@@ -1,17 +1,27 @@
 /** What the deck knows: the conductor's stream as signals. */
 
 import { computed, signal } from "@preact/signals";
-import type { DeckMessages, DeckSample, DeckSignOut, DeckViewer } from "../../core/deck_view.ts";
+import type {
+  DeckMessages,
+  DeckSample,
+  DeckSignOut,
+  DeckViewer,
+  LoadsView,
+} from "../../core/deck_view.ts";
 import { withChanges } from "../../core/status_changes.ts";
 import type { EventView, NodeView, StatusView } from "../../core/view.ts";
 
-const SAMPLES = 450;
+/** As many as small charts show. */
+const SAMPLES = 60;
 const EVENTS = 500;
 
 /** `asking`: not connected yet; `refused`: a session is needed. */
 export const link = signal<"asking" | "live" | "broken" | "refused">("asking");
 export const viewer = signal<DeckViewer>({ audit: false });
 export const status = signal<StatusView | null>(null);
+/** How all nodes were loaded before the samples, coarse. */
+export const loads = signal<LoadsView>({ wallMs: [], nodes: {} });
+/** What came lately, oldest first. */
 export const samples = signal<readonly DeckSample[]>([]);
 /** Newest first. */
 export const events = signal<readonly EventView[]>([]);
@@ -60,7 +70,8 @@ function connect(): void {
   on("history", (history) => {
     link.value = "live";
     viewer.value = history.viewer;
-    samples.value = history.samples;
+    loads.value = history.loads;
+    samples.value = history.sample ? [history.sample] : [];
     events.value = history.events.toReversed();
   });
   on("status", (whole) => know(whole));

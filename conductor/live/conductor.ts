@@ -3,11 +3,12 @@
 import { inNetworks, isLoopback, showAddress } from "../../core/address.ts";
 import { commandIdOf, parseOperatorCommand, withCommandId } from "../../core/command.ts";
 import { Failure } from "../../core/errors.ts";
-import { DATAGRAM_BYTES } from "../../core/limits.ts";
+import { DATAGRAM_BYTES, TELEMETRY_SAMPLE_NODES } from "../../core/limits.ts";
 import { now, randomHex, randomSeed } from "../../core/live/clock.ts";
 import { createVerifier, type Verifier } from "../../core/live/crypto.ts";
 import { logger } from "../../core/live/log.ts";
 import { type MeshUdp, openMeshUdp } from "../../core/live/mesh_udp.ts";
+import { onOnePort } from "../../core/live/one_port.ts";
 import { listenFailure, openUdp, type Udp } from "../../core/live/udp.ts";
 import {
   commandOf,
@@ -44,6 +45,7 @@ import type { ConductorSettings, RunningConductor } from "./settings.ts";
 import { type Leads, standbyReply } from "./standby.ts";
 import { StreamRelay } from "./streams.ts";
 import { SyslogSender } from "./syslog.ts";
+import { tellsOf } from "../teller.ts";
 import { Telemetry } from "./telemetry.ts";
 import { TowerLinks } from "./towers.ts";
 import type { DeployTraces } from "./trace.ts";
@@ -142,6 +144,7 @@ class Conductor {
   #mesh!: MeshUdp;
   #commands!: Udp;
   #http!: Deno.HttpServer;
+  #handler!: ReturnType<typeof httpHandler>;
   #towers!: TowerLinks;
   /** Present: one of several. */
   #seat: Seat | undefined;
@@ -213,7 +216,8 @@ class Conductor {
       ...(settings.atRestKey ? { key: settings.atRestKey } : {}),
       maxBytes: telemetryBytes,
       nodes: () => machine.fleet.values(),
-      sample: () => this.#deck.look(),
+      sample: () => this.#deck.look(TELEMETRY_SAMPLE_NODES),
+      tellsOf: (teller, app, replica) => tellsOf(machine.state, teller, app, replica),
       wallMs: () => now().wallMs,
       ask: ({ beat, address }, path, signal) => {
         const peer = address?.peer;
@@ -232,8 +236,33 @@ class Conductor {
       port: meshPort,
       receive: (text, from) => this.#step({ on: "mesh", text, from }),
     }, meshSeal);
+    [this.#commands, this.#http] = onOnePort(port, () => this.#listen(hostname, port));
+    const towers = [tower, ...moreTowers];
+    this.#towers = new TowerLinks(towers, (event) => this.#step(event), meshSeal);
+    if (isShared(this.#store)) this.#seat = this.#openSeat(this.#store);
+    else this.#towers.open(this.#machine.term);
+    this.#handler = this.#makeHandler();
+    this.#step({ on: "tick" });
+    this.#seat?.begin();
+    log.info("ready: commands at {host}:{port}, nodes at {mesh}, log at {sequence}, {apps} apps", {
+      host: hostname,
+      port: this.#commands.address.port,
+      mesh: this.#mesh.address.port,
+      sequence: this.#machine.state.head.sequence,
+      apps: this.#machine.state.apps.size,
+    });
+    return {
+      stop: () => this.#stop(),
+      ended: this.#ended.promise,
+      commands: this.#commands.address,
+      mesh: this.#mesh.address,
+    };
+  }
+
+  /** Binds UDP and TCP to one port; what comes is looked at once `start()` is done. */
+  #listen(hostname: string, port: number): [commands: Udp, http: Deno.HttpServer] {
     const gate = new SourceGate();
-    this.#commands = openUdp({
+    const commands = openUdp({
       hostname,
       port,
       admit: (source) => gate.allow(source, performance.now()),
@@ -256,26 +285,17 @@ class Conductor {
         });
       },
     });
-    const towers = [tower, ...moreTowers];
-    this.#towers = new TowerLinks(towers, (event) => this.#step(event), meshSeal);
-    if (isShared(this.#store)) this.#seat = this.#openSeat(this.#store);
-    else this.#towers.open(this.#machine.term);
-    this.#http = this.#serve(hostname, this.#commands.address.port);
-    this.#step({ on: "tick" });
-    this.#seat?.begin();
-    log.info("ready: commands at {host}:{port}, nodes at {mesh}, log at {sequence}, {apps} apps", {
-      host: hostname,
-      port: this.#commands.address.port,
-      mesh: this.#mesh.address.port,
-      sequence: this.#machine.state.head.sequence,
-      apps: this.#machine.state.apps.size,
-    });
-    return {
-      stop: () => this.#stop(),
-      ended: this.#ended.promise,
-      commands: this.#commands.address,
-      mesh: this.#mesh.address,
-    };
+    const at = commands.address;
+    try {
+      const http = Deno.serve(
+        { hostname, port: at.port, onListen: () => {} },
+        (request, info) => this.#handler(request, info.remoteAddr.hostname),
+      );
+      return [commands, http];
+    } catch (error) {
+      commands[Symbol.asyncDispose]();
+      throw listenFailure("TCP", hostname, at.port, error);
+    }
   }
 
   #openSeat(store: SharedStore): Seat {
@@ -324,7 +344,7 @@ class Conductor {
     return desk;
   }
 
-  #serve(hostname: string, port: number): Deno.HttpServer {
+  #makeHandler(): ReturnType<typeof httpHandler> {
     const command = (text: string, address: string) =>
       new Promise<string | null>((resolve) => {
         const reply = this.#replies.expect(resolve);
@@ -341,7 +361,7 @@ class Conductor {
       leads: () => this.#leads(),
       ...at,
     });
-    const handler = httpHandler({
+    return httpHandler({
       machine: this.#machine,
       events: this.#events,
       telemetry: this.#telemetry,
@@ -361,14 +381,6 @@ class Conductor {
       command,
       streams,
     });
-    try {
-      return Deno.serve(
-        { hostname, port, onListen: () => {} },
-        (request, info) => handler(request, info.remoteAddr.hostname),
-      );
-    } catch (error) {
-      throw listenFailure("TCP", hostname, port, error);
-    }
   }
 
   /** A datagram's source may be forged: to a stranger no reply is larger than its request. */

@@ -4,7 +4,12 @@ import { getCookies, setCookie } from "@std/http/cookie";
 import { isLoopback } from "../../core/address.ts";
 import type { DeckSample, DeckSignIn, DeckSignOut } from "../../core/deck_view.ts";
 import type { Instant } from "../../core/instant.ts";
-import { DECK_SAMPLE_MS, DECK_STATUS_MS, DECK_VIEWERS } from "../../core/limits.ts";
+import {
+  DECK_SAMPLE_MS,
+  DECK_SAMPLE_NODES,
+  DECK_STATUS_MS,
+  DECK_VIEWERS,
+} from "../../core/limits.ts";
 import { randomHex } from "../../core/live/clock.ts";
 import { VERSION } from "../../core/version.ts";
 import { DeckAccess, type DeckSession } from "../deck_access.ts";
@@ -52,7 +57,8 @@ export class Deck implements Disposable {
   readonly #parts: DeckParts;
   /** The recent past of each route. */
   readonly routes = new RouteHistory();
-  readonly #history = new History();
+  /** The recent past of nodes and apps. */
+  readonly past = new History();
   /** By what they are shown. */
   readonly #audiences = new Map<string, Audience>();
   readonly #sso: DeckSso | null;
@@ -186,7 +192,8 @@ export class Deck implements Disposable {
         ...(session === null ? {} : { operator: session.operator }),
         audit: isAuditor(grants),
       },
-      samples: this.#history.samples().map(shown.sample),
+      loads: this.past.loads(),
+      ...(this.past.last === null ? {} : { sample: shown.sample(this.past.last) }),
       events: events.read({ limit: EVENTS_AT_FIRST }).filter(shown.event),
     });
     audience.join(viewer);
@@ -201,18 +208,22 @@ export class Deck implements Disposable {
     return new Audience(grants, () => statusView(machine, VERSION, now(), grants));
   }
 
-  /** How nodes and apps are at this moment. */
-  look(): DeckSample {
+  /**
+   * How nodes and apps are at this moment.
+   *
+   * @param nodes of so many nodes at most
+   */
+  look(nodes = DECK_SAMPLE_NODES): DeckSample {
     const { machine, now } = this.#parts;
     const { monoMs, wallMs } = now();
     const trafficOf = (app: string) => machine.traffic.lately(app, monoMs);
-    const sample = takeSample(machine.fleet, machine.state.apps.keys(), trafficOf, wallMs);
+    const sample = takeSample(machine.fleet, machine.state.apps.keys(), trafficOf, wallMs, nodes);
     return { ...sample, routes: machine.routeTraffic.lately(routesOf(machine.state), monoMs) };
   }
 
   #sample(): void {
     const sample = this.look();
-    this.#history.add(sample);
+    this.past.add(sample);
     this.routes.add(sample.wallMs, sample.routes ?? []);
     const { state } = this.#parts.machine;
     for (const { grants, viewers } of this.#audiences.values()) {

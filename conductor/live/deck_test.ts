@@ -1,6 +1,8 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { buildDeck, compressedBytes, moduleOf } from "../deck/build.ts";
 import { sha256Hex } from "../../core/bytes.ts";
+import type { DeckMessages } from "../../core/deck_view.ts";
+import { DECK_SAMPLE_MS, DECK_SAMPLES } from "../../core/limits.ts";
 import { now } from "../../core/live/clock.ts";
 import { type StatusChanges, withChanges } from "../../core/status_changes.ts";
 import type { StatusView } from "../../core/view.ts";
@@ -9,6 +11,7 @@ import { Deck, isOwnPage } from "./deck.ts";
 import { ASSETS } from "./deck_assets.ts";
 import { EventHistory } from "./events.ts";
 import { type HttpParts, read } from "./http.ts";
+import { readShown } from "./shown_reads.ts";
 import { apply, id, post, signed, withConductor, withFolder } from "./rig_test.ts";
 
 /** A client that stands at another address than the conductor's loopback neighbours would. */
@@ -174,6 +177,85 @@ Deno.test("an operator who is no more loses the session, and the stream that is 
     assertEquals(stream.status, 200);
     deck.access.close("alice");
     for await (const part of stream.body!) void part;
+    events.close();
+  });
+});
+
+/** The first message of a stream in a cluster of so many nodes, 256 apps and a full past, in bytes. */
+async function firstMessageBytes(count: number): Promise<number> {
+  let bytes = 0;
+  await withFolder(async (folder) => {
+    const events = new EventHistory(`${folder}/events.db`);
+    using deck = new Deck({ machine: new Rig().machine, events, now });
+    const names = Array.from({ length: count }, (_, at) => `node-${at}.rack-7.east.example`);
+    const traffic = { requestsPerSecond: 123.4, errorsPerSecond: 0.123, inFlight: 12 };
+    const app = { ...traffic, p50Ms: 1.234, p95Ms: 12.34, p99Ms: 123.4 };
+    const apps = Object.fromEntries(names.slice(0, 256).map((_, at) => [`app-${at}`, app]));
+    const routes = names.slice(0, 256).map((_, at) => ({
+      app: `app-${at}`,
+      route: "/api",
+      ...app,
+    }));
+    for (let at = 0; at < DECK_SAMPLES; at++) {
+      const load = { cpuPercent: 10 + at % 90, ramPercent: 10 + at % 90 };
+      const nodes = Object.fromEntries(names.map((name) => [name, load]));
+      deck.past.add({ wallMs: 1_790_000_000_000 + at * DECK_SAMPLE_MS, nodes, apps, routes });
+    }
+    const request = new Request("http://x/deck/stream");
+    const url = new URL(request.url);
+    const response = await deck.handle(request, url, true, "127.0.0.1");
+    const history = await readUntil(response, "history") as DeckMessages["history"];
+    assertEquals(Object.keys(history.loads.nodes).length, count, "every node is told of");
+    events.close();
+    bytes = JSON.stringify(history).length;
+  });
+  return bytes;
+}
+
+Deno.test("what a viewer of the deck is told first is small, however large the cluster is", async () => {
+  for (const [nodes, most] of [[256, 128_000], [1_000, 300_000]] as const) {
+    const bytes = await firstMessageBytes(nodes);
+    assert(bytes <= most, `of ${nodes} nodes the first message has ${bytes} bytes`);
+  }
+});
+
+Deno.test("the past of a node and of an app is told where it is asked for", async () => {
+  await withFolder(async (folder) => {
+    const events = new EventHistory(`${folder}/events.db`);
+    const rig = new Rig();
+    rig.addNode(1);
+    rig.apply("shop", manifestOf("shop", ["namespace front"]));
+    using deck = new Deck({ machine: rig.machine, events, now });
+    const { name } = rig.machine.fleet.values().next().value!;
+    const traffic = { requestsPerSecond: 2, errorsPerSecond: 0, p50Ms: 3, p95Ms: 5, p99Ms: 8 };
+    deck.past.add({
+      wallMs: 1_000,
+      nodes: { [name]: { cpuPercent: 40, ramPercent: 60 } },
+      apps: { shop: { ...traffic, inFlight: 1 } },
+    });
+    const ask = async (path: string, namespace?: string) => {
+      const url = new URL(`http://x/api/${path}`);
+      const parts = { machine: rig.machine, deck, events, now } as unknown as HttpParts;
+      const response = namespace === undefined
+        ? await read(parts, url)
+        : await readShown(parts, new Request(url), url, [{
+          role: "viewer",
+          namespaces: [namespace],
+        }]);
+      return response.ok ? await response.json() : response.status;
+    };
+    const load = { wallMs: [1_000], nodes: { [name]: { cpuPercent: [40], ramPercent: [60] } } };
+    assertEquals(await ask(`load?node=${name}`), load);
+    assertEquals(await ask(`load?node=${name}`, "bank"), load);
+    assertEquals([await ask("load?node=none"), await ask("load")], [404, 400]);
+    const past = {
+      ...{ app: "shop", wallMs: [1_000], requestsPerSecond: [2], errorsPerSecond: [0] },
+      ...{ p50Ms: [3], p95Ms: [5] },
+    };
+    assertEquals(await ask("traffic?app=shop"), past);
+    assertEquals(await ask("traffic?app=shop", "front"), past);
+    assertEquals(await ask("traffic?app=shop", "bank"), 404);
+    assertEquals([await ask("traffic?app=none"), await ask("traffic")], [404, 400]);
     events.close();
   });
 });

@@ -5,6 +5,7 @@ import { now } from "../../core/live/clock.ts";
 import type { ConductorEffect, ConductorEvent } from "../effects.ts";
 import type { ConductorMachine } from "../machine.ts";
 import { lastLines } from "./logs.ts";
+import { repeatingKeys } from "../answered.ts";
 import { type KeyRing, signerOf } from "./open.ts";
 import { byteLength, type Replies } from "./replies.ts";
 import { askNode, type ConductorSeal } from "./seal.ts";
@@ -28,8 +29,18 @@ export class Errands {
   /** Finds out who signed a text. */
   async verify(effect: Extract<ConductorEffect, { do: "verify" }>): Promise<void> {
     const { id, text, signatureHex } = effect;
-    const key = await signerOf(this.parts.keys, this.parts.verifier, text, signatureHex);
+    const key = await signerOf(this.parts.keys, this.parts.verifier, text, signatureHex) ??
+      await this.#repeaterOf(text, signatureHex);
     this.parts.step({ on: "verified", id, key });
+  }
+
+  /** Whose key it was, where it is nobody's any more and may only ask what became of a command. */
+  async #repeaterOf(text: string, signatureHex: string): Promise<string | null> {
+    for (const { key, publicKey } of repeatingKeys(this.parts.machine.state)) {
+      const raw = Uint8Array.fromBase64(publicKey);
+      if (await this.parts.verifier.verify(raw, text, signatureHex)) return key;
+    }
+    return null;
   }
 
   /** Reads a manifest that a v1 command names, if it is where such may be. */

@@ -136,8 +136,11 @@ export async function read(
   switch (kind) {
     case "sample":
       return Response.json(appsShown(machine.state, grants).sample(parts.deck.look()));
+    case "load":
+      return readLoad(parts, url);
+    case "traffic":
     case "routes":
-      return readRoutes(parts, url, grants);
+      return readRequests(parts, kind, url, grants);
     case "nodes":
       return oneNode(parts, name!, url);
     case "volumes":
@@ -267,12 +270,28 @@ function oneNode(parts: HttpParts, named: string, url: URL): Response {
   });
 }
 
-function readRoutes({ machine, deck }: HttpParts, url: URL, grants: DeckGrants): Response {
+/** The past of a node's load, which everybody is shown who sees the deck. */
+function readLoad({ machine, deck }: HttpParts, url: URL): Response {
+  const name = url.searchParams.get("node");
+  if (name === null) return fail(400, "name a node: ?node=NAME");
+  const isKnown = machine.fleet.values().some((node) => node.name === name);
+  if (!isKnown) return fail(404, `no node is named ${name}; skr8tr nodes shows them`);
+  return Response.json(deck.past.load(name));
+}
+
+/** The past of an app's requests, all together or by route. */
+function readRequests(
+  { machine, deck }: HttpParts,
+  kind: "traffic" | "routes",
+  url: URL,
+  grants: DeckGrants,
+): Response {
   const app = url.searchParams.get("app");
   if (app === null) return fail(400, "name an app: ?app=NAME");
   if (!machine.state.apps.has(app) || !appsShown(machine.state, grants).app(app)) {
     return fail(404, `no app is named ${app}; skr8tr list shows what runs`);
   }
+  if (kind === "traffic") return Response.json(deck.past.traffic(app));
   return Response.json(deck.routes.of(app, url.searchParams.get("route") ?? undefined));
 }
 

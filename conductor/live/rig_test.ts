@@ -1,5 +1,6 @@
 // What the live tests share: an operator with real keys, and a conductor in a folder of its own.
 
+import { answerTo, commandIdOf } from "../../core/command.ts";
 import { randomHex } from "../../core/live/clock.ts";
 import { keyPairFromSeed, sign } from "../../core/sign.ts";
 import { fingerprint } from "../../core/signed.ts";
@@ -18,10 +19,11 @@ export function signed(command: string, unixS = Math.floor(Date.now() / 1000)): 
 
 let applied = 0;
 
-/** A signed APPLY of the first generation of an app of this name. */
-export function apply(app: string): string {
+/** A signed APPLY of a generation of an app of this name. */
+export function apply(app: string, generation = 1): string {
   const manifest = btoa(`app ${app} {\n  exec /bin/service\n}\n`);
-  return signed(`APPLY|live-${String(++applied).padStart(6, "0")}|${app}|1|-|${manifest}`);
+  const id = `live-${String(++applied).padStart(6, "0")}`;
+  return signed(`APPLY|${id}|${app}|${generation}|-|${manifest}`);
 }
 
 export async function withFolder(work: (folder: string) => Promise<void>): Promise<void> {
@@ -75,7 +77,7 @@ export async function post(url: string, text: string): Promise<string> {
   return (await response.text()).trimEnd();
 }
 
-/** A UDP client that asks and waits for the answer, at most `deadlineMs`. */
+/** A UDP client that asks and waits for the answer, as the CLI knows it, at most `deadlineMs`. */
 export class UdpClient implements Disposable {
   readonly #socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.9", port: 0 });
 
@@ -96,7 +98,10 @@ export class UdpClient implements Disposable {
         this.#socket.receive(new Uint8Array(65_536)),
         late.promise,
       ]);
-      return new TextDecoder().decode(bytes);
+      const answer = new TextDecoder().decode(bytes);
+      const id = commandIdOf(text);
+      if (id === null) return answer;
+      return answerTo(id, answer) ?? `not the answer to ${id}: ${answer}`;
     } finally {
       clearTimeout(timer);
     }

@@ -26,6 +26,8 @@ export async function readShown(
     case "status":
     case "sample":
     case "events":
+    case "load":
+    case "traffic":
     case "routes":
     case "telemetry":
       return await read(parts, url, grants);

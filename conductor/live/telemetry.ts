@@ -18,9 +18,12 @@ import { integer, oneOf, parseShaped, struct, text } from "../../core/shape.ts";
 import type { LogView } from "../../core/view.ts";
 import { Again } from "../again.ts";
 import type { FleetNode } from "../fleet.ts";
+import { MetricBook } from "../metric_book.ts";
+import { metricsOf } from "../metrics.ts";
 import { SpanSeries } from "../span_series.ts";
-import { spanOf } from "../spans.ts";
+import { spansOf } from "../spans.ts";
 import { type Known, LineCursor, type NodeLine } from "../telemetry.ts";
+import type { TellsOf } from "../teller.ts";
 import { TraceBook } from "../trace_book.ts";
 import { type LogSearch, TelemetryStore } from "./telemetry_store.ts";
 
@@ -40,6 +43,8 @@ export interface TelemetryParts {
   /** Every node that is known. */
   nodes(): Iterable<FleetNode>;
   sample(): DeckSample;
+  /** Whose word counts for whom. */
+  readonly tellsOf: TellsOf;
   wallMs(): number;
   /** Asks a node over HTTP. */
   ask(node: FleetNode, path: string, signal: AbortSignal): Promise<Response>;
@@ -51,7 +56,9 @@ export class Telemetry implements Disposable {
   /** What the lines tell of traces, lately. */
   readonly traces = new TraceBook();
   readonly spanSeries = new SpanSeries();
-  /** Resolves once the spans are known that were gathered before it began. */
+  /** What they tell of values. */
+  readonly metrics = new MetricBook();
+  /** Resolves once the spans and values are known that were gathered before it began. */
   readonly recalled: Promise<void>;
   readonly #parts: TelemetryParts;
   readonly #store: TelemetryStore;
@@ -168,20 +175,23 @@ export class Telemetry implements Disposable {
         ...(stream === "stderr" ? { stream } : {}),
       };
       this.#pending.push(told);
-      this.#trace(told);
+      this.#count(told);
       for (const hear of this.#followers) hear(told);
     }
   }
 
-  /** Takes in the spans that a conductor before this one has gathered. */
+  /** Takes in the spans and values that a conductor before this one has gathered. */
   async #recall(): Promise<void> {
-    for (const line of await this.#store.search({ limit: SPANS_RECALLED })) this.#trace(line);
+    for (const line of await this.#store.search({ limit: SPANS_RECALLED })) this.#count(line);
   }
 
-  /** Counts the span that a line may tell of. */
-  #trace(line: LogView): void {
-    const span = spanOf(line);
-    if (span && this.traces.add(span)) this.spanSeries.add(span, this.#parts.wallMs());
+  /** Counts the spans and values that a line may tell of. */
+  #count(line: LogView): void {
+    const { tellsOf, wallMs } = this.#parts;
+    for (const span of spansOf(line, tellsOf)) {
+      if (this.traces.add(span)) this.spanSeries.add(span, wallMs());
+    }
+    for (const told of metricsOf(line, tellsOf)) this.metrics.add(told, line.wallMs, wallMs());
   }
 
   #write(): void {

@@ -1,6 +1,7 @@
-// Reads of what was gathered of all apps: lines, the traces that they tell of, and how apps answered.
+// Reads of what was gathered of all apps: lines, the traces and values that they tell of, and how apps
+// answered.
 
-import { TRACES_SHOWN } from "../../core/limits.ts";
+import { METRICS_SHOWN, TRACES_SHOWN } from "../../core/limits.ts";
 import type { LogView } from "../../core/view.ts";
 import type { DeckGrants } from "../deck_grants.ts";
 import { appsShown } from "../deck_shown.ts";
@@ -52,6 +53,19 @@ export async function readTelemetry(
       return app === undefined
         ? fail(400, "name an app: ?app=NAME")
         : fail(404, `no app is named ${app}; skr8tr list shows what runs`);
+    case "metrics": {
+      if (app === undefined) {
+        const apps = telemetry.metrics.totals(wallMs).filter((each) => shows(each.app));
+        return Response.json({ apps });
+      }
+      if (!machine.state.apps.has(app) || !shows(app)) {
+        return fail(404, `no app is named ${app}; skr8tr list shows what runs`);
+      }
+      const [name, replica] = ["name", "replica"].map((each) => url.searchParams.get(each));
+      const search = { ...(name ? { name } : {}), ...(replica ? { replica } : {}) };
+      const limit = Math.min(METRICS_SHOWN, countOf(url, "limit"));
+      return Response.json(telemetry.metrics.of(app, { ...search, limit }, wallMs));
+    }
     case "traces": {
       const sinceMs = Number(url.searchParams.get("since") ?? NaN);
       const traces = telemetry.traces.slowest({

@@ -1,5 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { now } from "../../core/live/clock.ts";
+import type { MetricsView, MetricTotals } from "../../core/metric_view.ts";
 import type {
   SpanSeriesView,
   SpanTotals,
@@ -10,6 +11,7 @@ import type { DeckGrants } from "../deck_grants.ts";
 import { manifestOf, Rig } from "../rig_test.ts";
 import type { HttpParts } from "./http.ts";
 import { withFolder } from "./rig_test.ts";
+import { tellsOf } from "../teller.ts";
 import { Telemetry } from "./telemetry.ts";
 import { readTelemetry } from "./telemetry_reads.ts";
 
@@ -18,11 +20,14 @@ const OTHER = "0af7651916cd43dd8448eb211c80319d";
 
 interface Told {
   readonly app: string;
-  readonly trace: string;
-  readonly span: string;
+  readonly trace?: string;
+  readonly span?: string;
   readonly parent?: string;
-  readonly ms: number;
+  readonly ms?: number;
   readonly status?: number;
+  readonly of?: { readonly app: string; readonly replica: string };
+  readonly metrics?: Readonly<Record<string, number>>;
+  readonly spans?: readonly object[];
 }
 
 /** A node's answer to `GET /logs?follow=1`: what it has, an empty line, and then nothing more. */
@@ -47,6 +52,23 @@ const LINES: readonly Told[] = [
   { app: "web", trace: OTHER, span: "00000000000000a1", ms: 7, status: 200 },
 ];
 
+/** What a collector of the shop tells of others, and what an app tells of itself. */
+const COLLECTED: readonly Told[] = [
+  { app: "sink", of: { app: "web", replica: "web.1" }, metrics: { memory: 7 } },
+  { app: "sink", of: { app: "vault", replica: "vault.1" }, metrics: { gold: 7 } },
+  {
+    app: "sink",
+    of: { app: "web", replica: "web.1" },
+    spans: [{ trace: TRACE, span: "00000000000000c1", ms: 3, name: "SELECT" }],
+  },
+  {
+    app: "sink",
+    of: { app: "vault", replica: "vault.1" },
+    spans: [{ trace: TRACE, span: "00000000000000c2", ms: 3 }],
+  },
+  { app: "vault", metrics: { doors: 2 } },
+];
+
 type Ask = (path: string, grants?: DeckGrants) => Promise<Response>;
 
 /** A conductor's telemetry of one node that has two apps of two namespaces, over HTTP. */
@@ -59,6 +81,7 @@ async function withTelemetry(
   const rig = new Rig();
   rig.addNode(1);
   rig.apply("web", manifestOf("web", ["namespace shop"]));
+  rig.apply("sink", manifestOf("sink", ["namespace shop"]));
   rig.apply("vault", manifestOf("vault", ["namespace bank"]));
   const node = Deno.serve(
     { hostname: "127.0.0.9", port: 0, onListen: () => {} },
@@ -69,6 +92,7 @@ async function withTelemetry(
     maxBytes: 1_000_000,
     ...(key === undefined ? {} : { key }),
     nodes: () => rig.machine.fleet.values(),
+    tellsOf: (teller, app, replica) => tellsOf(rig.machine.state, teller, app, replica),
     sample: () => ({ wallMs: now().wallMs, nodes: {}, apps: {} }),
     wallMs: () => now().wallMs,
     ask: (_, path, signal) => fetch(`http://127.0.0.9:${node.addr.port}${path}`, { signal }),
@@ -160,6 +184,34 @@ Deno.test("who may see one namespace sees no other's spans, by whatever question
   );
 });
 
+Deno.test("values and spans come from their app's log, or from a collector's of its namespace", async () => {
+  const bank = [{ role: "viewer", namespaces: ["bank"] }] as const;
+  await withFolder((folder) =>
+    withTelemetry(folder, undefined, COLLECTED, async (ask) => {
+      const { apps } = await bodyOf<{ apps: MetricTotals[] }>(ask("/metrics"));
+      assertEquals(apps, [
+        { app: "vault", replicas: 1, metrics: 1 },
+        { app: "web", replicas: 1, metrics: 1 },
+      ]);
+      const valuesOf = async (query: string) =>
+        (await bodyOf<MetricsView>(ask(`/metrics?${query}`))).series.map((
+          { name, replica, by, values },
+        ) => [name, replica, by, values.at(-1)]);
+      assertEquals(await valuesOf("app=web"), [["memory", "web.1", "sink", 7]]);
+      assertEquals(await valuesOf("app=web&name=mem"), [["memory", "web.1", "sink", 7]]);
+      assertEquals(await valuesOf("app=web&name=none"), []);
+      assertEquals(await valuesOf("app=web&replica=web.2"), []);
+      assertEquals(await valuesOf("app=vault"), [["doors", "vault.1", undefined, 2]]);
+      assertEquals((await spansOf(ask)).map(({ app, name, by }) => [app, name, by]), [
+        ["web", "SELECT", "sink"],
+      ]);
+      const shown = await bodyOf<{ apps: MetricTotals[] }>(ask("/metrics", bank));
+      assertEquals(shown.apps.map(({ app }) => app), ["vault"]);
+      assertEquals((await ask("/metrics?app=web", bank)).status, 404);
+    })
+  );
+});
+
 Deno.test("what is not there is said to be so", async () => {
   await withFolder((folder) =>
     withTelemetry(folder, undefined, [], async (ask) => {
@@ -170,6 +222,9 @@ Deno.test("what is not there is said to be so", async () => {
           ["/nothing", 404],
           ["/apps/web", 404],
           ["/series", 400],
+          ["/metrics?app=none", 404],
+          ["/metrics", 200],
+          ["/metrics?app=web&limit=many", 200],
           ["/traces?limit=many&since=soon", 200],
         ] as const
       ) assertEquals((await ask(path)).status, status, path);

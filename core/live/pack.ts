@@ -2,12 +2,11 @@
 
 import { createHash } from "node:crypto";
 import { Failure } from "../errors.ts";
+import { ARTIFACT_ENTRIES } from "../limits.ts";
 import { staysWithin, TAR_END_BYTES, type TarEntry, tarHead, tarPadding } from "../tar.ts";
 
 /** How much is read at a time, in bytes. */
 const CHUNK_BYTES = 262_144;
-/** Most files and folders of one artifact. */
-const ENTRIES = 200_000;
 
 /** What the bytes of an artifact are. */
 export type ArtifactForm = "file" | "folder";
@@ -78,8 +77,8 @@ async function entriesOf(root: string): Promise<TarEntry[]> {
       .sort();
     for (const name of names) {
       const path = folder === "" ? name : `${folder}/${name}`;
-      if (entries.length >= ENTRIES) {
-        throw new Failure("no-artifact", `${root} holds more than ${ENTRIES} files`);
+      if (entries.length >= ARTIFACT_ENTRIES) {
+        throw new Failure("no-artifact", `${root} holds more than ${ARTIFACT_ENTRIES} files`);
       }
       const info = await Deno.lstat(`${root}/${path}`);
       if (info.isDirectory) {

@@ -443,7 +443,7 @@ export const APP = block<Spec.AppSpec, AppRaw>({
   artifact: one(
     "artifact",
     ARTIFACT,
-    "What the CLI uploads; nodes fetch and verify it before launch.",
+    "What the CLI uploads; nodes fetch it and verify it before every launch.",
   ),
   serve: one("serve", SERVE, "The built-in static server instead of exec.", {
     foreign: ["static"],

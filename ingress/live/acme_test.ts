@@ -4,6 +4,7 @@
 
 import tls from "node:tls";
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { freePort } from "../../core/live/free_port_testing.ts";
 import { acmeFiles, challengeAnswer, renewAtMs } from "./acme.ts";
 import { namesOf } from "./certificates.ts";
 import { answering, eventually, exchange, ok } from "./testing.ts";
@@ -15,13 +16,6 @@ async function has(program: string): Promise<boolean> {
 }
 
 const hasPebble = await has("pebble") && await has("pebble-challtestsrv") && await has("openssl");
-
-function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr as Deno.NetAddr;
-  listener.close();
-  return port;
-}
 
 function spawn(program: string, args: readonly string[], env: Record<string, string> = {}) {
   const child = new Deno.Command(program, {
@@ -57,7 +51,10 @@ interface Authority extends AsyncDisposable {
 }
 
 async function openAuthority(folder: string): Promise<Authority> {
-  const [listen, management, dns, dnsManagement, httpPort] = [1, 2, 3, 4, 5].map(freePort);
+  const [listen, management, dns, dnsManagement, httpPort] = Array.from(
+    { length: 5 },
+    () => freePort(),
+  );
   const ca = `${folder}/ca.pem`;
   const key = `${folder}/ca.key`;
   const made = await new Deno.Command("openssl", {

@@ -25,9 +25,24 @@ interface Line {
   readonly ms?: number;
 }
 
+/** A value of the program's own. */
+export interface Measured {
+  readonly value: number;
+  /** As OpenTelemetry writes units: `By`, `s`, `{job}`. */
+  readonly unit: string;
+}
+
+/** Reads values by their names: `jobs.waiting`. */
+export type Measure = () => Promise<Readonly<Record<string, Measured>>>;
+
+/** Upper bounds of the request histogram, in seconds: those that OpenTelemetry advises. */
+const BOUNDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
+
 export interface Exporter {
   /** Takes a finished log line; returns at once. */
   line(text: string): void;
+  /** Has these values read each time that something is sent. */
+  measure(read: Measure): void;
   /** What was dropped, because the sink was away or too slow. */
   readonly dropped: number;
   /** Lines that wait to be sent. */
@@ -53,6 +68,8 @@ export function startExporter(directory: Directory, parts: ExporterParts): Expor
   let requests = 0;
   let failures = 0;
   let seconds = 0;
+  const buckets = new Array<number>(BOUNDS.length + 1).fill(0);
+  const measures: Measure[] = [];
   let waitMs = TELEMETRY_FLUSH_MS;
   let closed = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -75,14 +92,36 @@ export function startExporter(directory: Directory, parts: ExporterParts): Expor
     const batch = lines.slice(0, TELEMETRY_BATCH);
     const parsed = batch.map((text) => ({ text, line: JSON.parse(text) as Line }));
     const at = nanos(parts.now());
-    const sum = (name: string, value: number) => ({
-      name,
+    const sum = (name: string, unit: string, value: number) => ({
+      ...{ name, unit },
       sum: {
         aggregationTemporality: 2,
         isMonotonic: true,
         dataPoints: [{ timeUnixNano: at, asDouble: value }],
       },
     });
+    const gauge = (name: string, { unit, value }: Measured) => ({
+      ...{ name, unit },
+      gauge: { dataPoints: [{ timeUnixNano: at, asDouble: value }] },
+    });
+    const durations = {
+      ...{ name: "http.server.request.duration", unit: "s" },
+      histogram: {
+        aggregationTemporality: 2,
+        dataPoints: [{
+          timeUnixNano: at,
+          count: String(requests),
+          sum: seconds,
+          bucketCounts: buckets.map(String),
+          explicitBounds: BOUNDS,
+        }],
+      },
+    };
+    // What cannot be read just now is told the next time.
+    const read = await Promise.allSettled(measures.map(inTime));
+    const own = read.flatMap((each) =>
+      each.status === "fulfilled" ? Object.entries(each.value) : []
+    );
     try {
       if (batch.length > 0) {
         const logRecords = parsed.map(({ text, line }) => recordOf(text, line));
@@ -93,14 +132,12 @@ export function startExporter(directory: Directory, parts: ExporterParts): Expor
         }
       }
       const metrics = [
-        sum("http.server.requests", requests),
-        sum("http.server.failures", failures),
-        sum("http.server.seconds", seconds),
-        sum("telemetry.dropped", dropped),
-        {
-          name: "process.memory.rss",
-          gauge: { dataPoints: [{ timeUnixNano: at, asDouble: parts.memoryBytes() }] },
-        },
+        sum("http.server.requests", "{request}", requests),
+        sum("http.server.failures", "{request}", failures),
+        sum("telemetry.dropped", "{line}", dropped),
+        durations,
+        gauge("process.memory.rss", { unit: "By", value: parts.memoryBytes() }),
+        ...own.map(([name, measured]) => gauge(name, measured)),
       ];
       await send("/v1/metrics", { resourceMetrics: [{ resource, scopeMetrics: [{ metrics }] }] });
       lines = lines.slice(batch.length);
@@ -127,7 +164,10 @@ export function startExporter(directory: Directory, parts: ExporterParts): Expor
       requests++;
       if (status >= 500) failures++;
       seconds += ms / 1_000;
+      const at = BOUNDS.findIndex((bound) => ms <= bound * 1_000);
+      buckets[at === -1 ? BOUNDS.length : at]!++;
     },
+    measure: (read) => void measures.push(read),
     get dropped() {
       return dropped;
     },
@@ -140,6 +180,17 @@ export function startExporter(directory: Directory, parts: ExporterParts): Expor
       if (waitMs === TELEMETRY_FLUSH_MS) await flush();
     },
   };
+}
+
+/** What is read, unless that takes too long: nobody waits for a store that hangs. */
+async function inTime(read: Measure): ReturnType<Measure> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error("too slow")), TELEMETRY_TIMEOUT_MS);
+  try {
+    return await Promise.race([read(), late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function attribute(key: string, value: string) {
@@ -172,7 +223,11 @@ function spanOf({ event, time, trace, span, parent, method, route, status, ms = 
     kind: 2,
     startTimeUnixNano: nanos(end - ms),
     endTimeUnixNano: nanos(end),
-    attributes: [{ key: "http.response.status_code", value: { intValue: String(status) } }],
+    attributes: [
+      { key: "http.response.status_code", value: { intValue: String(status) } },
+      // Who reads the logs knows of it already.
+      { key: "skr8tr.logged", value: { boolValue: true } },
+    ],
     status: { code: status! >= 500 ? 2 : 0 },
   };
 }

@@ -140,6 +140,16 @@ export const SINK_SPANS = 50_000;
 export const SINK_POINTS = 50_000;
 /** Most entries it shows at once. */
 export const SINK_SHOWN = 1_000;
+/** Most spans that it looks at and tells of each time, and most programs and values of each. */
+export const SINK_TAKEN_SPANS = 4_000;
+export const SINK_TOLD_SPANS = 400;
+export const SINK_TOLD_PROGRAMS = 64;
+export const SINK_TOLD_VALUES = 60;
+/** Longest list in a line of its log, in bytes: a node cuts lines at 8 KiB. */
+export const SINK_LINE_BYTES = 7_000;
+/** Over how long it measures rates; and a value that was told before this is not told of any more, ms. */
+export const SINK_RATE_MS = 10_000;
+export const SINK_FRESH_MS = 75_000;
 /** How often it says how the programs answer, and how often each replica looks for its turn, in ms. */
 export const SINK_SUMMARY_MS = 10_000;
 export const SINK_SUMMARY_LOOK_MS = 2_000;

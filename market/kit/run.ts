@@ -37,6 +37,7 @@ export async function run(
       console.log(line);
       exporter?.line(line);
     },
+    measure: (read) => exporter?.measure(read),
   };
   const service = await create(around);
   const note = noteTo(around);

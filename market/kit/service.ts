@@ -1,5 +1,6 @@
 import { Hono } from "hono";
 import type { Context as HonoContext } from "hono";
+import type { Measure } from "./exporter.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
 import { Problem, problemResponse, unavailable } from "./problem.ts";
 import { spanOf, within } from "./trace.ts";
@@ -18,6 +19,8 @@ export interface Surroundings {
   /** Wall-clock time in ms. */
   now(): number;
   fetch: typeof fetch;
+  /** Has values told to a telemetry sink; absent where there is none. */
+  measure?(read: Measure): void;
 }
 
 /** A running service: its handler, and what has to be released when it stops. */
@@ -32,6 +35,8 @@ export interface Service {
 export interface Kit {
   readonly app: Hono;
   readonly metrics: Metrics;
+  /** Has values told to a telemetry sink, where there is one. */
+  measure(read: Measure): void;
   /** Writes one structured line that belongs to no request. */
   note(event: string, more?: Record<string, unknown>): void;
   /** Until every `check` answers undefined `/health` is 503 with its text. */
@@ -118,6 +123,7 @@ export function createService(around: Surroundings, build: (kit: Kit) => void): 
   build({
     app,
     metrics,
+    measure: (read) => around.measure?.(read),
     note: noteTo(around),
     readyWhen: (check) => void readiness.push(check),
     onClose: (close) => void closers.push(close),

@@ -1,3 +1,4 @@
+import { freePort } from "../../core/live/free_port_testing.ts";
 import { type Database, type DatabaseSettings, openDatabase } from "./database.ts";
 
 // One suite on both stores: `eachStore` registers a test twice. PostgreSQL comes from Debian's
@@ -134,11 +135,4 @@ async function startPostgres(): Promise<PostgresServer | undefined> {
       Deno.removeSync(folder, { recursive: true });
     },
   };
-}
-
-function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr as Deno.NetAddr;
-  listener.close();
-  return port;
 }

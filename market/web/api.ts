@@ -40,6 +40,8 @@ export class ApiError extends Error {
     readonly field: string | undefined = undefined,
     /** Pieces left, when an order wanted more. */
     readonly available: number | undefined = undefined,
+    /** Sooner it is of no use to try again, in s. */
+    readonly waitS: number | undefined = undefined,
   ) {
     super(message);
   }
@@ -126,7 +128,7 @@ async function once<T>(path: string, method: string, options: RequestOptions): P
     throw new ApiError("unavailable", "The shop did not answer. Check your connection.");
   }
   if (response.ok) return answer as T;
-  throw refusal(response.status, answer);
+  throw refusal(response, answer);
 }
 
 /** A body that is no JSON is fine only beside a status that says enough. */
@@ -140,15 +142,17 @@ function parsed(text: string, mustParse: boolean): unknown {
   }
 }
 
-function refusal(status: number, answer: unknown): ApiError {
+function refusal({ status, headers }: Response, answer: unknown): ApiError {
   const said = (answer ?? {}) as { error?: unknown; field?: unknown; available?: unknown };
   const text = typeof said.error === "string" ? said.error : "The shop refused the request.";
   const field = typeof said.field === "string" ? said.field : undefined;
   const available = typeof said.available === "number" ? said.available : undefined;
-  if (status >= 500) {
+  // Without a service behind it a path of its own is unknown.
+  if (status >= 500 || (status === 404 && field === "path")) {
     return new ApiError("unavailable", "This part of the shop is not answering.", status);
   }
-  return new ApiError(CODES[status] ?? "invalid", text, status, field, available);
+  const waitS = Number(headers.get("retry-after")) || undefined;
+  return new ApiError(CODES[status] ?? "invalid", text, status, field, available, waitS);
 }
 
 const CODES: Readonly<Record<number, ApiErrorCode>> = {
@@ -259,6 +263,27 @@ export async function register(body: { email: string; password: string; name: st
 
 export const login = (body: { email: string; password: string }) =>
   request<SignedIn>("/login", { method: "POST", body, repeatable: true });
+
+/**
+ * Another password: ends every other session of the user and answers a new one for this device. When
+ * the answer is lost the new password may hold already: then it signs in, and only if not it is
+ * asked for once more.
+ */
+export async function changePassword(
+  email: string,
+  body: { password: string; new_password: string },
+): Promise<SignedIn> {
+  const change = () => request<SignedIn>("/password", { method: "POST", body });
+  try {
+    return await change();
+  } catch (error) {
+    if (!isUnavailable(error)) throw error;
+    return await login({ email, password: body.new_password }).catch((failure) => {
+      if (failure instanceof ApiError && failure.code === "signed_out") return change();
+      throw failure;
+    });
+  }
+}
 
 /** Ends a session, or all that its user has; one that has ended already is as good. */
 export async function logout(session: string, everywhere: boolean): Promise<void> {

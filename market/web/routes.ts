@@ -23,6 +23,7 @@ export const ROUTES: readonly Route[] = [
   { pattern: "/checkout", inner: true, load: () => import("./routes/checkout.tsx") },
   { pattern: "/orders", inner: true, load: () => import("./routes/orders.tsx") },
   { pattern: "/orders/:id", inner: true, load: () => import("./routes/order.tsx") },
+  { pattern: "/password", inner: true, load: () => import("./routes/password.tsx") },
   { pattern: "/sign-in", inner: true, load: () => import("./routes/sign_in.tsx") },
 ];
 

@@ -1,12 +1,20 @@
 // The node's cache of artifacts: fetched from the conductor or from a node that has them, believed
-// only by the digest that an operator signed, and thrown away when there are too many.
+// only by the digest that an operator signed, at every start anew, and thrown away when there are too
+// many.
 
 import { createHash } from "node:crypto";
-import { ARTIFACT_PART_MS, ARTIFACT_SPARE_BYTES, ARTIFACT_STALL_MS } from "../../core/limits.ts";
+import {
+  ARTIFACT_PART_MS,
+  ARTIFACT_SETTLE_MS,
+  ARTIFACT_SPARE_BYTES,
+  ARTIFACT_STALL_MS,
+} from "../../core/limits.ts";
 import { logger } from "../../core/live/log.ts";
 import type { SealedInit } from "../../core/live/sealed_http.ts";
 import { packed } from "../../core/live/pack.ts";
 import { artifactFolder, placeOf, type SignedArtifact } from "../artifact.ts";
+import { isSettled, statDigest, whyMisplaced } from "../artifact_stat.ts";
+import { type Mark, markPath, readMark, statsOf, touchMark, writeMark } from "./artifact_marks.ts";
 import type { Helper } from "./helper.ts";
 import { unpack } from "./unpack.ts";
 
@@ -18,7 +26,7 @@ export interface ArtifactsOptions {
   readonly folder: string;
   /** The cache may grow to this, in bytes, beyond what runs. */
   readonly maxBytes: number;
-  readonly helper: Pick<Helper, "space">;
+  readonly helper: Pick<Helper, "space" | "boot">;
   /** `host:port` of the conductors' TCP ports, who leads first. */
   conductors(): readonly string[];
   /** Asks a source for a path; plainly unless given. */
@@ -27,68 +35,159 @@ export interface ArtifactsOptions {
   inUse(): ReadonlySet<string>;
 }
 
-/** `null`, or why it is not there (yet). */
-export type FetchFault = { readonly reason: string } | null;
+/** How it went. */
+export interface Fetched {
+  /** `null`, or why it is not here (yet). */
+  readonly fault: string | null;
+  /** Why what was here before could not be used. */
+  readonly changed?: string;
+}
 
 function askPlainly(source: string, path: string, init: SealedInit): Promise<Response> {
   return fetch(`http://${source}${path}`, init as RequestInit);
 }
 
-export class Artifacts {
-  readonly #under = new Map<string, Promise<FetchFault>>();
+export class Artifacts implements AsyncDisposable {
+  readonly #under = new Map<string, Promise<Fetched>>();
+  /** Folders whose content will be verified once more. */
+  readonly #timers = new Map<string, ReturnType<typeof setTimeout>>();
+  /** Of those that are being verified, one after another. */
+  #settling: Promise<unknown> = Promise.resolve();
+  #settlingFolder = "";
+  #boot: Promise<string | null> | null = null;
   #sending = 0;
+  #closed = false;
 
   constructor(private readonly options: ArtifactsOptions) {}
 
-  /** Whether it is here already. */
-  has(artifact: SignedArtifact): boolean {
-    const folder = artifactFolder(this.options.folder, artifact);
-    try {
-      const now = new Date();
-      Deno.utimeSync(`${folder}/.skr8tr`, now, now);
-      return true;
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return false;
-      throw error;
-    }
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    for (const timer of this.#timers.values()) clearTimeout(timer);
+    await this.#settling;
   }
 
   /**
-   * Sees to it that an artifact is here. Several that want it wait for one fetch.
+   * Sees to it that an artifact is here as it was signed: what was changed since it was verified is
+   * fetched anew. Several that want it wait for one fetch.
    *
    * @param sources `host:port` of nodes that have it
    */
-  async get(artifact: SignedArtifact, sources: readonly string[]): Promise<FetchFault> {
-    if (this.has(artifact)) return null;
+  async get(artifact: SignedArtifact, sources: readonly string[]): Promise<Fetched> {
     const folder = artifactFolder(this.options.folder, artifact);
+    if (this.#settlingFolder === folder) await this.#settling;
     const known = this.#under.get(folder);
     if (known) return await known;
-    const fetching = this.#fetch(artifact, sources, folder).catch((error): FetchFault => {
-      const full = /os error 28\)/.test((error as Error).message);
-      return {
-        reason: `its artifact cannot be kept: ${full ? "the disk is full" : error.message}`,
-      };
-    });
-    this.#under.set(folder, fetching);
+    const getting = this.#get(artifact, sources, folder);
+    this.#under.set(folder, getting);
     try {
-      return await fetching;
+      return await getting;
     } finally {
       this.#under.delete(folder);
     }
   }
 
+  async #get(
+    artifact: SignedArtifact,
+    sources: readonly string[],
+    folder: string,
+  ): Promise<Fetched> {
+    const found = await this.#look(artifact, folder);
+    if (found === "here") return { fault: null };
+    const changed = found === "absent" ? {} : found;
+    if (found !== "absent") {
+      const { sha256 } = artifact;
+      log().error("artifact {sha256} was changed: {changed}; gets it anew", {
+        sha256,
+        ...found,
+      });
+    }
+    try {
+      return { fault: await this.#fetch(artifact, sources, folder), ...changed };
+    } catch (error) {
+      const full = /os error 28\)/.test((error as Error).message);
+      const why = full ? "the disk is full" : (error as Error).message;
+      return { fault: `its artifact cannot be kept: ${why}`, ...changed };
+    }
+  }
+
+  // ---- What is here -------------------------------------------------------------------------------
+
+  /**
+   * What lies here of it. Where the disk says of it what it said when the content was verified, in
+   * this start of the machine, that is enough; else the content is read.
+   */
+  async #look(
+    artifact: SignedArtifact,
+    folder: string,
+  ): Promise<"here" | "absent" | { readonly changed: string }> {
+    try {
+      const mark = readMark(folder);
+      // Where earlier versions of the node had their mark.
+      if (!mark) await remove(`${folder}/.skr8tr`);
+      const lookedMs = Date.now();
+      const stats = await statsOf(folder);
+      if (stats === null) return "absent";
+      const stat = statDigest(stats);
+      const boot = await this.#bootOf();
+      if (boot !== null && mark?.verified?.stat === stat && mark.verified.boot === boot) {
+        touchMark(folder);
+        return "here";
+      }
+      const changed = whyMisplaced(artifact, stats) ?? await whyOther(artifact, folder);
+      if (changed !== null) return { changed };
+      const settled = boot !== null && isSettled(stats, lookedMs);
+      writeMark(folder, { ...markOf(artifact), ...(settled ? { verified: { stat, boot } } : {}) });
+      if (!settled) this.#settleSoon(artifact, folder);
+      return "here";
+    } catch (error) {
+      return { changed: `it cannot be read: ${(error as Error).message}` };
+    }
+  }
+
+  /** Names this start of the machine: a machine that lost its power may have lost what was written. */
+  async #bootOf(): Promise<string | null> {
+    const boot = await (this.#boot ??= this.options.helper.boot());
+    if (boot === null) this.#boot = null;
+    return boot;
+  }
+
+  /** Verifies it as soon as that can be remembered, so that no start has to. */
+  #settleSoon(artifact: SignedArtifact, folder: string): void {
+    if (this.#closed) return;
+    clearTimeout(this.#timers.get(folder));
+    const begin = () => {
+      this.#timers.delete(folder);
+      this.#settling = this.#settling.then(() => this.#settle(artifact, folder));
+    };
+    // A whole second more than it would take if it had been changed at the beginning of one.
+    this.#timers.set(folder, setTimeout(begin, ARTIFACT_SETTLE_MS + 1_000));
+  }
+
+  async #settle(artifact: SignedArtifact, folder: string): Promise<void> {
+    // Whoever is at it now remembers it.
+    if (this.#closed || this.#under.has(folder)) return;
+    this.#settlingFolder = folder;
+    const found = await this.#look(artifact, folder);
+    this.#settlingFolder = "";
+    if (typeof found === "string") return;
+    const { sha256 } = artifact;
+    log().error("artifact {sha256} was changed: {changed}", { sha256, ...found });
+  }
+
+  // ---- Fetching -----------------------------------------------------------------------------------
+
   async #fetch(
     artifact: SignedArtifact,
     sources: readonly string[],
     folder: string,
-  ): Promise<FetchFault> {
+  ): Promise<string | null> {
     await Deno.mkdir(`${this.options.folder}/new`, { recursive: true, mode: 0o711 });
     await Deno.chmod(this.options.folder, 0o711);
     const lacking = await this.#lacksSpace(artifact);
-    if (lacking !== null) return { reason: lacking };
+    if (lacking !== null) return lacking;
     const part = `${this.options.folder}/new/${folder.split("/").at(-1)}.part`;
     const fault = await this.#download(artifact, sources, part);
-    if (fault !== null) return { reason: fault };
+    if (fault !== null) return fault;
     const fresh = `${folder}.new`;
     await remove(fresh);
     await Deno.mkdir(fresh, { mode: 0o755 });
@@ -102,14 +201,24 @@ export class Artifacts {
       await unpack(part, place === "" ? fresh : `${fresh}/${place}`);
       await Deno.remove(part);
     }
-    // The mark of a whole one; its time is that of the last use.
-    const mark = { form: artifact.form, place, bytes: artifact.bytes };
-    await Deno.writeTextFile(`${fresh}/.skr8tr`, JSON.stringify(mark), { mode: 0o600 });
-    await remove(folder);
-    await Deno.rename(fresh, folder);
+    await this.#replace(folder, fresh);
+    writeMark(folder, markOf(artifact));
+    this.#settleSoon(artifact, folder);
     log().info("has artifact {sha256}, {bytes} bytes", { ...artifact });
     await this.prune();
     return null;
+  }
+
+  /** What is there may be what others run from: it is away for as short a time as can be. */
+  async #replace(folder: string, fresh: string): Promise<void> {
+    const old = `${folder}.old`;
+    await remove(old);
+    await remove(markPath(folder));
+    await Deno.rename(folder, old).catch((error) => {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    });
+    await Deno.rename(fresh, folder);
+    await remove(old);
   }
 
   /** Why there is not room enough, or `null`. A folder needs room for its archive beside it. */
@@ -133,9 +242,8 @@ export class Artifacts {
     given: readonly string[],
     part: string,
   ): Promise<string | null> {
-    const local = this.#otherCopy(artifact);
-    if (local) {
-      if (await this.#copy(local, artifact, part)) return null;
+    for (const copy of this.#copies(artifact)) {
+      if (await this.#copy(copy, artifact, part)) return null;
     }
     const conductors = this.options.conductors();
     const sources = [...conductors, ...given];
@@ -155,19 +263,19 @@ export class Artifacts {
     }`;
   }
 
-  /** The same content under another name. */
-  #otherCopy({ sha256 }: SignedArtifact): { folder: string; mark: Mark } | null {
+  /** The same content, under other names, too. */
+  #copies({ sha256 }: Pick<SignedArtifact, "sha256">): { folder: string; mark: Mark }[] {
     try {
-      for (const { name } of Deno.readDirSync(this.options.folder)) {
-        if (NAME.exec(name)?.[1] !== sha256) continue;
+      return [...Deno.readDirSync(this.options.folder)].flatMap(({ name }) => {
+        if (NAME.exec(name)?.[1] !== sha256) return [];
         const folder = `${this.options.folder}/${name}`;
         const mark = readMark(folder);
-        if (mark) return { folder, mark };
-      }
+        return mark ? [{ folder, mark }] : [];
+      });
     } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      if (error instanceof Deno.errors.NotFound) return [];
+      throw error;
     }
-    return null;
   }
 
   async #copy(
@@ -177,15 +285,18 @@ export class Artifacts {
   ): Promise<boolean> {
     const hash = createHash("sha256");
     {
-      using file = await Deno.open(part, {
-        write: true,
-        create: true,
-        truncate: true,
-        mode: 0o600,
-      });
-      for await (const chunk of contentOf(folder, mark)) {
-        hash.update(chunk);
-        for (let at = 0; at < chunk.length;) at += await file.write(chunk.subarray(at));
+      const options = { write: true, create: true, truncate: true, mode: 0o600 };
+      using file = await Deno.open(part, options);
+      let bytes = 0;
+      try {
+        for await (const chunk of contentOf(folder, mark)) {
+          if ((bytes += chunk.length) > artifact.bytes) break;
+          hash.update(chunk);
+          for (let at = 0; at < chunk.length;) at += await file.write(chunk.subarray(at));
+        }
+      } catch (error) {
+        if (/os error 28\)/.test((error as Error).message)) throw error;
+        log().warn("cannot copy {folder}: {error}", { folder, error });
       }
     }
     if (hash.digest("hex") === artifact.sha256) return true;
@@ -263,7 +374,7 @@ export class Artifacts {
 
   /** `GET /artifacts/<sha256>`: what another node asks this one for. */
   send(request: Request, sha256: string): Response {
-    const known = this.#otherCopy({ sha256 } as SignedArtifact);
+    const [known] = this.#copies({ sha256 });
     if (!known) return fail(404, "it is not here");
     if (this.#sending >= 2) return fail(503, "busy with others");
     const { bytes } = known.mark;
@@ -303,18 +414,18 @@ export class Artifacts {
     let total = 0;
     for await (const { name } of Deno.readDir(this.options.folder)) {
       const path = `${this.options.folder}/${name}`;
-      const mark = NAME.test(name) ? readMark(path) : null;
-      if (!mark) continue;
-      total += mark.bytes;
+      if (!NAME.test(name)) continue;
+      const bytes = readMark(path)?.bytes ?? 0;
+      total += bytes;
       if (inUse.has(path)) continue;
-      const usedMs = (await Deno.stat(`${path}/.skr8tr`)).mtime?.getTime() ?? 0;
-      idle.push({ path, bytes: mark.bytes, usedMs });
+      idle.push({ path, bytes, usedMs: await usedMs(path) });
     }
     await this.#sweep();
     let freed = 0;
     for (const { path, bytes } of idle.sort((a, b) => a.usedMs - b.usedMs)) {
       if (total - freed <= this.options.maxBytes && freed >= wantedBytes) return;
       log().info("removes {path}, unused for the longest time", { path });
+      await remove(markPath(path));
       await remove(path);
       freed += bytes;
     }
@@ -323,9 +434,11 @@ export class Artifacts {
   /** Throws away what fetches left behind that nobody has gone on with. */
   async #sweep(): Promise<void> {
     const { folder } = this.options;
-    for (const [where, ending] of [[`${folder}/new`, ".part"], [folder, ".new"]] as const) {
+    for (
+      const [where, ending] of [[`${folder}/new`, /\.part$/], [folder, /\.(new|old)$/]] as const
+    ) {
       for await (const { name } of Deno.readDir(where)) {
-        if (!name.endsWith(ending)) continue;
+        if (!ending.test(name)) continue;
         const { mtime } = await Deno.stat(`${where}/${name}`);
         if (Date.now() - (mtime?.getTime() ?? 0) > ARTIFACT_PART_MS) {
           await remove(`${where}/${name}`);
@@ -335,17 +448,25 @@ export class Artifacts {
   }
 }
 
-interface Mark {
-  readonly form: "file" | "folder";
-  readonly place: string;
-  readonly bytes: number;
+function markOf(artifact: SignedArtifact): Mark {
+  return { form: artifact.form, place: placeOf(artifact), bytes: artifact.bytes };
 }
 
-function readMark(folder: string): Mark | null {
+/** Why the content is not what was signed; `null` where it is. */
+async function whyOther(artifact: SignedArtifact, folder: string): Promise<string | null> {
+  const hash = createHash("sha256");
+  for await (const chunk of contentOf(folder, markOf(artifact))) hash.update(chunk);
+  const found = hash.digest("hex");
+  if (found === artifact.sha256) return null;
+  return `it has the digest ${found.slice(0, 12)}, not the signed one`;
+}
+
+/** Wall time of the last use, in ms; what has no mark was used last. */
+async function usedMs(folder: string): Promise<number> {
   try {
-    return JSON.parse(Deno.readTextFileSync(`${folder}/.skr8tr`)) as Mark;
+    return (await Deno.stat(markPath(folder))).mtime?.getTime() ?? 0;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof SyntaxError) return null;
+    if (error instanceof Deno.errors.NotFound) return 0;
     throw error;
   }
 }
@@ -353,7 +474,7 @@ function readMark(folder: string): Mark | null {
 /** The bytes again that an artifact came as. */
 async function* contentOf(folder: string, { form, place }: Mark): AsyncGenerator<Uint8Array> {
   const path = place === "" ? folder : `${folder}/${place}`;
-  yield* packed(path, form, [".skr8tr"]);
+  yield* packed(path, form);
 }
 
 /** `fetch` says no more than that it failed; why is behind that. */

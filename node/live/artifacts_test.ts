@@ -143,21 +143,21 @@ Deno.test("a wrong machine and a text are refused before they are started", asyn
 
 Deno.test("an artifact that does not fit on the disk is not begun", async () => {
   const folder = await Deno.makeTempDir({ prefix: "skr8tr-artifacts-" });
-  const artifacts = new Artifacts({
+  await using artifacts = new Artifacts({
     folder,
     maxBytes: 0,
-    helper: { space: () => Promise.resolve(100 * 2 ** 20) },
+    helper: { space: () => Promise.resolve(100 * 2 ** 20), boot: () => Promise.resolve("") },
     conductors: () => ["127.0.28.1:9"],
     inUse: () => new Set(),
   });
   const wanted = { from: "x", sha256: "6".repeat(64), bytes: 50 * 2 ** 20 };
   const folderFault = await artifacts.get({ ...wanted, form: "folder" }, []);
   assertEquals(
-    folderFault?.reason,
+    folderFault.fault,
     "artifact 666666666666 needs 164 MiB of disk, 100 MiB are free",
   );
   assertMatch(
-    (await artifacts.get({ ...wanted, bytes: 1, form: "file" }, []))!.reason,
+    (await artifacts.get({ ...wanted, bytes: 1, form: "file" }, [])).fault ?? "",
     /the conductor: /,
   );
   await Deno.remove(folder, { recursive: true });
@@ -193,7 +193,7 @@ async function orphaned(
   const cache = new Artifacts({
     folder: `${folder}/cache`,
     maxBytes: 2 ** 30,
-    helper: { space: () => Promise.resolve(null) },
+    helper: { space: () => Promise.resolve(null), boot: () => Promise.resolve("") },
     // Nobody listens there.
     conductors: () => ["127.0.28.1:7771"],
     inUse: () => new Set(),
@@ -201,9 +201,16 @@ async function orphaned(
   try {
     await work(cache, folder);
   } finally {
+    await cache[Symbol.asyncDispose]();
     if (mount) await new Deno.Command("umount", { args: [folder] }).output();
     await Deno.remove(folder, { recursive: true });
   }
+}
+
+/** Those of a cache in which whole artifacts are. */
+function folders(cache: string): string[] {
+  return [...Deno.readDirSync(cache)].map(({ name }) => name)
+    .filter((name) => /^[0-9a-f]{64}\.[0-9a-f]{8}$/.test(name));
 }
 
 /** Another node, as far as artifacts go. */
@@ -233,11 +240,12 @@ Deno.test("with the conductor gone another node that has it is asked", async () 
     const wanted = { ...WANTED, sha256, bytes: bytes.length };
     const alone = await cache.get(wanted, []);
     assertMatch(
-      alone!.reason,
+      alone.fault ?? "",
       /^artifact [0-9a-f]{12} is not to be had: the conductor: .*Connection refused/,
     );
     const source = `127.0.0.1:${other.node.udp.address.port}`;
-    assertEquals([await cache.get(wanted, [source]), cache.has(wanted)], [null, true]);
+    assertEquals(await cache.get(wanted, [source]), { fault: null });
+    assertEquals(await cache.get(wanted, []), { fault: null });
   });
 });
 
@@ -251,12 +259,12 @@ Deno.test("nodes that lie, wholly or in their beginning, keep nobody from the ne
   await orphaned(async (cache, folder) => {
     const wanted = { ...WANTED, sha256, bytes: bytes.length };
     const only = await cache.get(wanted, [wholly.source]);
-    assertMatch(only!.reason, /what it sent has the digest [0-9a-f]{12}, not the signed one/);
-    assertEquals(await cache.get(wanted, [wholly.source, half.source, honest.source]), null);
+    assertMatch(only.fault ?? "", /what it sent has the digest [0-9a-f]{12}, not the signed one/);
+    const all = [wholly.source, half.source, honest.source];
+    assertEquals(await cache.get(wanted, all), { fault: null });
     // It went on from the lie at first, and then was asked for all of it.
     assertEquals(honest.asked, ["bytes=100000-", null]);
-    const [{ name } = { name: "" }] = [...Deno.readDirSync(`${folder}/cache`)]
-      .filter((each) => each.name.startsWith(sha256));
+    const [name] = folders(`${folder}/cache`);
     assertEquals(Deno.readFileSync(`${folder}/cache/${name}/program`), bytes);
   });
 });
@@ -280,10 +288,10 @@ Deno.test("a disk that becomes full while an artifact comes is told, and it is g
   await orphaned(async (cache, folder) => {
     const wanted = { ...WANTED, sha256, bytes: bytes.length };
     const full = await cache.get(wanted, [other.source]);
-    assertEquals(full, { reason: "its artifact cannot be kept: the disk is full" });
-    assertEquals(cache.has(wanted), false);
+    assertEquals(full, { fault: "its artifact cannot be kept: the disk is full" });
+    assertEquals(folders(`${folder}/cache`), []);
     assert(await tmpfs(folder, "-o", "remount,size=8m"), "it cannot be made larger");
-    assertEquals(await cache.get(wanted, [other.source]), null);
+    assertEquals(await cache.get(wanted, [other.source]), { fault: null });
     assertMatch(other.asked[1]!, /^bytes=[1-9][0-9]*-$/);
   }, async (folder) => {
     assert(await tmpfs(folder, "-o", "size=256k"));
@@ -307,7 +315,7 @@ Deno.test("what fetches left behind is thrown away when nobody has gone on with 
       Deno.utimeSync(at(`new/${name}.12345678.part`), then, then);
     }
     const wanted = { ...WANTED, sha256, bytes: bytes.length };
-    assertEquals(await cache.get(wanted, [other.source]), null);
+    assertEquals(await cache.get(wanted, [other.source]), { fault: null });
     const names = [...Deno.readDirSync(at("")), ...Deno.readDirSync(at("new"))]
       .map((each) => each.name).filter((name) => /^[56]/.test(name)).sort();
     assertEquals(names, [`${left.fresh}.12345678.new`, `${left.fresh}.12345678.part`]);

@@ -171,6 +171,11 @@ export class Helper implements AsyncDisposable {
     return (await this.ask("host"))?.trim() || "node";
   }
 
+  /** Names this start of the machine; empty where it has no such name, `null`: no answer. */
+  boot(): Promise<string | null> {
+    return this.ask("boot");
+  }
+
   async tools(): Promise<Tools & { readonly uid: number | null }> {
     const [locker = "", env = "/usr/bin/env", setpriv = "", setsid = "", uid] =
       (await this.ask("tools"))?.split("\t") ?? [];

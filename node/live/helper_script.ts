@@ -5,6 +5,7 @@
  *
  *   sample            cpu ticks of each kind; RAM in kB: total, available
  *   host              the machine's name
+ *   boot              what names this start of the machine; nothing where nobody can tell
  *   pid               the helper's own
  *   tools             absolute paths of flock or perl, env, setpriv, setsid; own uid
  *   find PATH NAME    ok|missing|folder|not-executable|no-interpreter, path, first bytes, interpreter
@@ -56,6 +57,13 @@ sample() {
     busy=$(ps -A -o %cpu= 2>/dev/null | awk '{n+=$1} END {print int(n*100)}')
     echo "percent $busy$tab$((bytes / 1024))$tab$pages"
   fi
+}
+
+boot() {
+  id=
+  if [ $linux ]; then read -r id </proc/sys/kernel/random/boot_id
+  else id=$(sysctl -n kern.bootsessionuuid); fi 2>/dev/null
+  echo "$id"
 }
 
 found() { echo "$1$tab$2$tab$3$tab$4"; }
@@ -322,6 +330,7 @@ while IFS=$tab read -r number verb a b c d; do
   case $verb in
   sample) sample ;;
   host) uname -n ;;
+  boot) boot ;;
   pid) echo $$ ;;
   tools) tools ;;
   find) find_program "$a" "$b" ;;

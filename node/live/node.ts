@@ -448,6 +448,7 @@ export class NodeDaemon implements Running {
     await Promise.all(this.#servers.map((server) => server[Symbol.asyncDispose]()));
     await this.udp[Symbol.asyncDispose]();
     for (const each of this.#conductorSockets.values()) await each[Symbol.asyncDispose]();
+    await this.artifacts[Symbol.asyncDispose]();
     await this.helper[Symbol.asyncDispose]();
     this.#files.close();
     this.#end.resolve(0);

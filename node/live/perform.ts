@@ -108,11 +108,8 @@ export class Performer {
     const { artifacts, dispatch } = this.parts;
     const { replica, artifact, sources } = effect;
     const which = { replica, ...(effect.for === undefined ? {} : { for: effect.for }) };
-    if (artifacts.has(artifact)) {
-      return dispatch({ on: "fetched", ...which, fault: null });
-    }
-    artifacts.get(artifact, sources).then((fault) =>
-      dispatch({ on: "fetched", ...which, fault: fault?.reason ?? null })
+    artifacts.get(artifact, sources).then((fetched) =>
+      dispatch({ on: "fetched", ...which, ...fetched })
     );
   }
 

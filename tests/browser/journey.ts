@@ -1,5 +1,5 @@
 // One shopper's whole visit: browse, filter, search with a typo, fill the cart, sign up, check out,
-// find the order, review what was bought. Every step asserts what the shopper sees. It runs against
+// find the order, review what was bought, take another password. Every step asserts what the shopper sees. It runs against
 // any shop with the market's 500 products, also while its services are restarted: `between` is
 // called after each step and may do to the shop what it likes.
 
@@ -14,7 +14,8 @@ export type Step =
   | "sign up"
   | "check out"
   | "see the order"
-  | "review";
+  | "review"
+  | "change the password";
 
 export interface Shopper {
   readonly name: string;
@@ -22,7 +23,7 @@ export interface Shopper {
   readonly password: string;
 }
 
-/** What the visit came to, for those who want to look again later. */
+/** What the visit came to (the shopper with the password they have by then), for those who want to look again later. */
 export interface Visit {
   readonly shopper: Shopper;
   readonly orderId: string;
@@ -62,7 +63,10 @@ export async function journey(
   await between("see the order");
   const headline = await review(page, productPath, shopper);
   await between("review");
-  return { shopper, orderId, total, productPath, headline };
+  const password = "another long sentence";
+  await changePassword(page, shopper, password);
+  await between("change the password");
+  return { shopper: { ...shopper, password }, orderId, total, productPath, headline };
 }
 
 async function browse(page: Page, shopUrl: string): Promise<void> {
@@ -217,4 +221,26 @@ async function review(page: Page, productPath: string, shopper: Shopper): Promis
   await entry.getByText("Verified buyer").waitFor();
   await entry.getByText("Light, and the cups don't squeak.").waitFor();
   return headline;
+}
+
+async function changePassword(page: Page, { password }: Shopper, next: string): Promise<void> {
+  const path = new URL(page.url()).pathname;
+  await page.getByLabel(/^Account of /).click();
+  await page.getByRole("link", { name: "Change password" }).click();
+  await page.getByRole("heading", { level: 1, name: "Change password" }).waitFor();
+  const now = page.getByLabel("Current password");
+  const change = page.getByRole("button", { name: "Change password" });
+  await change.click();
+  await page.getByText("Enter your current password.").waitFor();
+  await now.fill("not the one");
+  await page.getByLabel("New password").fill(next);
+  await change.click();
+  await page.getByText("This is not your current password.").waitFor();
+  assert(await now.evaluate((field) => field.matches(":focus")), "what was refused has the focus");
+  await now.fill(password);
+  await change.click();
+  await page.getByRole("heading", { level: 1, name: "Password changed" }).waitFor();
+  // The session that it came with is another one by now, and opens what it opened.
+  await page.goto(new URL(path, page.url()).href);
+  await page.getByLabel(/^Account of /).waitFor();
 }

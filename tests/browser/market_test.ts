@@ -5,7 +5,7 @@ import { assert, assertEquals } from "@std/assert";
 import { gzipSync } from "node:zlib";
 import type { Browser, Page, Request } from "playwright-core";
 import { haveChromium, launch } from "./browser.ts";
-import { journey, newShopper, type Step } from "./journey.ts";
+import { journey, newShopper, type Shopper, type Step } from "./journey.ts";
 import {
   accessibilityFindings,
   type Finding,
@@ -23,11 +23,11 @@ import { type Shop, startShop } from "./shop.ts";
 const SCREENS = new URL("../output/screens/", import.meta.url);
 const chromium = await haveChromium();
 
-/** Everything the browser complains about, but the refusal that the journey provokes. */
+/** Everything the browser complains about, but the refusals that the journey provokes. */
 function complaints(page: Page): string[] {
   const heard: string[] = [];
   page.on("console", (message) => {
-    const refused = /the server responded with a status of 400/.test(message.text());
+    const refused = /the server responded with a status of 40[03]/.test(message.text());
     const complaint = message.type() === "error" || message.type() === "warning";
     if (complaint && !refused) heard.push(message.text());
   });
@@ -75,6 +75,10 @@ Deno.test({
       () => endedSession(browser, shop),
     );
     await t.step("who signs out here is out at the shop", () => signingOut(browser, shop));
+    await t.step(
+      "another password keeps this device in and no other, also when the answer is lost",
+      () => anotherPassword(browser, shop),
+    );
   } finally {
     await browser.close();
     await shop.close();
@@ -236,6 +240,16 @@ async function degraded(browser: Browser, shop: Shop): Promise<void> {
   await page.unroute(away);
   await reviews.getByRole("button", { name: "Try again" }).click();
   await reviews.locator(".loaded").waitFor();
+
+  // The paths of a service that was taken down are nobody's: it is away, and its goods are not gone.
+  const products = /\/api\/products\/2$/;
+  const nobody = { error: "there is nothing at this path with this method", field: "path" };
+  await page.route(products, (route) => route.fulfill({ status: 404, json: nobody }));
+  await page.goto(`${shop.url}/product/2`);
+  await page.getByText("This product could not be loaded").waitFor();
+  await page.unroute(products);
+  await page.getByRole("button", { name: "Try again" }).click();
+  await page.getByRole("button", { name: "Add to cart" }).waitFor();
   await context.close();
 }
 
@@ -289,7 +303,7 @@ async function lostAnswer(browser: Browser, shop: Shop): Promise<void> {
   await context.close();
 }
 
-async function registerAt(page: Page, shop: Shop, next: string): Promise<void> {
+async function registerAt(page: Page, shop: Shop, next: string): Promise<Shopper> {
   const shopper = newShopper();
   await page.goto(`${shop.url}/sign-in?new=1&next=${encodeURIComponent(next)}`);
   await page.getByLabel("Your name").fill(shopper.name);
@@ -297,6 +311,7 @@ async function registerAt(page: Page, shop: Shop, next: string): Promise<void> {
   await page.getByLabel("Password").fill(shopper.password);
   await page.getByRole("button", { name: "Create account" }).click();
   await page.waitForURL((url) => url.pathname === next);
+  return shopper;
 }
 
 async function endedSession(browser: Browser, shop: Shop): Promise<void> {
@@ -326,6 +341,52 @@ async function signingOut(browser: Browser, shop: Shop): Promise<void> {
     await isSignedOut(page, shop, session);
   }
   await context.close();
+}
+
+/** By the keyboard alone; the first time the answer is lost, the second time it comes. */
+async function anotherPassword(browser: Browser, shop: Shop): Promise<void> {
+  const contexts = [await visitor(browser, 1280, "light"), await visitor(browser, 390, "dark")];
+  const [here, elsewhere] = await Promise.all(contexts.map((context) => context.newPage()));
+  const { email, password } = await registerAt(here!, shop, "/password");
+  const signIn = async (secret: string) => {
+    await elsewhere!.goto(`${shop.url}/sign-in?next=/password`);
+    await elsewhere!.getByLabel("Email").fill(email);
+    await elsewhere!.getByLabel("Password").fill(secret);
+    await elsewhere!.locator("form").getByRole("button", { name: "Sign in" }).click();
+    await elsewhere!.waitForURL((url) => url.pathname === "/password");
+    return await sessionOf(elsewhere!);
+  };
+  let lost = 0;
+  await here!.route(/\/api\/password$/, async (route) => {
+    const response = await route.fetch();
+    if (lost++ === 0) await route.abort("connectionreset");
+    else await route.fulfill({ response });
+  });
+  for (const [now, next] of [[password, "a second sentence"], ["a second sentence", password]]) {
+    const before = [await sessionOf(here!), await signIn(now!)];
+    await here!.goto(`${shop.url}/password`);
+    const changing = here!.getByLabel("Current password");
+    await changing.focus();
+    await here!.keyboard.type(now!);
+    await here!.keyboard.press("Tab");
+    await here!.keyboard.type(next!);
+    await here!.keyboard.press("Enter");
+    const done = here!.getByRole("heading", { level: 1, name: "Password changed" });
+    await done.waitFor();
+    assert(await done.evaluate((heading) => heading.matches(":focus")), "the news has the focus");
+    for (const session of before) await isSignedOut(here!, shop, session);
+    const after = await sessionOf(here!);
+    const orders = `/api/orders/user/${after.user.id}`;
+    assertEquals(await askAs(here!, shop, after, "GET", orders), 200);
+    // The other device hears of it when it wants something, and is asked who it is.
+    await elsewhere!.getByLabel("Current password").fill(now!);
+    await elsewhere!.getByLabel("New password").fill("whatever it is");
+    await elsewhere!.getByRole("button", { name: "Change password" }).click();
+    await elsewhere!.waitForURL(/\/sign-in\?next=\/password/);
+    await elsewhere!.getByText("Your session has ended.").first().waitFor();
+  }
+  await signIn(password);
+  for (const context of contexts) await context.close();
 }
 
 interface SignedIn {

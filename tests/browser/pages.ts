@@ -26,6 +26,7 @@ export function views(visit: Visit): View[] {
     { name: "checkout", path: "/checkout", ready: ".totals" },
     { name: "orders", path: "/orders", ready: ".order-row" },
     { name: "order", path: `/orders/${visit.orderId}`, ready: ".line" },
+    { name: "password", path: "/password", ready: "form [name=new_password]" },
     { name: "not-found", path: "/no/such/aisle", ready: ".empty" },
   ];
 }

@@ -3,6 +3,7 @@
 import { assert } from "@std/assert";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
+import { freePort } from "../../core/live/free_port_testing.ts";
 import type { NatsTarget } from "../../conductor/store_target.ts";
 
 /** Where tests find nats-server; `null` where it is not installed. */
@@ -22,12 +23,6 @@ export function hasNats(): boolean {
   if (natsServer() !== null) return true;
   console.log("not run: tests of the store on NATS; nats-server is not installed");
   return false;
-}
-
-/** A port that was free a moment ago. */
-function freePort(hostname: string): number {
-  using listener = Deno.listen({ hostname, port: 0 });
-  return listener.addr.port;
 }
 
 export class NatsTestServer {

@@ -85,10 +85,13 @@ export class ClusterProcess implements AsyncDisposable {
   }
 }
 
-/** Flags for a cluster of its own: one app, a fresh state folder, ports far from everybody's. */
+/**
+ * Flags for a cluster of its own: one app, a fresh state folder, ports far from everybody's, and below
+ * those that `cli/testkit/ports.ts` gives out.
+ */
 export async function ownCluster(): Promise<{ state: string; flags: string[] }> {
   const state = await Deno.makeTempDir({ prefix: "skr8tr-cluster-" });
-  const base = 10_000 + 100 * (crypto.getRandomValues(new Uint16Array(1))[0]! % 90);
+  const base = 10_000 + 100 * (crypto.getRandomValues(new Uint16Array(1))[0]! % 49);
   const flags = ["--json", "--only=product-svc", `--state=${state}`, `--port-base=${base}`];
   return { state, flags };
 }

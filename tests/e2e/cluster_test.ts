@@ -258,17 +258,20 @@ const NPX = await new Deno.Command("npx", { args: ["--version"], stdout: "null" 
   .then(({ success }) => success, () => false);
 if (!NPX) console.log("npx is not installed: the cluster is not tried under it");
 
+// Where npx has it already no registry is asked: how fast one answers is no matter here.
+const BY_NPX = "exec npx --prefer-offline -y deno@2.9.6 task cluster";
+
 for (
   const { name, command, signal, ignore = false } of [
     {
       name: "SIGTERM to npx",
-      command: "exec npx -y deno@2.9.6 task cluster",
+      command: BY_NPX,
       signal: "SIGTERM",
       ignore: !NPX,
     },
     {
       name: "SIGKILL to npx",
-      command: "exec npx -y deno@2.9.6 task cluster",
+      command: BY_NPX,
       signal: "SIGKILL",
       ignore: !NPX,
     },

@@ -3,6 +3,7 @@ import { makeKeys } from "../../cli/keys.ts";
 import { startConductor } from "../../conductor/live/conductor.ts";
 import type { RunningConductor } from "../../conductor/live/settings.ts";
 import { readOperators } from "../../conductor/live/open.ts";
+import { denoFolder } from "../../core/live/deno_folder_testing.ts";
 import { openSealKeys } from "../../core/live/seal_keys.ts";
 
 const ROOT = decodeURIComponent(new URL("../../", import.meta.url).pathname);
@@ -49,7 +50,13 @@ async function stage(): Promise<Stage> {
       const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
         args: ["run", "-A", "--quiet", `--config=${ROOT}deno.json`, `${ROOT}cli/main.ts`, ...words],
         cwd: folder,
-        env: { HOME: folder, NO_COLOR: "1", SKR8TR_KEY: "", SKR8TR_CONDUCTOR: "" },
+        env: {
+          HOME: folder,
+          DENO_DIR: denoFolder(),
+          NO_COLOR: "1",
+          SKR8TR_KEY: "",
+          SKR8TR_CONDUCTOR: "",
+        },
         stdout: "piped",
         stderr: "piped",
       }).output();

@@ -145,6 +145,7 @@ export const STEPS: readonly Step[] = [
   { prepare: "service db default 5432 1 >db.skr8tr\nskr8tr up db.skr8tr --wait" },
   { run: "skr8tr port-forward db/0 5432:5432", says: /5432/, lasts: true },
   { run: "skr8tr top --watch", says: /product-svc/, lasts: true },
+  { run: "skr8tr top product-svc --grep memory", says: /product-svc has told of no values/ },
   { run: "skr8tr describe product-svc", says: /product-svc/ },
   { run: "skr8tr describe node-1", says: /node-1/ },
   { run: "skr8tr logs product-svc --lines 20", says: /listening/ },

@@ -2,6 +2,7 @@
 // one of the parts is gone.
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { denoFolder } from "../../core/live/deno_folder_testing.ts";
 import { shellWord } from "../../core/shell.ts";
 import { daemonPid, kill, processesNaming, until } from "./cluster_process.ts";
 import { StreamCluster } from "./stream_cluster.ts";
@@ -147,7 +148,7 @@ Deno.test("skr8tr exec runs beside a replica and exits as the command does", asy
     const words = [Deno.execPath(), ...all.words("exec", "-t", "echo", line)].map(shellWord);
     const child = new Deno.Command("script", {
       args: ["-qfec", `tty; stty rows 33 cols 97; exec ${words.join(" ")}`, "/dev/null"],
-      env: { HOME: all.folder, TERM: "xterm" },
+      env: { HOME: all.folder, DENO_DIR: denoFolder(), TERM: "xterm" },
       stdin: "piped",
       stdout: "piped",
     }).spawn();
@@ -172,7 +173,7 @@ Deno.test("skr8tr exec runs beside a replica and exits as the command does", asy
     const words = [Deno.execPath(), ...all.words("exec", "-t", "echo", line)].map(shellWord);
     const child = new Deno.Command("script", {
       args: ["-qfec", `exec ${words.join(" ")}`, "/dev/null"],
-      env: { HOME: all.folder, TERM: "xterm" },
+      env: { HOME: all.folder, DENO_DIR: denoFolder(), TERM: "xterm" },
       stdin: "piped",
       stdout: "piped",
     }).spawn();

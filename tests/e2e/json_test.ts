@@ -25,6 +25,7 @@ const PRINTS: Readonly<Record<string, unknown>> = {
     properties: { sample: { $ref: "views#/$defs/DeckSample" } },
     required: ["sample"],
   },
+  "top product-svc": { $ref: "views#/$defs/MetricsView" },
   "up --dry-run market/manifests/product-svc.skr8tr": { $ref: "views#/$defs/PlanView" },
 };
 
@@ -56,7 +57,15 @@ Deno.test("--json prints what the schema says, command by command", async (t) =>
  */
 const LINES: readonly string[] = [
   ...["version", "ping", "explain", "explain health.interval", "check FILE", "diff FILE"],
-  ...["list", "nodes", "top", "status", "status product-svc", "lookup product-svc"],
+  ...[
+    "list",
+    "nodes",
+    "top",
+    "top product-svc",
+    "status",
+    "status product-svc",
+    "lookup product-svc",
+  ],
   ...["describe product-svc", "describe node-1", "describe product-svc.1", "why product-svc"],
   ...["up --dry-run FILE", "up FILE", "rollout FILE", "rollout status product-svc"],
   ...["scale product-svc=3", "restart product-svc", "stop product-svc", "start product-svc"],

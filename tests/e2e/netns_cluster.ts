@@ -6,6 +6,7 @@ import { tokenPath } from "../../cli/cluster/daemons.ts";
 import { writeTokens } from "../../cli/cluster/tokens.ts";
 import { cacheImports } from "../../cli/cluster/prepare.ts";
 import { makeKeys } from "../../cli/keys.ts";
+import { denoFolder } from "../../core/live/deno_folder_testing.ts";
 import { permissionFlags } from "../../core/permissions.ts";
 import type { AppView } from "../../core/view.ts";
 import { kill, until, within } from "./cluster_process.ts";
@@ -19,11 +20,6 @@ export const ROOT = decodeURIComponent(new URL("../../", import.meta.url).pathna
 const HOSTS = { control: 10, "node-1": 11, "node-2": 12, "node-3": 13, edge: 20, operator: 30 };
 export const NODES = ["node-1", "node-2", "node-3"] as const;
 const HTTP_PORT = 80;
-
-/** Where Deno keeps what it has fetched, whatever HOME is for the program. */
-export function denoFolder(): string {
-  return Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`;
-}
 
 /** A command's end. */
 export interface Said {

@@ -2,6 +2,7 @@
 // refused. The refusals are tried by a probe program that runs with the same flags.
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { denoFolder } from "../../core/live/deno_folder_testing.ts";
 import { permissionFlags } from "../../core/permissions.ts";
 import { tokenPath } from "../../cli/cluster/daemons.ts";
 import { writeTokens } from "../../cli/cluster/tokens.ts";
@@ -271,7 +272,7 @@ Deno.test("the CLI writes only here and into its key folder, and runs only the s
       "keygen",
     ],
     cwd: place.folder,
-    env: { HOME: place.state, SKR8TR_KEY: "", DENO_DIR: await denoDir() },
+    env: { HOME: place.state, SKR8TR_KEY: "", DENO_DIR: denoFolder() },
     stdout: "piped",
     stderr: "null",
   });
@@ -282,9 +283,3 @@ Deno.test("the CLI writes only here and into its key folder, and runs only the s
   assertEquals((await keygen.output()).code, 0);
   assertEquals((await Deno.stat(`${place.state}/.skr8tr/signing.sec`)).mode! & 0o777, 0o600);
 });
-
-async function denoDir(): Promise<string> {
-  const info = new Deno.Command(Deno.execPath(), { args: ["info", "--json"], stdout: "piped" });
-  const { stdout } = await info.output();
-  return JSON.parse(new TextDecoder().decode(stdout)).denoDir;
-}

@@ -2,6 +2,7 @@
 // nothing in it can be read.
 
 import { assert, assertEquals } from "@std/assert";
+import { denoFolder } from "../../core/live/deno_folder_testing.ts";
 import { startClusterTask } from "./cluster_process.ts";
 
 const ROOT = decodeURIComponent(new URL("../../", import.meta.url).pathname).replace(/\/$/, "");
@@ -41,7 +42,7 @@ async function skr8tr(conductor: string, state: string, ...words: string[]): Pro
       ...["--conductor", conductor, "--key", `${state}/signing.sec`, ...words],
     ],
     cwd: state,
-    env: { HOME: state },
+    env: { HOME: state, DENO_DIR: denoFolder() },
     stdout: "piped",
     stderr: "piped",
   }).output();

@@ -6,13 +6,14 @@ import { tokenPath } from "../../cli/cluster/daemons.ts";
 import { cacheImports } from "../../cli/cluster/prepare.ts";
 import { writeTokens } from "../../cli/cluster/tokens.ts";
 import { makeKeys } from "../../cli/keys.ts";
+import { denoFolder } from "../../core/live/deno_folder_testing.ts";
 import { sealKeysPath } from "../../core/live/seal_keys.ts";
 import { permissionFlags, type Program } from "../../core/permissions.ts";
 import type { AppView } from "../../core/view.ts";
 import { natsServer } from "../contract/nats_cluster.ts";
 import { within } from "./cluster_process.ts";
 import { type Host, Network } from "./netns.ts";
-import { Client, Daemon, denoFolder, ROOT, type Said } from "./netns_cluster.ts";
+import { Client, Daemon, ROOT, type Said } from "./netns_cluster.ts";
 
 export const CONTROLS = ["control-1", "control-2", "control-3"] as const;
 export const TOWERS = ["tower-1", "tower-2"] as const;

@@ -1,6 +1,7 @@
 // For tests of streams: a sealed cluster with one app that echoes, and the CLI as a process.
 
 import { assert } from "@std/assert";
+import { denoFolder } from "../../core/live/deno_folder_testing.ts";
 import { type ClusterProcess, type ReadyLine, startClusterTask } from "./cluster_process.ts";
 import { ROOT } from "./documents.ts";
 
@@ -89,7 +90,7 @@ export class StreamCluster implements AsyncDisposable {
     return new Deno.Command(Deno.execPath(), {
       args: this.words(...words),
       cwd: this.folder,
-      env: { HOME: this.folder, NO_COLOR: "1" },
+      env: { HOME: this.folder, DENO_DIR: denoFolder(), NO_COLOR: "1" },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",

@@ -2,6 +2,7 @@
 // what they export.
 
 import { assert, assertEquals } from "@std/assert";
+import { freePort } from "../../core/live/free_port_testing.ts";
 import { keyPairFromSeed, sign } from "../../core/sign.ts";
 import { formatSigned } from "../../core/wire.ts";
 import { kill, until } from "./cluster_process.ts";
@@ -18,8 +19,7 @@ Deno.test("a deploy is told of as one trace, replica by replica, and says why it
   await Deno.writeFile(`${folder}/operator.pub`, keys.publicKey);
   const daemons: Deno.ChildProcess[] = [];
   try {
-    const [udp, tcp, mesh] = freePorts();
-    assert(udp === tcp);
+    const [port, mesh] = [freePort(HOST), freePort(HOST)];
     const start = (name: string, flags: readonly string[], env: Record<string, string>) =>
       daemons.push(
         new Deno.Command(Deno.execPath(), {
@@ -39,15 +39,15 @@ Deno.test("a deploy is told of as one trace, replica by replica, and says why it
         }).spawn(),
       );
     start("conductor", [
-      ...["--trace", `--port=${udp}`, `--mesh-port=${mesh}`, `--tower=${HOST}:1`],
+      ...["--trace", `--port=${port}`, `--mesh-port=${mesh}`, `--tower=${HOST}:1`],
       ...[`--pubkey=${folder}/operator.pub`, `--state=${folder}/conductor`],
     ], telemetry.env);
     start("node", [
       ...["--name=traced", "--port=0", "--metrics=0", `--conductor=${HOST}:${mesh}`],
-      ...[`--follow=${HOST}:${udp}`, `--tower=${HOST}:1`, "--stop-replicas"],
+      ...[`--follow=${HOST}:${port}`, `--tower=${HOST}:1`, "--stop-replicas"],
       ...[`--pubkey=${folder}/operator.pub`, `--state=${folder}/node`, "--path=/usr/bin:/bin"],
     ], {});
-    const url = `http://${HOST}:${udp}`;
+    const url = `http://${HOST}:${port}`;
     await until(20_000, "the node has joined", async () => {
       const response = await fetch(`${url}/api/nodes`).catch(() => null);
       return (await response?.json())?.nodes.length === 1;
@@ -84,22 +84,3 @@ Deno.test("a deploy is told of as one trace, replica by replica, and says why it
 });
 
 const isDeploy = (span: ExportedSpan) => span.name === "deploy sleeper";
-
-/** A port that is free for both UDP and TCP, twice, and one for UDP. */
-function freePorts(): [udp: number, tcp: number, mesh: number] {
-  for (;;) {
-    const port = () => {
-      const socket = Deno.listenDatagram({ transport: "udp", hostname: HOST, port: 0 });
-      const { port } = socket.addr as Deno.NetAddr;
-      socket.close();
-      return port;
-    };
-    const udp = port();
-    try {
-      Deno.listen({ hostname: HOST, port: udp }).close();
-      return [udp, udp, port()];
-    } catch (error) {
-      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
-    }
-  }
-}

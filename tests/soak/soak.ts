@@ -5,6 +5,7 @@ import { findServer, makeSite, manifestOf } from "../../bench/server.ts";
 import { answers, ROOT, World } from "../../bench/world.ts";
 import { tokenPath } from "../../cli/cluster/daemons.ts";
 import { writeTokens } from "../../cli/cluster/tokens.ts";
+import { freePort } from "../../core/live/free_port_testing.ts";
 import { certificateFolder, certify } from "../../ingress/live/testing_tls.ts";
 import { growthOf, type Life, look } from "./growth.ts";
 import { askHttp1, askHttp2, pause, tally } from "./load.ts";
@@ -202,11 +203,4 @@ async function startEdge(world: World): Promise<Edge> {
       await child.status;
     },
   };
-}
-
-function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
-  return port;
 }

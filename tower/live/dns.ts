@@ -3,9 +3,9 @@
 import type { Address } from "../../core/address.ts";
 import { DNS_CONNECTIONS, DNS_IDLE_MS } from "../../core/limits.ts";
 import { logger } from "../../core/live/log.ts";
+import { onOnePort } from "../../core/live/one_port.ts";
 import { listenFailure } from "../../core/live/udp.ts";
 import type { TowerMachine } from "../machine.ts";
-import { onOnePort } from "./ports.ts";
 
 type ReplyTo = typeof import("./dns_codec.ts").replyTo;
 

@@ -8,12 +8,12 @@ import { now, randomHex } from "../../core/live/clock.ts";
 import { logger } from "../../core/live/log.ts";
 import type { Seal } from "../../core/live/roster_seal.ts";
 import { type MeshUdp, openMeshUdp } from "../../core/live/mesh_udp.ts";
+import { onOnePort } from "../../core/live/one_port.ts";
 import { listenFailure } from "../../core/live/udp.ts";
 import type { Peer } from "../../core/seal/primitives.ts";
 import { type TowerEffect, type TowerEvent, TowerMachine } from "../machine.ts";
 import { type LiveDns, startDns } from "./dns.ts";
 import { createHandler, type Handler } from "./http.ts";
-import { onOnePort } from "./ports.ts";
 
 /** How long answers under way may take once the tower is told to stop, in ms. */
 const STOP_MS = 500;

@@ -1,10 +1,12 @@
+import type { TrafficView } from "../../../core/deck_view.ts";
 import { short, span } from "../format.ts";
 import { Chart } from "../parts/chart.tsx";
 import { EventList } from "../parts/events.tsx";
 import { Logs } from "../parts/logs.tsx";
 import { Generations, Rollout } from "../parts/rollout.tsx";
 import { ReplicaTable, StateBadge } from "../parts/replicas.tsx";
-import { events, lastSample, nowMs, samples, status } from "../state.ts";
+import { usePast } from "../past.ts";
+import { events, lastSample, nowMs, status } from "../state.ts";
 
 export function AppPage({ name }: { readonly name: string }) {
   const app = status.value!.apps.find((each) => each.app === name);
@@ -22,7 +24,9 @@ export function AppPage({ name }: { readonly name: string }) {
           <p class="facts">
             {app.ready} of {app.wanted} ready, generation {app.generation}, namespace{" "}
             {app.namespace}, signed by <code>{app.signedBy.slice(0, 12)}</code>{" "}
-            {span(nowMs.value - app.signedWallMs)} ago; <a href={`#/traces/${name}`}>its traces</a>
+            {span(nowMs.value - app.signedWallMs)} ago; <a href={`#/traces/${name}`}>its traces</a>,
+            {" "}
+            <a href={`#/metrics/${name}`}>its metrics</a>
           </p>
         )
         : <p class="hush">It is not up.</p>}
@@ -65,13 +69,13 @@ function Routes({ name }: { readonly name: string }) {
 }
 
 function Traffic({ name }: { readonly name: string }) {
-  const all = samples.value;
-  const seen = all.some((sample) => sample.apps[name]);
-  if (!seen) return null;
-  const times = all.map((sample) => sample.wallMs / 1_000);
-  const values = (of: "requestsPerSecond" | "errorsPerSecond" | "p50Ms" | "p95Ms") =>
-    all.map((sample) => sample.apps[name]?.[of] ?? null);
-  const last = all.at(-1)?.apps[name];
+  const past = usePast<TrafficView>(`/api/traffic?app=${encodeURIComponent(name)}`);
+  const track = (of: "requestsPerSecond" | "errorsPerSecond" | "p50Ms" | "p95Ms") =>
+    past((traffic) => traffic[of], ({ apps }) => apps[name]?.[of]);
+  const { wallMs, values: all } = track("requestsPerSecond");
+  if (all.every((value) => value === null)) return null;
+  const times = wallMs.map((each) => each / 1_000);
+  const last = lastSample.value?.apps[name];
   return (
     <section class="card" aria-label="Traffic">
       <h2>
@@ -86,8 +90,8 @@ function Traffic({ name }: { readonly name: string }) {
           unit="/s"
           times={times}
           lines={[
-            { label: "all", color: "one", values: values("requestsPerSecond") },
-            { label: "5xx", color: "bad", values: values("errorsPerSecond") },
+            { label: "all", color: "one", values: all },
+            { label: "5xx", color: "bad", values: track("errorsPerSecond").values },
           ]}
         />
         <Chart
@@ -95,8 +99,8 @@ function Traffic({ name }: { readonly name: string }) {
           unit="ms"
           times={times}
           lines={[
-            { label: "p95", color: "two", values: values("p95Ms") },
-            { label: "p50", color: "one", values: values("p50Ms") },
+            { label: "p95", color: "two", values: track("p95Ms").values },
+            { label: "p50", color: "one", values: track("p50Ms").values },
           ]}
         />
       </div>

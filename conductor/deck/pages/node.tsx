@@ -1,17 +1,17 @@
+import type { LoadsView } from "../../../core/deck_view.ts";
 import type { NodeView, ReplicaView } from "../../../core/view.ts";
 import { size, span } from "../format.ts";
 import { Chart } from "../parts/chart.tsx";
 import { EventList } from "../parts/events.tsx";
 import { ReplicaTable } from "../parts/replicas.tsx";
-import { events, freeBytesOf, samples, silenceOf, status } from "../state.ts";
+import { usePast } from "../past.ts";
+import { events, freeBytesOf, silenceOf, status } from "../state.ts";
 
 export function NodePage({ name }: { readonly name: string }) {
   const { nodes, apps } = status.value!;
   const node = nodes.find((each) => each.name === name);
   if (!node) return <p class="hush">No node is named {name}.</p>;
   const replicas = apps.flatMap((app) => app.replicas).filter((each) => each.nodeId === node.id);
-  const all = samples.value;
-  const times = all.map((sample) => sample.wallMs / 1_000);
   const own = events.value.filter((event) => event.node === name).slice(0, 30);
   return (
     <>
@@ -22,30 +22,7 @@ export function NodePage({ name }: { readonly name: string }) {
         <i class={`dot ${node.state === "ready" ? "good" : "bad"}`} /> {name}
       </h1>
       <Facts node={node} />
-      <section class="card charts" aria-label="Load">
-        <Chart
-          title="CPU"
-          unit="%"
-          most={100}
-          times={times}
-          lines={[{
-            label: "of all cores",
-            color: "one",
-            values: all.map((sample) => sample.nodes[name]?.cpuPercent ?? null),
-          }]}
-        />
-        <Chart
-          title="RAM"
-          unit="%"
-          most={100}
-          times={times}
-          lines={[{
-            label: "in use",
-            color: "two",
-            values: all.map((sample) => sample.nodes[name]?.ramPercent ?? null),
-          }]}
-        />
-      </section>
+      <Load name={name} />
       <section class="card">
         <h2>Replicas</h2>
         <ReplicaTable replicas={replicas} byApp={appOf} />
@@ -55,6 +32,26 @@ export function NodePage({ name }: { readonly name: string }) {
         <EventList events={own} />
       </section>
     </>
+  );
+}
+
+function Load({ name }: { readonly name: string }) {
+  const past = usePast<LoadsView>(`/api/load?node=${encodeURIComponent(name)}`);
+  const chart = (title: string, label: string, color: string, of: "cpuPercent" | "ramPercent") => {
+    const { wallMs, values } = past(
+      ({ nodes }) => nodes[name]?.[of],
+      ({ nodes }) => nodes[name]?.[of],
+    );
+    const times = wallMs.map((each) => each / 1_000);
+    return (
+      <Chart title={title} unit="%" most={100} times={times} lines={[{ label, color, values }]} />
+    );
+  };
+  return (
+    <section class="card charts" aria-label="Load">
+      {chart("CPU", "of all cores", "one", "cpuPercent")}
+      {chart("RAM", "in use", "two", "ramPercent")}
+    </section>
   );
 }
 

@@ -3,9 +3,22 @@ import { short, size, span, took } from "../format.ts";
 import { EventList } from "../parts/events.tsx";
 import { Dots, ReplicaDot, StateBadge } from "../parts/replicas.tsx";
 import { Spark } from "../parts/spark.tsx";
-import { events, freeBytesOf, lastSample, nowMs, samples, silenceOf, status } from "../state.ts";
+import { joined } from "../past.ts";
+import {
+  events,
+  freeBytesOf,
+  lastSample,
+  loads,
+  nowMs,
+  samples,
+  silenceOf,
+  status,
+} from "../state.ts";
 
 const MATRIX_NODES = 24;
+/** What small charts show, and of so many samples at most. */
+const SPARK_MS = 120_000;
+const SPARK_SAMPLES = 75;
 
 export function Overview() {
   const { nodes, apps, problems } = status.value!;
@@ -37,8 +50,6 @@ export function Overview() {
 }
 
 function NodeCard({ node }: { readonly node: NodeView }) {
-  const cpu = samples.value.map((sample) => sample.nodes[node.name]?.cpuPercent ?? 0);
-  const ram = samples.value.map((sample) => sample.nodes[node.name]?.ramPercent ?? 0);
   const bad = node.state !== "ready";
   return (
     <a class={`card node ${bad ? "lost" : ""}`} href={`#/node/${node.name}`}>
@@ -47,17 +58,36 @@ function NodeCard({ node }: { readonly node: NodeView }) {
         {node.name}
       </strong>
       <small>{bad ? `silent for ${span(silenceOf(node))}` : `${node.replicas} replicas`}</small>
-      <span class="meter">
-        <span>CPU {cpu.at(-1) ?? 0} %</span>
-        <Spark values={cpu} most={100} color="one" label={`CPU of ${node.name}`} />
-      </span>
-      <span class="meter">
-        <span>RAM {ram.at(-1) ?? 0} %</span>
-        <Spark values={ram} most={100} color="two" label={`RAM of ${node.name}`} />
-      </span>
+      <Meter node={node} title="CPU" color="one" of="cpuPercent" />
+      <Meter node={node} title="RAM" color="two" of="ramPercent" />
       <small>{size(freeBytesOf(node))} free of {size(node.ramTotalBytes)}</small>
       {node.reason && <small class="bad">{node.reason}</small>}
     </a>
+  );
+}
+
+interface MeterProps {
+  readonly node: NodeView;
+  readonly title: string;
+  readonly color: string;
+  readonly of: "cpuPercent" | "ramPercent";
+}
+
+function Meter({ node: { name }, title, color, of }: MeterProps) {
+  const { wallMs, nodes } = loads.value;
+  const past = nodes[name];
+  const track = joined(
+    past ? { wallMs, values: past[of] } : null,
+    samples.value,
+    (sample) => sample.nodes[name]?.[of],
+    SPARK_SAMPLES,
+  );
+  const last = track.values.at(-1);
+  return (
+    <span class="meter">
+      <span>{title} {last ?? "–"} %</span>
+      <Spark {...track} spanMs={SPARK_MS} most={100} color={color} label={`${title} of ${name}`} />
+    </span>
   );
 }
 

@@ -62,7 +62,7 @@ function Waterfall({ spans }: { readonly spans: readonly TraceSpanView[] }) {
                   {each.name}
                   <small>
                     <a href={`#/traces/${each.app}`}>{each.app}</a>
-                    <span class="wide">, {each.replica} on {each.node}</span>
+                    <span class="wide">{whereabouts(each)}</span>
                   </small>
                 </td>
                 <td>
@@ -81,6 +81,12 @@ function Waterfall({ spans }: { readonly spans: readonly TraceSpanView[] }) {
       </div>
     </>
   );
+}
+
+/** What is known of where it ran, and who told of it. */
+function whereabouts({ replica, node, by }: TraceSpanView): string {
+  const at = replica && node ? `, ${replica} on ${node}` : replica && `, ${replica}`;
+  return by === undefined ? at : `${at}, told by ${by}`;
 }
 
 interface BarProps {

@@ -63,7 +63,11 @@ export function Chart({ title, unit, times, lines, most }: Props) {
           </span>
         ))}
       </figcaption>
-      <div ref={place} role="img" aria-label={`${title}, ${unit}: now ${last.join(", ")}`} />
+      <div
+        ref={place}
+        role="img"
+        aria-label={`${title}${unit && `, ${unit}`}: now ${last.join(", ")}`}
+      />
     </figure>
   );
 }
@@ -92,7 +96,13 @@ function options(
     legend: { show: false },
     cursor: { y: false },
     scales: {
-      y: { range: (_, __, top) => [0, most ?? Math.max(1, (top ?? 0) * 1.1)] },
+      y: {
+        range: (
+          _,
+          bottom,
+          top,
+        ) => [Math.min(0, bottom ?? 0), most ?? Math.max(1, (top ?? 0) * 1.1)],
+      },
     },
     axes: [
       {
@@ -104,7 +114,7 @@ function options(
       {
         ...axis,
         size: 52,
-        values: (_, values) => values.map((value) => `${value} ${unit}`),
+        values: (_, values) => values.map((value) => `${value} ${unit}`.trimEnd()),
       },
     ],
     series: [
@@ -112,7 +122,8 @@ function options(
       ...lines.map((line) => ({
         label: line.label,
         stroke: color(line.color),
-        fill: `${color(line.color)}22`,
+        // What lies over several others would only hide them.
+        ...(lines.length > 2 ? {} : { fill: `${color(line.color)}22` }),
         width: 1.5,
         points: { show: false },
       })),

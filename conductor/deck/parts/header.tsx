@@ -6,6 +6,7 @@ const LINKS = [
   ["events", "Events"],
   ["logs", "Logs"],
   ["traces", "Traces"],
+  ["metrics", "Metrics"],
 ] as const;
 const AUDIT = [["audit", "Audit"]] as const;
 

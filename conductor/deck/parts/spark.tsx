@@ -1,8 +1,12 @@
 // A line so small that it needs no axes.
 
 interface Props {
-  readonly values: readonly number[];
-  readonly most?: number;
+  /** ms since 1970, ascending. */
+  readonly wallMs: readonly number[];
+  readonly values: readonly (number | null)[];
+  /** What is shown, up to the last time, ms. */
+  readonly spanMs: number;
+  readonly most: number;
   readonly label: string;
   readonly color: string;
 }
@@ -10,12 +14,13 @@ interface Props {
 const WIDTH = 96;
 const HEIGHT = 22;
 
-export function Spark({ values, most, label, color }: Props) {
-  const shown = values.slice(-60);
-  const top = most ?? Math.max(1, ...shown);
-  const points = shown.map((value, at) => {
-    const x = WIDTH * at / Math.max(1, shown.length - 1);
-    return `${x.toFixed(1)},${(HEIGHT - 1 - (HEIGHT - 2) * Math.min(1, value / top)).toFixed(1)}`;
+export function Spark({ wallMs, values, spanMs, most, label, color }: Props) {
+  const last = wallMs.at(-1) ?? 0;
+  const points = values.flatMap((value, at) => {
+    const x = WIDTH * (1 - (last - wallMs[at]!) / spanMs);
+    if (value === null || x < 0) return [];
+    const y = HEIGHT - 1 - (HEIGHT - 2) * Math.min(1, value / most);
+    return [`${x.toFixed(1)},${y.toFixed(1)}`];
   });
   return (
     <svg

@@ -58,7 +58,8 @@ export function createWorker(needs: WorkerNeeds): Module<null> {
   const { queue, documents, now } = needs;
   const signedIn = createSessionReader(needs.identity, now);
   const staff = staffOnly(signedIn);
-  const routes: Module<null>["routes"] = ({ app, note, metrics, onClose }, ownServicesOnly) => {
+  const routes: Module<null>["routes"] = (kit, ownServicesOnly) => {
+    const { app, note, metrics, measure, onClose } = kit;
     const heard = (event: string, more: Record<string, unknown>) => {
       note(event, more);
       if (event !== "job") return;
@@ -83,6 +84,15 @@ export function createWorker(needs: WorkerNeeds): Module<null> {
     tick("rebuild", needs.every.rebuildMs);
     regularly(JOB_SWEEP_MS, () => queue.sweep());
     onClose(() => loop.stop());
+    measure(async () => {
+      const { waiting, running, dead } = await queue.counts();
+      const unit = "{job}";
+      return {
+        "jobs.waiting": { value: waiting, unit },
+        "jobs.running": { value: running, unit },
+        "jobs.dead": { value: dead, unit },
+      };
+    });
 
     app.post("/jobs", async (c) => {
       await ownServicesOnly(c);

@@ -1,10 +1,17 @@
 import type { Context } from "hono";
-import { SINK_SHOWN, SINK_SUMMARY_LOOK_MS, SINK_SUMMARY_MS } from "../../kit/limits.ts";
+import {
+  SINK_FRESH_MS,
+  SINK_SHOWN,
+  SINK_SUMMARY_LOOK_MS,
+  SINK_SUMMARY_MS,
+  SINK_TAKEN_SPANS,
+} from "../../kit/limits.ts";
 import type { Identity, Module } from "../../kit/modules.ts";
 import { insideOnly, pathText, queryInteger, queryText, readBody } from "../../kit/request.ts";
 import { createSessionReader, staffOnly } from "../../kit/session.ts";
 import { linesOf, pointsOf, spansOf } from "./otlp.ts";
 import type { TelemetryStore } from "./store.ts";
+import { spanLines, valueLines } from "./told.ts";
 
 const anything = (value: unknown) => value;
 const TRACE = /^[0-9a-f]{32}$/;
@@ -26,6 +33,10 @@ export function createSink(
       for (const each of await store.summaries(now() - SINK_SUMMARY_MS)) {
         note("summary", { ...each });
       }
+      const points = await store.recent(now() - 2 * SINK_FRESH_MS);
+      for (const line of valueLines(points, now())) note("metrics", { ...line });
+      const spans = await store.takeSpans(SINK_TAKEN_SPANS);
+      for (const line of spanLines(spans)) note("spans", { ...line });
     };
     let summing: Promise<void> | undefined;
     const timer = setInterval(() => {

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { createDirectory, type Directory } from "../../kit/directory.ts";
 import { type Exporter, startExporter } from "../../kit/exporter.ts";
-import { SINK_SPANS, TELEMETRY_PENDING } from "../../kit/limits.ts";
+import { SINK_SPANS, SINK_SUMMARY_MS, TELEMETRY_PENDING } from "../../kit/limits.ts";
 import { createService, type Service } from "../../kit/service.ts";
 import { eventually, testSurroundings } from "../../kit/testing.ts";
 import { startMarket, type TestMarket } from "../../testing_market.ts";
@@ -191,7 +191,7 @@ Deno.test("openTelemetryStore() keeps the newest and no more", async () => {
       name: "GET /",
       startMs: at,
       durationMs: 1,
-      failed: false,
+      ...{ instance: "one.1", failed: false, logged: true },
     });
     await store.addSpans(Array.from({ length: SINK_SPANS + 10 }, (_, at) => span(at)));
     assertEquals((await store.summaries(0))[0]!.requests, SINK_SPANS);
@@ -209,7 +209,7 @@ Deno.test("a trace is told in the order of its calls, whatever the clocks and th
   const traceId = "a".repeat(32);
   const span = (spanId: string, parentId: string | null, startMs: number, durationMs: number) => ({
     ...{ traceId, spanId, parentId, startMs, durationMs },
-    ...{ service: spanId, name: "GET /", failed: false },
+    ...{ service: spanId, instance: "", name: "GET /", failed: false, logged: true },
   });
   try {
     // The innermost ends first and is sent first; the second machine's clock is 5 ms behind.
@@ -235,6 +235,113 @@ Deno.test("a trace is told in the order of its calls, whatever the clocks and th
     Deno.removeSync(folder, { recursive: true });
   }
 });
+
+Deno.test("spans that are in no log are taken once, by whichever replica", async () => {
+  const folder = Deno.makeTempDirSync({ prefix: "market-" });
+  const stores = await Promise.all([1, 2].map(() => openTelemetryStore(folder, 100_000)));
+  const span = (at: number) => ({
+    ...{ traceId: "a".repeat(32), spanId: String(at).padStart(16, "0"), parentId: null },
+    ...{ service: "one", instance: "one.1", name: "GET /", startMs: at, durationMs: 1 },
+    ...{ failed: at === 4, logged: at % 2 === 1 },
+  });
+  try {
+    await stores[0]!.addSpans([1, 2, 3, 4, 6].map(span));
+    assertEquals(await stores[1]!.takeSpans(2), [span(2), span(4)]);
+    assertEquals(await stores[0]!.takeSpans(9), [span(6)]);
+    assertEquals(await stores[1]!.takeSpans(9), []);
+    await stores[1]!.addSpans([span(7), span(8)]);
+    const taken = await Promise.all(stores.map((each) => each.takeSpans(9)));
+    assertEquals(taken.flat(), [span(8)]);
+  } finally {
+    for (const store of stores) await store.close();
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("sums, gauges and histograms are kept, with what attributes tell apart put together", () =>
+  withSink(async (market, read) => {
+    const post = (metrics: object[]) =>
+      market.askProgram("telemetry-sink", "POST /v1/metrics", {
+        json: { resourceMetrics: [{ scopeMetrics: [{ metrics }] }] },
+      });
+    const at = { timeUnixNano: `${Date.now()}000000` };
+    const sum = (name: string, more: object, ...values: (number | string)[]) => ({
+      name,
+      unit: "{thing}",
+      sum: { ...more, dataPoints: values.map((asInt) => ({ ...at, asInt })) },
+    });
+    const bounds = { explicitBounds: [1, 2] };
+    const durations = (name: string, aggregationTemporality: number, ...counts: unknown[]) => ({
+      name,
+      unit: "s",
+      histogram: {
+        aggregationTemporality,
+        dataPoints: counts.map((bucketCounts) => ({ ...at, ...bounds, bucketCounts })),
+      },
+    });
+    const growing = { aggregationTemporality: 2, isMonotonic: true };
+    assertEquals(
+      (await post([
+        sum("made", growing, "3", 4),
+        sum("stock", { aggregationTemporality: 2 }, 5),
+        sum("fresh", { aggregationTemporality: 1, isMonotonic: true }, 6),
+        sum("none", growing),
+        sum("odd", growing, "many"),
+        durations("took", 2, ["1", "0", "2"], ["1", "1", "0"]),
+        durations("fresh.took", 1, ["1", "0", "2"]),
+        durations("odd.took", 2, ["1", "no", "2"]),
+        { name: "other", exponentialHistogram: { dataPoints: [at] } },
+        { name: "nothing" },
+      ])).status,
+      200,
+    );
+    const kept = async (name: string) =>
+      (await read(`points?name=${name}`)).map(({ kind, unit, value, buckets }) => (
+        { kind, unit, value, ...(buckets ? { buckets } : {}) }
+      ));
+    assertEquals(await kept("made"), [{ kind: "counter", unit: "{thing}", value: 7 }]);
+    assertEquals(await kept("stock"), [{ kind: "gauge", unit: "{thing}", value: 5 }]);
+    assertEquals(await kept("took"), [{
+      ...{ kind: "histogram", unit: "s", value: 5 },
+      buckets: { bounds: [1, 2], counts: [2, 1, 2] },
+    }]);
+    for (const name of ["fresh", "none", "odd", "fresh.took", "odd.took", "other", "nothing"]) {
+      assertEquals(await kept(name), [], name);
+    }
+  }));
+
+Deno.test("what the sink was told it says in its own log: values, and spans that no log has", () =>
+  withSink(async (market, _, directory) => {
+    const exporter = startExporter(directory, parts("one"));
+    exporter.measure(() => Promise.resolve({ "jobs.waiting": { value: 3, unit: "{job}" } }));
+    exporter.measure(() => Promise.reject(new Error("the queue is away")));
+    const one = program("one", exporter);
+    await (await one.fetch(new Request("http://one.test/hello"))).body?.cancel();
+    const span = { traceId: "b".repeat(32), spanId: "c".repeat(16), name: "SELECT" };
+    const attributes = [{ key: "service.name", value: { stringValue: "afar" } }];
+    await market.askProgram("telemetry-sink", "POST /v1/traces", {
+      json: { resourceSpans: [{ resource: { attributes }, scopeSpans: [{ spans: [span] }] }] },
+    });
+    await exporter.close();
+    const lines = (event: string) =>
+      market.lines("telemetry-sink").filter((line) => line.event === event);
+    // It has perhaps had its turn a moment before.
+    market.advance(SINK_SUMMARY_MS);
+    await eventually(
+      "the sink has said so",
+      () => lines("spans").length > 0 && lines("metrics").length > 0,
+    );
+    const { of: whose, metrics } = lines("metrics").at(-1)!;
+    assertEquals(whose, { app: "one", replica: "one-1" });
+    assertEquals(metrics, {
+      "process.memory.rss": { value: 123, unit: "By" },
+      "jobs.waiting": { value: 3, unit: "{job}" },
+    });
+    // The request of `one` stands in its own log.
+    const [{ of, spans } = { of: null, spans: [] }] = lines("spans");
+    assertEquals(of, { app: "afar", replica: "" });
+    assertEquals((spans as { name: string }[]).map(({ name }) => name), ["SELECT"]);
+  }));
 
 Deno.test("the sink takes what another program's OpenTelemetry sends", () =>
   withSink(async (market, read) => {

@@ -33,6 +33,14 @@ const MIGRATIONS: Migrations = [[
   )`,
   "create index points_by_name on points (name, id)",
   "create table turns (name text primary key, at real not null)",
+], [
+  "alter table points add column unit text not null default ''",
+  "alter table points add column kind text not null default 'gauge'",
+  "alter table points add column buckets text",
+  "create index points_by_time on points (at)",
+  "alter table spans add column instance text not null default ''",
+  "alter table spans add column logged integer not null default 1",
+  "create table told (name text primary key, id integer not null)",
 ]];
 
 /** Bytes that a line takes beside its text. */
@@ -65,10 +73,14 @@ export interface SpanView {
   readonly spanId: string;
   readonly parentId: string | null;
   readonly service: string;
+  /** Which replica of it. */
+  readonly instance: string;
   readonly name: string;
   readonly startMs: number;
   readonly durationMs: number;
   readonly failed: boolean;
+  /** The program's own log tells of it, too. */
+  readonly logged: boolean;
 }
 
 /** One value at one time. */
@@ -76,8 +88,15 @@ export interface PointView {
   readonly service: string;
   readonly instance: string;
   readonly name: string;
+  /** As OpenTelemetry writes units (UCUM): `By`, `s`, `{request}`; empty: none was told. */
+  readonly unit: string;
+  /** `counter` only grows, until its program starts again; so do the counts of a `histogram`. */
+  readonly kind: "gauge" | "counter" | "histogram";
   readonly atMs: number;
+  /** Of a histogram: how many there were. */
   readonly value: number;
+  /** How many were up to each bound, and above the last one. */
+  readonly buckets?: { readonly bounds: readonly number[]; readonly counts: readonly number[] };
 }
 
 /** How a program answered lately. */
@@ -102,6 +121,13 @@ export interface TelemetryStore {
   slowest(sinceMs: number, limit: number): Promise<SpanView[]>;
   /** The newest values of a name, oldest first. */
   points(name: string, limit: number): Promise<PointView[]>;
+  /** All values since a time, oldest first. */
+  recent(sinceMs: number): Promise<PointView[]>;
+  /**
+   * The oldest spans that have not been taken by this yet and are in no program's log; later calls, of
+   * other replicas as well, begin after them. Those that nobody took in time are gone.
+   */
+  takeSpans(limit: number): Promise<SpanView[]>;
   /** How each program answered since a time. */
   summaries(sinceMs: number): Promise<Summary[]>;
   /** Whether it is this replica's turn at something that one of them does, every so often. */
@@ -109,10 +135,13 @@ export interface TelemetryStore {
   close(): Promise<void>;
 }
 
-type SpanRow = Omit<SpanView, "failed"> & { failed: number };
+type SpanRow = Omit<SpanView, "failed" | "logged"> & { failed: number; logged: number };
+type PointRow = Omit<PointView, "buckets"> & { buckets: string | null };
 
-const SPANS = `select trace as "traceId", span as "spanId", parent as "parentId", service, name,
-  start as "startMs", duration as "durationMs", failed from spans`;
+const SPANS = `select trace as "traceId", span as "spanId", parent as "parentId", service, instance,
+  name, start as "startMs", duration as "durationMs", failed, logged from spans`;
+const POINTS =
+  `select service, instance, name, unit, kind, at as "atMs", value, buckets from points`;
 
 /** Opens the file in a folder; one that is damaged is put aside, and all begins anew. */
 export async function openTelemetryStore(
@@ -138,7 +167,15 @@ export async function openTelemetryStore(
     (await database.query<SpanRow & Record<string, string | number | null>>(
       `${SPANS} ${where}`,
       ...values,
-    )).map((each): SpanView => ({ ...each, failed: each.failed === 1 }));
+    )).map(spanOfRow);
+  const pointsWhere = async (where: string, ...values: (string | number)[]) =>
+    (await database.query<PointRow & Record<string, string | number | null>>(
+      `${POINTS} ${where}`,
+      ...values,
+    )).map(({ buckets, ...rest }): PointView => ({
+      ...rest,
+      ...(buckets === null ? {} : { buckets: JSON.parse(buckets) }),
+    }));
   return {
     addLines: (lines) =>
       add(lines, ({ wallMs, app, replica, line }) =>
@@ -152,16 +189,19 @@ export async function openTelemetryStore(
     addSpans: (spans) =>
       add(spans, (span) =>
         rows(
-          `insert into spans (trace, span, parent, service, name, start, duration, failed)
-           values (?, ?, ?, ?, ?, ?, ?, ?)`,
-          ...[span.traceId, span.spanId, span.parentId, span.service, span.name],
-          ...[span.startMs, span.durationMs, Number(span.failed)],
+          `insert into spans
+             (trace, span, parent, service, instance, name, start, duration, failed, logged)
+           values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+          ...[span.traceId, span.spanId, span.parentId, span.service, span.instance, span.name],
+          ...[span.startMs, span.durationMs, Number(span.failed), Number(span.logged)],
         ), bound("spans", SINK_SPANS)),
     addPoints: (points) =>
-      add(points, ({ service, instance, name, atMs, value }) =>
+      add(points, ({ service, instance, name, unit, kind, atMs, value, buckets }) =>
         rows(
-          "insert into points (service, instance, name, at, value) values (?, ?, ?, ?, ?)",
-          ...[service, instance, name, atMs, value],
+          `insert into points (service, instance, name, unit, kind, at, value, buckets)
+           values (?, ?, ?, ?, ?, ?, ?, ?)`,
+          ...[service, instance, name, unit, kind, atMs, value],
+          buckets === undefined ? null : JSON.stringify(buckets),
         ), bound("points", SINK_POINTS)),
     lines: async ({ app = null, grep = null, sinceMs, limit }) =>
       (await database.query<LineView & Record<string, string | number>>(
@@ -184,12 +224,28 @@ export async function openTelemetryStore(
         limit,
       ),
     points: async (name, limit) =>
-      (await database.query<PointView & Record<string, string | number>>(
-        `select service, instance, name, at as "atMs", value from points where name = ?
-         order by id desc limit ?`,
-        name,
-        limit,
-      )).reverse(),
+      (await pointsWhere("where name = ? order by id desc limit ?", name, limit)).reverse(),
+    recent: (sinceMs) => pointsWhere("where at >= ? order by at, id", sinceMs),
+    takeSpans: (limit) =>
+      database.transaction(function* () {
+        const told = yield* row<{ id: number }>("select id from told where name = 'spans'");
+        const found = yield* rows<
+          SpanRow & { id: number } & Record<string, string | number | null>
+        >(
+          `select id, ${SPANS.slice("select ".length)}
+           where id > ? and logged = 0 order by id limit ?`,
+          ...[told?.id ?? 0, limit],
+        );
+        const last = found.at(-1)?.id;
+        if (last !== undefined) {
+          yield* rows(
+            `insert into told (name, id) values ('spans', ?)
+             on conflict (name) do update set id = excluded.id`,
+            last,
+          );
+        }
+        return found.map(({ id: _, ...each }) => spanOfRow(each as SpanRow));
+      }),
     async summaries(sinceMs) {
       const all = await spansWhere("where start >= ? order by service, duration", sinceMs);
       return [...Map.groupBy(all, (each) => each.service)].map(([service, spans]) => ({
@@ -210,6 +266,10 @@ export async function openTelemetryStore(
     },
     close: () => database.close(),
   };
+}
+
+function spanOfRow({ failed, logged, ...rest }: SpanRow): SpanView {
+  return { ...rest, failed: failed === 1, logged: logged === 1 };
 }
 
 /** Counts bytes of lines that were added; where there are too many, the oldest tenth goes. */

@@ -20,12 +20,16 @@ const CONTENT_SECURITY_POLICY = [
   "require-trusted-types-for 'script'",
 ].join("; ");
 
-/** The static build of the front. Paths without a file name are the app's own and get its page. */
+/**
+ * The static build of the front. Paths without a file name are the app's own and get its page; below
+ * `/api` there are none: what comes here is for a service that is not there.
+ */
 export function createFrontend(root = WEB_ROOT): Module<null> {
   const files = createFrontFiles(root);
   const routes: Module<null>["routes"] = ({ app }) => {
     app.get("/*", async (c) => {
       const path = c.req.path.slice(1);
+      if (/^api(\/|$)/.test(path)) return c.notFound();
       const isFileName = /\.[a-zA-Z0-9]+$/.test(path);
       const file = await files.find(isFileName ? path : "index.html");
       if (file) return send(c, file);

@@ -48,6 +48,15 @@ Deno.test("pages of the app get the page, files get themselves", () =>
     assertEquals([missing.status, (await missing.json()).field], [404, "path"]);
   }));
 
+Deno.test("what is asked of a service that is not there is not answered with a page", () =>
+  withFront(async (get) => {
+    for (const path of ["/api", "/api/", "/api/products/1", "/api/contact/a-b?x=1", "/api/x.js"]) {
+      const response = await get(path);
+      assertEquals([response.status, (await response.json()).field], [404, "path"], path);
+    }
+    for (const path of ["/apiary", "/product/api"]) assertEquals((await get(path)).status, 200);
+  }));
+
 Deno.test("a page that is known is answered with 304, until it changes", () =>
   withFront(async (get, root) => {
     const etag = (await get("/")).headers.get("etag")!;

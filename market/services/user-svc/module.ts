@@ -9,13 +9,13 @@ import {
 } from "../../kit/limits.ts";
 import type { Identity, Module } from "../../kit/modules.ts";
 import { ADDRESS, EMAIL, PERSON_NAME, UUID } from "../../kit/people.ts";
-import { notFound, Problem, unauthorized } from "../../kit/problem.ts";
+import { badRequest, notFound, Problem, unauthorized } from "../../kit/problem.ts";
 import { clientOf, insideOnly, pathText, queryText, readBody } from "../../kit/request.ts";
 import { signingSecret } from "../../kit/secrets.ts";
 import type { Surroundings } from "../../kit/service.ts";
 import { createSessionReader, staffOnly } from "../../kit/session.ts";
 import { nullable, password, shape, text } from "../../kit/validate.ts";
-import { createPasswords, PASSWORD_COST, type Passwords } from "./password.ts";
+import { createPasswords, PASSWORD_COST, type Passwords, samePassword } from "./password.ts";
 import { createRevocationList } from "./revocations.ts";
 import { createSessionKeys } from "./session_keys.ts";
 import { createUserStore, MIGRATIONS, type UserRow, type UserStore } from "./store.ts";
@@ -53,13 +53,13 @@ export async function createIdentity(
     const { session, expiresAt } = await sessions.sign(user, revision);
     return { user: shown(user), session, expires_at: new Date(expiresAt).toISOString() };
   };
-  const refuseTooManyTries = async (email: string, client: string) => {
+  const refuseTooManyTries = async (email: string, client: string, field: string) => {
     const now = around.now();
     const whos = [`account ${email} from ${client}`, `account ${email}`, `client ${client}`];
     const limits = [ATTEMPTS_PER_ACCOUNT_AND_CLIENT, ATTEMPTS_PER_ACCOUNT, ATTEMPTS_PER_CLIENT];
     const counts = await store.attempt(whos, now, now - ATTEMPT_WINDOW_MS);
     if (counts.every((count, at) => count <= limits[at]!)) return whos[0]!;
-    throw new Problem(429, "email", "too many tries to sign in; wait a quarter of an hour", {
+    throw new Problem(429, field, "too many tries; wait a quarter of an hour", {
       headers: { "retry-after": String(ATTEMPT_WINDOW_MS / 1_000) },
     });
   };
@@ -122,7 +122,7 @@ export async function createIdentity(
     app.post("/login", async (c) => {
       const given = await readBody(c, LOGIN);
       const email = given.email.toLowerCase();
-      const who = await refuseTooManyTries(email, clientOf(c));
+      const who = await refuseTooManyTries(email, clientOf(c), "email");
       // Before the password is looked at: who changes it meanwhile calls this session back, too.
       const revision = await revoked.revision();
       const user = await store.byEmail(email);
@@ -144,18 +144,26 @@ export async function createIdentity(
     app.post("/password", async (c) => {
       const me = await signedIn(c);
       const given = await readBody(c, PASSWORD);
+      if (samePassword(given.password, given.new_password)) {
+        throw badRequest("new_password", "new_password must be another one than password");
+      }
       const user = await store.byId(me.id);
       if (!user) throw notFound("id", "there is no such user");
-      const who = await refuseTooManyTries(user.email, clientOf(c));
+      if (user.email === staff?.email.toLowerCase()) {
+        throw new Problem(403, "session", "this account's password is the setting STAFF_PASSWORD");
+      }
+      // The same count as at sign-in: whoever found a session open guesses no more than anybody.
+      const who = await refuseTooManyTries(user.email, clientOf(c), "password");
       if (!await passwords.verify(given.password, user.password_hash)) {
-        throw new Problem(403, "password", "this is not your password");
+        throw new Problem(403, "password", "this is not your current password");
       }
       await store.forgive(who);
       const hash = await passwords.hash(given.new_password);
-      if (!await store.renew(user.id, user.password_hash, hash, user.role)) {
+      const revision = await store.renew(user.id, user.password_hash, hash, user.role);
+      if (revision === undefined) {
         throw new Problem(409, "password", "your password was changed meanwhile; sign in again");
       }
-      return c.json(await welcome(user, await revoked.revision()));
+      return c.json(await welcome(user, revision));
     });
     app.get("/profile/:id", async (c) => {
       const user = await store.byId(await own(c));

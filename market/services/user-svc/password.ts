@@ -61,6 +61,15 @@ export function createPasswords(cost: PasswordCost = PASSWORD_COST): Passwords {
   };
 }
 
+/** Whether two texts are the same password, whichever way their characters are composed. */
+export function samePassword(one: string, other: string): boolean {
+  return normalized(one) === normalized(other);
+}
+
+function normalized(password: string): string {
+  return password.normalize("NFKC");
+}
+
 async function scrypt(
   password: string,
   salt: Uint8Array,
@@ -71,7 +80,7 @@ async function scrypt(
   const options = { N: cost, r: blocks, p: parallel, maxmem: 256 * cost * blocks };
   return await new Promise((resolve, reject) =>
     scrypt(
-      password.normalize("NFKC"),
+      normalized(password),
       salt,
       HASH_BYTES,
       options,

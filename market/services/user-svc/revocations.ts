@@ -43,8 +43,12 @@ export interface RevocationList {
   readonly source: RevocationSource;
   /** Calls one session back. */
   one(session: SessionMark): Promise<void>;
-  /** Calls back all that a user has, as part of a transaction. */
-  all(user: string): Steps<void>;
+  /**
+   * Calls back all that a user has, as part of a transaction.
+   *
+   * @returns the list's number with it: a session made with that is the first that is good again.
+   */
+  all(user: string): Steps<number>;
 }
 
 /** Creates the list on an open database; all replicas share it. */
@@ -57,7 +61,7 @@ export async function createRevocationList(
      on conflict (id) do nothing`,
     crypto.randomUUID(),
   );
-  function* add(user: string, session: string | null): Steps<void> {
+  function* add(user: string, session: string | null): Steps<number> {
     const list = yield* row<{ number: number }>(
       "update revocation_list set number = number + 1 returning number",
     );
@@ -70,6 +74,7 @@ export async function createRevocationList(
       now(),
     );
     yield* forget(now() - SESSION_MS);
+    return list!.number;
   }
   const page = async (cursor: string): Promise<RevocationPage> => {
     const { list, number, floor } = (await database.query<ListRow>(LIST))[0]!;

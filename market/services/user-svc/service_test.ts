@@ -244,6 +244,114 @@ eachShape(
   },
 );
 
+const changePassword = (market: TestMarket, session: string, json: object, from?: string) =>
+  market.ask("user-svc", "POST /password", {
+    session,
+    json,
+    headers: from ? { "x-forwarded-for": from } : {},
+  });
+
+eachShape(
+  "whoever found a session open guesses the password no more than at sign-in",
+  async (market) => {
+    const { session, user } =
+      (await market.ask("user-svc", "POST /register", { json: account })).body;
+    const { session: other } = (await login(market)).body;
+    const [here, elsewhere] = ["203.0.113.9", "198.51.100.1"];
+    const guess = (from: string, password = "wrong") =>
+      changePassword(market, session, { password, new_password: "battery staple" }, from);
+    // Both count as one: half of the tries at each.
+    for (let at = 0; at < ATTEMPTS_PER_ACCOUNT_AND_CLIENT; at++) {
+      const { status } = at % 2 === 0
+        ? await guess(here)
+        : await login(market, { password: "wrong" }, here);
+      assertEquals(status, at % 2 === 0 ? 403 : 401);
+    }
+    const limited = await guess(here, account.password);
+    assertEquals([limited.status, limited.body.field], [429, "password"]);
+    assertEquals(limited.headers.get("retry-after"), String(ATTEMPT_WINDOW_MS / 1_000));
+    market.advance(REVOKED_READ_MS);
+    for (const each of [session, other]) assertEquals(await opens(market, user.id, each), OPEN);
+    assertEquals(
+      (await guess(elsewhere, account.password)).status,
+      200,
+      "the owner is not locked out",
+    );
+    market.advance(REVOKED_READ_MS);
+    for (const each of [session, other]) assertEquals(await opens(market, user.id, each), SHUT);
+  },
+);
+
+eachShape("a change of password that cannot be is refused, and says what to do", async (market) => {
+  const { session } = (await market.ask("user-svc", "POST /register", { json: account })).body;
+  const { password } = account;
+  const cases: [object, number, string, RegExp][] = [
+    [{ new_password: "battery staple" }, 400, "password", /./],
+    [{ password }, 400, "new_password", /./],
+    [{ password, new_password: "short" }, 400, "new_password", /8 to 128/],
+    [{ password, new_password: "x".repeat(129) }, 400, "new_password", /8 to 128/],
+    [{ password, new_password: "battery\nstaple" }, 400, "new_password", /control/],
+    [{ password, new_password: 12345678 }, 400, "new_password", /text/],
+    [{ password, new_password: password }, 400, "new_password", /another/],
+    [{ password, new_password: "battery staple", email: "a@b.test" }, 400, "email", /./],
+    [{ password: "wrong", new_password: "battery staple" }, 403, "password", /current/],
+  ];
+  for (const [json, status, field, error] of cases) {
+    const refused = await changePassword(market, session, json);
+    assertEquals([refused.status, refused.body.field], [status, field], JSON.stringify(json));
+    assertMatch(refused.body.error, error);
+  }
+  // The same password however its characters are composed.
+  const composed = "P\u00e4sswort";
+  assertEquals(
+    (await changePassword(market, session, { password, new_password: composed })).status,
+    200,
+  );
+  const { session: next } = (await login(market, { password: composed })).body;
+  const again = await changePassword(market, next, {
+    password: composed,
+    new_password: "Pa\u0308sswort",
+  });
+  assertEquals([again.status, again.body.field], [400, "new_password"]);
+});
+
+eachShape("of two changes of password at once one holds, and only its session", async (market) => {
+  const { session, user } =
+    (await market.ask("user-svc", "POST /register", { json: account })).body;
+  const changes = await Promise.all(
+    ["battery staple", "horse battery"].map((new_password) =>
+      changePassword(market, session, { password: account.password, new_password })
+    ),
+  );
+  const [won, lost] = changes.toSorted((a, b) => a.status - b.status);
+  assertEquals(won!.status, 200);
+  // Too late to be read, or too late to be written.
+  assert([401, 403, 409].includes(lost!.status), String(lost!.status));
+  market.advance(REVOKED_READ_MS);
+  assertEquals(await opens(market, user.id, session), SHUT);
+  assertEquals(await opens(market, user.id, won!.body.session), OPEN);
+});
+
+Deno.test("the password of the shop's own people is a setting, and is not changed by the shop", async () => {
+  const folder = Deno.makeTempDirSync({ prefix: "market-" });
+  const staff = { STAFF_EMAIL: "Boss@shop.test", STAFF_PASSWORD: "a long sentence" };
+  const market = await startMarket({ folder }, staff, "five");
+  try {
+    const password = staff.STAFF_PASSWORD;
+    const { session } = (await login(market, { email: "boss@shop.test", password })).body;
+    const refused = await changePassword(market, session, {
+      password,
+      new_password: "another one",
+    });
+    assertEquals([refused.status, refused.body.field], [403, "session"]);
+    assertMatch(refused.body.error, /STAFF_PASSWORD/);
+    assertEquals((await login(market, { email: "boss@shop.test", password })).status, 200);
+  } finally {
+    await market.close();
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
 eachShape(
   "while user-svc is away what was signed out stays out, and nobody waits",
   async (market) => {

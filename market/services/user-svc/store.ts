@@ -56,9 +56,10 @@ export interface UserStore {
    * Gives a user another password, and the role; calls all their sessions back.
    *
    * @param old what the password was hashed to when it was looked at
-   * @returns false when it has changed since.
+   * @returns the number of the list of what was called back, with these; undefined when the password
+   * has changed since.
    */
-  renew(id: string, old: string, hash: string, role: Role): Promise<boolean>;
+  renew(id: string, old: string, hash: string, role: Role): Promise<number | undefined>;
   /** Forgets the tries under a name. */
   forgive(who: string): Promise<void>;
 }
@@ -116,8 +117,7 @@ export function createUserStore(
            returning id`,
           ...[hash, role, id, old],
         );
-        if (changed.length > 0) yield* revoked.all(id);
-        return changed.length > 0;
+        return changed.length > 0 ? yield* revoked.all(id) : undefined;
       }),
     async forgive(who) {
       await database.query("delete from attempts where who = ?", who);

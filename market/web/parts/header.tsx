@@ -130,6 +130,7 @@ function Account() {
           <span>{who.email}</span>
         </p>
         <a href="/orders">Your orders</a>
+        <a href="/password">Change password</a>
         <button type="button" onClick={() => leave(false)}>Sign out</button>
         <button type="button" onClick={() => leave(true)}>Sign out everywhere</button>
       </div>
@@ -157,7 +158,7 @@ async function leave(everywhere: boolean): Promise<void> {
 
 function left(text: string): void {
   notify("done", text);
-  if (/^\/(orders|checkout)/.test(place.value.path)) go("/");
+  if (/^\/(orders|checkout|password)/.test(place.value.path)) go("/");
 }
 
 function closeMenu(menu: HTMLDetailsElement | null): void {

@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ApiError, login, register } from "../api.ts";
 import { safeNext } from "../lib/query.ts";
+import { tooMany } from "../lib/wait.ts";
 import { Field } from "../parts/field.tsx";
 import { type PageProps, useTitle } from "../parts/page.tsx";
 import { go, place } from "../state/navigation.ts";
@@ -152,7 +153,7 @@ function inWords(error: ApiError): Wrong {
         text: "There is an account with this email already. Sign in instead.",
       };
     case "throttled":
-      return { text: "Too many tries. Wait a minute, then try again." };
+      return { text: tooMany(error.waitS) };
     default:
       return { field: error.field, text: error.message };
   }

@@ -1,4 +1,4 @@
-import { Failure } from "../../core/errors.ts";
+import { Failure } from "../errors.ts";
 
 /** Ports that are tried before giving up on one that is free as TCP and as UDP. */
 const ATTEMPTS = 20;
