@@ -123,6 +123,11 @@ function figure(value: number): string {
 
 // ---- What is remembered ---------------------------------------------------------------------------
 
+/** Says whether a rollout of the app is under way. */
+export function isRolling({ rollout }: Pick<App, "rollout">): boolean {
+  return rollout !== undefined && rollout.phase !== "done";
+}
+
 /** What the conductor knows of the apps' requests (traffic.ts). */
 export interface Requests {
   ratePerSecond(app: string, nowMs: number): number;
@@ -146,6 +151,8 @@ export interface ScaleWorld {
 /** A number that is to be set, for the log. */
 interface ScaleDecision extends ScaleStep {
   readonly app: string;
+  /** Of which figures called for it; absent where a request waits, whatever runs. */
+  readonly generation?: number;
 }
 
 interface Memory {
@@ -201,7 +208,8 @@ export class Autoscale {
       if (!scale) continue;
       seen.add(app.name);
       const step = decideScale(this.#sightOf(app, scale, world, now));
-      if (step) this.#due.set(app.name, { app: app.name, ...step });
+      const { generation } = currentOf(app);
+      if (step) this.#due.set(app.name, { app: app.name, generation, ...step });
     }
     for (const name of this.#apps.keys()) if (!seen.has(name)) this.#apps.delete(name);
   }
@@ -209,9 +217,12 @@ export class Autoscale {
   /** What is to be written into the log now, each once; what has come about otherwise is not. */
   takeDue({ apps }: Pick<State, "apps">, nowMs: number): Decision | null {
     if (this.#due.size === 0) return null;
-    const due = [...this.#due.values()].filter(({ app: name, count }) => {
+    const due = [...this.#due.values()].filter(({ app: name, count, generation }) => {
       const app = apps.get(name);
-      return app !== undefined && !app.down && wantedOf(app) !== count;
+      if (app === undefined || app.down || wantedOf(app) === count) return false;
+      // What an operator has signed since then makes it another app.
+      return generation === undefined ||
+        (generation === currentOf(app).generation && !isRolling(app));
     });
     this.#due.clear();
     if (due.length === 0) return null;

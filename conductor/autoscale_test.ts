@@ -2,7 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import { AUTOSCALE_MS, LATENCY_BOUNDS_MS, WISHES_STALE_MIN_MS } from "../core/limits.ts";
 import type { Figure, Wish } from "../core/mesh.ts";
-import { decideScale, type ScaleSight } from "./autoscale.ts";
+import { Autoscale, decideScale, type ScaleSight, type ScaleWorld } from "./autoscale.ts";
 import { wantedOf } from "./reconcile.ts";
 import { manifestOf, Rig, type RigNode } from "./rig_test.ts";
 import { routesOf } from "./routes.ts";
@@ -247,6 +247,28 @@ Deno.test("nothing is scaled while one generation replaces another", () => {
   rig.live(11_000);
   wishFor(rig, 15_000, 95, "more");
   assertEquals(rig.told("scaled"), []);
+});
+
+Deno.test("a step that was due when a new generation was signed is not taken for it", () => {
+  const scaled = ["replicas 2", "port 80", "route {", "  path /", "}", "scale {", "  min 1"];
+  const more = ["  max 4", "  rps-above 10", "  cooldown 2s", "}"];
+  const rig = rigWith([...scaled, ...more]);
+  const { state } = rig.machine;
+  const autoscale = new Autoscale(0);
+  const world: ScaleWorld = {
+    apps: state.apps.values().toArray(),
+    requests: { ratePerSecond: () => 1_000, idleSinceMs: () => Infinity, isHeard: () => true },
+    beatMs: 250,
+    readyOf: () => 2,
+    isSteady: () => true,
+  };
+  const look = (monoMs: number) => autoscale.look(world, { monoMs, wallMs: monoMs });
+  look(1_000);
+  look(4_000);
+  assertEquals(autoscale.takeDue(state, 4_000)?.scale, [{ app: "web", count: 3 }]);
+  look(5_000);
+  rig.apply("web", manifestOf("web", [...scaled, ...more, "ram 1mb"]));
+  assertEquals(autoscale.takeDue(state, 5_100), null);
 });
 
 Deno.test("requests a second that the ingresses count add replicas, and take them again", () => {

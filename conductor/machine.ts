@@ -17,7 +17,7 @@ import type { Prng } from "../core/prng.ts";
 import type { Root } from "../core/roster.ts";
 import { maySay } from "../core/seal/permits.ts";
 import type { EventView } from "../core/view.ts";
-import type { ScaleWorld } from "./autoscale.ts";
+import { isRolling, type ScaleWorld } from "./autoscale.ts";
 import { Cluster } from "./cluster.ts";
 import type { Comparison } from "./compare.ts";
 import { Decider } from "./decider.ts";
@@ -257,7 +257,7 @@ export class ConductorMachine {
       beatMs: beatEveryMs(this.fleet.size),
       readyOf: (app) => servingOf(this.#cluster, app.name).length,
       isSteady: (app) =>
-        (app.rollout === undefined || app.rollout.phase === "done") &&
+        !isRolling(app) &&
         ![...app.placements.values()].some((each) => isOutdated(app, each)),
     };
   }

@@ -53,6 +53,8 @@ interface AppTraffic {
 interface Source {
   readonly boot: string;
   heardMs: number;
+  /** Of its newest word. */
+  order: number;
   /** It has told a whole; what it tells for the first time from here on began at 0. */
   known: boolean;
   readonly last: Map<string, Figure>;
@@ -62,7 +64,8 @@ interface Source {
  * The requests of all apps as the ingresses count them. All times are ms of the conductor's
  * monotonic clock. Holds no more than limits.ts allows: what is old is kept coarsely, then not.
  *
- * Loss: figures are cumulative, so one that did not come is made up for by the next. A conductor
+ * Loss: figures are cumulative, so one that did not come is made up for by the next; one that is older
+ * than what was heard already is passed over. A conductor
  * that has just started knows only of growth since its first whole of each ingress.
  */
 export class Traffic {
@@ -77,6 +80,11 @@ export class Traffic {
   /** Takes in what an ingress says. */
   take(figures: Figures, nowMs: number): void {
     const source = this.#sourceOf(figures, nowMs);
+    if (source !== null && figures.order !== undefined) {
+      // It came late, by another tower than what is newer.
+      if (figures.order <= source.order) return;
+      source.order = figures.order;
+    }
     if (nowMs - this.#heardMs > TRAFFIC_SILENT_MS) this.#listeningSinceMs = nowMs;
     this.#heardMs = nowMs;
     if (source === null || (!source.known && !figures.whole)) return;
@@ -170,7 +178,10 @@ export class Traffic {
         this.#forgetSilent(nowMs);
         if (this.#sources.size >= TRAFFIC_INGRESSES) return null;
       }
-      this.#sources.set(name, source = { boot, heardMs: nowMs, known: false, last: new Map() });
+      this.#sources.set(
+        name,
+        source = { boot, heardMs: nowMs, order: 0, known: false, last: new Map() },
+      );
     }
     source.heardMs = nowMs;
     return source;

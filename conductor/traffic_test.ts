@@ -29,6 +29,20 @@ function listening(): Traffic {
   return traffic;
 }
 
+Deno.test("figures that come late, by a tower that had stood still, are passed over", () => {
+  const traffic = new Traffic();
+  traffic.take(told([], { whole: true, order: 1 }), 0);
+  traffic.take(told([figure(50)], { whole: true, order: 3 }), 1_000);
+  traffic.take(told([figure(20, { inFlight: 4 })], { order: 2 }), 1_100);
+  assertEquals(traffic.inFlight("shop"), 0);
+  assertEquals(traffic.between("shop", 2, 0, 1_100).requests, 50);
+  assertEquals(traffic.idleSinceMs("shop", 1_100), 1_000);
+  // Another start of the ingress counts from 1 again.
+  traffic.take(told([], { boot: "00000000000000bb", whole: true, order: 1 }), 1_200);
+  traffic.take(told([figure(5)], { boot: "00000000000000bb", order: 2 }), 1_300);
+  assertEquals(traffic.between("shop", 2, 1_150, 1_300).requests, 5);
+});
+
 Deno.test("Traffic.between() is what grew in that time, with errors and percentiles", () => {
   const traffic = listening();
   traffic.take(told([figure(10)]), 1_000);

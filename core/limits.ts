@@ -695,8 +695,15 @@ export const STANDBY_REPORT_LEASE_MS = 3_000;
 export const STANDBY_REPORT_ARTIFACTS = 20_000;
 /** Most conductors beside one that leads. */
 export const STANDBYS = 15;
-/** A tower, of several, that has not answered a node for this long is not waited for, ms. */
-export const TOWER_SILENT_MS = 2_000;
+/** An ingress leaves a tower, of several, that has been silent for this long, ms. */
+export const WATCH_SILENT_MS = 1_500;
+/**
+ * A tower, of several, that has not answered a node for this long is not waited for, ms: by then its
+ * ingresses have left it, though the node may have heard it last a lease (`LEASE_RENEW_MS`) earlier.
+ */
+export const TOWER_SILENT_MS = 2_500;
+/** Until then its lease is repeated this often, ms: loss alone must not make a tower silent. */
+export const LEASE_AGAIN_MS = 100;
 /** Beats of which a node remembers when it sent them: orders count from one of them. */
 export const BEATS_REMEMBERED = 64;
 /** For how long an answer of the store is waited for at the end, ms. */

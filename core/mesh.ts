@@ -402,6 +402,11 @@ const figures = struct({
    * comes later began later; without having heard a whole, a figure's growth cannot be known.
    */
   whole: flag,
+  /**
+   * Grows with each message of this boot. What comes by a tower that had stood still may be older than
+   * what another has brought since: it is passed over.
+   */
+  order: maybe(count),
   /** What has changed since it was told last; everything in a whole, in pages. */
   apps: list(figure, FIGURES_PAGE),
   /** The same by route. */

@@ -26,6 +26,7 @@ export class Counted {
 /** The figures that rollouts and scaling are judged by: what this ingress has seen since its start. */
 export class FigureBook {
   private readonly byKey = new Map<string, Counted>();
+  private order = 0;
 
   /** The figures of a generation, made when first asked for; 0 where no replica took part. */
   of(app: string, generation: number): Counted {
@@ -82,7 +83,8 @@ export class FigureBook {
       const page = { apps: apps.slice(at, at + FIGURES_PAGE) };
       const told = routes.slice(at, at + FIGURES_PAGE);
       const more = told.length === 0 ? {} : { routes: told };
-      messages.push({ k: "figures", boot, name, whole, ...page, ...more });
+      const order = ++this.order;
+      messages.push({ k: "figures", boot, name, whole, order, ...page, ...more });
     }
     return messages;
   }

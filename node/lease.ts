@@ -5,6 +5,7 @@
 // is registered again as a whole.
 
 import {
+  LEASE_AGAIN_MS,
   LEASE_MS,
   LEASE_RENEW_MS,
   REGISTER_REQUESTS,
@@ -49,6 +50,9 @@ export class TowerLink {
   /** Those that the tower has said it lists. */
   readonly #listed = new Set<string>();
   #nextLeaseMs = -Infinity;
+  /** When the last lease was sent that is not a repetition. */
+  #leaseMs = -Infinity;
+  #isUnanswered = false;
   #changedMs = -Infinity;
   #tower: string | null = null;
   #order: number;
@@ -165,8 +169,13 @@ export class TowerLink {
     }
   }
 
-  /** What is to be sent now. */
-  tick(nowMs: number): TowerMessage[] {
+  /**
+   * What is to be sent now.
+   *
+   * @param isDoubted whether a lease is repeated until it is answered: that its answer is lost would
+   *   make this tower one that is not waited for
+   */
+  tick(nowMs: number, isDoubted = false): TowerMessage[] {
     if (!this.enabled) return [];
     const out: TowerMessage[] = [];
     for (const [replica, leaving] of this.#leaving) {
@@ -183,7 +192,9 @@ export class TowerLink {
     }
     if (nowMs >= this.#nextLeaseMs) {
       out.push(this.#lease());
-      this.#nextLeaseMs = nowMs + LEASE_RENEW_MS;
+      if (!this.#isUnanswered || nowMs - this.#leaseMs >= LEASE_RENEW_MS) this.#leaseMs = nowMs;
+      this.#isUnanswered = true;
+      this.#nextLeaseMs = nowMs + (isDoubted ? LEASE_AGAIN_MS : LEASE_RENEW_MS);
     }
     return out;
   }
@@ -200,6 +211,8 @@ export class TowerLink {
   }
 
   onLeaseOk(message: Mesh<"lease-ok">, nowMs: number): void {
+    this.#isUnanswered = false;
+    this.#nextLeaseMs = Math.max(this.#nextLeaseMs, this.#leaseMs + LEASE_RENEW_MS);
     const fresh = message.tower !== this.#tower;
     this.#tower = message.tower;
     if (fresh) this.registerWhole(nowMs);

@@ -215,7 +215,10 @@ export class NodeMachine implements Stage {
   }
 
   step(event: NodeEvent, now: Instant): NodeEffect[] {
-    if (this.#started && now.monoMs - this.#dueMs > NODE_LATE_MS) this.awakeMs = now.monoMs;
+    if (this.#started && now.monoMs - this.#dueMs > NODE_LATE_MS) {
+      this.awakeMs = now.monoMs;
+      this.tower.listen(now.monoMs);
+    }
     this.now = now;
     this.#out = [];
     this.#take(event);
@@ -330,6 +333,7 @@ export class NodeMachine implements Stage {
 
   #start(event: Extract<NodeEvent, { on: "start" }>): void {
     this.#started = true;
+    this.tower.listen(this.now.monoMs);
     for (const [replica, wallMs] of event.tombstones) this.#tombstones.add(replica, wallMs);
     this.#recordDesk.load(event);
     for (const adopted of event.adopted) this.#adopt(adopted);

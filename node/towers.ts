@@ -22,6 +22,8 @@ interface Outgoing {
 
 export class Towers {
   readonly #towers: readonly Tower[];
+  /** Since when the node has listened to them without a gap. */
+  #sinceMs = -Infinity;
   /** Replicas that one tower has called drained, until all that answer have. */
   readonly #drained = new Set<string>();
 
@@ -37,6 +39,11 @@ export class Towers {
       link: new TowerLink(self, true, firstOrder, asleep),
       heardMs: -Infinity,
     }));
+  }
+
+  /** The node listens from here on: it was not there before, so that no tower has been silent. */
+  listen(nowMs: number): void {
+    this.#sinceMs = nowMs;
   }
 
   has(replica: string): boolean {
@@ -76,9 +83,10 @@ export class Towers {
 
   /** What is to be sent now, and to which of them. */
   tick(nowMs: number): Outgoing[] {
-    return this.#towers.flatMap(({ address: to, link }) =>
-      link.tick(nowMs).map((message) => ({ to, message }))
-    );
+    return this.#towers.flatMap(({ address: to, link, heardMs }) => {
+      const isDoubted = this.#towers.length > 1 && !this.#isSilent(heardMs, nowMs);
+      return link.tick(nowMs, isDoubted).map((message) => ({ to, message }));
+    });
   }
 
   onLeaseOk(message: Mesh<"lease-ok">, from: Address, nowMs: number): void {
@@ -104,7 +112,11 @@ export class Towers {
   #alive(nowMs: number): readonly Tower[] {
     // A single one is waited for, whatever it does.
     if (this.#towers.length === 1) return this.#towers;
-    return this.#towers.filter(({ heardMs }) => nowMs - heardMs < TOWER_SILENT_MS);
+    return this.#towers.filter(({ heardMs }) => !this.#isSilent(heardMs, nowMs));
+  }
+
+  #isSilent(heardMs: number, nowMs: number): boolean {
+    return nowMs - Math.max(heardMs, this.#sinceMs) >= TOWER_SILENT_MS;
   }
 
   /** Which tower says this. One alone may be known by a name. */

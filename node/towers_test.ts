@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { TOWER_SILENT_MS } from "../core/limits.ts";
+import { LEASE_AGAIN_MS, LEASE_RENEW_MS, TOWER_SILENT_MS } from "../core/limits.ts";
 import type { Endpoint, Mesh } from "../core/mesh.ts";
 import { Towers } from "./towers.ts";
 
@@ -120,4 +120,51 @@ Deno.test("without a tower nobody has to list a replica", () => {
   assert(none.isListed("web.1", 0));
   assertEquals(none.dueMs, Infinity);
   assertEquals(none.tick(0), []);
+});
+
+/** When each tower is asked by a lease in the first so many ms, in which only the first answers. */
+function leaseTimes(both: Towers, untilMs: number): { first: number[]; second: number[] } {
+  const [first, second]: [number[], number[]] = [[], []];
+  for (let nowMs = 1; nowMs < untilMs; nowMs++) {
+    for (const { to, message } of both.tick(nowMs)) {
+      if (message.k !== "lease") continue;
+      (to === ONE ? first : second).push(nowMs);
+      if (to === ONE) both.onLeaseOk(leaseOk("1"), ONE, nowMs);
+    }
+  }
+  return { first, second };
+}
+
+Deno.test("a lease that one of several towers does not answer is repeated until the tower is silent", () => {
+  const { first, second } = leaseTimes(towers(), 4_000);
+  const gaps = (times: readonly number[]) => times.slice(1).map((ms, at) => ms - times[at]!);
+  // The lease before had no answer from either.
+  assertEquals(first.shift(), LEASE_AGAIN_MS);
+  assert(gaps(first).every((ms) => ms === LEASE_RENEW_MS), `${first}`);
+  const doubted = second.filter((ms) => ms < TOWER_SILENT_MS);
+  assert(gaps(doubted).every((ms) => ms === LEASE_AGAIN_MS), `${second}`);
+  assert(doubted.length > 10, `${second}`);
+  const given = second.filter((ms) => ms >= TOWER_SILENT_MS + LEASE_AGAIN_MS);
+  assert(gaps(given).every((ms) => ms === LEASE_RENEW_MS), `${second}`);
+});
+
+Deno.test("a lease that a single tower does not answer is sent at its time", () => {
+  const one = new Towers(SELF, [ONE]);
+  const times: number[] = [];
+  for (let nowMs = 1; nowMs < 2_000; nowMs++) {
+    for (const { message } of one.tick(nowMs)) if (message.k === "lease") times.push(nowMs);
+  }
+  assertEquals(times, [1, 501, 1_001, 1_501]);
+});
+
+Deno.test("a node that was not there gives every tower its time before it does not wait for it", () => {
+  const both = listed();
+  const nowMs = 10 * TOWER_SILENT_MS;
+  both.deregister("web.1", true, Infinity, nowMs);
+  both.tick(nowMs);
+  both.listen(nowMs);
+  drained(both, ONE, 3, nowMs);
+  assertEquals(both.takeDrained(nowMs + TOWER_SILENT_MS - 1), [], "the second may be there");
+  both.onLeaseOk(leaseOk("1"), ONE, nowMs + TOWER_SILENT_MS);
+  assertEquals(both.takeDrained(nowMs + TOWER_SILENT_MS), ["web.1"]);
 });

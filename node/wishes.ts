@@ -4,8 +4,30 @@ import { WISHES_BEATS, WISHES_PAGE } from "../core/limits.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
 import type { MeshMessage, Wish } from "../core/mesh.ts";
 import { coresOf, cpuBelowOf } from "../core/scale.ts";
+import type { AppSample } from "./autoscale.ts";
 
-/** By which CPU an app scales, as the autoscale worker is told. */
+/** CPU that one ready replica has used. */
+export interface CpuUse {
+  readonly spec: AppSpec;
+  readonly replica: string;
+  readonly instance: number;
+  /** Since that start, in s. */
+  readonly cpuS: number;
+}
+
+/** What is used, app by app, as it is judged. */
+export function samplesOf(uses: readonly CpuUse[]): AppSample[] {
+  const apps = new Map<string, CpuUse[]>();
+  for (const use of uses) apps.set(use.spec.name, [...apps.get(use.spec.name) ?? [], use]);
+  return [...apps].map(([app, all]) => ({
+    app,
+    // The newest generation's: while one replaces another nothing is decided.
+    ...cpuTriggers(all.at(-1)!.spec),
+    replicas: all.map(({ replica, instance, cpuS }) => ({ id: `${replica}#${instance}`, cpuS })),
+  }));
+}
+
+/** By which CPU an app scales. */
 export function cpuTriggers(
   spec: AppSpec,
 ): { readonly cpu: number; readonly above?: number; readonly below?: number } {

@@ -1,85 +1,52 @@
-// The conductor's stream to the tower: the table of routes and the word of lost nodes go there, what
-// the ingresses see of the requests comes from there.
+// The conductor's stream to one tower.
 
 import type { Address } from "../../core/address.ts";
-import { type Route, type WatcherMessage, watchShape } from "../../core/mesh.ts";
-import { parseShaped } from "../../core/shape.ts";
+import type { WatcherMessage } from "../../core/mesh.ts";
 import { logger } from "../../core/live/log.ts";
 import type { Seal } from "../../core/live/roster_seal.ts";
 import type { ConductorEvent } from "../effects.ts";
+import { heardOfTower, type TowerWord } from "../tower_word.ts";
 
-/** How the messages begin that are for conductors; the list of replicas need not be read here. */
-const OURS = /^\{"k":"(?:figures|wake)"/;
-
-/** Keeps the tower's table of routes as the conductor has it, through restarts of either. */
+/** Keeps a tower told what the conductor says, through restarts of either. */
 export class TowerLink implements Disposable {
-  readonly #tower: Address;
-  readonly #seal: Seal | undefined;
-  readonly #receive: (event: ConductorEvent) => void;
-  /** `null`: whoever begins to lead has not published yet, and the tower keeps what it has. */
-  #routes: readonly Route[] | null = null;
-  #lost: readonly string[] = [];
   #socket: WebSocket | null = null;
   #waitMs = 50;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
   #wasHeard: boolean | null = null;
 
-  readonly #term: { readonly term?: number };
-
-  /** @param term in which the conductor leads; 0: alone, without terms */
   constructor(
-    tower: Address,
-    term: number,
-    receive: (event: ConductorEvent) => void,
-    seal?: Seal,
+    private readonly tower: Address,
+    private readonly word: TowerWord,
+    private readonly receive: (event: ConductorEvent) => void,
+    private readonly seal?: Seal,
   ) {
-    this.#term = term === 0 ? {} : { term };
-    this.#receive = receive;
-    this.#tower = tower;
-    this.#seal = seal;
     this.#connect();
-  }
-
-  publish(routes: readonly Route[]): void {
-    this.#routes = routes;
-    this.#sendRoutes();
-  }
-
-  /** These nodes are dead, and no others. Said again to a tower that comes back. */
-  lost(nodes: readonly string[]): void {
-    this.#lost = nodes;
-    if (this.connected) this.#send({ k: "lost", nodes, ...this.#term });
   }
 
   get connected(): boolean {
     return this.#socket?.readyState === WebSocket.OPEN;
   }
 
-  #sendRoutes(): void {
-    const routes = this.#routes;
-    if (routes && this.connected) this.#send({ k: "publish", routes, ...this.#term });
-  }
-
-  #send(message: WatcherMessage): void {
-    this.#socket?.send(JSON.stringify(message));
+  /** Sends if the stream stands; else its greeting will say it. */
+  send(message: WatcherMessage): void {
+    if (this.connected) this.#socket!.send(JSON.stringify(message));
   }
 
   #connect(): void {
-    const { hostname, port } = this.#tower;
-    const socket = this.#seal?.socket(this.#tower, { role: "tower" }, "/watch") ??
+    const { hostname, port } = this.tower;
+    const socket = this.seal?.socket(this.tower, { role: "tower" }, "/watch") ??
       new WebSocket(`ws://${hostname}:${port}/watch`);
     this.#socket = socket;
     const at = `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
     socket.onopen = () => {
       this.#heard(at, true);
       this.#waitMs = 50;
-      this.#send({ k: "hello", role: "conductor", name: "conductor" });
-      this.#sendRoutes();
-      if (this.#lost.length > 0) this.#send({ k: "lost", nodes: this.#lost, ...this.#term });
+      for (const message of this.word.greeting()) this.send(message);
     };
     socket.onmessage = ({ data }) => {
-      if (typeof data === "string" && OURS.test(data)) this.#take(data);
+      const event = typeof data === "string" ? heardOfTower(data) : null;
+      if (event) this.receive(event);
     };
     socket.onerror = (event) => event.preventDefault();
     socket.onclose = () => {
@@ -95,15 +62,7 @@ export class TowerLink implements Disposable {
   #heard(at: string, heard: boolean): void {
     if (this.#wasHeard === heard) return;
     this.#wasHeard = heard;
-    this.#receive({ on: "tower", at, heard });
-  }
-
-  #take(text: string): void {
-    const message = parseShaped(watchShape, text);
-    if (message?.k === "figures") {
-      const { k: _k, ...figures } = message;
-      this.#receive({ on: "figures", figures });
-    } else if (message?.k === "wake") this.#receive({ on: "wake", app: message.app });
+    this.receive({ on: "tower", at, heard });
   }
 
   [Symbol.dispose](): void {

@@ -1,6 +1,5 @@
 import { assertEquals } from "@std/assert";
 import type { Route, WatcherMessage } from "../../core/mesh.ts";
-import { TowerLink } from "./tower.ts";
 import { TowerLinks } from "./towers.ts";
 
 const HOST = "127.0.41.9";
@@ -58,11 +57,12 @@ Deno.test("a tower hears which nodes are dead from whoever begins to lead, who k
 
 Deno.test("a tower keeps its routes until whoever begins to lead has published its own", async () => {
   await using tower = openTower();
-  using link = new TowerLink(tower.address, 7, () => {});
+  using links = new TowerLinks([tower.address], () => {});
+  links.open(7);
   // The stream stands, and the entry that the term begins with is not in the log yet.
   await tower.first("hello");
-  link.lost(["f".repeat(32)]);
+  links.lost(["f".repeat(32)]);
   await tower.first("lost");
-  link.publish(ROUTES);
+  links.publish(ROUTES);
   assertEquals(await tower.first("publish"), { k: "publish", routes: ROUTES, term: 7 });
 });

@@ -2,14 +2,14 @@
 
 import type { Address } from "../../core/address.ts";
 import type { Seal } from "../../core/live/roster_seal.ts";
-import type { Route } from "../../core/mesh.ts";
+import type { Route, WatcherMessage } from "../../core/mesh.ts";
 import type { ConductorEvent } from "../effects.ts";
+import { TowerWord } from "../tower_word.ts";
 import { TowerLink } from "./tower.ts";
 
 export class TowerLinks implements Disposable {
+  readonly #word = new TowerWord();
   #links: TowerLink[] = [];
-  /** Whoever begins to lead says which nodes are dead before its streams are there. */
-  #lost: readonly string[] = [];
 
   constructor(
     private readonly towers: readonly Address[],
@@ -20,18 +20,21 @@ export class TowerLinks implements Disposable {
   /** @param term in which the conductor leads; 0: alone, without terms */
   open(term: number): void {
     this[Symbol.dispose]();
+    this.#word.begin(term);
     const { receive, seal } = this;
-    this.#links = this.towers.map((tower) => new TowerLink(tower, term, receive, seal));
-    for (const link of this.#links) link.lost(this.#lost);
+    this.#links = this.towers.map((tower) => new TowerLink(tower, this.#word, receive, seal));
   }
 
   publish(routes: readonly Route[]): void {
-    for (const link of this.#links) link.publish(routes);
+    this.#send(this.#word.publish(routes));
   }
 
   lost(nodes: readonly string[]): void {
-    this.#lost = nodes;
-    for (const link of this.#links) link.lost(nodes);
+    this.#send(this.#word.lost(nodes));
+  }
+
+  #send(message: WatcherMessage): void {
+    for (const link of this.#links) link.send(message);
   }
 
   [Symbol.dispose](): void {

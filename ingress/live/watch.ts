@@ -1,14 +1,10 @@
 import { readAddress, TOWER_PORT } from "../../core/address.ts";
 import { logger } from "../../core/live/log.ts";
 import type { Seal } from "../../core/live/roster_seal.ts";
-import {
-  INGRESS_ALIVE_MS,
-  TOWER_SILENT_MS,
-  WATCH_RETRY_MAX_MS,
-  WATCH_RETRY_MIN_MS,
-} from "../../core/limits.ts";
 import { type WatcherMessage, watchShape } from "../../core/mesh.ts";
+import { createPrng } from "../../core/prng.ts";
 import { parseShaped } from "../../core/shape.ts";
+import { Dial, type DialEffect, type DialEvent } from "../dial.ts";
 import type { IngressEvent } from "../machine.ts";
 
 /** A standing wish to be connected to a tower's watch stream. */
@@ -19,10 +15,9 @@ export interface Watch {
 }
 
 /**
- * Holds the watch stream of one of the towers: dials, dials again with backoff after a break, hands over
- * what comes.
+ * Holds the watch stream of one of the towers, as `ingress/dial.ts` says, and hands over what comes.
  *
- * @param towers `host:port`, or several with commas between: each break goes on to the next
+ * @param towers `host:port`, or several with commas between
  */
 export function openWatch(
   towers: string,
@@ -30,66 +25,68 @@ export function openWatch(
   seal?: Seal,
 ): Watch {
   const log = logger("ingress", "watch");
+  const all = towers.split(",");
+  const dial = new Dial(all.length, createPrng(crypto.getRandomValues(new Uint32Array(1))[0]!));
   let socket: WebSocket | null = null;
   let open = true;
-  let waitMs = WATCH_RETRY_MIN_MS;
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let timerMs = Infinity;
   let reported = false;
 
-  const all = towers.split(",");
-  let at = 0;
+  const step = (event: DialEvent) => {
+    if (!open) return;
+    for (const effect of dial.step(event, performance.now())) perform(effect);
+    // What is due later than before is found out when that time has come.
+    if (dial.dueMs >= timerMs) return;
+    clearTimeout(timer);
+    timerMs = dial.dueMs;
+    timer = setTimeout(() => {
+      timerMs = Infinity;
+      step({ on: "tick" });
+    }, timerMs - performance.now());
+  };
 
-  const dial = () => {
-    const tower = all[at % all.length]!;
+  const connect = (tower: string, call: number) => {
     const address = readAddress(tower, "tower", TOWER_PORT);
     const each = seal?.socket(address, { role: "tower" }, "/watch") ??
       new WebSocket(`ws://${tower}/watch`);
-    let stood = false;
-    let heardMs = performance.now();
     socket = each;
-    const lost = () => {
-      if (socket !== each) return;
-      socket = null;
-      clearInterval(listening);
-      if (!open) return;
-      at++;
-      if (stood) receive({ k: "lost" });
-      if (stood || !reported) {
-        reported = true;
-        log.warn("no watch stream from tower {tower}; routing by the last table, dialing on", {
-          tower,
-        });
-      }
-      // Half of the wait is by chance, so that many ingresses do not dial in step.
-      timer = setTimeout(dial, waitMs * (0.5 + Math.random() / 2));
-      waitMs = Math.min(waitMs * 2, WATCH_RETRY_MAX_MS);
-    };
-    // One that stands still keeps its connection: only its silence shows it, and another may answer.
-    const listening = all.length === 1 ? undefined : setInterval(() => {
-      if (performance.now() - heardMs < TOWER_SILENT_MS) return;
-      lost();
-      each.close();
-    }, INGRESS_ALIVE_MS);
-    each.onopen = () => {
-      if (socket !== each) return;
-      stood = true;
-      waitMs = WATCH_RETRY_MIN_MS;
-      reported = false;
-      log.info("watching tower {tower}", { tower });
-      receive({ k: "connected" });
-    };
+    each.onopen = () => step({ on: "opened", call });
     each.onmessage = ({ data }) => {
-      if (socket !== each) return;
-      heardMs = performance.now();
+      if (!dial.isCurrent(call)) return;
+      step({ on: "heard", call });
       const message = typeof data === "string" ? parseShaped(watchShape, data) : null;
       if (message !== null) return receive({ k: "message", message });
       log.warn("tower {tower} sent what is no watch message; the stream begins anew", { tower });
       each.close();
     };
     each.onerror = (event) => event.preventDefault();
-    each.onclose = lost;
+    each.onclose = () => step({ on: "closed", call });
   };
-  dial();
+
+  const perform = (effect: DialEffect) => {
+    switch (effect.do) {
+      case "dial":
+        return connect(all[effect.tower]!, effect.call);
+      case "close":
+        return socket?.close();
+      case "connected":
+        reported = false;
+        log.info("watching tower {tower}", { tower: all[effect.tower] });
+        return receive({ k: "connected" });
+      case "lost":
+        if (effect.stood) receive({ k: "lost" });
+        if (!effect.stood && reported) return;
+        reported = true;
+        log.warn("no watch stream from tower {tower}; routing by the last table, dialing on", {
+          tower: all[effect.tower],
+        });
+        return;
+      default:
+        effect satisfies never;
+    }
+  };
+  step({ on: "start" });
 
   return {
     send(message) {
@@ -98,8 +95,7 @@ export function openWatch(
     close() {
       open = false;
       clearTimeout(timer);
-      const last = socket;
-      last?.close();
+      socket?.close();
     },
   };
 }

@@ -1,11 +1,10 @@
 // Hands the CPU of replicas to the autoscale worker, and its wishes to the machine.
 
 import { AUTOSCALE_SAMPLES, AUTOSCALE_WINDOW_MS } from "../../core/limits.ts";
-import type { AppSpec } from "../../core/manifest/spec.ts";
 import type { Wish } from "../../core/mesh.ts";
 import type { AppSample, AutoscaleRules } from "../autoscale.ts";
 import type { NodeEvent } from "../effects.ts";
-import { cpuTriggers } from "../wishes.ts";
+import { type CpuUse, samplesOf } from "../wishes.ts";
 import { KeptWorker, NO_PERMISSIONS, type Ping, type Pong } from "./kept_worker.ts";
 
 export type ToAutoscale =
@@ -24,14 +23,6 @@ export interface AutoscalerOptions {
   dispatch(event: NodeEvent): void;
   /** The worker hangs, and nothing in this process can end it. */
   hung(): void;
-}
-
-/** CPU that one ready replica has used. */
-export interface CpuUse {
-  readonly spec: AppSpec;
-  readonly replica: string;
-  readonly instance: number;
-  readonly cpuS: number;
 }
 
 /** The worker costs memory, so it is started with the first app that scales by CPU. */
@@ -68,16 +59,4 @@ export class Autoscaler implements Disposable {
   [Symbol.dispose](): void {
     this.#worker?.[Symbol.dispose]();
   }
-}
-
-/** What is used, app by app. */
-function samplesOf(uses: readonly CpuUse[]): AppSample[] {
-  const apps = new Map<string, CpuUse[]>();
-  for (const use of uses) apps.set(use.spec.name, [...apps.get(use.spec.name) ?? [], use]);
-  return [...apps].map(([app, all]) => ({
-    app,
-    // The newest generation's: while one replaces another nothing is decided.
-    ...cpuTriggers(all.at(-1)!.spec),
-    replicas: all.map(({ replica, instance, cpuS }) => ({ id: `${replica}#${instance}`, cpuS })),
-  }));
 }

@@ -6,7 +6,8 @@ import { scalesByCpu } from "../../core/scale.ts";
 import type { NodeEvent, Use } from "../effects.ts";
 import { isNearLimit } from "../memory.ts";
 import type { Replica } from "../replica.ts";
-import type { Autoscaler, CpuUse } from "./autoscaler.ts";
+import type { CpuUse } from "../wishes.ts";
+import type { Autoscaler } from "./autoscaler.ts";
 import type { GroupUse, Helper } from "./helper.ts";
 import type { Processes } from "./process.ts";
 

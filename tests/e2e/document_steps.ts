@@ -259,6 +259,7 @@ export const STEPS: readonly Step[] = [
 
   { run: "deno task sim --seed 7", says: /"violation":null/ },
   { run: "deno task sim --several --seed 7", says: /"violation":null/ },
+  { run: "deno task sim --towers 3 --seed 7", says: /"violation":null/ },
   { run: "deno task cluster --help", says: /--shape nine\|five/ },
   { run: "deno task compile --help", says: /DENORT_BIN/ },
 ];

@@ -25,6 +25,10 @@ const CRIES: Readonly<Record<Planted, string>> = {
   "no-share": "gave the canary of shy",
   "asleep": "it was not ready in 30000 ms",
   "any-leader": "has begun",
+  "one-tower": "and the tower-2 does not list it",
+  "drained-by-one": "into its drain",
+  "fickle": ", and they used ",
+  "unsteady": "while its rollout is",
 };
 
 const up = (app: string): Deed => ({
@@ -47,6 +51,15 @@ const PLANS: Readonly<Partial<Record<Planted, readonly Step[]>>> = {
     { atMs: 100, do: "ask", app: "nap", forMs: 6_000 },
     { atMs: 9_000, ...up("late") },
   ],
+  "fickle": [
+    { atMs: 0, ...up("busy") },
+    { atMs: 100, do: "load", app: "busy", cores: 0.4 },
+    { atMs: 14_000, ...up("late") },
+  ],
+  "unsteady": [{ atMs: 0, ...up("busy") }, { atMs: 4_000, ...up("busy") }, {
+    atMs: 9_000,
+    ...up("late"),
+  }],
   "tick-twice": [{ atMs: 0, ...up("tick") }, { atMs: 22_000, ...up("late") }],
   "tick-lost": [{ atMs: 0, ...up("tick") }, { atMs: 22_000, ...up("late") }],
   "run-twice": [{ atMs: 0, ...up("once") }],
@@ -92,6 +105,7 @@ for (const [planted, cry] of Object.entries(CRIES)) {
         ...MILD,
         seed,
         ...(planted === "any-leader" ? { conductors: 3 } : {}),
+        ...(planted === "one-tower" || planted === "drained-by-one" ? { towers: 2 } : {}),
         planted: planted as Planted,
         ...(plan ? { plan } : {}),
       });

@@ -2,7 +2,7 @@
 // it: a program starts or is signalled, an entry is kept, a request goes somewhere; what only time
 // breaks is looked at every 250 ms.
 
-import { LEAD_MS } from "../../core/limits.ts";
+import { LEAD_MS, LEASE_MS } from "../../core/limits.ts";
 import type { Entry } from "../../core/log.ts";
 import type { Replica } from "../../ingress/balance.ts";
 import type { Cast } from "./cast.ts";
@@ -12,8 +12,9 @@ import type { Witness } from "./daemon.ts";
 import { Excuses } from "./excuses.ts";
 import { History } from "./history.ts";
 import type { IngressHost } from "./ingress_host.ts";
+import type { TowerHost } from "./tower_host.ts";
 import type { NodeHost } from "./node_host.ts";
-import { isSleeper, NAP, SHY_PERCENT } from "./manifests.ts";
+import { BUSY_ABOVE, isSleeper, scalesOf, SHY_PERCENT } from "./manifests.ts";
 import { isFinal } from "./operator.ts";
 import type { Process } from "./process.ts";
 import type { Timeline } from "./queue.ts";
@@ -23,12 +24,29 @@ import { Violation } from "./violation.ts";
 const DRAIN_MS = 1_900;
 /** A ready replica is in the tower's list, and in an ingress's table, after so long at most. */
 const LISTED_MS = 10_000;
+/** The same where no datagram is lost. */
+const LISTED_CALM_MS = 3_000;
+/** A node and a tower that have not reached each other for so long may have given each other up. */
+const APART_MS = 500;
+/** For so long after they do again. */
+const BACK_MS = 2_500;
 /** A slow disk takes so long at most. */
 const DISK_MS = 1_000;
 /** With nothing broken a request to an app that sleeps is answered within this. */
 const WAKE_MS = 5_000;
 /** Apps whose last change is more recent than this may be without a replica. */
 const COMING_MS = 12_000;
+
+/** A change of an app's number that the conductor decided. */
+interface ScaleStep {
+  readonly count: number;
+  readonly atMs: number;
+  /** The number before, where that is known. */
+  readonly from?: number;
+}
+
+/** What was used so long ago may still be the reason of a step: the window, and a wish's life. */
+const WISHED_MS = 10_000;
 
 export class Checker implements Witness, Judge {
   readonly story: string[] = [];
@@ -43,12 +61,21 @@ export class Checker implements Witness, Judge {
   /** When each stop was first seen at work: replica -> virtual ms. */
   readonly #stopping = new Map<string, number>();
   /** App that scales -> its last step. */
-  readonly #counts = new Map<string, { readonly count: number; readonly atMs: number }>();
+  readonly #counts = new Map<string, ScaleStep>();
+  /** What the programs of an app that scales by CPU have used, in percent, lately. */
+  readonly #uses: { readonly app: string; readonly atMs: number; readonly percent: number }[] = [];
   /** Of whoever of several conductors began to lead last. */
   #term = 0;
   #givenBack = { term: 0, atMs: -Infinity };
-  /** Replica -> since when it has been ready and somebody has not known it. */
+  /** Replica and tower -> since when it has been ready and that has not listed it. */
   readonly #unlisted = new Map<string, number>();
+  /** Tower -> since when it has been there, and its list has lacked some. */
+  readonly #incomplete = new Map<string, number>();
+  /** Ingress -> since when it has had a tower to find. */
+  readonly #findable = new Map<string, number>();
+  /** Node and tower -> since when they have not reached each other, and until when. */
+  #lossMs = -Infinity;
+  readonly #apart = new Map<string, { readonly sinceMs: number; untilMs: number }>();
   /** Apps that have been served, to the conductor's knowledge, since they came up; since when. */
   readonly #served = new Map<string, number>();
 
@@ -126,6 +153,7 @@ export class Checker implements Witness, Judge {
       const stopMs = this.#stopping.get(process.replica) ?? this.timeline.nowMs;
       const sinceMs = Math.max(ingress.connectedMs, ingress.returnedMs);
       if (!ingress.listens || sinceMs > stopMs - 100) continue;
+      if (this.#isGivenUp(node, ingress.lastTower)) continue;
       const sends = ingress.targets().some((each) => each.replica === process.replica);
       const busy = ingress.inFlight.get(process.replica) ?? 0;
       if (!sends && busy === 0) continue;
@@ -134,6 +162,17 @@ export class Checker implements Witness, Judge {
           `its drain while ${ingress.name} ${sends ? "still sends there" : "waits for its answer"}`,
       );
     }
+  }
+
+  /** A node does not wait for one of several towers that has not answered for a while. */
+  #isGivenUp(node: NodeHost, tower: TowerHost | null): boolean {
+    if (this.cast.towers.length === 1 || tower === null) return false;
+    // To a tower a start with the clock set back is an older one, until its lease has lapsed.
+    const sinceMs = this.timeline.nowMs - node.startedMs;
+    if (node.startedSkewMs < 0 && sinceMs < LEASE_MS + BACK_MS) return true;
+    const apart = this.#apart.get(`${node.name} ${tower.name}`);
+    return apart !== undefined && apart.untilMs - apart.sinceMs >= APART_MS &&
+      this.timeline.nowMs - apart.untilMs < BACK_MS;
   }
 
   #drainMs(replica: string): number {
@@ -161,21 +200,68 @@ export class Checker implements Witness, Judge {
     if (said && isFinal(said)) this.fail(`${said.id} is executed after ${said.reply} was answered`);
   }
 
-  /** What scales by itself keeps to its bounds, and takes one step in its cooldown. */
+  /** What scales by itself keeps to its bounds, and takes one step in its cooldown, for a reason. */
   #scaled({ app, count }: { readonly app: string; readonly count: number }): void {
-    if (!isSleeper(app)) return;
+    const scales = scalesOf(app);
+    if (!scales) return;
+    this.checked++;
     const { nowMs } = this.timeline;
     const before = this.#counts.get(app);
-    this.#counts.set(app, { count, atMs: nowMs });
-    if (count > NAP.max) this.fail(`${app} scales to ${count}, where ${NAP.max} is the most`);
-    // Waking and falling asleep wait for nothing.
-    if (!before || before.count === 0 || count === 0) return;
+    this.#counts.set(app, { count, atMs: nowMs, ...(before ? { from: before.count } : {}) });
+    if (count > scales.max) this.fail(`${app} scales to ${count}, where ${scales.max} is the most`);
+    if (count < scales.min) {
+      this.fail(`${app} scales to ${count}, where ${scales.min} is the least`);
+    }
+    // Waking and falling asleep wait for nothing, and a rollout does not hinder them.
+    if (count === 0 || before?.count === 0) return;
+    const rollout = this.cast.conductor.machine?.state.apps.get(app)?.rollout;
+    if (!isSleeper(app) && rollout && rollout.phase !== "done") {
+      this.fail(`${app} scales to ${count} while its rollout is ${rollout.phase}`);
+    }
+    if (!before) return;
     const sinceMs = Math.round(nowMs - before.atMs);
-    if (Math.abs(count - before.count) > 1 || sinceMs < NAP.cooldownMs - DISK_MS) {
+    if (Math.abs(count - before.count) > 1 || sinceMs < scales.cooldownMs - DISK_MS) {
       this.fail(
         `${app} scales from ${before.count} to ${count}, ${sinceMs} ms after its last step`,
       );
     }
+    if (!isSleeper(app)) this.#justified(app, before, count);
+  }
+
+  /** By CPU: only what was used calls for it, and nothing goes back and forth under one load. */
+  #justified(app: string, before: ScaleStep, count: number): void {
+    const { nowMs } = this.timeline;
+    const isMore = count > before.count;
+    const lately = this.#uses.filter((each) => each.app === app && nowMs - each.atMs < WISHED_MS);
+    const isSeen = lately.some(({ percent }) =>
+      isMore ? percent > BUSY_ABOVE : percent < BUSY_ABOVE / 2
+    );
+    if (!isSeen) {
+      const used = lately.map(({ percent }) => Math.round(percent)).join(" ");
+      this.fail(`${app} scales from ${before.count} to ${count}, and they used ${used} %`);
+    }
+    const wasMore = before.from === undefined ? isMore : before.count > before.from;
+    const stillMs = nowMs - Math.max(
+      this.cast.loads.changedMs(app),
+      this.cast.operator.wishes.get(app)?.changedMs ?? -Infinity,
+    );
+    const steadyMs = nowMs - before.atMs;
+    if (wasMore === isMore || stillMs < steadyMs + WISHED_MS || this.excuses.isDisturbed) return;
+    if (this.excuses.isWounded(app)) return;
+    this.fail(`${app} scales from ${before.count} to ${count} and back under one load`);
+  }
+
+  /** To be called every 250 ms. */
+  #noteUses(): void {
+    const { loads, nodes } = this.cast;
+    const { nowMs } = this.timeline;
+    for (const app of loads.names()) {
+      const programs = nodes.flatMap((node) => node.processes).filter((each) =>
+        each.app === app && each.alive && nowMs >= each.answersMs
+      );
+      this.#uses.push({ app, atMs: nowMs, percent: loads.percentOf(app, programs.length) });
+    }
+    while (this.#uses.length > 0 && nowMs - this.#uses[0]!.atMs > WISHED_MS) this.#uses.shift();
   }
 
   // ---- Who leads ---------------------------------------------------------------------------------
@@ -294,8 +380,8 @@ export class Checker implements Witness, Judge {
   /** To be called every 250 ms. */
   lookAround(): void {
     this.checked++;
-    const { tower, ingresses, operator, nodes } = this.cast;
-    this.excuses.look(tower, (app) => this.#isServed(app));
+    const { operator } = this.cast;
+    this.excuses.look((app) => this.#isServed(app));
     for (const app of operator.wishes.keys()) {
       if (!this.#served.has(app) && this.#isServed(app) && this.#isKnownReady(app)) {
         this.#served.set(app, this.timeline.nowMs);
@@ -303,23 +389,80 @@ export class Checker implements Witness, Judge {
       const wish = operator.wishes.get(app)!;
       if (wish.down || wish.stopped) this.#served.delete(app);
     }
-    const isQuiet = tower.up && !this.excuses.isDisturbed && !this.excuses.isTowerNew;
-    for (const node of nodes) {
-      for (const status of node.machine?.statuses() ?? []) {
-        const where = `${status.replica} on ${node.name}`;
-        const listed = status.state !== "ready" || status.port === undefined ||
-          (tower.machine?.registry.entry(status.replica) !== undefined);
-        if (listed || !isQuiet) this.#unlisted.delete(where);
-        else if (!this.#unlisted.has(where)) this.#unlisted.set(where, this.timeline.nowMs);
-        else if (this.timeline.nowMs - this.#unlisted.get(where)! > LISTED_MS) {
-          this.fail(`${where} has been ready for ${LISTED_MS} ms and the tower does not list it`);
+    this.#noteUses();
+    this.#lookAtTowers();
+    this.#lookForTowers();
+  }
+
+  /** What is ready is listed by every tower that its node reaches; a list is whole again in time. */
+  #lookAtTowers(): void {
+    const { towers, nodes, network } = this.cast;
+    const { nowMs } = this.timeline;
+    // What was late under loss has its time anew once there is none.
+    if (network.weather.loss > 0) this.#lossMs = nowMs;
+    const listedMs = nowMs - this.#lossMs < LISTED_MS ? LISTED_MS : LISTED_CALM_MS;
+    for (const tower of towers) {
+      const isThere = tower.up && !tower.paused;
+      const lacksMs = this.#sinceMs(
+        this.#incomplete,
+        tower.name,
+        isThere && tower.machine?.watch.isComplete === false,
+      );
+      if (lacksMs > LISTED_MS) this.fail(`the list of ${tower.name} lacks some for ${lacksMs} ms`);
+      for (const node of nodes) {
+        const meets = isThere && node.up && !node.paused && !network.isCut(node.host, tower.host);
+        this.#noteApart(`${node.name} ${tower.name}`, meets);
+        for (const status of node.machine?.statuses() ?? []) {
+          const where = `${status.replica} on ${node.name}`;
+          const isMissing = status.state === "ready" && status.port !== undefined &&
+            tower.machine?.registry.entry(status.replica) === undefined;
+          const forMs = this.#sinceMs(
+            this.#unlisted,
+            `${where} at ${tower.name}`,
+            meets && isMissing,
+          );
+          if (forMs <= listedMs) continue;
+          this.fail(
+            `${where} has been ready for ${forMs} ms and the ${tower.name} does not list it`,
+          );
         }
       }
     }
+  }
+
+  #noteApart(pair: string, meets: boolean): void {
+    const { nowMs } = this.timeline;
+    const apart = this.#apart.get(pair);
+    if (meets) return;
+    if (apart && nowMs - apart.untilMs < BACK_MS) apart.untilMs = nowMs;
+    else this.#apart.set(pair, { sinceMs: nowMs, untilMs: nowMs });
+  }
+
+  /** For how long this has been so; 0 while it is not, in virtual ms. */
+  #sinceMs(known: Map<string, number>, key: string, isSo: boolean): number {
+    const { nowMs } = this.timeline;
+    if (!isSo) {
+      known.delete(key);
+      return 0;
+    }
+    const sinceMs = known.get(key);
+    if (sinceMs === undefined) known.set(key, nowMs);
+    return nowMs - (sinceMs ?? nowMs);
+  }
+
+  /** An ingress finds a tower that there is. */
+  #lookForTowers(): void {
+    const { ingresses, towers, network } = this.cast;
     for (const ingress of ingresses) {
-      const isLost = ingress.up && !ingress.paused && ingress.lostMs !== null &&
-        this.timeline.nowMs - Math.max(ingress.lostMs, ingress.startedMs) > LISTED_MS;
-      if (isLost && isQuiet) this.fail(`${ingress.name} has not found the tower again`);
+      const mayFind = ingress.up && !ingress.paused &&
+        towers.some((tower) =>
+          tower.up && !tower.paused && !network.isCut(ingress.host, tower.host)
+        );
+      const forMs = this.#sinceMs(this.#findable, ingress.name, mayFind);
+      const lostMs = Math.max(ingress.lostMs ?? Infinity, ingress.startedMs);
+      if (forMs > LISTED_MS && this.timeline.nowMs - lostMs > LISTED_MS) {
+        this.fail(`${ingress.name} has not found the tower again`);
+      }
     }
   }
 

@@ -1,18 +1,18 @@
 import { genesisOf } from "../../core/chain.ts";
 import { checkEntry, EMPTY_HEAD, type Entry, logNameOf } from "../../core/log.ts";
-import type { FollowMessage, Route } from "../../core/mesh.ts";
+import type { FollowMessage, WatcherMessage } from "../../core/mesh.ts";
 import type { ConductorEffect, ConductorEvent } from "../../conductor/effects.ts";
 import { standbyReply } from "../../conductor/live/standby.ts";
 import { ConductorMachine } from "../../conductor/machine.ts";
+import { heardOfTower, TowerWord } from "../../conductor/tower_word.ts";
 import { applyEntry } from "../../conductor/apply.ts";
 import { loadState } from "../../conductor/snapshot.ts";
 import { emptyState, type State } from "../../conductor/state.ts";
-import { commandsOf, Daemon, type Ground, meshOf, TOWER } from "./daemon.ts";
+import { commandsOf, Daemon, type Ground, meshOf } from "./daemon.ts";
 import { Seat } from "./seat.ts";
 import type { SharedLog } from "./shared_log.ts";
 import { ANN, ROOT, signerOf } from "./signers.ts";
 import { plantIn } from "./planted_entries.ts";
-import { parseWatch } from "./watch_message.ts";
 import type { Stream } from "./network.ts";
 import type { TowerHost } from "./tower_host.ts";
 
@@ -32,18 +32,20 @@ export class ConductorHost extends Daemon {
   #seat: Seat | null = null;
   /** It is frozen when it has made up its next order, which goes out when it wakes. */
   #frozenAtOrder = false;
-  #term: { readonly term?: number } = {};
-  /** `null`: they are not known yet, and the tower keeps what it has. */
-  #routes: readonly Route[] | null = null;
-  #lost: readonly string[] = [];
-  #tower: Stream | null = null;
+  readonly #word = new TowerWord();
+  /** Tower -> the stream to it, while it is there or comes about. */
+  readonly #streams = new Map<TowerHost, Stream>();
+  /** Streams that stand. */
+  readonly #greeted = new WeakSet<Stream>();
+  /** Counts the times that it began to lead. */
+  #reign = 0;
   #wakeMs = Infinity;
   #close: (() => void)[] = [];
 
   /** @param shared present: it is one of several */
   constructor(
     ground: Ground,
-    readonly towerHost: TowerHost,
+    readonly towers: readonly TowerHost[],
     readonly index = 1,
     readonly shared: SharedLog | null = null,
   ) {
@@ -100,7 +102,7 @@ export class ConductorHost extends Daemon {
       ),
     ];
     this.#wakeMs = Infinity;
-    if (!shared) this.#connectTower();
+    if (!shared) this.#openTowers(0);
     this.#step({ on: "tick" });
     if (shared) this.#openSeat(shared, this.machine);
   }
@@ -123,16 +125,12 @@ export class ConductorHost extends Daemon {
     seat.begin();
   }
 
-  /** The tower is told by who leads, in its term. */
+  /** The towers are told by who leads, in its term. */
   #changed(leads: boolean, term: number): void {
-    this.#term = { term };
-    this.#routes = null;
-    const before = this.#tower;
-    this.#tower = null;
-    before?.break();
+    this.#closeTowers();
     if (!leads) return;
     this.ground.witness.led(this, term);
-    this.#connectTower();
+    this.#openTowers(term);
   }
 
   /** The newest snapshot and what the log says after it. */
@@ -155,8 +153,7 @@ export class ConductorHost extends Daemon {
     this.#seat = null;
     this.#frozenAtOrder = false;
     for (const close of this.#close.splice(0)) close();
-    this.#tower?.break();
-    this.#tower = null;
+    this.#closeTowers();
     this.#replies.clear();
     for (const stream of [...this.#followers.keys()]) stream.break();
     this.#followers.clear();
@@ -207,39 +204,46 @@ export class ConductorHost extends Daemon {
     this.#followers.set(stream, entries.length);
   }
 
-  #connectTower(): void {
-    if (this.shared && !this.#seat?.leads) return;
-    const retry = () => this.later(200, () => this.#connectTower());
-    const stream = this.towerHost.up ? this.ground.network.stream(this.host, TOWER.hostname) : null;
+  #openTowers(term: number): void {
+    this.#word.begin(term);
+    const reign = ++this.#reign;
+    for (const tower of this.towers) this.#connectTower(tower, reign);
+  }
+
+  #closeTowers(): void {
+    this.#reign++;
+    for (const stream of [...this.#streams.values()]) stream.break();
+    this.#streams.clear();
+  }
+
+  #connectTower(tower: TowerHost, reign: number): void {
+    if (reign !== this.#reign) return;
+    const retry = () => this.later(200, () => this.#connectTower(tower, reign));
+    const stream = tower.up ? this.ground.network.stream(this.host, tower.host) : null;
     if (!stream) return retry();
-    this.#tower = stream;
+    this.#streams.set(tower, stream);
     stream.onClientLost = () => {
-      if (this.#tower === stream) retry();
+      if (this.#streams.get(tower) !== stream) return;
+      this.#streams.delete(tower);
+      retry();
     };
-    this.towerHost.accept(stream);
-    stream.toServer(JSON.stringify({ k: "hello", role: "conductor", name: "conductor" }));
-    this.#tellRoutes();
-    if (this.#lost.length > 0) this.#tellLost();
+    stream.onOpen = () =>
+      this.enter(() => {
+        for (const message of this.#word.greeting()) stream.toServer(JSON.stringify(message));
+        this.#greeted.add(stream);
+      });
     stream.onClient = (text) => {
-      // Most of what a tower says is not for a conductor, and costs time to read.
-      if (!text.startsWith('{"k":"figures"') && !text.startsWith('{"k":"wake"')) return;
-      const message = parseWatch(text);
-      if (message.k === "figures") {
-        const { k: _, ...figures } = message;
-        this.enter(() => this.#step({ on: "figures", figures }));
-      } else if (message.k === "wake") {
-        this.enter(() => this.#step({ on: "wake", app: message.app }));
-      }
+      const event = heardOfTower(text);
+      if (event) this.enter(() => this.#step(event));
     };
+    tower.accept(stream);
   }
 
-  #tellRoutes(): void {
-    if (this.#routes === null) return;
-    this.#tower?.toServer(JSON.stringify({ k: "publish", routes: this.#routes, ...this.#term }));
-  }
-
-  #tellLost(): void {
-    this.#tower?.toServer(JSON.stringify({ k: "lost", nodes: this.#lost, ...this.#term }));
+  /** Those whose streams stand; to the others their greeting will say it. */
+  #tellTowers(message: WatcherMessage): void {
+    for (const stream of this.#streams.values()) {
+      if (this.#greeted.has(stream)) stream.toServer(JSON.stringify(message));
+    }
   }
 
   /** It is stopped by SIGSTOP when it has made up an order, and says it when it wakes. */
@@ -305,11 +309,9 @@ export class ConductorHost extends Daemon {
       case "append":
         return this.#append(effect.entry);
       case "publish":
-        this.#routes = effect.routes;
-        return this.#tellRoutes();
+        return this.#tellTowers(this.#word.publish(effect.routes));
       case "lost":
-        this.#lost = effect.nodes;
-        return this.#tellLost();
+        return this.#tellTowers(this.#word.lost(effect.nodes));
       case "event":
         this.history.push(effect.event.text);
         return this.ground.witness.tell(effect.event.text);

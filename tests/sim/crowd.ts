@@ -1,11 +1,11 @@
 // Many worlds at once, spread over Web Workers: as many as there are cores.
 
-import { type Kind, KINDS } from "./kinds.ts";
+import type { Choice, Kind } from "./kinds.ts";
 
 /** What a worker is asked for: these seeds. */
 export interface Task {
   readonly kind: Kind;
-  readonly steps: number;
+  readonly choice: Choice;
   readonly from: number;
   readonly to: number;
 }
@@ -25,7 +25,7 @@ export interface Crowd {
   readonly kind: Kind;
   readonly from: number;
   readonly count: number;
-  readonly steps?: number;
+  readonly choice?: Choice;
   readonly workers?: number;
   /** Hears how many are done. */
   onProgress?(done: number): void;
@@ -36,8 +36,7 @@ const BATCH = 20;
 
 /** Runs worlds until all are done or some have failed; in the order of their seeds. */
 export async function simulateMany(crowd: Crowd): Promise<Brief[]> {
-  const { kind, from, count } = crowd;
-  const steps = crowd.steps ?? KINDS[kind].steps;
+  const { kind, from, count, choice = {} } = crowd;
   const briefs: Brief[] = [];
   let next = from;
   const end = from + count;
@@ -45,7 +44,7 @@ export async function simulateMany(crowd: Crowd): Promise<Brief[]> {
     const worker = new Worker(new URL("./crowd.worker.ts", import.meta.url), { type: "module" });
     try {
       while (next < end && !briefs.some(({ violation }) => violation !== null)) {
-        const task: Task = { kind, steps, from: next, to: Math.min(end, next + BATCH) };
+        const task: Task = { kind, choice, from: next, to: Math.min(end, next + BATCH) };
         next = task.to;
         briefs.push(...await ask(worker, task));
         crowd.onProgress?.(briefs.length);

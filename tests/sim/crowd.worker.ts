@@ -1,5 +1,5 @@
 import type { Brief, Task } from "./crowd.ts";
-import { KINDS } from "./kinds.ts";
+import { worldOf } from "./kinds.ts";
 import { simulate } from "./world.ts";
 
 declare const self: {
@@ -10,11 +10,7 @@ declare const self: {
 self.onmessage = ({ data }: MessageEvent<Task>) => {
   const briefs: Brief[] = [];
   for (let seed = data.from; seed < data.to; seed++) {
-    const { plan: _, story: __, ...brief } = simulate({
-      ...KINDS[data.kind],
-      seed,
-      steps: data.steps,
-    });
+    const { plan: _, story: __, ...brief } = simulate(worldOf(data.kind, seed, data.choice));
     briefs.push(brief);
     if (brief.violation !== null) break;
   }

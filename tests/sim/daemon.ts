@@ -6,6 +6,7 @@ import type { Instant } from "../../core/instant.ts";
 import type { Entry } from "../../core/log.ts";
 import type { Prng } from "../../core/prng.ts";
 import type { ConductorHost } from "./conductor_host.ts";
+import type { Loads } from "./loads.ts";
 import type { Network } from "./network.ts";
 import type { NodeHost } from "./node_host.ts";
 import type { Process } from "./process.ts";
@@ -49,6 +50,14 @@ export const PLANTED = [
   "no-roles",
   /** A node obeys whoever says that it leads. */
   "any-leader",
+  /** What a node registers reaches one of several towers only. */
+  "one-tower",
+  /** A node takes the word of one of several towers that a replica is drained for that of all. */
+  "drained-by-one",
+  /** A node wishes for more replicas, and for less, in turn. */
+  "fickle",
+  /** The conductor scales an app that is being rolled out. */
+  "unsteady",
 ] as const;
 export type Planted = (typeof PLANTED)[number];
 
@@ -57,6 +66,8 @@ export interface Ground {
   readonly timeline: Timeline;
   readonly network: Network;
   readonly prng: Prng;
+  /** What programs have to work at. */
+  readonly loads: Loads;
   /** The checkers' ears. */
   readonly witness: Witness;
   /** Wrong on purpose: what the canary plants. */
@@ -90,7 +101,10 @@ export function commandsOf(index: number): Address {
 }
 /** The store that several conductors share. */
 export const STORE: Address = { hostname: "10.0.0.3", port: 4222 };
-export const TOWER: Address = { hostname: "10.0.0.2", port: 7772 };
+/** The tower of this number. */
+export function towerAt(index: number): Address {
+  return { hostname: index === 1 ? "10.0.0.2" : `10.0.0.${20 + index}`, port: 7772 };
+}
 export const OPERATOR: Address = { hostname: "10.0.0.4", port: 40_000 };
 export const STRANGER: Address = { hostname: "10.0.9.9", port: 40_000 };
 
@@ -109,8 +123,9 @@ export function resetStarts(): void {
 export abstract class Daemon {
   /** How far the host's clock is off, in ms. */
   skewMs = 0;
-  /** When it was started last. */
+  /** When it was started last, and how far its clock was off then. */
   startedMs = 0;
+  startedSkewMs = 0;
   #start = 0;
   #paused = false;
   #backlog: (() => void)[] = [];
@@ -134,6 +149,7 @@ export abstract class Daemon {
     if (this.up) return;
     this.#start = ++starts;
     this.startedMs = this.ground.timeline.nowMs;
+    this.startedSkewMs = this.skewMs;
     this.begin();
   }
 

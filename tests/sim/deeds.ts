@@ -10,7 +10,7 @@ import type { Deed } from "./steps.ts";
 
 /** All daemons that can be named. */
 export function daemonsOf(cast: Cast): Daemon[] {
-  return [cast.tower, ...cast.conductors, ...cast.ingresses, ...cast.nodes];
+  return [...cast.towers, ...cast.conductors, ...cast.ingresses, ...cast.nodes];
 }
 
 export function daemonOf(cast: Cast, name: string): Daemon {
@@ -49,6 +49,9 @@ export function doStep(cast: Cast, deed: Deed): void {
     case "ask":
       checker.tell(`clients ask for ${deed.app}`);
       return cast.clients.askFor(deed.app, deed.forMs);
+    case "load":
+      checker.tell(`${deed.app} has work for ${deed.cores} cores`);
+      return cast.loads.set(deed.app, deed.cores, timeline.nowMs);
     case "scale":
       checker.tell(`operator: scale ${deed.app}=${deed.count}`);
       return operator.scale(deed.app, deed.count);
@@ -62,7 +65,7 @@ export function doStep(cast: Cast, deed: Deed): void {
     case "pause": {
       const daemon = daemonOf(cast, deed.daemon);
       checker.tell(`${daemon.name} is stopped by SIGSTOP`);
-      checker.excuses.disturbed(deed.forMs);
+      checker.excuses.paused(daemon, deed.forMs);
       daemon.pause();
       return mend(`${daemon.name} goes on`, () => daemon.resume());
     }
@@ -107,7 +110,7 @@ export function doStep(cast: Cast, deed: Deed): void {
     case "cut": {
       const { one, other, oneWay } = deed;
       checker.tell(`the way ${one} ${oneWay ? "->" : "<->"} ${other} is cut`);
-      checker.excuses.disturbed(deed.forMs);
+      checker.excuses.cut(one, other, deed.forMs);
       const host = (name: string) =>
         name === cast.store?.name ? cast.store.host : daemonOf(cast, name).host;
       const others = other === "all"
@@ -166,6 +169,7 @@ export function healAll(cast: Cast): void {
   cast.operator.skewMs = 0;
   if (cast.store) healStore(cast.store);
   cast.clients.askFor("nap", 0);
+  for (const app of cast.loads.names()) cast.loads.set(app, 0, cast.timeline.nowMs);
   for (const owner of [...cast.conductors, ...cast.nodes]) {
     owner.diskFull = false;
     owner.diskMs = 0.3;

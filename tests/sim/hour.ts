@@ -7,6 +7,7 @@
 import { createPrng } from "../../core/prng.ts";
 import { ConductorHost } from "./conductor_host.ts";
 import { type Ground, resetStarts } from "./daemon.ts";
+import { Loads } from "./loads.ts";
 import { Network } from "./network.ts";
 import { NodeHost } from "./node_host.ts";
 import { Timeline } from "./queue.ts";
@@ -50,6 +51,7 @@ export function simulateHour(options: HourOptions): HourOutcome {
     timeline,
     network,
     prng,
+    loads: new Loads(),
     witness: {
       started() {},
       ended() {},
@@ -63,7 +65,7 @@ export function simulateHour(options: HourOptions): HourOutcome {
       },
     },
   };
-  const conductor = new ConductorHost(ground, new TowerHost(ground));
+  const conductor = new ConductorHost(ground, [new TowerHost(ground)]);
   const nodes = Array.from(
     { length: options.nodes },
     (_, index) => new NodeHost(ground, [conductor], index + 1),

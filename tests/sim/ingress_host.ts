@@ -2,13 +2,14 @@ import { type Endpoint, parseWatch, type WatchMessage } from "./watch_message.ts
 import { INGRESS_LEASE_MS } from "../../core/limits.ts";
 import type { Replica } from "../../ingress/balance.ts";
 import { type IngressEffect, type IngressEvent, IngressMachine } from "../../ingress/machine.ts";
-import { Daemon, type Ground, TOWER } from "./daemon.ts";
+import { Dial, type DialEffect, type DialEvent } from "../../ingress/dial.ts";
+import { Daemon, type Ground } from "./daemon.ts";
 import type { Stream } from "./network.ts";
 import type { TowerHost } from "./tower_host.ts";
 
 export class IngressHost extends Daemon {
   machine: IngressMachine | null = null;
-  /** When the tower last heard it, at the earliest. */
+  /** When its tower last heard it, at the earliest. */
   lastSaidMs = -Infinity;
   /** When it last spoke after a silence as long as its lease: until then nobody waited for it. */
   returnedMs = -Infinity;
@@ -20,19 +21,26 @@ export class IngressHost extends Daemon {
   readonly inFlight = new Map<string, number>();
   /** A request that was held may go on. */
   onAwake: (request: unknown) => void = () => {};
+  #dial: Dial | null = null;
+  #dueMs = Infinity;
+  /** The stream that is under way or stands, and whether it stands. */
   #stream: Stream | null = null;
+  #tower: TowerHost | null = null;
 
-  constructor(ground: Ground, readonly towerHost: TowerHost, readonly index: number) {
+  constructor(ground: Ground, readonly towers: readonly TowerHost[], readonly index: number) {
     super(ground, `ingress-${index}`, `10.0.2.${index}`);
   }
 
   get connected(): boolean {
-    return this.#stream !== null;
+    return this.#tower !== null;
   }
 
-  /** The tower counts it among those that listen. */
+  /** The one that it watches, or has watched last. */
+  lastTower: TowerHost | null = null;
+
+  /** Its tower counts it among those that listen; so does one of several that it has just left. */
   get listens(): boolean {
-    return this.up && !this.paused && this.connected &&
+    return this.up && !this.paused && (this.connected || this.towers.length > 1) &&
       this.ground.timeline.nowMs - this.lastSaidMs < 1_000;
   }
 
@@ -49,12 +57,16 @@ export class IngressHost extends Daemon {
     }, this.now);
     this.inFlight.clear();
     this.lostMs = this.startedMs;
-    this.#connect();
+    this.#dial = new Dial(this.towers.length, this.ground.prng);
+    this.#dueMs = Infinity;
+    this.#call({ on: "start" });
     this.#tick();
   }
 
   protected end(): void {
     this.machine = null;
+    this.#dial = null;
+    this.#tower = this.lastTower = null;
     this.#stream?.break();
     this.#stream = null;
   }
@@ -75,23 +87,57 @@ export class IngressHost extends Daemon {
     this.later(250, () => this.#tick());
   }
 
-  #connect(): void {
-    const retry = () => this.later(100, () => this.#connect());
-    const stream = this.towerHost.up ? this.ground.network.stream(this.host, TOWER.hostname) : null;
-    if (!stream) return retry();
+  /** Something became of the streams to its towers. */
+  #call(event: DialEvent): void {
+    if (!this.#dial) return;
+    for (const effect of this.#dial.step(event, this.now.monoMs)) this.#performDial(effect);
+    const { dueMs } = this.#dial;
+    if (dueMs >= this.#dueMs) return;
+    this.#dueMs = dueMs;
+    this.later(Math.max(0.1, dueMs - this.now.monoMs), () => {
+      if (this.#dueMs !== dueMs) return;
+      this.#dueMs = Infinity;
+      this.#call({ on: "tick" });
+    });
+  }
+
+  #performDial(effect: DialEffect): void {
+    switch (effect.do) {
+      case "dial":
+        return this.#connect(this.towers[effect.tower]!, effect.call);
+      case "close":
+        return this.#stream?.break();
+      case "connected":
+        this.#tower = this.lastTower = this.towers[effect.tower]!;
+        this.connectedMs = this.ground.timeline.nowMs;
+        return this.#step({ k: "connected" });
+      case "lost":
+        this.#tower = null;
+        if (!effect.stood) return;
+        this.lostMs = this.ground.timeline.nowMs;
+        return this.#step({ k: "lost" });
+      default:
+        effect satisfies never;
+    }
+  }
+
+  #connect(tower: TowerHost, call: number): void {
+    const stream = tower.up ? this.ground.network.stream(this.host, tower.host) : null;
+    if (!stream) return this.later(1, () => this.#call({ on: "closed", call }));
     this.#stream = stream;
-    this.connectedMs = this.ground.timeline.nowMs;
+    stream.onOpen = () => this.enter(() => this.#call({ on: "opened", call }));
     stream.onClientLost = () => {
-      this.#stream = null;
-      this.lostMs = this.ground.timeline.nowMs;
-      this.enter(() => {
-        this.#step({ k: "lost" });
-        retry();
-      });
+      // Nothing comes from there any more, even before it finds that out.
+      if (this.#stream === stream) this.#stream = null;
+      this.enter(() => this.#call({ on: "closed", call }));
     };
-    stream.onClient = (text) => this.enter(() => this.#receive(parseWatch(text)));
-    this.towerHost.accept(stream);
-    this.#step({ k: "connected" });
+    stream.onClient = (text) =>
+      this.enter(() => {
+        if (!this.#dial?.isCurrent(call)) return;
+        this.#call({ on: "heard", call });
+        this.#receive(parseWatch(text));
+      });
+    tower.accept(stream);
   }
 
   #receive(message: WatchMessage): void {

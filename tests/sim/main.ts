@@ -1,4 +1,5 @@
-// deno task sim [--seed N | --seeds M [--from N]] [--steps S] [--wild|--mild|--several] [--story]
+// deno task sim [--seed N | --seeds M [--from N]] [--steps S] [--towers T]
+//               [--wild|--mild|--several] [--story]
 //
 // Runs simulated clusters. A seed that fails prints what broke, a plan made as small as it still
 // fails, the end of its story, and the one command that repeats it; exit code 1. With --hour: see
@@ -6,13 +7,13 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import { simulateMany } from "./crowd.ts";
-import { type Kind, KINDS, repetition } from "./kinds.ts";
+import { type Choice, type Kind, repetition, worldOf } from "./kinds.ts";
 import { shrink } from "./shrink.ts";
 import { formatStep } from "./steps.ts";
 import { type Outcome, simulate, type WorldOptions } from "./world.ts";
 
 const args = parseArgs(Deno.args, {
-  string: ["seed", "seeds", "from", "steps", "workers"],
+  string: ["seed", "seeds", "from", "steps", "towers", "workers"],
   boolean: ["mild", "wild", "several", "story", "hour"],
 });
 if (args.hour) {
@@ -20,7 +21,8 @@ if (args.hour) {
   Deno.exit(0);
 }
 const kind: Kind = args.mild ? "mild" : args.several ? "several" : "wild";
-const steps = Number(args.steps ?? KINDS[kind].steps);
+const numberOf = (text: unknown) => text === undefined ? undefined : Number(text);
+const choice: Choice = { steps: numberOf(args.steps), towers: numberOf(args.towers) };
 
 /** How much of a story is shown. */
 const STORY_LINES = 60;
@@ -38,7 +40,7 @@ function tell(options: WorldOptions, outcome: Outcome): void {
 }
 
 if (args.seed !== undefined) {
-  const options = { ...KINDS[kind], steps, seed: Number(args.seed) };
+  const options = worldOf(kind, Number(args.seed), choice);
   const outcome = simulate(options);
   if (args.story) { for (const line of outcome.story) console.log(line); }
   if (outcome.violation !== null) {
@@ -57,7 +59,7 @@ const briefs = await simulateMany({
   kind,
   from,
   count,
-  steps,
+  choice,
   ...(args.workers === undefined ? {} : { workers: Number(args.workers) }),
   onProgress: (done) => {
     if (!Deno.stderr.isTerminal()) return;
@@ -66,7 +68,7 @@ const briefs = await simulateMany({
 });
 const failed = briefs.find(({ violation }) => violation !== null);
 if (failed) {
-  const options = { ...KINDS[kind], steps, seed: failed.seed };
+  const options = worldOf(kind, failed.seed, choice);
   tell(options, simulate(options));
   Deno.exit(1);
 }

@@ -2,8 +2,22 @@
 
 import type { Behaviour } from "./process.ts";
 
-/** The most that `nap` scales to, and the least time between two of its steps. */
-export const NAP = { max: 3, cooldownMs: 2_000 } as const;
+/** Between which numbers an app scales, and the least time between two of its steps. */
+export interface Scales {
+  readonly min: number;
+  readonly max: number;
+  readonly cooldownMs: number;
+}
+/** By its requests, and asleep without any. */
+const NAP: Scales = { min: 0, max: 3, cooldownMs: 2_000 };
+/** By its CPU: more above this share of a core, less below half of it, in percent. */
+const BUSY: Scales = { min: 1, max: 4, cooldownMs: 2_000 };
+export const BUSY_ABOVE = 60;
+
+/** How it scales by itself, if it does. */
+export function scalesOf(app: string): Scales | undefined {
+  return app === "nap" ? NAP : app === "busy" ? BUSY : undefined;
+}
 
 /** The share of requests that a canary of `shy` gets. */
 export const SHY_PERCENT = 30;
@@ -14,6 +28,10 @@ const TIMEOUT = "timeout 8s";
 const MORE: Readonly<Record<string, readonly string[]>> = {
   nap: [
     `  scale { min 0; max ${NAP.max}; rps-above 10; idle-after 3s; cooldown ${NAP.cooldownMs}ms }`,
+  ],
+  busy: [
+    `  scale { min ${BUSY.min}; max ${BUSY.max}; cpu-above ${BUSY_ABOVE}%; ` +
+    `cooldown ${BUSY.cooldownMs}ms }`,
   ],
 };
 

@@ -101,6 +101,8 @@ export class Network {
 
 /** A connection that keeps order, with 0.5 ms each way. */
 export class Stream {
+  /** The server has taken it on. */
+  onOpen: () => void = () => {};
   onClient: (text: string) => void = () => {};
   onServer: (text: string) => void = () => {};
   onClientLost: () => void = () => {};
@@ -113,6 +115,10 @@ export class Stream {
     private readonly timeline: Timeline,
     private readonly closed: () => void,
   ) {}
+
+  opened(): void {
+    this.timeline.after(0.5, () => this.#open && this.onOpen());
+  }
 
   toClient(text: string): void {
     this.timeline.after(0.5, () => this.#open && this.onClient(text));

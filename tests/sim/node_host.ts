@@ -3,9 +3,13 @@ import { sha256Hex } from "../../core/bytes.ts";
 import type { NodeEffect, NodeEvent } from "../../node/effects.ts";
 import { NodeMachine } from "../../node/machine.ts";
 import type { LogRecord } from "../../node/records.ts";
+import type { Wish } from "../../core/mesh.ts";
 import type { SavedReplica } from "../../node/saved.ts";
+import { CpuHistory } from "../../node/autoscale.ts";
+import { type CpuUse, samplesOf } from "../../node/wishes.ts";
+import { AUTOSCALE_SAMPLES, AUTOSCALE_WINDOW_MS, SAMPLE_MS } from "../../core/limits.ts";
 import type { ConductorHost } from "./conductor_host.ts";
-import { Daemon, type Ground, meshOf, TOWER } from "./daemon.ts";
+import { Daemon, type Ground, meshOf, towerAt } from "./daemon.ts";
 import type { Stream } from "./network.ts";
 import { ROOT, signerOf } from "./signers.ts";
 import type { Behaviour, Process } from "./process.ts";
@@ -34,13 +38,19 @@ export class NodeHost extends Daemon {
   #at = 0;
   #dueMs = Infinity;
   #close = () => {};
+  #wished = false;
   #newest = 0;
   #nextPid = 1000;
+  #cpu = new CpuHistory({ windowMs: AUTOSCALE_WINDOW_MS, samples: AUTOSCALE_SAMPLES });
+  /** All programs of the world, on whatever node. */
+  programs: () => Iterable<Process> = () => this.processes;
 
   constructor(
     ground: Ground,
     readonly conductors: readonly ConductorHost[],
     readonly index: number,
+    /** How many towers it has. */
+    readonly towers = 1,
   ) {
     super(ground, `node-${index}`, `10.0.1.${index}`);
     this.address = { hostname: this.host, port: 7775 };
@@ -73,7 +83,8 @@ export class NodeHost extends Daemon {
       roots: [ROOT],
       conductor: meshOf(1),
       moreConductors: this.conductors.slice(1).map(({ index }) => meshOf(index)),
-      tower: TOWER,
+      tower: towerAt(1),
+      moreTowers: Array.from({ length: this.towers - 1 }, (_, at) => towerAt(at + 2)),
       towerUrl: "http://10.0.0.2:7772",
       path: "/bin",
       workdir: "/",
@@ -106,6 +117,8 @@ export class NodeHost extends Daemon {
       }
     }
     this.#step({ on: "sample", ...SAMPLE });
+    this.#cpu = new CpuHistory({ windowMs: AUTOSCALE_WINDOW_MS, samples: AUTOSCALE_SAMPLES });
+    this.later(SAMPLE_MS, () => this.#measure());
     this.#connect();
   }
 
@@ -191,6 +204,12 @@ export class NodeHost extends Daemon {
   }
 
   #hear(text: string, from: Address): void {
+    if (this.ground.planted === "drained-by-one" && text.startsWith('{"k":"deregister-ok"')) {
+      const { order: _, ...word } = JSON.parse(text);
+      for (let at = 1; at <= this.towers; at++) {
+        this.#step({ on: "mesh", text: JSON.stringify(word), from: towerAt(at) });
+      }
+    }
     const isOrder = this.conductors.length > 1 && /^\{"k":"(?:run|stop)"/.test(text);
     if (!isOrder || !this.machine) return this.#step({ on: "mesh", text, from });
     const order = JSON.parse(text);
@@ -220,7 +239,7 @@ export class NodeHost extends Daemon {
     const { network, prng } = this.ground;
     switch (effect.do) {
       case "send":
-        if (this.#isWithheld(effect.text)) return;
+        if (this.#isWithheld(effect.text, effect.to)) return;
         return network.send(effect.text, this.address, effect.to);
       case "verify": {
         const { sequence, text, signatureHex } = effect.record;
@@ -344,15 +363,50 @@ export class NodeHost extends Daemon {
     });
   }
 
+  /** CPU of what is ready and scales by it, once a second. */
+  #measure(): void {
+    this.later(SAMPLE_MS, () => this.#measure());
+    const uses: CpuUse[] = [];
+    for (const { id, instance, state, spec } of this.machine?.replicas.values() ?? []) {
+      const process = this.#find(id, instance);
+      if (spec?.scale?.cpuAbove === undefined || !process?.alive) continue;
+      const cpuS = this.ground.loads.work(process, this.#workers(process.app), this.now.monoMs);
+      if (state.at === "ready") uses.push({ spec, replica: id, instance, cpuS });
+    }
+    if (uses.length === 0 && !this.#wished) return;
+    this.#wished = uses.length > 0;
+    const wishes = this.#cpu.take(this.now.monoMs, samplesOf(uses));
+    this.#step({ on: "wishes", wishes: wishes.map((wish) => this.#plantWish(wish)) });
+  }
+
+  /** How many programs share an app's load. */
+  #workers(app: string): number {
+    let count = 0;
+    for (const each of this.programs()) {
+      if (each.app === app && each.alive && this.now.monoMs >= each.answersMs) count++;
+    }
+    return count;
+  }
+
   // ---- Planted faults -----------------------------------------------------------------------------
 
+  #plantWish(wish: Wish): Wish {
+    if (this.ground.planted !== "fickle") return wish;
+    const isMore = Math.floor(this.now.monoMs / 5_000) % 2 === 0;
+    return isMore
+      ? { ...wish, wish: "more", cpuPercent: 100 }
+      : { ...wish, wish: "less", cpuPercent: 0 };
+  }
+
   /** What is registered never reaches the tower, and yet is acknowledged. */
-  #isWithheld(text: string): boolean {
-    if (this.ground.planted !== "unregistered") return false;
+  #isWithheld(text: string, to: Address): boolean {
+    const { planted } = this.ground;
+    const isFirst = to.hostname === towerAt(1).hostname;
+    if (planted !== "unregistered" && (planted !== "one-tower" || isFirst)) return false;
     if (text.startsWith('{"k":"register"')) {
       const { node, request } = JSON.parse(text);
       const answer = JSON.stringify({ k: "register-ok", tower: "d".repeat(16), node, request });
-      this.later(1, () => this.#step({ on: "mesh", text: answer, from: TOWER }));
+      this.later(1, () => this.#step({ on: "mesh", text: answer, from: to }));
       return true;
     }
     return text.startsWith('{"k":"lease"');

@@ -30,6 +30,17 @@ export function plantIn(
   if (body.kind === "decision" && (body.runs || body.place.some((each) => each.run))) {
     return plantRun(entry, body, planted, head);
   }
+  if (planted === "unsteady" && body.kind === "rollout") {
+    const scale = [{ app: body.app, count: 1 }];
+    return nextEntry(head, entry.wallMs, {
+      kind: "decision",
+      place: [],
+      leave: [],
+      gone: [],
+      scale,
+      reasons: [`scale ${body.app} to 1: planted`],
+    });
+  }
   if (planted === "overscale" && body.kind === "decision" && body.scale) {
     const scale = body.scale.map((each) => ({ ...each, count: each.count * 5 }));
     return nextEntry(head, entry.wallMs, { ...body, scale });

@@ -22,6 +22,9 @@ export interface Process {
   /** From when on it listens. */
   readonly answersMs: number;
   alive: boolean;
+  /** Seconds of CPU since its start, up to this moment. */
+  cpuS?: number;
+  workedMs?: number;
   /** An ordered stop has sent it a signal. */
   signalledMs?: number;
   endedMs?: number;

@@ -1,12 +1,12 @@
 import { isOver } from "../../core/job.ts";
 import { currentOf } from "../../conductor/state.ts";
 import type { Cast } from "./cast.ts";
-import { isJob, isSleeper } from "./manifests.ts";
+import { isJob, scalesOf } from "./manifests.ts";
 import { wantedOf, type Wish } from "./operator.ts";
 
 /** What is still missing for everything to be as signed; empty when all is well. */
 export function unfinished(cast: Cast): string[] {
-  const { conductor, tower, ingresses, nodes, operator } = cast;
+  const { conductor, towers, ingresses, nodes, operator } = cast;
   const missing: string[] = [];
   operator.settle();
   if (!operator.idle) missing.push("the operator waits for an answer");
@@ -34,7 +34,7 @@ export function unfinished(cast: Cast): string[] {
     const wrong = whyNotSigned(wish, shall, mayFail);
     if (wrong !== null) missing.push(wrong);
     // Nobody asks for it any more.
-    const wanted = isSleeper(wish.app) ? 0 : wantedOf(wish, shall);
+    const wanted = restingCount(wish, shall);
     const current = mine.filter(({ process }) => process.generation === shall);
     if (mine.length !== wanted || current.length !== wanted) {
       missing.push(
@@ -53,12 +53,17 @@ export function unfinished(cast: Cast): string[] {
       process.replica
     ),
   );
-  const listed = ids(
-    [...operator.wishes.keys()].filter((app) => !stuck.has(app)).flatMap((app) =>
-      [...tower.machine?.registry.ofApp(app) ?? []].map((entry) => entry.endpoint.replica)
-    ),
-  );
-  if (listed !== alive) missing.push(`the tower lists [${listed}], running are [${alive}]`);
+  for (const tower of towers) {
+    const listed = ids(
+      [...operator.wishes.keys()].filter((app) => !stuck.has(app)).flatMap((app) =>
+        [...tower.machine?.registry.ofApp(app) ?? []].map((entry) => entry.endpoint.replica)
+      ),
+    );
+    if (listed !== alive) {
+      missing.push(`the ${tower.name} lists [${listed}], running are [${alive}]`);
+    }
+    if (!tower.machine?.watch.isComplete) missing.push(`the list of ${tower.name} is not complete`);
+  }
   for (const [name, bar] of operator.bars) {
     const node = nodes.find((each) => each.name === name)!;
     for (const { replica, app } of bar === "DRAIN" ? node.running() : []) {
@@ -85,6 +90,12 @@ export function unfinished(cast: Cast): string[] {
     }
   }
   return missing;
+}
+
+/** How many there are once nobody asks for it any more, nor has it anything to do. */
+function restingCount(wish: Wish, generation: number): number {
+  const wanted = wantedOf(wish, generation);
+  return Math.min(wanted, scalesOf(wish.app)?.min ?? wanted);
 }
 
 /** Runs that are not over, and ticks that nobody has taken. */

@@ -13,7 +13,7 @@
 
 import { currentOf } from "../../conductor/state.ts";
 import type { Cast } from "./cast.ts";
-import { doStep, healAll } from "./deeds.ts";
+import { daemonsOf, doStep, healAll } from "./deeds.ts";
 import type { NodeVerb, Verb } from "./operator.ts";
 import type { Behaviour } from "./process.ts";
 import type { Deed } from "./steps.ts";
@@ -27,9 +27,7 @@ export function play(text: string): string {
   const out: string[] = [];
   const cast = createCast({ ...MILD, seed: 1, faults: false });
   const teller = new Teller(cast);
-  for (const daemon of [cast.tower, ...cast.conductors, ...cast.ingresses, ...cast.nodes]) {
-    daemon.start();
-  }
+  for (const daemon of daemonsOf(cast)) daemon.start();
   cast.clients.start();
   cast.network.weather.delayMs = 0;
   run(cast, START_MS);
@@ -96,6 +94,8 @@ function deedOf(verb: string, rest: readonly string[]): Deed {
     }
     case "scale":
       return { do: "scale", app: first, count: Number(second) };
+    case "load":
+      return { do: "load", app: first, cores: Number(second) };
     case "grant":
     case "ungrant":
       return { do: "grant", may: verb === "grant" };

@@ -22,6 +22,8 @@ export type Deed =
   | { readonly do: "node"; readonly verb: NodeVerb; readonly node: string }
   /** Clients ask for an app that sleeps otherwise. */
   | { readonly do: "ask"; readonly app: string; readonly forMs: number }
+  /** An app that scales by CPU has so much to do from here on. */
+  | { readonly do: "load"; readonly app: string; readonly cores: number }
   | { readonly do: "scale"; readonly app: string; readonly count: number }
   /** A daemon is killed by SIGKILL and started again. */
   | { readonly do: "kill"; readonly daemon: string; readonly forMs: number }
@@ -88,6 +90,8 @@ function wordsOf(step: Step): string {
       return `${step.verb.toLowerCase()} ${step.node}`;
     case "ask":
       return `ask ${step.app}`;
+    case "load":
+      return `load ${step.app} ${step.cores} cores`;
     case "scale":
       return `scale ${step.app}=${step.count}`;
     case "crash":
@@ -119,6 +123,7 @@ export interface PlanOptions {
   readonly nodes: number;
   readonly ingresses: number;
   readonly conductors?: number;
+  readonly towers?: number;
   /** Whether anything breaks, or operators only work. */
   readonly faults: boolean;
 }
@@ -149,7 +154,7 @@ function good(volume: boolean): { readonly volume: boolean; readonly behaviour: 
 
 function operate(prng: Prng, options: PlanOptions): Deed | null {
   const verb = (name: Verb): Deed => ({ do: "verb", verb: name, app: "web" });
-  switch (prng.below(46)) {
+  switch (prng.below(50)) {
     case 0:
     case 1:
     case 2:
@@ -225,14 +230,25 @@ function operate(prng: Prng, options: PlanOptions): Deed | null {
       const behaviour = prng.below(3) === 0 ? "errors" : "good";
       return { do: "up", app: "shy", replicas: 2, volume: false, behaviour };
     }
+    case 40:
+    case 41:
+      return { do: "up", app: "busy", replicas: 1, ...good(false) };
+    case 42:
+    case 43:
+    case 44:
+      return { do: "load", app: "busy", cores: prng.below(13) / 4 };
     default:
       return null;
   }
 }
 
-/** Where there are several conductors, half of what breaks is theirs, or their store's. */
+/**
+ * Where there are several conductors, half of what breaks is theirs, or their store's; where there are
+ * several towers, a third is theirs.
+ */
 function breakOne(prng: Prng, options: PlanOptions): Deed | null {
   const { conductors = 1, nodes } = options;
+  if ((options.towers ?? 1) > 1 && prng.below(3) === 0) return breakTower(prng, options);
   if (conductors === 1 || prng.below(2) === 0) return breakSomething(prng, options);
   const index = 1 + prng.below(conductors);
   const daemon = index === 1 ? "conductor" : `conductor-${index}`;
@@ -270,16 +286,45 @@ function breakOne(prng: Prng, options: PlanOptions): Deed | null {
   }
 }
 
+function towerOf(prng: Prng, { towers = 1 }: PlanOptions): string {
+  const index = towers === 1 ? 1 : 1 + prng.below(towers);
+  return index === 1 ? "tower" : `tower-${index}`;
+}
+
+function breakTower(prng: Prng, options: PlanOptions): Deed {
+  const tower = towerOf(prng, options);
+  const forMs = 50 + prng.below(6_000);
+  const oneWay = prng.below(2) === 0;
+  const others = [
+    "conductor",
+    `node-${1 + prng.below(options.nodes)}`,
+    `ingress-${1 + prng.below(options.ingresses)}`,
+    `ingress-${1 + prng.below(options.ingresses)}`,
+    "all",
+  ];
+  switch (prng.below(6)) {
+    case 0:
+    case 1:
+      return { do: "kill", daemon: tower, forMs };
+    case 2:
+    case 3:
+      return { do: "pause", daemon: tower, forMs };
+    default:
+      return { do: "cut", one: tower, other: others[prng.below(5)]!, oneWay, forMs };
+  }
+}
+
 function breakSomething(prng: Prng, options: PlanOptions): Deed | null {
   const node = `node-${1 + prng.below(options.nodes)}`;
   const ingress = `ingress-${1 + prng.below(options.ingresses)}`;
+  const tower = towerOf(prng, options);
   const forMs = 50 + prng.below(6_000);
   const kill = (daemon: string): Deed => ({ do: "kill", daemon, forMs });
   switch (prng.below(16)) {
     case 0:
       return kill("conductor");
     case 1:
-      return kill("tower");
+      return kill(tower);
     case 2:
       return kill(ingress);
     case 3:
@@ -290,11 +335,11 @@ function breakSomething(prng: Prng, options: PlanOptions): Deed | null {
     case 6:
       return { do: "crash", nth: prng.below(20) };
     case 7: {
-      const other = ["conductor", "tower", ingress, "all"][prng.below(4)]!;
+      const other = ["conductor", tower, ingress, "all"][prng.below(4)]!;
       return { do: "cut", one: node, other, oneWay: prng.below(2) === 0, forMs };
     }
     case 8: {
-      const pairs = [["conductor", "tower"], [ingress, "tower"], ["tower", node], [
+      const pairs = [["conductor", tower], [ingress, tower], [tower, node], [
         "conductor",
         node,
       ]];
@@ -309,12 +354,12 @@ function breakSomething(prng: Prng, options: PlanOptions): Deed | null {
       return { do: "disk-slow", daemon, diskMs, forMs };
     }
     case 11: {
-      const host = ["conductor", "tower", node, ingress, "operator"][prng.below(5)]!;
+      const host = ["conductor", tower, node, ingress, "operator"][prng.below(5)]!;
       const skewMs = [-288_000, -60_000, 60_000, 288_000][prng.below(4)]!;
       return { do: "clock", host, skewMs, forMs };
     }
     case 12: {
-      const daemon = ["conductor", "tower", node, node, ingress][prng.below(5)]!;
+      const daemon = ["conductor", tower, node, node, ingress][prng.below(5)]!;
       return { do: "pause", daemon, forMs };
     }
     case 13:

@@ -1,5 +1,6 @@
 import { type TowerEffect, type TowerEvent, TowerMachine } from "../../tower/machine.ts";
-import { Daemon, type Ground, TOWER } from "./daemon.ts";
+import { Daemon, type Ground, towerAt } from "./daemon.ts";
+import type { Address } from "../../core/address.ts";
 import type { Stream } from "./network.ts";
 
 export class TowerHost extends Daemon {
@@ -9,8 +10,11 @@ export class TowerHost extends Daemon {
   #wakeMs = Infinity;
   #close = () => {};
 
-  constructor(ground: Ground) {
-    super(ground, "tower", TOWER.hostname);
+  readonly address: Address;
+
+  constructor(ground: Ground, readonly index = 1) {
+    super(ground, index === 1 ? "tower" : `tower-${index}`, towerAt(index).hostname);
+    this.address = towerAt(index);
   }
 
   protected begin(): void {
@@ -20,7 +24,7 @@ export class TowerHost extends Daemon {
       meshOpen: true,
     }, this.now);
     this.#close = this.ground.network.open(
-      TOWER,
+      this.address,
       (text, from) => this.enter(() => this.#step({ k: "datagram", text, from })),
     );
     this.#step({ k: "start" });
@@ -33,6 +37,7 @@ export class TowerHost extends Daemon {
     this.#streams.clear();
   }
 
+  /** A stream to it stands once it has answered, which it does when it is not paused. */
   accept(stream: Stream): void {
     const watcher = this.#nextWatcher++;
     this.#streams.set(watcher, stream);
@@ -42,9 +47,10 @@ export class TowerHost extends Daemon {
       this.#streams.delete(watcher);
       this.enter(() => this.#step({ k: "watcher-closed", watcher }));
     };
-    this.enter(() =>
-      this.#step({ k: "watcher-connected", watcher, host: stream.client, app: null })
-    );
+    this.enter(() => {
+      this.#step({ k: "watcher-connected", watcher, host: stream.client, app: null });
+      stream.opened();
+    });
   }
 
   #step(event: TowerEvent): void {
@@ -63,7 +69,7 @@ export class TowerHost extends Daemon {
   #perform(effect: TowerEffect): void {
     switch (effect.k) {
       case "datagram":
-        return this.ground.network.send(effect.text, TOWER, effect.to);
+        return this.ground.network.send(effect.text, this.address, effect.to);
       case "send":
         return this.#streams.get(effect.watcher)?.toClient(effect.text);
       case "close":

@@ -10,8 +10,9 @@ import { Checker } from "./checks.ts";
 import { Clients } from "./clients.ts";
 import { ConductorHost } from "./conductor_host.ts";
 import { type Ground, type Planted, resetStarts } from "./daemon.ts";
-import { doStep, healAll } from "./deeds.ts";
+import { daemonsOf, doStep, healAll } from "./deeds.ts";
 import { IngressHost } from "./ingress_host.ts";
+import { Loads } from "./loads.ts";
 import { Network, type Weather } from "./network.ts";
 import { NodeHost } from "./node_host.ts";
 import { Operator } from "./operator.ts";
@@ -28,6 +29,8 @@ export interface WorldOptions {
   readonly ingresses: number;
   /** More than one: they share a store, and one of them leads; absent: one. */
   readonly conductors?: number;
+  /** More than one: nodes register with all, each ingress watches one of them; absent: one. */
+  readonly towers?: number;
   /** How datagrams fare until all is healed. */
   readonly weather: Weather;
   /** How many things happen. */
@@ -87,33 +90,46 @@ export function createCast(options: WorldOptions): Cast {
   const network = new Network(timeline, createPrng(prng.below(2 ** 31)));
   const checker = new Checker(timeline);
   const planted = options.planted === undefined ? {} : { planted: options.planted };
-  const ground: Ground = { timeline, network, prng, witness: checker, ...planted };
-  const tower = new TowerHost(ground);
+  const loads = new Loads();
+  const ground: Ground = { timeline, network, prng, loads, witness: checker, ...planted };
+  const towers = Array.from(
+    { length: options.towers ?? 1 },
+    (_, index) => new TowerHost(ground, index + 1),
+  );
   const { conductors: count = 1 } = options;
   const store = count > 1 ? new SharedLog(ground) : null;
   const conductors = Array.from(
     { length: count },
-    (_, index) => new ConductorHost(ground, tower, index + 1, store),
+    (_, index) => new ConductorHost(ground, towers, index + 1, store),
   );
   const ingresses = Array.from(
     { length: options.ingresses },
-    (_, index) => new IngressHost(ground, tower, index + 1),
+    // Each begins with another one.
+    (_, index) =>
+      new IngressHost(
+        ground,
+        towers.map((_, at) => towers[(at + index) % towers.length]!),
+        index + 1,
+      ),
   );
   const nodes = Array.from(
     { length: options.nodes },
-    (_, index) => new NodeHost(ground, conductors, index + 1),
+    (_, index) => new NodeHost(ground, conductors, index + 1, towers.length),
   );
+  const programs = () => nodes.flatMap((node) => node.processes);
+  for (const node of nodes) node.programs = programs;
   const operator = new Operator(ground, conductors);
   const clients = new Clients(ground, { ingresses, nodes, operator, judge: checker });
   const cast: Cast = {
     timeline,
     network,
+    loads,
     conductors,
     get conductor() {
       return conductors.find((each) => each.leads) ?? conductors[0]!;
     },
     store,
-    tower,
+    towers,
     ingresses,
     nodes,
     operator,
@@ -122,6 +138,7 @@ export function createCast(options: WorldOptions): Cast {
     mayFail: options.faults,
   };
   checker.cast = cast;
+  checker.excuses.begin(towers);
   return cast;
 }
 
@@ -148,9 +165,7 @@ export function simulate(options: WorldOptions): Outcome {
     story: checker.story,
   });
   try {
-    for (const daemon of [cast.tower, ...cast.conductors, ...cast.ingresses, ...cast.nodes]) {
-      daemon.start();
-    }
+    for (const daemon of daemonsOf(cast)) daemon.start();
     clients.start();
     Object.assign(network.weather, options.weather);
     for (const step of plan) {

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { simulateMany } from "./crowd.ts";
-import { type Kind, KINDS, repetition } from "./kinds.ts";
+import { type Kind, repetition, worldOf } from "./kinds.ts";
 import { shrink } from "./shrink.ts";
 import { MILD, SEVERAL, simulate, WILD } from "./world.ts";
 
@@ -12,7 +12,7 @@ async function all(kind: Kind, count: number): Promise<void> {
   assert(
     failed === undefined,
     `seed ${failed?.seed}: ${failed?.violation}; repeat: ` +
-      repetition(kind, { ...KINDS[kind], seed: failed?.seed ?? 0 }),
+      repetition(kind, worldOf(kind, failed?.seed ?? 0)),
   );
   assertEquals(briefs.length, count);
   const checked = briefs.reduce((sum, each) => sum + each.checked, 0);
@@ -33,6 +33,8 @@ Deno.test("one of three conductors leads at a time, whatever fails of them and t
 
 Deno.test("a seed repeats exactly", () => {
   const [one, two] = [simulate({ ...WILD, seed: 42 }), simulate({ ...WILD, seed: 42 })];
+  const towers = { ...WILD, towers: 3, seed: 42 };
+  assertEquals(simulate(towers), simulate(towers));
   assertEquals(one, two);
   assert(one.story.length > 20);
   const several = [simulate({ ...SEVERAL, seed: 42 }), simulate({ ...SEVERAL, seed: 42 })] as const;
