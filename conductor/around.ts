@@ -10,12 +10,11 @@ import { type App, currentOf } from "./state.ts";
 export function lacksAround(machine: ConductorMachine, app: App, now: Instant): string[] {
   const { port, routes } = currentOf(app).spec;
   if (app.down || app.stopped) return [];
-  const tower = port === undefined ? null : towerFault(machine, now);
+  const lost = port === undefined ? [] : lostTowers(machine, now);
   return [
-    ...(tower === null ? [] : [`${tower}: nobody finds ${app.name} by its name`]),
-    ...(routes.length > 0 && isUnserved(machine, now)
-      ? [`no ingress is heard: nobody serves the routes of ${app.name}`]
-      : []),
+    ...(lost.length === machine.towers.size ? lost : [])
+      .map((at) => `${unheard(at)}: nobody finds ${app.name} by its name`),
+    ...(routes.length > 0 && isUnserved(machine, now) ? [unserved(machine, app.name)] : []),
     ...wrongClocks(machine, app),
   ];
 }
@@ -32,28 +31,41 @@ function wrongClocks({ fleet }: ConductorMachine, app: App): string[] {
 
 /** The same of all apps in a line each. */
 export function aroundProblems(machine: ConductorMachine, now: Instant): string[] {
-  const tower = towerFault(machine, now);
+  const lost = lostTowers(machine, now);
+  const means = lost.length === machine.towers.size
+    ? "no name is found, and routes stand as they were"
+    : "names are found and routes told by another";
   const routed = [...machine.state.apps.values()].filter((app) =>
     !app.down && !app.stopped && currentOf(app).spec.routes.length > 0
   );
   return [
-    ...(tower === null ? [] : [`${tower}: no name is found, and routes stand as they were`]),
-    ...(routed.length > 0 && isUnserved(machine, now)
-      ? [`no ingress is heard: nobody serves the routes of ${someOf(routed)}`]
-      : []),
+    ...lost.map((at) => `${unheard(at)}: ${means}`),
+    ...(routed.length > 0 && isUnserved(machine, now) ? [unserved(machine, someOf(routed))] : []),
   ];
 }
 
-function towerFault({ tower }: ConductorMachine, now: Instant): string | null {
-  if (!tower || tower.lostMonoMs === null) return null;
-  const silentMs = now.monoMs - tower.lostMonoMs;
-  return silentMs < AROUND_SILENT_MS ? null : `the tower at ${tower.at} is not heard`;
+/** The towers whose streams are gone for a while. */
+function lostTowers({ towers }: ConductorMachine, now: Instant): string[] {
+  return [...towers].flatMap(([at, lostMonoMs]) =>
+    lostMonoMs !== null && now.monoMs - lostMonoMs >= AROUND_SILENT_MS ? [at] : []
+  );
+}
+
+const unheard = (at: string) => `the tower at ${at} is not heard`;
+
+/**
+ * Ingresses are heard through towers, and a tower that hangs has a stream that stands: behind it an
+ * ingress may serve on by the last routes that it was told.
+ */
+function unserved({ towers }: ConductorMachine, apps: string): string {
+  const way = `the tower${towers.size > 1 ? "s" : ""} at ${[...towers.keys()].join(", ")}`;
+  return `no ingress is heard through ${way}: where none runs, nobody serves the routes of ${apps}`;
 }
 
 /** A conductor that was never told of a tower, in a simulation, knows nothing of ingresses, either. */
-function isUnserved({ tower, traffic, startedMonoMs }: ConductorMachine, now: Instant): boolean {
+function isUnserved({ towers, traffic, startedMonoMs }: ConductorMachine, now: Instant): boolean {
   const upMs = now.monoMs - startedMonoMs;
-  return tower !== null && upMs >= AROUND_SILENT_MS && !traffic.isHeard(now.monoMs);
+  return towers.size > 0 && upMs >= AROUND_SILENT_MS && !traffic.isHeard(now.monoMs);
 }
 
 function someOf(apps: readonly App[]): string {

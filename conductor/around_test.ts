@@ -38,11 +38,34 @@ Deno.test("aroundProblems() tells that nobody serves a route, until an ingress i
   rig.apply("quiet", "app quiet\n  exec /bin/quiet\n");
   rig.step({ on: "tower", at: "10.0.0.9:7772", heard: true });
   rig.live(AROUND_SILENT_MS + 100);
-  const line = "no ingress is heard: nobody serves the routes of shop";
+  const line = "no ingress is heard through the tower at 10.0.0.9:7772: where none runs, " +
+    "nobody serves the routes of shop";
   assertEquals(problemsOf(rig), [line]);
   const reasons = appViews(rig.machine, rig.now).map(({ app, reasons }) => [app, reasons]);
   assertEquals(reasons, [["quiet", []], ["shop", [line]]]);
   const figures = { name: "ingress", boot: "1".repeat(16), whole: true, apps: [] };
   rig.step({ on: "figures", figures });
   assertEquals(problemsOf(rig), []);
+});
+
+Deno.test("aroundProblems() says of one lost tower of several that another answers", () => {
+  const rig = new Rig();
+  rig.addNode(1);
+  rig.apply("shop", SHOP);
+  const tower = (at: string, heard: boolean) => rig.step({ on: "tower", at, heard });
+  const lost = () => problemsOf(rig).filter((each) => each.startsWith("the tower"));
+  tower("10.0.0.8:7772", true);
+  tower("10.0.0.9:7772", false);
+  rig.live(AROUND_SILENT_MS + 100);
+  const line = "the tower at 10.0.0.9:7772 is not heard";
+  assertEquals(lost(), [`${line}: names are found and routes told by another`]);
+  const found = appViews(rig.machine, rig.now)[0]!.reasons.filter((each) => /finds/.test(each));
+  assertEquals(found, []);
+  tower("10.0.0.8:7772", false);
+  rig.live(AROUND_SILENT_MS + 100);
+  assertEquals(lost().length, 2);
+  assertEquals(appViews(rig.machine, rig.now)[0]!.reasons.filter((each) => /finds/.test(each)), [
+    "the tower at 10.0.0.8:7772 is not heard: nobody finds shop by its name",
+    `${line}: nobody finds shop by its name`,
+  ]);
 });

@@ -61,8 +61,8 @@ export interface ConductorOptions {
 
 export class ConductorMachine {
   readonly startedMonoMs: number;
-  /** The tower, and since when its stream is gone; `null`: nothing was heard of one yet. */
-  tower: { readonly at: string; readonly lostMonoMs: number | null } | null = null;
+  /** The towers that anything was heard of, and since when the stream of each is gone, if it is. */
+  readonly towers = new Map<string, number | null>();
   readonly #cluster: Cluster;
   readonly #decider: Decider;
   readonly #desk: CommandDesk;
@@ -129,7 +129,7 @@ export class ConductorMachine {
         this.#journal.standBy();
         break;
       case "tower":
-        this.tower = { at: event.at, lostMonoMs: event.heard ? null : now.monoMs };
+        this.towers.set(event.at, event.heard ? null : now.monoMs);
         break;
       case "figures":
         cluster.traffic.take(event.figures, now.monoMs);
