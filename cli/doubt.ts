@@ -14,6 +14,7 @@ interface Doubt {
 }
 
 const SAFE = "the same command may be given again";
+const REFUSED = `${SAFE}: it is refused where it was executed`;
 
 /** The failure that an unanswered command is, with what to do about it. */
 export function inDoubt(command: IdCommand, why: Failure): Failure {
@@ -78,7 +79,7 @@ function doubtOf(command: IdCommand): Doubt {
       return doubt(
         `operator ${command.name} was added`,
         "skr8tr operator list",
-        `${SAFE}: it is refused where it was executed`,
+        REFUSED,
       );
     case "GRANT":
       return doubt(
@@ -90,7 +91,7 @@ function doubtOf(command: IdCommand): Doubt {
       return doubt(
         `grant ${command.grant} was taken from ${command.name}`,
         "skr8tr operator list",
-        `${SAFE}: it is refused where it was executed`,
+        REFUSED,
       );
     case "ROTATE":
       return doubt(
@@ -102,7 +103,7 @@ function doubtOf(command: IdCommand): Doubt {
       return doubt(
         `${command.name} was revoked`,
         "skr8tr operator list",
-        `${SAFE}: it is refused where it was executed`,
+        REFUSED,
       );
     case "QUOTA":
       return doubt(
@@ -115,13 +116,13 @@ function doubtOf(command: IdCommand): Doubt {
       return doubt(
         `secret ${command.secret} was removed`,
         "skr8tr secret list",
-        `${SAFE}: it is refused where it was executed`,
+        REFUSED,
       );
     case "FORGET":
       return doubt(
         `${command.member} was forgotten`,
         "skr8tr nodes",
-        `${SAFE}: it is refused where it was executed`,
+        REFUSED,
       );
     case "DECK":
       return doubt("the link is good", "skr8tr audit", "the same command makes another link");

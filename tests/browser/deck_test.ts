@@ -2,7 +2,6 @@
 // look, at both widths and in both themes.
 
 import { assert, assertEquals } from "@std/assert";
-import type { Page } from "playwright-core";
 import { conductorAt } from "../../cli/conductor.ts";
 import type { AppView } from "../../core/view.ts";
 import {
@@ -13,7 +12,8 @@ import {
   until,
 } from "../e2e/cluster_process.ts";
 import { haveChromium, launch } from "./browser.ts";
-import { accessibilityFindings, THEMES, visitor, WIDTHS } from "./pages.ts";
+import { assertPagesFit, openDeck } from "./deck_pages.ts";
+import { visitor } from "./pages.ts";
 
 const chromium = await haveChromium();
 
@@ -46,26 +46,12 @@ Deno.test({
       });
     });
     await t.step("every page fits, and axe-core finds nothing serious", async () => {
-      const found = [];
-      for (const width of WIDTHS) {
-        for (const theme of THEMES) {
-          const context = await visitor(browser, width, theme);
-          const page = await context.newPage();
-          for (const path of [...PAGES, `trace/${trace}`]) {
-            await open(page, `${deck}#/${path}`);
-            found.push(...await accessibilityFindings(page, `${path} ${width} ${theme}`));
-            const over = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
-            assertEquals(over, 0, `${path} is wider than ${width} pixels`);
-          }
-          await context.close();
-        }
-      }
-      assertEquals(found, []);
+      await assertPagesFit(browser, deck, [...PAGES, `trace/${trace}`]);
     });
     const context = await visitor(browser, 1280, "light");
     const page = await context.newPage();
     await t.step("a replica that dies and starts again is seen without reloading", async () => {
-      await open(page, deck);
+      await openDeck(page, deck);
       const { pid, replica } = (await productSvc(line)).replicas[0]!;
       kill(pid!, "SIGKILL");
       await page.locator(".events li", { hasText: replica }).filter({ hasText: "SIGKILL" }).first()
@@ -138,11 +124,6 @@ Deno.test({
   }
   await cluster.stop();
 });
-
-async function open(page: Page, url: string): Promise<void> {
-  await page.goto(url);
-  await page.locator("main h1, main h2").first().waitFor();
-}
 
 async function productSvc(line: ReadyLine): Promise<AppView> {
   const [hostname, port] = line.conductor.split(":");

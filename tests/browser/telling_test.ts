@@ -2,14 +2,14 @@
 // as the telemetry sink of the five has it told, at the deck's API, by the CLI and in a browser.
 
 import { assert, assertEquals } from "@std/assert";
-import type { Page } from "playwright-core";
 import { conductorAt } from "../../cli/conductor.ts";
 import type { MetricsView } from "../../core/metric_view.ts";
 import type { TraceSpanView, TraceView } from "../../core/trace_view.ts";
 import type { AppView } from "../../core/view.ts";
 import { type ReadyLine, startClusterTask, until } from "../e2e/cluster_process.ts";
 import { haveChromium, launch } from "./browser.ts";
-import { accessibilityFindings, THEMES, visitor, WIDTHS } from "./pages.ts";
+import { assertPagesFit, openDeck } from "./deck_pages.ts";
+import { visitor } from "./pages.ts";
 
 const ROOT = decodeURIComponent(new URL("../../", import.meta.url).pathname).replace(/\/$/, "");
 const COME_MS = 60_000;
@@ -126,29 +126,18 @@ async function inBrowser(t: Deno.TestContext, deck: string, trace: string): Prom
   const browser = await launch();
   try {
     await t.step("the pages fit, and axe-core finds nothing serious", async () => {
-      const found = [];
-      for (const width of WIDTHS) {
-        for (const theme of THEMES) {
-          const context = await visitor(browser, width, theme);
-          const page = await context.newPage();
-          for (
-            const path of ["metrics", "metrics/async-worker", "metrics/hello", `trace/${trace}`]
-          ) {
-            await open(page, `${deck}#/${path}`);
-            found.push(...await accessibilityFindings(page, `${path} ${width} ${theme}`));
-            const over = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
-            assertEquals(over, 0, `${path} is wider than ${width} pixels`);
-          }
-          await context.close();
-        }
-      }
-      assertEquals(found, []);
+      await assertPagesFit(browser, deck, [
+        "metrics",
+        "metrics/async-worker",
+        "metrics/hello",
+        `trace/${trace}`,
+      ]);
     });
     const context = await visitor(browser, 1280, "light");
     const page = await context.newPage();
     const chart = (name: string) => page.locator(`.chart [role=img][aria-label^="${name}"]`);
     await t.step("an app's values are found by name, and by replica", async () => {
-      await open(page, deck);
+      await openDeck(page, deck);
       await page.locator("nav a", { hasText: "Metrics" }).click();
       await page.locator("td a", { hasText: "async-worker" }).click();
       await chart("process.memory.rss, MiB: now .1").waitFor();
@@ -162,12 +151,12 @@ async function inBrowser(t: Deno.TestContext, deck: string, trace: string): Prom
       await chart("process.memory.rss, MiB: now .2").waitFor();
     });
     await t.step("an app's page leads to what it told", async () => {
-      await open(page, `${deck}#/app/hello`);
+      await openDeck(page, `${deck}#/app/hello`);
       await page.locator("a", { hasText: "its metrics" }).click();
       await chart("guests: now .1 7").waitFor();
     });
     await t.step("the trace over both apps says who told of it", async () => {
-      await open(page, `${deck}#/trace/${trace}`);
+      await openDeck(page, `${deck}#/trace/${trace}`);
       const spans = page.getByRole("region", { name: "Spans" });
       const last = spans.locator("tbody tr").last();
       await last.locator("td", { hasText: /world\.1 on node-\d, told by telemetry-sink/ })
@@ -177,12 +166,6 @@ async function inBrowser(t: Deno.TestContext, deck: string, trace: string): Prom
   } finally {
     await browser.close();
   }
-}
-
-async function open(page: Page, url: string): Promise<void> {
-  await page.goto("about:blank");
-  await page.goto(url);
-  await page.locator("main h1, main h2").first().waitFor();
 }
 
 async function skr8tr(line: ReadyLine, state: string, ...words: string[]): Promise<string> {

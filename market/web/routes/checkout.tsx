@@ -1,11 +1,12 @@
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { ApiError, forget, placeOrder, saveProfile } from "../api.ts";
 import { costsOf } from "../../services/order-svc/price.ts";
 import type { Address, OrderRequest, ShippingMethod } from "../api_types.ts";
 import { attemptFor } from "../lib/attempt.ts";
 import { checkAddress, COUNTRIES } from "../lib/address.ts";
 import { Field } from "../parts/field.tsx";
+import { useFocusOnWrong, type Wrong } from "../parts/form.ts";
 import { Empty, type PageProps, useTitle } from "../parts/page.tsx";
 import { Totals } from "../parts/totals.tsx";
 import { cart, cartBusy, cartState } from "../state/cart.ts";
@@ -17,11 +18,6 @@ import { Picture } from "../parts/card.tsx";
 import { formatMoney } from "../lib/money.ts";
 
 const ATTEMPT = "market.attempt";
-
-interface Wrong {
-  readonly field?: string;
-  readonly text: string;
-}
 
 export default function Checkout(_: PageProps) {
   useTitle("Checkout");
@@ -61,10 +57,7 @@ function CheckoutForm() {
   const [wrong, setWrong] = useState<Wrong>();
   const [sending, setSending] = useState(false);
   const [remember, setRemember] = useState(true);
-  const form = useRef<HTMLFormElement>(null);
-  useEffect(() => {
-    form.current?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();
-  }, [wrong]);
+  const form = useFocusOnWrong(wrong);
 
   const send = async () => {
     const missing = checkAddress(address);

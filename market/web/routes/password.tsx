@@ -3,6 +3,7 @@ import { ApiError, changePassword } from "../api.ts";
 import type { User } from "../api_types.ts";
 import { tooMany } from "../lib/wait.ts";
 import { Field } from "../parts/field.tsx";
+import { useFocusOnWrong, type Wrong } from "../parts/form.ts";
 import { type PageProps, useTitle } from "../parts/page.tsx";
 import { go } from "../state/navigation.ts";
 import { announce, notify } from "../state/notices.ts";
@@ -40,21 +41,13 @@ function Changed() {
   );
 }
 
-interface Wrong {
-  readonly field?: string;
-  readonly text: string;
-}
-
 function Form({ who, changed }: { who: User; changed: () => void }) {
   const [current, setCurrent] = useState("");
   const [next, setNext] = useState("");
   const [shown, setShown] = useState(false);
   const [wrong, setWrong] = useState<Wrong>();
   const [sending, setSending] = useState(false);
-  const form = useRef<HTMLFormElement>(null);
-  useEffect(() => {
-    form.current?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();
-  }, [wrong]);
+  const form = useFocusOnWrong(wrong);
 
   const send = async () => {
     const missing = firstMissing(current, next);

@@ -1,8 +1,9 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { ApiError, login, register } from "../api.ts";
 import { safeNext } from "../lib/query.ts";
 import { tooMany } from "../lib/wait.ts";
 import { Field } from "../parts/field.tsx";
+import { useFocusOnWrong, type Wrong } from "../parts/form.ts";
 import { type PageProps, useTitle } from "../parts/page.tsx";
 import { go, place } from "../state/navigation.ts";
 import { announce } from "../state/notices.ts";
@@ -49,11 +50,6 @@ export default function SignIn(_: PageProps) {
   );
 }
 
-interface Wrong {
-  readonly field?: string;
-  readonly text: string;
-}
-
 function Form(props: { mode: Mode; next: string }) {
   const fresh = props.mode === "register";
   const [name, setName] = useState("");
@@ -61,10 +57,7 @@ function Form(props: { mode: Mode; next: string }) {
   const [password, setPassword] = useState("");
   const [wrong, setWrong] = useState<Wrong>();
   const [sending, setSending] = useState(false);
-  const form = useRef<HTMLFormElement>(null);
-  useEffect(() => {
-    form.current?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();
-  }, [wrong]);
+  const form = useFocusOnWrong(wrong);
 
   const send = async () => {
     const missing = fresh ? firstMissing(name, email, password) : undefined;
