@@ -92,3 +92,10 @@ Deno.test("History tells the load of all nodes coarsely, up to the newest sample
   assertEquals(Object.keys(nodes), NAMES(3));
   assertEquals(nodes[NAMES(1)[0]!]!.cpuPercent.at(-1), ((DECK_SAMPLES + 4) * 7) % 101);
 });
+
+Deno.test("History does not take what is recalled for what is", () => {
+  const history = new History();
+  history.recall({ wallMs: WALL_MS, nodes: { one: { cpuPercent: 7, ramPercent: 8 } }, apps: {} });
+  assertEquals(history.load("one").nodes.one!.cpuPercent, [7]);
+  assertEquals(history.last, null);
+});
