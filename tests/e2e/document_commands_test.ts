@@ -41,6 +41,19 @@ ${parts.join("\n")}
 `;
 }
 
+/**
+ * What `deno install --global` takes no lock file to, and so asks the registry for: versions of all
+ * packages of the CLI. Their own network cannot reach it, and nobody may have asked on this machine.
+ */
+async function fetchAsInstalled(folder: string): Promise<void> {
+  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["cache", "--quiet", "--no-lock", "--config", "deno.json", "cli/main.ts"],
+    cwd: folder,
+    stderr: "piped",
+  }).output();
+  assert(success, new TextDecoder().decode(stderr));
+}
+
 const network = await ownNetwork();
 if (network === null) {
   console.log("documents' commands: not run: no network of their own (unshare --net, ip)");
@@ -58,6 +71,7 @@ Deno.test({
     const folder = await Deno.makeTempDir({ prefix: "skr8tr-commands-" });
     try {
       await copyProject(folder);
+      await fetchAsInstalled(folder);
       const addresses = [1, 2, 3, 4, 5].map((each) => `10.0.0.${each}`);
       const { code, out, err } = await runScript(
         folder,
