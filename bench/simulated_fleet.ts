@@ -6,7 +6,7 @@ import { formatOperatorCommand } from "../core/command.ts";
 import { digestOf, encodeMesh, type Mesh, type ReplicaStatus } from "../core/mesh.ts";
 import { createPrng } from "../core/prng.ts";
 import type { ConductorEffect, ConductorEvent } from "../conductor/effects.ts";
-import { beatEveryMs, deadAfterMs } from "../conductor/fleet.ts";
+import { beatEveryMs, deadAfterMs } from "../conductor/fleet/fleet.ts";
 import { ConductorMachine } from "../conductor/machine.ts";
 import { emptyState } from "../conductor/state.ts";
 

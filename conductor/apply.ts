@@ -11,9 +11,9 @@ import { type Entry, logNameOf, type Place, type Relabel, type SignedRecord } fr
 import { parseManifest } from "../core/manifest/parse.ts";
 import { forgetAnswers, remember } from "./answered.ts";
 import { applyUpload } from "./artifacts.ts";
-import { applyJob, applyRun, applyRunPlace, applyRuns, skipTicks } from "./job_state.ts";
-import { applyNodeVerb } from "./node_verbs.ts";
-import { quotaOf } from "./quota.ts";
+import { applyJob, applyRun, applyRunPlace, applyRuns, skipTicks } from "./jobs/job_state.ts";
+import { applyNodeVerb } from "./fleet/node_verbs.ts";
+import { quotaOf } from "./trust/quota.ts";
 import {
   applyTurn,
   beginDeploy,
@@ -23,8 +23,8 @@ import {
   pauseRollout,
   resumeRollout,
   supersede,
-} from "./rollout_state.ts";
-import { applySecret } from "./secrets.ts";
+} from "./rollouts/rollout_state.ts";
+import { applySecret } from "./trust/secrets.ts";
 import { currentOf, generationOf, holdsVolume, type State } from "./state.ts";
 
 /** Applies one entry; the names of the apps that it touched come back. */

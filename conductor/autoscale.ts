@@ -16,7 +16,7 @@ import type { ScaleSpec } from "../core/manifest/spec.ts";
 import type { Wish } from "../core/mesh.ts";
 import { cpuBelowOf, maySleep } from "../core/scale.ts";
 import { wantedOf } from "./reconcile.ts";
-import type { Decision } from "./plan.ts";
+import type { Decision } from "./placement/plan.ts";
 import { type App, currentOf, type State } from "./state.ts";
 
 /** What is known of one app when its number is judged. */

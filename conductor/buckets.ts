@@ -1,10 +1,10 @@
 /** What is to be done about one app, whatever its kind: the comparison of `reconcile()` with moves. */
 
-import type { Ledger } from "./ledger.ts";
-import { whyMove, withMoves } from "./moves.ts";
+import type { Ledger } from "./placement/ledger.ts";
+import { whyMove, withMoves } from "./placement/moves.ts";
 import { type Buckets, reconcile, type Sight } from "./reconcile.ts";
 import { type App, currentOf, type State } from "./state.ts";
-import { compareSystem, seatsOf } from "./system.ts";
+import { compareSystem, seatsOf } from "./placement/system.ts";
 
 /** What an app is compared within: the cluster as it is, or as it might be. */
 export interface Setting {

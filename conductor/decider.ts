@@ -9,16 +9,16 @@ import { PREPARE_UNHEARD_MS, REBALANCE_REST_MS, RECONCILE_REST_US } from "../cor
 import type { EntryBody } from "../core/log.ts";
 import { bucketsOf, systemSeats } from "./buckets.ts";
 import type { Cluster } from "./cluster.ts";
-import type { Comparison } from "./compare.ts";
-import { isJob } from "./job_state.ts";
-import { jobStep } from "./jobs.ts";
-import { type Booking, isEmpty, mergeDecisions, type Plan, planApp } from "./plan.ts";
-import { rebalance } from "./rebalance.ts";
+import type { Comparison } from "./rollouts/compare.ts";
+import { isJob } from "./jobs/job_state.ts";
+import { jobStep } from "./jobs/jobs.ts";
+import { type Booking, isEmpty, mergeDecisions, type Plan, planApp } from "./placement/plan.ts";
+import { rebalance } from "./placement/rebalance.ts";
 import { type Buckets, reconcile, type Sight, wantedOf } from "./reconcile.ts";
-import type { Prepared } from "./replace.ts";
-import type { Around } from "./rollout.ts";
-import { RolloutWatch } from "./rollout_watch.ts";
-import { missingSecret } from "./secrets.ts";
+import type { Prepared } from "./placement/replace.ts";
+import type { Around } from "./rollouts/rollout.ts";
+import { RolloutWatch } from "./rollouts/rollout_watch.ts";
+import { missingSecret } from "./trust/secrets.ts";
 import { missingNeeds, sightsOf } from "./sights.ts";
 import { type App, currentOf } from "./state.ts";
 

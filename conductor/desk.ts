@@ -13,15 +13,15 @@ import type { EntryBody } from "../core/log.ts";
 import { parseOperatorCommand, SIGNED_VERBS } from "../core/command.ts";
 import { inTime, replayKey } from "../core/signed.ts";
 import { parseSigned, type SignedCommand, splitVerb, UNAUTHORIZED } from "../core/wire.ts";
-import { VerifyBudget } from "./budget.ts";
-import { Refusals } from "./refusals.ts";
-import { choose } from "./choose.ts";
+import { VerifyBudget } from "./trust/budget.ts";
+import { Refusals } from "./trust/refusals.ts";
+import { choose } from "./placement/choose.ts";
 import { judge, judgeManifest, type Outcome } from "./commands.ts";
 import { type ConductorEffect, NOT_LEADING, type Source } from "./effects.ts";
 import type { ConductorMachine, ConductorOptions } from "./machine.ts";
-import { whyNoReader, whyUnauthorised } from "./auth.ts";
+import { whyNoReader, whyUnauthorised } from "./trust/auth.ts";
 import { forgetMarks, idKey } from "./answered.ts";
-import { formatList, formatNodes } from "./v1.ts";
+import { formatList, formatNodes } from "./views/v1.ts";
 
 interface Pending {
   readonly signed: SignedCommand;

@@ -4,8 +4,8 @@ import type { Address } from "../core/address.ts";
 import type { Entry } from "../core/log.ts";
 import type { Figures, Route } from "../core/mesh.ts";
 import type { EventView } from "../core/view.ts";
-import type { PendingJoin } from "./members.ts";
-import type { Visit } from "./visits.ts";
+import type { PendingJoin } from "./trust/members.ts";
+import type { Visit } from "./trust/visits.ts";
 
 /** Where a reply goes: the live layer made it and understands it. */
 export type ReplyTo = number;

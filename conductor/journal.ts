@@ -7,20 +7,20 @@ import type { Instant } from "../core/instant.ts";
 import { SNAPSHOT_ENTRIES, SNAPSHOT_REPLICAS } from "../core/limits.ts";
 import { type Entry, type EntryBody, nextEntry } from "../core/log.ts";
 import { type Root, rootName } from "../core/roster.ts";
-import { leadsText } from "./audit.ts";
+import { leadsText } from "./trust/audit.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Decider } from "./decider.ts";
 import type { CommandDesk } from "./desk.ts";
 import type { ConductorEffect } from "./effects.ts";
 import { eventOfTurn } from "./events.ts";
 import type { ConductorOptions } from "./machine.ts";
-import { Joins } from "./joins.ts";
-import { barText } from "./node_verbs.ts";
+import { Joins } from "./trust/joins.ts";
+import { barText } from "./fleet/node_verbs.ts";
 import { book, settleDecision } from "./settle.ts";
 import { applyEntry, chainAfter } from "./apply.ts";
 import { saveState } from "./snapshot.ts";
 import { type Placement, placementOf } from "./state.ts";
-import { Visits } from "./visits.ts";
+import { Visits } from "./trust/visits.ts";
 
 /** For machines that never lead one of several. */
 const NOBODY = { name: "conductor", identity: "" };

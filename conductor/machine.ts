@@ -19,21 +19,21 @@ import { maySay } from "../core/seal/permits.ts";
 import type { EventView } from "../core/view.ts";
 import { isRolling, type ScaleWorld } from "./autoscale.ts";
 import { Cluster } from "./cluster.ts";
-import type { Comparison } from "./compare.ts";
+import type { Comparison } from "./rollouts/compare.ts";
 import { Decider } from "./decider.ts";
 import { CommandDesk } from "./desk.ts";
 import type { ConductorEffect, ConductorEvent } from "./effects.ts";
-import { beatEveryMs } from "./fleet.ts";
+import { beatEveryMs } from "./fleet/fleet.ts";
 import { Journal } from "./journal.ts";
-import { Presence } from "./presence.ts";
+import { Presence } from "./fleet/presence.ts";
 import type { Buckets, Sight } from "./reconcile.ts";
 import { hearAnswer, hearPrepared, hearReport, hearStatus } from "./replica_news.ts";
-import { Reign } from "./reign.ts";
-import { RolloutWatch } from "./rollout_watch.ts";
+import { Reign } from "./leading/reign.ts";
+import { RolloutWatch } from "./rollouts/rollout_watch.ts";
 import { routesOf } from "./routes.ts";
 import { sendOrders } from "./send_orders.ts";
 import { servingOf, sightsOf } from "./sights.ts";
-import { relieve } from "./stand_ins.ts";
+import { relieve } from "./placement/stand_ins.ts";
 import { type App, isOutdated, type State } from "./state.ts";
 
 export interface ConductorOptions {

@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { CONDUCTOR_WARMUP_MS, NODE_DEAD_MS, SNAPSHOT_ENTRIES } from "../core/limits.ts";
-import { statusView } from "./status_view.ts";
-import { appViews } from "./views.ts";
+import { statusView } from "./views/status_view.ts";
+import { appViews } from "./views/views.ts";
 import { manifestOf, Rig, type RigNode } from "./rig_test.ts";
 import { loadState, saveState } from "./snapshot.ts";
 

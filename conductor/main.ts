@@ -11,7 +11,7 @@ import { logger } from "../core/live/log.ts";
 import { openSealKeys } from "../core/live/seal_keys.ts";
 import { startConductor } from "./live/conductor.ts";
 import { readStoreAccess } from "./live/open_store.ts";
-import { parseStoreTarget } from "./store_target.ts";
+import { parseStoreTarget } from "./leading/store_target.ts";
 import { readAtRestKey } from "./live/at_rest.ts";
 import { parseSyslogTarget } from "./live/syslog.ts";
 import { readOperators } from "./live/open.ts";

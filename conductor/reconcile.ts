@@ -8,8 +8,8 @@ import type { RolloutTurn } from "../core/log.ts";
 import type { AppSpec } from "../core/manifest/spec.ts";
 import type { ReplicaStatus } from "../core/mesh.ts";
 import { whyReplaced } from "../core/replacing.ts";
-import { type Around, orderOf, rollout, type Scene } from "./rollout.ts";
-import type { Rollout } from "./rollout_state.ts";
+import { type Around, orderOf, rollout, type Scene } from "./rollouts/rollout.ts";
+import type { Rollout } from "./rollouts/rollout_state.ts";
 import {
   type App,
   currentOf,

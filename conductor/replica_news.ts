@@ -6,8 +6,8 @@ import { RETRY_MAX_MS } from "../core/limits.ts";
 import type { Mesh, ReplicaStatus } from "../core/mesh.ts";
 import type { Cluster } from "./cluster.ts";
 import { describeChange } from "./events.ts";
-import { dropStatus, type FleetNode, takeReport, takeStatus } from "./fleet.ts";
-import { standsIn } from "./stand_ins.ts";
+import { dropStatus, type FleetNode, takeReport, takeStatus } from "./fleet/fleet.ts";
+import { standsIn } from "./placement/stand_ins.ts";
 import { type Placement, placementOf } from "./state.ts";
 
 /** One replica's status; it is repeated until it is answered. */

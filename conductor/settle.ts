@@ -2,9 +2,9 @@
 
 import type { Instant } from "../core/instant.ts";
 import type { Cluster } from "./cluster.ts";
-import { dropStatus } from "./fleet.ts";
-import { describeRun } from "./job_state.ts";
-import type { Decision } from "./plan.ts";
+import { dropStatus } from "./fleet/fleet.ts";
+import { describeRun } from "./jobs/job_state.ts";
+import type { Decision } from "./placement/plan.ts";
 import { type App, type Placement, placementOf, specOf } from "./state.ts";
 
 /** @param before the placements that the decision ends, as they were */

@@ -5,10 +5,10 @@ import { parseManifest } from "../core/manifest/parse.ts";
 import { Roster, type RosterData } from "../core/roster.ts";
 import type { Answered } from "./answered.ts";
 import type { Announced } from "./artifacts.ts";
-import { Members, type MembersData } from "./members.ts";
-import type { Bar } from "./node_verbs.ts";
-import type { Quota } from "./quota.ts";
-import type { StoredSecret } from "./secrets.ts";
+import { Members, type MembersData } from "./trust/members.ts";
+import type { Bar } from "./fleet/node_verbs.ts";
+import type { Quota } from "./trust/quota.ts";
+import type { StoredSecret } from "./trust/secrets.ts";
 import {
   type App,
   emptyState,

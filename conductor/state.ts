@@ -11,12 +11,12 @@ import { specOfPart } from "../core/before.ts";
 import { Roster } from "../core/roster.ts";
 import type { Answered } from "./answered.ts";
 import type { Announced } from "./artifacts.ts";
-import type { JobState } from "./job_state.ts";
-import { Members } from "./members.ts";
-import type { Bar } from "./node_verbs.ts";
-import type { Quota } from "./quota.ts";
-import type { Outcome, Rollout } from "./rollout_state.ts";
-import type { StoredSecret } from "./secrets.ts";
+import type { JobState } from "./jobs/job_state.ts";
+import { Members } from "./trust/members.ts";
+import type { Bar } from "./fleet/node_verbs.ts";
+import type { Quota } from "./trust/quota.ts";
+import type { Outcome, Rollout } from "./rollouts/rollout_state.ts";
+import type { StoredSecret } from "./trust/secrets.ts";
 
 /** One applied manifest of an app. */
 export interface Generation {

@@ -3,7 +3,7 @@
 import type { OperatorCommand } from "../core/command.ts";
 import { APP_REPLICAS } from "../core/limits.ts";
 import type { Outcome } from "./commands.ts";
-import { whyNoRoom } from "./quota.ts";
+import { whyNoRoom } from "./trust/quota.ts";
 import { type App, currentOf, type State } from "./state.ts";
 
 /** The commands that are judged here. */

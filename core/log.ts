@@ -254,7 +254,7 @@ export interface Lease {
 /**
  * A log that several conductors open, and the lease by which one of them leads. The store knows
  * nothing of time: how long a lease holds is measured by who holds it and by who wants it, each on a
- * clock of its own (conductor/leadership.ts).
+ * clock of its own (conductor/leading/leadership.ts).
  */
 export interface SharedStore extends LogStore {
   /** The lease as it stands; `null` where none was ever taken. It may be behind what was written. */

@@ -1,8 +1,8 @@
 // SCALE.md against the formulas and bounds of the code.
 
 import { assert, assertEquals } from "@std/assert";
-import { beatEveryMs, deadAfterMs } from "../conductor/fleet.ts";
-import { statusPieces } from "../conductor/pieces.ts";
+import { beatEveryMs, deadAfterMs } from "../conductor/fleet/fleet.ts";
+import { statusPieces } from "../conductor/views/pieces.ts";
 import { saveState } from "../conductor/snapshot.ts";
 import {
   BEATS_PER_SECOND,

@@ -1,4 +1,4 @@
-import { nodePieces } from "../../conductor/pieces.ts";
+import { nodePieces } from "../../conductor/views/pieces.ts";
 import type { Figure, Recorder, Row } from "../row.ts";
 import { cpuMs, SimulatedFleet } from "../simulated_fleet.ts";
 import { median } from "../statistics.ts";

@@ -52,7 +52,7 @@ export async function run({ arguments: args, output }: Context): Promise<number>
     found.push({ from, copy, proved });
   }
   const best = longest(found, args.value("log"));
-  const { rebuild, succeedBody } = await import("../../conductor/recovery.ts");
+  const { rebuild, succeedBody } = await import("../../conductor/trust/recovery.ts");
   const { SqliteStore } = await import("../../conductor/live/store_sqlite.ts");
   const runs = found.flatMap(({ copy }): Runs[] =>
     copy.runs && copy.log === best.copy.log ? [copy.runs] : []

@@ -3,7 +3,7 @@
 import { readAtRestKey } from "../../conductor/live/at_rest.ts";
 import { backUp, bringBack, copyLog } from "../../conductor/live/move_store.ts";
 import { openStore, readStoreAccess } from "../../conductor/live/open_store.ts";
-import { parseStoreTarget } from "../../conductor/store_target.ts";
+import { parseStoreTarget } from "../../conductor/leading/store_target.ts";
 import { Failure } from "../../core/errors.ts";
 import { type Context, DONE } from "../command.ts";
 

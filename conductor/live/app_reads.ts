@@ -1,9 +1,9 @@
 // Reads below /api/apps/<app>/: manifest, history, one generation with what was signed, and why.
 
 import { EVENTS } from "../../core/limits.ts";
-import { historyView, signedGenerationView, whyView } from "../rollout_views.ts";
+import { historyView, signedGenerationView, whyView } from "../rollouts/rollout_views.ts";
 import { type App, currentOf, generationOf } from "../state.ts";
-import { appView } from "../views.ts";
+import { appView } from "../views/views.ts";
 import type { HttpParts } from "./http.ts";
 
 /** The answer to a path below an app; `null` where nothing is there. */

@@ -13,7 +13,7 @@ import { now } from "../../core/live/clock.ts";
 import { peerOf, type SealedInit } from "../../core/live/sealed_http.ts";
 import { holdersOf, wantedArtifacts } from "../artifacts.ts";
 import type { ConductorMachine } from "../machine.ts";
-import { parseStandbyReport, type StandbyReport, Standbys } from "../standbys.ts";
+import { parseStandbyReport, type StandbyReport, Standbys } from "../leading/standbys.ts";
 import { fail } from "./answers.ts";
 import { ArtifactCopies, type Source } from "./artifact_copies.ts";
 import { ArtifactStore } from "./artifacts.ts";

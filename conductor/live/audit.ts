@@ -2,7 +2,7 @@
 
 import type { Entry, LogStore } from "../../core/log.ts";
 import type { AuditView } from "../../core/view.ts";
-import { type AuditFilter, auditOfEvent, auditView, matches } from "../audit.ts";
+import { type AuditFilter, auditOfEvent, auditView, matches } from "../trust/audit.ts";
 import type { State } from "../state.ts";
 import type { EventHistory } from "./events.ts";
 

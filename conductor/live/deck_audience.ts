@@ -6,7 +6,7 @@ import type { DeckMessages } from "../../core/deck_view.ts";
 import { DECK_BEHIND } from "../../core/limits.ts";
 import { statusChanges } from "../../core/status_changes.ts";
 import type { StatusView } from "../../core/view.ts";
-import type { DeckGrants } from "../deck_grants.ts";
+import type { DeckGrants } from "../trust/deck_grants.ts";
 
 /** One open stream. */
 export class Viewer {

@@ -7,11 +7,11 @@ import type { SsoRefusal } from "../../core/deck_view.ts";
 import type { Instant } from "../../core/instant.ts";
 import { SSO_ANSWER_S, SSO_SIGN_IN_MS } from "../../core/limits.ts";
 import { logger } from "../../core/live/log.ts";
-import type { DeckSession } from "../deck_access.ts";
-import { grantsText } from "../deck_grants.ts";
-import { Refusals } from "../refusals.ts";
-import { grantsOf, groupsOf, personOf, SignIns, type SsoSettings } from "../sso.ts";
-import type { Visit } from "../visits.ts";
+import type { DeckSession } from "../trust/deck_access.ts";
+import { grantsText } from "../trust/deck_grants.ts";
+import { Refusals } from "../trust/refusals.ts";
+import { grantsOf, groupsOf, personOf, SignIns, type SsoSettings } from "../trust/sso.ts";
+import type { Visit } from "../trust/visits.ts";
 
 const COOKIE = "deck-sso";
 const PATH = "/deck/sso";

@@ -1,9 +1,9 @@
 // Reads of what grows: events, the audit, logs. Most can be followed, a JSON value a line.
 
 import type { LogStore } from "../../core/log.ts";
-import { matches } from "../audit.ts";
-import type { DeckGrants } from "../deck_grants.ts";
-import { appsShown } from "../deck_shown.ts";
+import { matches } from "../trust/audit.ts";
+import type { DeckGrants } from "../trust/deck_grants.ts";
+import { appsShown } from "../trust/deck_shown.ts";
 import { countOf, fail, stream } from "./answers.ts";
 import type { HttpParts } from "./http.ts";
 import { streamLogs } from "./logs.ts";

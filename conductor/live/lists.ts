@@ -1,8 +1,8 @@
 // Long answers, in pages where that is asked for, and sent piece by piece either way.
 
 import { VERSION } from "../../core/version.ts";
-import type { DeckGrants } from "../deck_grants.ts";
-import { appPieces, nodePieces, type Page, statusPieces } from "../pieces.ts";
+import type { DeckGrants } from "../trust/deck_grants.ts";
+import { appPieces, nodePieces, type Page, statusPieces } from "../views/pieces.ts";
 import type { HttpParts } from "./http.ts";
 
 /** So much is made at a time, in characters; other work comes in between. */

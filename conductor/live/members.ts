@@ -30,9 +30,9 @@ import {
 import { admissionText, parseSuccession } from "../../core/seal/succession.ts";
 import type { Peer } from "../../core/seal/primitives.ts";
 import { integer, parseShaped, struct, text } from "../../core/shape.ts";
-import { whyNoReader } from "../auth.ts";
+import { whyNoReader } from "../trust/auth.ts";
 import type { ConductorMachine } from "../machine.ts";
-import type { PendingJoin } from "../members.ts";
+import type { PendingJoin } from "../trust/members.ts";
 import { anchorOf } from "../state.ts";
 
 /** How an operator's CLI says whose it is, in the first message of its sealed session. */

@@ -4,7 +4,7 @@ import { addSealMetrics } from "../../core/live/seal_metrics.ts";
 import type { SealMachine } from "../../core/seal/machine.ts";
 import type { Instant } from "../../core/instant.ts";
 import type { ConductorMachine } from "../machine.ts";
-import { appViews } from "../views.ts";
+import { appViews } from "../views/views.ts";
 
 /** What the metrics are made of, whenever somebody asks. */
 export interface Measured {

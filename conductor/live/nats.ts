@@ -14,7 +14,7 @@ import { JetStreamApiError } from "@nats-io/jetstream";
 import { Failure } from "../../core/errors.ts";
 import { NATS_PATIENCE_MS, NATS_PING_MS, NATS_TIMEOUT_MS } from "../../core/limits.ts";
 import { logger } from "../../core/live/log.ts";
-import type { NatsTarget } from "../store_target.ts";
+import type { NatsTarget } from "../leading/store_target.ts";
 
 /** How the servers are entered: a `.creds` file of NATS, or one line `user:password`. */
 export interface NatsAccess {

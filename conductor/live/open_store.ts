@@ -2,7 +2,7 @@
 
 import { Failure } from "../../core/errors.ts";
 import type { LogStore, SharedStore } from "../../core/log.ts";
-import type { StoreTarget } from "../store_target.ts";
+import type { StoreTarget } from "../leading/store_target.ts";
 import type { NatsAccess } from "./nats.ts";
 import { SqliteStore } from "./store_sqlite.ts";
 

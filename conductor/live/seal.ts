@@ -6,7 +6,7 @@ import type { MessageSocket, SealedInit } from "../../core/live/sealed_http.ts";
 import type { Member } from "../../core/seal/member.ts";
 import type { Peer, Role } from "../../core/seal/primitives.ts";
 import type { MemberDesk } from "./members.ts";
-import type { Members } from "../members.ts";
+import type { Members } from "../trust/members.ts";
 
 export class ConductorSeal extends RosterSeal {
   readonly keys: MemberDesk["keys"];

@@ -5,8 +5,8 @@ import { now } from "../../core/live/clock.ts";
 import { logger } from "../../core/live/log.ts";
 import type { Entry, SharedStore } from "../../core/log.ts";
 import type { ConductorEvent } from "../effects.ts";
-import type { Holder } from "../leadership.ts";
-import { Seat as Machine, type SeatEffect, type SeatEvent } from "../seat.ts";
+import type { Holder } from "../leading/leadership.ts";
+import { Seat as Machine, type SeatEffect, type SeatEvent } from "../leading/seat.ts";
 
 export interface SeatParts {
   readonly store: SharedStore;

@@ -3,7 +3,7 @@
 import { type BoxKeys, open, openBoxKeys, seal } from "../../core/live/box.ts";
 import type { FollowerMessage, FollowMessage } from "../../core/mesh.ts";
 import { handContext, storeContext } from "../../core/secret.ts";
-import { handingOf } from "../secrets.ts";
+import { handingOf } from "../trust/secrets.ts";
 import type { State } from "../state.ts";
 
 export class SecretHand {

@@ -3,8 +3,8 @@
 import type { Address } from "../../core/address.ts";
 import type { Running } from "../../core/live/daemon.ts";
 import type { SealKeys } from "../../core/live/seal_keys.ts";
-import type { SsoSettings } from "../sso.ts";
-import type { StoreTarget } from "../store_target.ts";
+import type { SsoSettings } from "../trust/sso.ts";
+import type { StoreTarget } from "../leading/store_target.ts";
 import type { SyslogTarget } from "./syslog.ts";
 import type { NatsAccess } from "./nats.ts";
 import type { Operators } from "./open.ts";

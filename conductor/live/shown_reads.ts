@@ -1,7 +1,7 @@
 // Reads of somebody who came in by single sign-on: what their grants show, and no more.
 
-import { type DeckGrant, isAuditor, shows, showsAudit } from "../deck_grants.ts";
-import { appsShown } from "../deck_shown.ts";
+import { type DeckGrant, isAuditor, shows, showsAudit } from "../trust/deck_grants.ts";
+import { appsShown } from "../trust/deck_shown.ts";
 import { fail } from "./answers.ts";
 import { type HttpParts, read } from "./http.ts";
 

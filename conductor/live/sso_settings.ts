@@ -1,5 +1,5 @@
 import { Failure } from "../../core/errors.ts";
-import { parseSsoSettings, type SsoSettings } from "../sso.ts";
+import { parseSsoSettings, type SsoSettings } from "../trust/sso.ts";
 
 /** Reads the file of `--sso`, which holds a secret. @throws {Failure} `usage`. */
 export async function readSsoSettings(path: string): Promise<SsoSettings> {

@@ -12,8 +12,8 @@ import { Failure } from "../../core/errors.ts";
 import { NATS_LEASE_TIMEOUT_MS, NATS_PATIENCE_MS, NATS_TIMEOUT_MS } from "../../core/limits.ts";
 import { EMPTY_HEAD, type Entry, type Head, type Lease, type SharedStore } from "../../core/log.ts";
 import { logger } from "../../core/live/log.ts";
-import { RecentEntries } from "../recent_entries.ts";
-import type { NatsTarget } from "../store_target.ts";
+import { RecentEntries } from "../leading/recent_entries.ts";
+import type { NatsTarget } from "../leading/store_target.ts";
 import {
   again,
   connectNats,

@@ -5,7 +5,7 @@ import { Failure } from "../../core/errors.ts";
 import { SYSLOG_QUEUE, SYSLOG_RETRY_MS } from "../../core/limits.ts";
 import { logger } from "../../core/live/log.ts";
 import type { AuditView } from "../../core/view.ts";
-import { framed, syslogHost, syslogMessage } from "../syslog.ts";
+import { framed, syslogHost, syslogMessage } from "../trust/syslog.ts";
 
 export interface SyslogTarget {
   readonly by: "udp" | "tcp" | "tls";

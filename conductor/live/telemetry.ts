@@ -17,14 +17,14 @@ import { replicaId } from "../../core/replica_id.ts";
 import { integer, oneOf, parseShaped, struct, text } from "../../core/shape.ts";
 import type { LogView } from "../../core/view.ts";
 import { Again } from "../again.ts";
-import type { FleetNode } from "../fleet.ts";
-import { MetricBook } from "../metric_book.ts";
-import { metricsOf } from "../metrics.ts";
-import { SpanSeries } from "../span_series.ts";
-import { spansOf } from "../spans.ts";
-import { type Known, LineCursor, type NodeLine } from "../telemetry.ts";
-import type { TellsOf } from "../teller.ts";
-import { TraceBook } from "../trace_book.ts";
+import type { FleetNode } from "../fleet/fleet.ts";
+import { MetricBook } from "../telemetry/metric_book.ts";
+import { metricsOf } from "../telemetry/metrics.ts";
+import { SpanSeries } from "../telemetry/span_series.ts";
+import { spansOf } from "../telemetry/spans.ts";
+import { type Known, LineCursor, type NodeLine } from "../telemetry/telemetry.ts";
+import type { TellsOf } from "../telemetry/teller.ts";
+import { TraceBook } from "../telemetry/trace_book.ts";
 import { type LogSearch, TelemetryStore } from "./telemetry_store.ts";
 
 const nodeLine = struct({

@@ -3,8 +3,8 @@
 
 import { METRICS_SHOWN, TRACES_SHOWN } from "../../core/limits.ts";
 import type { LogView } from "../../core/view.ts";
-import type { DeckGrants } from "../deck_grants.ts";
-import { appsShown } from "../deck_shown.ts";
+import type { DeckGrants } from "../trust/deck_grants.ts";
+import { appsShown } from "../trust/deck_shown.ts";
 import { countOf, fail, stream } from "./answers.ts";
 import type { HttpParts } from "./http.ts";
 import type { Telemetry } from "./telemetry.ts";

@@ -7,11 +7,11 @@ import type {
   TraceSpanView,
   TraceView,
 } from "../../core/trace_view.ts";
-import type { DeckGrants } from "../deck_grants.ts";
+import type { DeckGrants } from "../trust/deck_grants.ts";
 import { manifestOf, Rig } from "../rig_test.ts";
 import type { HttpParts } from "./http.ts";
 import { withFolder } from "./rig_test.ts";
-import { tellsOf } from "../teller.ts";
+import { tellsOf } from "../telemetry/teller.ts";
 import { Telemetry } from "./telemetry.ts";
 import { readTelemetry } from "./telemetry_reads.ts";
 

@@ -9,7 +9,7 @@ import { sha256Hex } from "../../core/bytes.ts";
 import type { DeckSample } from "../../core/deck_view.ts";
 import { TELEMETRY_CURSORS, TELEMETRY_SAMPLES } from "../../core/limits.ts";
 import type { LogView } from "../../core/view.ts";
-import type { Known } from "../telemetry.ts";
+import type { Known } from "../telemetry/telemetry.ts";
 import { decrypt, encrypt } from "./at_rest.ts";
 
 /** What is sought; what is absent does not matter. */

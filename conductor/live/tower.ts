@@ -5,7 +5,7 @@ import type { WatcherMessage } from "../../core/mesh.ts";
 import { logger } from "../../core/live/log.ts";
 import type { Seal } from "../../core/live/roster_seal.ts";
 import type { ConductorEvent } from "../effects.ts";
-import { heardOfTower, type TowerWord } from "../tower_word.ts";
+import { heardOfTower, type TowerWord } from "../fleet/tower_word.ts";
 
 /** Keeps a tower told what the conductor says, through restarts of either. */
 export class TowerLink implements Disposable {

@@ -4,7 +4,7 @@ import type { Address } from "../../core/address.ts";
 import type { Seal } from "../../core/live/roster_seal.ts";
 import type { Route, WatcherMessage } from "../../core/mesh.ts";
 import type { ConductorEvent } from "../effects.ts";
-import { TowerWord } from "../tower_word.ts";
+import { TowerWord } from "../fleet/tower_word.ts";
 import { TowerLink } from "./tower.ts";
 
 export class TowerLinks implements Disposable {

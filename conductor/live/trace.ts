@@ -6,7 +6,7 @@ import type { Instant } from "../../core/instant.ts";
 import { commandOf, type Entry } from "../../core/log.ts";
 import type { AppView } from "../../core/view.ts";
 import type { ConductorMachine } from "../machine.ts";
-import { appView } from "../views.ts";
+import { appView } from "../views/views.ts";
 
 interface Deploy {
   readonly generation: number;

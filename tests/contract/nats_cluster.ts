@@ -4,7 +4,7 @@ import { assert } from "@std/assert";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { freePort } from "../../core/live/free_port_testing.ts";
-import type { NatsTarget } from "../../conductor/store_target.ts";
+import type { NatsTarget } from "../../conductor/leading/store_target.ts";
 
 /** Where tests find nats-server; `null` where it is not installed. */
 export function natsServer(): string | null {

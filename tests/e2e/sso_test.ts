@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { id, post, signed, withConductor } from "../../conductor/live/rig_test.ts";
-import type { SsoSettings } from "../../conductor/sso.ts";
+import type { SsoSettings } from "../../conductor/trust/sso.ts";
 import type { AuditView } from "../../core/view.ts";
 import { CLIENT, type Issuer, startIssuer } from "./oidc_issuer.ts";
 

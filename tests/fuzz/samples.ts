@@ -1,6 +1,6 @@
 // What the inputs are made of: texts and bytes that are right.
 
-import type { SsoSettings } from "../../conductor/sso.ts";
+import type { SsoSettings } from "../../conductor/trust/sso.ts";
 import { ascii } from "../../ingress/field_block.ts";
 import { FrameWriter, PREFACE } from "../../ingress/h2/frames.ts";
 import type { Field } from "../../ingress/h2/hpack.ts";

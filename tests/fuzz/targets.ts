@@ -26,7 +26,7 @@ import {
 } from "../../core/seal/member.ts";
 import { readTarHead, TAR_BLOCK, tarHead } from "../../core/tar.ts";
 import { decrypt } from "../../conductor/live/at_rest.ts";
-import { grantsOf, groupsOf, parseSsoSettings, personOf } from "../../conductor/sso.ts";
+import { grantsOf, groupsOf, parseSsoSettings, personOf } from "../../conductor/trust/sso.ts";
 import { loadState, saveState } from "../../conductor/snapshot.ts";
 import { emptyState } from "../../conductor/state.ts";
 import { ChunkedBody } from "../../ingress/chunked.ts";

@@ -4,7 +4,7 @@ import type { FollowMessage, WatcherMessage } from "../../core/mesh.ts";
 import type { ConductorEffect, ConductorEvent } from "../../conductor/effects.ts";
 import { standbyReply } from "../../conductor/live/standby.ts";
 import { ConductorMachine } from "../../conductor/machine.ts";
-import { heardOfTower, TowerWord } from "../../conductor/tower_word.ts";
+import { heardOfTower, TowerWord } from "../../conductor/fleet/tower_word.ts";
 import { applyEntry } from "../../conductor/apply.ts";
 import { loadState } from "../../conductor/snapshot.ts";
 import { emptyState, type State } from "../../conductor/state.ts";

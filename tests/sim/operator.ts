@@ -2,7 +2,7 @@
 // where datagrams do not come through, and gives up after 10 s, as the CLI does.
 
 import { formatOperatorCommand, type OperatorCommand } from "../../core/command.ts";
-import { lastGoodOf } from "../../conductor/rollout_state.ts";
+import { lastGoodOf } from "../../conductor/rollouts/rollout_state.ts";
 import { formatSigned } from "../../core/wire.ts";
 import type { ConductorHost } from "./conductor_host.ts";
 import { commandsOf, type Ground, instant, OPERATOR } from "./daemon.ts";

@@ -1,8 +1,8 @@
-// The place of one of several conductors in the virtual world: the seat's machine (conductor/seat.ts)
+// The place of one of several conductors in the virtual world: the seat's machine (conductor/leading/seat.ts)
 // around the store there.
 
 import type { ConductorEvent } from "../../conductor/effects.ts";
-import { Seat as Machine, type SeatEffect, type SeatEvent } from "../../conductor/seat.ts";
+import { Seat as Machine, type SeatEffect, type SeatEvent } from "../../conductor/leading/seat.ts";
 import type { Entry } from "../../core/log.ts";
 import type { Answer, SharedLog } from "./shared_log.ts";
 

@@ -1,0 +1,74 @@
+// What is wrong around the apps: without a tower nobody is found, without an ingress nobody is served.
+
+import type { Instant } from "../../core/instant.ts";
+import { AROUND_SILENT_MS } from "../../core/limits.ts";
+import { clockOffMs, clockText } from "../fleet/clocks.ts";
+import type { ConductorMachine } from "../machine.ts";
+import { type App, currentOf } from "../state.ts";
+
+/** What an app lacks around it, for its reasons. */
+export function lacksAround(machine: ConductorMachine, app: App, now: Instant): string[] {
+  const { port, routes } = currentOf(app).spec;
+  if (app.down || app.stopped) return [];
+  const lost = port === undefined ? [] : lostTowers(machine, now);
+  return [
+    ...(lost.length === machine.towers.size ? lost : [])
+      .map((at) => `${unheard(at)}: nobody finds ${app.name} by its name`),
+    ...(routes.length > 0 && isUnserved(machine, now) ? [unserved(machine, app.name)] : []),
+    ...wrongClocks(machine, app),
+  ];
+}
+
+/** Nodes of the app with clocks that are off. */
+function wrongClocks({ fleet }: ConductorMachine, app: App): string[] {
+  const nodes = new Set([...app.placements.values()].map(({ node }) => node));
+  return [...nodes].flatMap((id) => {
+    const node = fleet.get(id);
+    const off = node && clockOffMs(node);
+    return off === undefined ? [] : [clockText(node!.name, off)];
+  }).sort();
+}
+
+/** The same of all apps in a line each. */
+export function aroundProblems(machine: ConductorMachine, now: Instant): string[] {
+  const lost = lostTowers(machine, now);
+  const means = lost.length === machine.towers.size
+    ? "no name is found, and routes stand as they were"
+    : "names are found and routes told by another";
+  const routed = [...machine.state.apps.values()].filter((app) =>
+    !app.down && !app.stopped && currentOf(app).spec.routes.length > 0
+  );
+  return [
+    ...lost.map((at) => `${unheard(at)}: ${means}`),
+    ...(routed.length > 0 && isUnserved(machine, now) ? [unserved(machine, someOf(routed))] : []),
+  ];
+}
+
+/** The towers whose streams are gone for a while. */
+function lostTowers({ towers }: ConductorMachine, now: Instant): string[] {
+  return [...towers].flatMap(([at, lostMonoMs]) =>
+    lostMonoMs !== null && now.monoMs - lostMonoMs >= AROUND_SILENT_MS ? [at] : []
+  );
+}
+
+const unheard = (at: string) => `the tower at ${at} is not heard`;
+
+/**
+ * Ingresses are heard through towers, and a tower that hangs has a stream that stands: behind it an
+ * ingress may serve on by the last routes that it was told.
+ */
+function unserved({ towers }: ConductorMachine, apps: string): string {
+  const way = `the tower${towers.size > 1 ? "s" : ""} at ${[...towers.keys()].join(", ")}`;
+  return `no ingress is heard through ${way}: where none runs, nobody serves the routes of ${apps}`;
+}
+
+/** A conductor that was never told of a tower, in a simulation, knows nothing of ingresses, either. */
+function isUnserved({ towers, traffic, startedMonoMs }: ConductorMachine, now: Instant): boolean {
+  const upMs = now.monoMs - startedMonoMs;
+  return towers.size > 0 && upMs >= AROUND_SILENT_MS && !traffic.isHeard(now.monoMs);
+}
+
+function someOf(apps: readonly App[]): string {
+  const names = apps.slice(0, 5).map(({ name }) => name).sort().join(", ");
+  return apps.length > 5 ? `${names} and ${apps.length - 5} more` : names;
+}
