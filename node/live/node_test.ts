@@ -78,6 +78,7 @@ Deno.test("a program gets exactly the environment it is given", async () => {
   assertEquals(lines.toSorted(), [
     "APP=web",
     "DENO_DIR=/var/cache/deno",
+    "DENO_NO_UPDATE_CHECK=1",
     `HOME=${all.folder}/state/replicas/web-1/home`,
     "HOST=127.0.0.1",
     "IFS=,",
