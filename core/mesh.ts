@@ -140,7 +140,10 @@ const reign = struct({
 const beat = struct({
   node: nodeId,
   boot: bootId,
-  /** When this boot began, by the node's clock: tells a late word of an earlier boot from news. */
+  /**
+   * When this boot began, by the node's clock, but later than every boot before (node/boots.ts): tells
+   * a late word of an earlier boot from news.
+   */
   bootWallMs: wallMs,
   /** Grows by one with each beat of a boot; an older beat is ignored. */
   beat: count,
@@ -289,7 +292,7 @@ export const meshShape = variant({
    * Adds endpoints. `whole`: this is page `page` of everything; others of the node are dropped.
    * `order` grows by one with each new `register` and `deregister` of a boot (a repetition keeps
    * its own, and so do the pages of one whole): a late copy cannot undo what was said after it.
-   * It begins at the Unix second of the boot times 256, so that no two boots of a node share one.
+   * It begins at the second of the boot's `bootWallMs` times 256, so that no two boots share one.
    * Without it the tower takes arrival for order, and the next lease's digest heals the rest.
    */
   register: struct({

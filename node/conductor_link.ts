@@ -16,7 +16,7 @@ import { reportPages, StatusOutbox } from "./status.ts";
 export interface ConductorSelf {
   readonly node: string;
   readonly boot: string;
-  /** When this start was. */
+  /** When this start was, as `bootOf()` says. */
   readonly bootWallMs: number;
   readonly name: string;
   readonly host: string;

@@ -2,7 +2,7 @@
 // it: a program starts or is signalled, an entry is kept, a request goes somewhere; what only time
 // breaks is looked at every 250 ms.
 
-import { LEAD_MS, LEASE_MS } from "../../core/limits.ts";
+import { LEAD_MS } from "../../core/limits.ts";
 import type { Entry } from "../../core/log.ts";
 import type { Replica } from "../../ingress/balance.ts";
 import type { Cast } from "./cast.ts";
@@ -169,9 +169,6 @@ export class Checker implements Witness, Judge {
   /** A node does not wait for one of several towers that has not answered for a while. */
   #isGivenUp(node: NodeHost, tower: TowerHost | null): boolean {
     if (this.cast.towers.length === 1 || tower === null) return false;
-    // To a tower a start with the clock set back is an older one, until its lease has lapsed.
-    const sinceMs = this.timeline.nowMs - node.startedMs;
-    if (node.startedSkewMs < 0 && sinceMs < LEASE_MS + BACK_MS) return true;
     const apart = this.#apart.get(`${node.name} ${tower.name}`);
     return apart !== undefined && apart.untilMs - apart.sinceMs >= APART_MS &&
       this.timeline.nowMs - apart.untilMs < BACK_MS;

@@ -125,9 +125,8 @@ export function resetStarts(): void {
 export abstract class Daemon {
   /** How far the host's clock is off, in ms. */
   skewMs = 0;
-  /** When it was started last, and how far its clock was off then. */
+  /** When it was started last. */
   startedMs = 0;
-  startedSkewMs = 0;
   #start = 0;
   #paused = false;
   #backlog: (() => void)[] = [];
@@ -151,7 +150,6 @@ export abstract class Daemon {
     if (this.up) return;
     this.#start = ++starts;
     this.startedMs = this.ground.timeline.nowMs;
-    this.startedSkewMs = this.skewMs;
     this.begin();
   }
 
