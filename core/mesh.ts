@@ -309,7 +309,8 @@ export const meshShape = variant({
   "lease-ok": struct({ tower: bootId, node: nodeId, digest }),
   "register-ok": struct({ tower: bootId, node: nodeId, request: ID }),
   /**
-   * `drained`: no live ingress sends there any more and none has a request in flight on it.
+   * `drained`: no live ingress sends there any more and none has a request in flight on it. An ingress
+   * that comes from another tower may have: whoever waits for several towers asks each until all say so.
    * `order` is that of the `deregister` it answers: of a replica that was registered again in
    * between (in this boot or an earlier one), a late answer to the earlier one says nothing.
    */

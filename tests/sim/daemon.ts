@@ -60,6 +60,8 @@ export const PLANTED = [
   "unsteady",
   /** The conductor takes a tower to be there for as long as its stream stands. */
   "trusting",
+  /** A start of a node counts as begun when its clock says so. */
+  "set-back",
 ] as const;
 export type Planted = (typeof PLANTED)[number];
 
@@ -125,8 +127,9 @@ export function resetStarts(): void {
 export abstract class Daemon {
   /** How far the host's clock is off, in ms. */
   skewMs = 0;
-  /** When it was started last. */
+  /** When it was started last, and when it went on after a pause. */
   startedMs = 0;
+  wokenMs = 0;
   #start = 0;
   #paused = false;
   #backlog: (() => void)[] = [];
@@ -175,6 +178,7 @@ export abstract class Daemon {
   /** Goes on, with everything that has come meanwhile, in its order. */
   resume(): void {
     this.#paused = false;
+    this.wokenMs = this.ground.timeline.nowMs;
     const backlog = this.#backlog;
     this.#backlog = [];
     const start = this.#start;

@@ -128,6 +128,7 @@ export class NodeHost extends Daemon {
   }
 
   #beginBoot(): number {
+    if (this.ground.planted === "set-back") return this.now.wallMs;
     const bootMs = bootOf(this.now.wallMs, this.#bootMs);
     if (!this.diskFull) this.#bootMs = bootMs;
     return bootMs;
