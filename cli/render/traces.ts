@@ -16,8 +16,9 @@ export function tracesLines(
   nowMs: number,
 ): string[] {
   if (traces.length === 0) {
-    const what = failed ? "a request that failed" : "requests";
-    return [`${app || "no app"} has told of ${what} as traces; docs/WORKLOADS.md has how`];
+    const what = failed ? "failed request" : "request";
+    const told = app === "" ? `no app has told of a ${what}` : `${app} has told of no ${what}`;
+    return [`${told}; docs/WORKLOADS.md says how apps tell of them`];
   }
   return table<TraceView>(
     traces,

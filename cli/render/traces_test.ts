@@ -60,8 +60,8 @@ Deno.test("tracesLines() keeps a trace's id whole, which the next command is giv
 
 Deno.test("tracesLines() says of whom nothing is known", () => {
   const says = (app: string, failed: boolean) => tracesLines([], { app, failed }, wide, AT)[0]!;
-  assertStringIncludes(says("shop", false), "shop has told of requests");
-  assertStringIncludes(says("", true), "no app has told of a request that failed");
+  assertStringIncludes(says("shop", false), "shop has told of no request;");
+  assertStringIncludes(says("", true), "no app has told of a failed request;");
 });
 
 Deno.test("traceLines() puts each call below who asked, where it lies in the whole", () => {
