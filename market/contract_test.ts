@@ -159,6 +159,7 @@ bothWays("Purchases", async (around, reach) => {
   });
   const nobody = {
     contact: () => Promise.reject(new Error()),
+    letter: () => Promise.reject(new Error()),
     keys: () => Promise.resolve({ keys: [] }),
     revocations: () => Promise.resolve(new Revocations()),
   };
@@ -200,10 +201,9 @@ bothWays("Recommendations", async (around, reach) => {
 });
 
 bothWays("Identity", async (around, reach) => {
-  const module = await createIdentity(around, CHEAP, {
-    email: "boss@shop.test",
-    password: "a long sentence",
-  });
+  const post = { letter: () => Promise.resolve() };
+  const staff = { email: "boss@shop.test", password: "a long sentence" };
+  const module = await createIdentity(around, { post }, { cost: CHEAP, staff });
   const identity = reach(
     around,
     module,

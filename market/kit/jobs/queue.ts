@@ -7,7 +7,7 @@ import {
   JOB_BACKOFF_MAX_MS,
   JOB_BACKOFF_MS,
   JOB_LEASE_MS,
-} from "../../kit/limits.ts";
+} from "../limits.ts";
 
 /** A job that somebody has taken on. */
 export interface Job {
@@ -69,7 +69,7 @@ export interface QueueSettings {
   readonly backoffMaxMs: number;
   /** A worker that was silent for so long has lost its jobs, ms. */
   readonly leaseMs: number;
-  /** How often PostgreSQL looks for such, ms; SQLite does whenever jobs are taken. */
+  /** How often pg-boss looks for such, ms; the other queue does whenever jobs are taken. */
   readonly watchMs: number;
 }
 

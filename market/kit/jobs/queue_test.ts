@@ -1,10 +1,10 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { eventually } from "../../kit/testing.ts";
-import { eachStore, openAt, type StorePlace } from "../../kit/testing_stores.ts";
+import { eventually } from "../testing.ts";
+import { eachStore, openAt, type StorePlace } from "../testing_stores.ts";
 import { type LoopSettings, startLoop } from "./loop.ts";
 import { type Job, type JobQueue, QUEUE_SETTINGS, type QueueSettings } from "./queue.ts";
 import { openPostgresQueue } from "./queue_postgres.ts";
-import { createSqliteQueue, QUEUE_TABLES } from "./queue_sqlite.ts";
+import { createSqlQueue, QUEUE_TABLES } from "./queue_sql.ts";
 
 // What every queue promises, on SQLite and on pg-boss.
 
@@ -45,7 +45,7 @@ async function withQueue(place: StorePlace, test: (bench: Bench) => Promise<void
   const now = () => Date.now() + offset;
   try {
     await test({
-      queue: createSqliteQueue(database, now, QUICK),
+      queue: createSqlQueue(database, now, QUICK),
       loseWorkers: () => Promise.resolve(void (offset += QUICK.leaseMs + 1)),
     });
   } finally {
