@@ -8,6 +8,11 @@ export function textOf(raw: string): string {
     .replace(/=([0-9A-F]{2})/g, (_, hex) => String.fromCharCode(parseInt(hex, 16)));
 }
 
+/** The link in a mail about a forgotten password; undefined where there is none. */
+export function linkIn(raw: string): string | undefined {
+  return /^(https?:\S+\/reset#[\w-]{43})\r$/m.exec(textOf(raw))?.[1];
+}
+
 /** The token in a mail about a forgotten password; undefined where there is none. */
 export function tokenIn(raw: string): string | undefined {
   return /(?:\/reset#|code:\r\n)([\w-]{43})\r$/m.exec(textOf(raw))?.[1];

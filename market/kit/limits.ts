@@ -69,7 +69,7 @@ export const ATTEMPTS_PER_CLIENT = 300;
 /** How long a token to choose a new password with is good for, in ms. */
 export const RESET_MS = 30 * 60_000;
 /** Most such tokens that are asked for within the window: for one address, by one client. */
-export const FORGOTS_PER_ADDRESS = 3;
+export const FORGOTS_PER_ADDRESS = 5;
 export const FORGOTS_PER_CLIENT = 30;
 /** Most letters about forgotten passwords that are kept at once. */
 export const LETTERS_MAX = 10_000;

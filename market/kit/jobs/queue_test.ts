@@ -6,7 +6,7 @@ import { type Job, type JobQueue, QUEUE_SETTINGS, type QueueSettings } from "./q
 import { openPostgresQueue } from "./queue_postgres.ts";
 import { createSqlQueue, QUEUE_TABLES } from "./queue_sql.ts";
 
-// What every queue promises, on SQLite and on pg-boss.
+// What every queue promises: the one in a store of the market's own, on both stores, and pg-boss.
 
 const QUICK: QueueSettings = {
   ...QUEUE_SETTINGS,
@@ -22,9 +22,12 @@ interface Bench {
   loseWorkers(): Promise<void>;
 }
 
-async function withQueue(place: StorePlace, test: (bench: Bench) => Promise<void>) {
-  if (place.url) {
-    const queue = await openPostgresQueue(place.url, () => {}, QUICK);
+/** Registers a test for each queue. */
+function eachQueue(name: string, test: (bench: Bench) => Promise<void>): void {
+  eachStore(name, (place) => withQueue(place, test));
+  eachStore(`${name}, by pg-boss`, async ({ url }) => {
+    if (url === undefined) return;
+    const queue = await openPostgresQueue(url, () => {}, QUICK);
     try {
       await test({
         queue,
@@ -38,8 +41,10 @@ async function withQueue(place: StorePlace, test: (bench: Bench) => Promise<void
     } finally {
       await queue.close();
     }
-    return;
-  }
+  });
+}
+
+async function withQueue(place: StorePlace, test: (bench: Bench) => Promise<void>) {
   const database = await openAt(place, { name: "async-worker", migrations: [QUEUE_TABLES] });
   let offset = 0;
   const now = () => Date.now() + offset;
@@ -60,10 +65,7 @@ async function next(queue: JobQueue): Promise<Job> {
   return job!;
 }
 
-eachStore(
-  "a key is queued once, whatever becomes of its job",
-  (place) =>
-    withQueue(place, async ({ queue }) => {
+eachQueue("a key is queued once, whatever becomes of its job", async ({ queue }) => {
       const many = await Promise.all(
         Array.from({ length: 5 }, () => queue.add("mail", "mail:1", { to: "ada" })),
       );
@@ -75,13 +77,9 @@ eachStore(
       await queue.done(job);
       assertEquals(await queue.add("mail", "mail:1", {}), false, "done is known, too");
       assertEquals(await queue.counts(), { waiting: 0, running: 0, dead: 0 });
-    }),
-);
+    });
 
-eachStore(
-  "what fails is tried again, then dead, and lives again when somebody says so",
-  (place) =>
-    withQueue(place, async ({ queue }) => {
+eachQueue("what fails is tried again, then dead, and lives again when somebody says so", async ({ queue }) => {
       await queue.add("mail", "mail:1", { to: "ada" });
       await queue.fail(await next(queue), "the first reason");
       const second = await next(queue);
@@ -101,13 +99,17 @@ eachStore(
       assertEquals([revived.key, revived.payload, revived.attempt], ["mail:1", { to: "ada" }, 1]);
       await queue.done(revived);
       assertEquals(await queue.counts(), { waiting: 0, running: 0, dead: 0 });
-    }),
-);
+    });
 
-eachStore(
-  "a lost worker's job goes to another, and the lost one can no longer end it",
-  (place) =>
-    withQueue(place, async ({ queue, loseWorkers }) => {
+eachQueue("of many who take at once each gets others", async ({ queue }) => {
+  const keys = Array.from({ length: 40 }, (_, at) => `mail:${at}`);
+  for (const key of keys) await queue.add("mail", key, null);
+  const taken = await Promise.all(Array.from({ length: 8 }, () => queue.take(5)));
+  for (let job = await queue.take(5); job.length > 0; job = await queue.take(5)) taken.push(job);
+  assertEquals(taken.flat().map(({ key }) => key).sort(), keys.sort());
+});
+
+eachQueue("a lost worker's job goes to another, and the lost one can no longer end it", async ({ queue, loseWorkers }) => {
       await queue.add("mail", "mail:1", null);
       const lost = await next(queue);
       await loseWorkers();
@@ -126,8 +128,7 @@ eachStore(
         return (await queue.counts()).dead === 1;
       });
       assertMatch((await queue.dead(1))[0]!.reason, /./);
-    }),
-);
+    });
 
 Deno.test("a job that hangs, one that fails and one of an unknown kind hold up no other", async () => {
   const folder = Deno.makeTempDirSync({ prefix: "market-" });

@@ -37,8 +37,8 @@ export function letterMail(id: string, letter: Letter, shop: string | undefined)
       // Behind "#" it stays in the browser: no server's log has it.
       const link = at(`/reset#${token}`);
       return mail("Choose a new password for SovereignMarket", [
-        "somebody, we hope you, has forgotten the password of your account at SovereignMarket.",
-        `Choose a new one within ${minutes} minutes; this works once:`,
+        "somebody, we hope you, has forgotten the password of your account at",
+        `SovereignMarket. Choose a new one within ${minutes} minutes; this works once:`,
         "",
         ...(link ? [link] : ["Open the page /reset of the shop and enter this code:", token]),
         "",
@@ -47,8 +47,8 @@ export function letterMail(id: string, letter: Letter, shop: string | undefined)
     }
     case "changed":
       return mail("Your password at SovereignMarket was changed", [
-        "the password of your account at SovereignMarket was changed just now. Every device has to",
-        "sign in with the new one.",
+        "the password of your account at SovereignMarket was changed just now. Every",
+        "device has to sign in with the new one.",
         "",
         "If it was not you, choose another at once:",
         at("/forgot") ?? "open the page /forgot of the shop.",

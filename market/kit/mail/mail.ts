@@ -45,7 +45,8 @@ export async function messageOf(
     from,
     to: { name: to.name, address: to.email },
     subject,
-    text,
+    // Also where a mail is kept as a file its lines end as they do on the wire.
+    text: text.replaceAll("\n", "\r\n"),
     messageId,
     attachments: attachment && [{
       filename: attachment.name,
