@@ -45,7 +45,8 @@ const CREATE: Readonly<Record<ProgramName, Create>> = {
   "recommendation-svc": createRecommendationService,
   "frontend-svc": (around) => createFrontendService(around),
   "core-api": (around) => createCoreApi(around, { sweepMs: SWEEP_MS }),
-  "identity-provider": (around) => createIdentityProvider(around, { cost: CHEAP, sweepMs: SWEEP_MS }),
+  "identity-provider": (around) =>
+    createIdentityProvider(around, { cost: CHEAP, sweepMs: SWEEP_MS }),
   "async-worker": (around) => createAsyncWorker(around),
   "telemetry-sink": createTelemetrySink,
 };

@@ -2,12 +2,7 @@
 // again until it is done or has failed too often. Each handler therefore does a thing once, however
 // often it is asked to.
 
-import {
-  JOB_ATTEMPTS,
-  JOB_BACKOFF_MAX_MS,
-  JOB_BACKOFF_MS,
-  JOB_LEASE_MS,
-} from "../limits.ts";
+import { JOB_ATTEMPTS, JOB_BACKOFF_MAX_MS, JOB_BACKOFF_MS, JOB_LEASE_MS } from "../limits.ts";
 
 /** A job that somebody has taken on. */
 export interface Job {

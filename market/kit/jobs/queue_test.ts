@@ -66,40 +66,43 @@ async function next(queue: JobQueue): Promise<Job> {
 }
 
 eachQueue("a key is queued once, whatever becomes of its job", async ({ queue }) => {
-      const many = await Promise.all(
-        Array.from({ length: 5 }, () => queue.add("mail", "mail:1", { to: "ada" })),
-      );
-      assertEquals(many.filter(Boolean).length, 1);
-      const job = await next(queue);
-      assertEquals(job, { key: "mail:1", kind: "mail", payload: { to: "ada" }, attempt: 1 });
-      assertEquals(await queue.take(5), [], "nobody else gets it");
-      assertEquals(await queue.add("mail", "mail:1", {}), false);
-      await queue.done(job);
-      assertEquals(await queue.add("mail", "mail:1", {}), false, "done is known, too");
-      assertEquals(await queue.counts(), { waiting: 0, running: 0, dead: 0 });
-    });
+  const many = await Promise.all(
+    Array.from({ length: 5 }, () => queue.add("mail", "mail:1", { to: "ada" })),
+  );
+  assertEquals(many.filter(Boolean).length, 1);
+  const job = await next(queue);
+  assertEquals(job, { key: "mail:1", kind: "mail", payload: { to: "ada" }, attempt: 1 });
+  assertEquals(await queue.take(5), [], "nobody else gets it");
+  assertEquals(await queue.add("mail", "mail:1", {}), false);
+  await queue.done(job);
+  assertEquals(await queue.add("mail", "mail:1", {}), false, "done is known, too");
+  assertEquals(await queue.counts(), { waiting: 0, running: 0, dead: 0 });
+});
 
-eachQueue("what fails is tried again, then dead, and lives again when somebody says so", async ({ queue }) => {
-      await queue.add("mail", "mail:1", { to: "ada" });
-      await queue.fail(await next(queue), "the first reason");
-      const second = await next(queue);
-      assertEquals(second.attempt, 2);
-      await queue.fail(second, "the server is away");
-      assertEquals(await queue.counts(), { waiting: 0, running: 0, dead: 1 });
-      const [dead] = await queue.dead(10);
-      assertEquals(dead, {
-        key: "mail:1",
-        kind: "mail",
-        attempts: 2,
-        reason: "the server is away",
-      });
-      assertEquals(await queue.revive("mail:2"), false);
-      assertEquals(await queue.revive("mail:1"), true);
-      const revived = await next(queue);
-      assertEquals([revived.key, revived.payload, revived.attempt], ["mail:1", { to: "ada" }, 1]);
-      await queue.done(revived);
-      assertEquals(await queue.counts(), { waiting: 0, running: 0, dead: 0 });
+eachQueue(
+  "what fails is tried again, then dead, and lives again when somebody says so",
+  async ({ queue }) => {
+    await queue.add("mail", "mail:1", { to: "ada" });
+    await queue.fail(await next(queue), "the first reason");
+    const second = await next(queue);
+    assertEquals(second.attempt, 2);
+    await queue.fail(second, "the server is away");
+    assertEquals(await queue.counts(), { waiting: 0, running: 0, dead: 1 });
+    const [dead] = await queue.dead(10);
+    assertEquals(dead, {
+      key: "mail:1",
+      kind: "mail",
+      attempts: 2,
+      reason: "the server is away",
     });
+    assertEquals(await queue.revive("mail:2"), false);
+    assertEquals(await queue.revive("mail:1"), true);
+    const revived = await next(queue);
+    assertEquals([revived.key, revived.payload, revived.attempt], ["mail:1", { to: "ada" }, 1]);
+    await queue.done(revived);
+    assertEquals(await queue.counts(), { waiting: 0, running: 0, dead: 0 });
+  },
+);
 
 eachQueue("of many who take at once each gets others", async ({ queue }) => {
   const keys = Array.from({ length: 40 }, (_, at) => `mail:${at}`);
@@ -109,26 +112,29 @@ eachQueue("of many who take at once each gets others", async ({ queue }) => {
   assertEquals(taken.flat().map(({ key }) => key).sort(), keys.sort());
 });
 
-eachQueue("a lost worker's job goes to another, and the lost one can no longer end it", async ({ queue, loseWorkers }) => {
-      await queue.add("mail", "mail:1", null);
-      const lost = await next(queue);
-      await loseWorkers();
-      const second = await next(queue);
-      assertEquals(second.attempt, 2);
-      await queue.done(lost);
-      await queue.fail(lost, "late");
-      assertEquals(
-        (await queue.counts()).running,
-        1,
-        "the late word of the lost one changes nothing",
-      );
-      await loseWorkers();
-      await eventually("what loses its worker every time is dead", async () => {
-        await queue.take(1);
-        return (await queue.counts()).dead === 1;
-      });
-      assertMatch((await queue.dead(1))[0]!.reason, /./);
+eachQueue(
+  "a lost worker's job goes to another, and the lost one can no longer end it",
+  async ({ queue, loseWorkers }) => {
+    await queue.add("mail", "mail:1", null);
+    const lost = await next(queue);
+    await loseWorkers();
+    const second = await next(queue);
+    assertEquals(second.attempt, 2);
+    await queue.done(lost);
+    await queue.fail(lost, "late");
+    assertEquals(
+      (await queue.counts()).running,
+      1,
+      "the late word of the lost one changes nothing",
+    );
+    await loseWorkers();
+    await eventually("what loses its worker every time is dead", async () => {
+      await queue.take(1);
+      return (await queue.counts()).dead === 1;
     });
+    assertMatch((await queue.dead(1))[0]!.reason, /./);
+  },
+);
 
 Deno.test("a job that hangs, one that fails and one of an unknown kind hold up no other", async () => {
   const folder = Deno.makeTempDirSync({ prefix: "market-" });

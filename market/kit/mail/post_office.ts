@@ -46,7 +46,8 @@ export async function openPostOffice(around: Surroundings): Promise<PostOffice> 
         };
         const loop = startLoop(queue, { [LETTER_JOB]: handler }, settings, note);
         ({ wake } = loop);
-        const forget = () => queue.sweep().catch((error) => note("queue-trouble", { error: String(error) }));
+        const forget = () =>
+          queue.sweep().catch((error) => note("queue-trouble", { error: String(error) }));
         const timer = setInterval(forget, JOB_SWEEP_MS);
         onClose(() => clearInterval(timer));
         onClose(() => loop.stop());

@@ -148,24 +148,27 @@ eachShape("who has forgotten the password chooses another by a mail, once", asyn
   await mails(scene, ada.email, CHANGED, 1);
 });
 
-eachShape("an address that nobody has is answered as any other, and gets no mail", async (scene) => {
-  const { email } = await scene.market.register();
-  const known = await forgot(scene, email);
-  const unknown = await forgot(scene, "nobody@shop.test");
-  const staff = await forgot(scene, STAFF.STAFF_EMAIL);
-  const seen = ({ status, body, headers }: typeof known) => [
-    status,
-    body,
-    [...headers.keys()].filter((name) => name !== "x-request-id"),
-  ];
-  assertEquals(seen(unknown), seen(known));
-  assertEquals(seen(staff), seen(known));
-  assertEquals([known.status, known.body], [202, { valid_for_s: RESET_MS / 1_000 }]);
-  await mails(scene, email, ASKED, 1);
-  const later = await scene.market.register("Eve Later");
-  await tokenFor(scene, later.email);
-  assertEquals(scene.smtp.mails.flatMap(({ to }) => to), [email, later.email]);
-});
+eachShape(
+  "an address that nobody has is answered as any other, and gets no mail",
+  async (scene) => {
+    const { email } = await scene.market.register();
+    const known = await forgot(scene, email);
+    const unknown = await forgot(scene, "nobody@shop.test");
+    const staff = await forgot(scene, STAFF.STAFF_EMAIL);
+    const seen = ({ status, body, headers }: typeof known) => [
+      status,
+      body,
+      [...headers.keys()].filter((name) => name !== "x-request-id"),
+    ];
+    assertEquals(seen(unknown), seen(known));
+    assertEquals(seen(staff), seen(known));
+    assertEquals([known.status, known.body], [202, { valid_for_s: RESET_MS / 1_000 }]);
+    await mails(scene, email, ASKED, 1);
+    const later = await scene.market.register("Eve Later");
+    await tokenFor(scene, later.email);
+    assertEquals(scene.smtp.mails.flatMap(({ to }) => to), [email, later.email]);
+  },
+);
 
 eachShape("a token is good for half an hour, and for nothing that it is not", async (scene) => {
   const ada = await scene.market.register();
@@ -188,9 +191,9 @@ eachShape("of two who use a token at once one changes the password", async (scen
   const { email } = await scene.market.register();
   const [one, two] = [await tokenFor(scene, email), await tokenFor(scene, email, 2)];
   const words = ["battery staple", "horse battery", "staple horse"];
-  const answers = await Promise.all([one, one, two].map((token, at) =>
-    reset(scene, token!, words[at])
-  ));
+  const answers = await Promise.all(
+    [one, one, two].map((token, at) => reset(scene, token!, words[at])),
+  );
   const won = answers.flatMap(({ status }, at) => status === 204 ? [words[at]!] : []);
   assertEquals(won.length, 1, JSON.stringify(answers.map(({ status }) => status)));
   assertEquals(await login(scene, email, won[0]!), 200);
@@ -267,8 +270,10 @@ inFive("a mail waits for a worker that is away", async (scene) => {
   const { email } = await market.register();
   market.down.add("async-worker");
   assertEquals((await forgot(scene, email)).status, 202);
-  await eventually("it is told in vain", () =>
-    market.calls.some((call) => call === "POST async-worker/api/jobs"));
+  await eventually(
+    "it is told in vain",
+    () => market.calls.some((call) => call === "POST async-worker/api/jobs"),
+  );
   assertEquals(scene.smtp.mails, []);
   market.down.delete("async-worker");
   await mails(scene, email, ASKED, 1);

@@ -4,8 +4,9 @@ import { SECRETS_TABLE } from "../../kit/secrets.ts";
 import { LETTER_TABLES, type Letters, type Reset } from "./letters.ts";
 import { REVOCATION_TABLES, type RevocationList } from "./revocations.ts";
 
-export const MIGRATIONS: Migrations = [[
-  `create table users (
+export const MIGRATIONS: Migrations = [
+  [
+    `create table users (
     id text primary key,
     email text not null unique,
     name text not null,
@@ -13,20 +14,24 @@ export const MIGRATIONS: Migrations = [[
     password_hash text not null,
     created_at bigint not null
   )`,
-  `create table attempts (
+    `create table attempts (
     who text primary key,
     since bigint not null,
     tries integer not null
   )`,
-  SECRETS_TABLE,
-], [
-  "alter table users add column role text not null default 'buyer'",
-  `create table signing_keys (
+    SECRETS_TABLE,
+  ],
+  [
+    "alter table users add column role text not null default 'buyer'",
+    `create table signing_keys (
     seed text primary key,
     first text not null,
     made_at bigint not null
   )`,
-], REVOCATION_TABLES, LETTER_TABLES];
+  ],
+  REVOCATION_TABLES,
+  LETTER_TABLES,
+];
 
 export type UserRow = {
   id: string;
