@@ -466,7 +466,9 @@ export class Life {
         if (drain && this.#mayBeRouted(replica)) return this.#drain(replica);
         return this.#terminate(replica);
       case "launching":
-        return this.#to(replica, { at: "terminating", killMs: Infinity });
+        this.#to(replica, { at: "terminating", killMs: Infinity });
+        // What it still waits for, its secrets say, may take longer than anybody waits for its end.
+        return this.stage.emit({ do: "call-off", replica: replica.id, instance: replica.instance });
       case "ending":
         return this.#to(replica, { at: "terminating", killMs: state.killMs });
       case "draining":
@@ -589,8 +591,12 @@ export function describeExit(exit: Exit): string {
       return `out of memory (${how})`;
     case "timeout":
       return `was ended after its time (${how})`;
-    case "exit":
     case "stopped":
+      // Of what had not begun there is no more to say.
+      return exit.code === undefined && exit.signal === undefined
+        ? "stopped as told"
+        : `stopped as told (${how})`;
+    case "exit":
     case "lost":
       return how;
     default:

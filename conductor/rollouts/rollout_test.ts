@@ -337,7 +337,7 @@ Deno.test("changes that no program sees restart nothing", () => {
     "replicas 3",
     "port 8001",
     "health {",
-    "  check GET /ready 200",
+    "  check GET /health 200",
     "  retries 5",
     "}",
     "route {",
@@ -349,6 +349,21 @@ Deno.test("changes that no program sees restart nothing", () => {
   assertEquals([phaseOf(rig), generations(rig)], ["done 2", [2, 2, 2]]);
   assertEquals(running(rig).map((each) => each.replica).sort(), before);
   assertEquals(rig.told("decided").filter((text) => text.startsWith("keep web.")).length, 3);
+});
+
+Deno.test("a wrong health check ends one new replica, and none that serves", () => {
+  const lines = ["args 1", "replicas 2", "port 8001", "rollout {", "  timeout 10s", "}"];
+  const health = (path: string) => ["health {", `  check GET ${path} 200`, "}"];
+  const rig = deployed([...lines, ...health("/health")]);
+  const before = running(rig).map((each) => each.replica).sort();
+  quick(rig, false);
+  rig.apply("web", manifestOf("web", [...lines, ...health("/haelth")]), 2, 1);
+  rig.live(1_000);
+  assertEquals(generations(rig), [1, 1, 2]);
+  rig.live(12_000);
+  settle(rig);
+  assertEquals(phaseOf(rig), "back done 1");
+  assertEquals(running(rig).map((each) => each.replica).sort(), before);
 });
 
 Deno.test("a relabel reaches a node that was away, and one that lost the order", () => {

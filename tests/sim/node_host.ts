@@ -33,6 +33,8 @@ export class NodeHost extends Daemon {
   /** The name of the log that the records are of. */
   #log: string | undefined;
   #unkept: LogRecord[] = [];
+  /** Starts (`replica#instance`) that are not to begin any more. */
+  readonly #calledOff = new Set<string>();
   #follow: Stream | null = null;
   /** Which of the conductors is followed. */
   #at = 0;
@@ -72,6 +74,7 @@ export class NodeHost extends Daemon {
   protected begin(): void {
     this.powered = true;
     this.#unkept = [];
+    this.#calledOff.clear();
     this.machine = new NodeMachine({
       node: this.id,
       boot: this.ground.prng.hex(16),
@@ -267,6 +270,9 @@ export class NodeHost extends Daemon {
       }
       case "launch":
         return this.#launch(effect);
+      case "call-off":
+        this.#calledOff.add(`${effect.replica}#${effect.instance}`);
+        return;
       case "signal":
         return this.#signal(effect);
       case "probe": {
@@ -338,6 +344,10 @@ export class NodeHost extends Daemon {
     const behaviour = (plan.env.BEHAVIOUR ?? "good") as Behaviour;
     const startMs = this.ground.planted === "early" ? 2_000 : 10 + prng.next() * 200;
     this.later(this.diskMs, () => {
+      if (this.#calledOff.delete(`${replica}#${instance}`)) {
+        const reason = "its start was called off";
+        return this.#step({ on: "launch-failed", replica, instance, reason });
+      }
       const process: Process = {
         replica,
         instance,
