@@ -1,8 +1,9 @@
 // Who has forgotten the password: from the page that asks for it to the mail, and in again.
 
 import { assert } from "@std/assert";
-import type { Locator, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { linkIn, tokenIn } from "../../market/testing_mail.ts";
+import { focused, refused } from "./forms.ts";
 import type { Shopper } from "./journey.ts";
 import type { Mailbox } from "./mailbox.ts";
 
@@ -31,8 +32,7 @@ export async function forgotten(
   const send = page.getByRole("button", { name: "Send me the mail" });
   const address = page.getByLabel("Email");
   await send.click();
-  await page.getByText("Enter the email address of your account.").waitFor();
-  await focused(address, "the address that is missing");
+  await refused(page, "Email", "Enter the email address of your account.");
   await address.fill(email);
   await address.press("Enter");
   await focused(page.getByRole("heading", { name: "Look into your mail" }), "what came of it");
@@ -46,8 +46,7 @@ export async function forgotten(
   const secret = page.getByLabel("New password");
   await secret.fill("short");
   await secret.press("Enter");
-  await page.getByText("Use at least 8 characters.").waitFor();
-  await focused(secret, "the password that is too short");
+  await refused(page, "New password", "Use at least 8 characters.");
   await secret.fill(next);
   await secret.press("Enter");
   await focused(page.getByRole("heading", { name: "Password changed" }), "that it is done");
@@ -86,12 +85,11 @@ export async function byCode(
   const secret = page.getByLabel("New password");
   await secret.fill(next);
   await secret.press("Enter");
-  await page.getByText("Enter the code from the mail.").waitFor();
-  await focused(field, "the code that is missing");
+  await refused(page, "Code from the mail", "Enter the code from the mail.");
   await field.fill("what I remember of it");
   await field.press("Enter");
-  await page.getByText("This link was used already, or is too old.").waitFor();
-  await focused(field, "the code that was refused");
+  const usedUp = "This link was used already, or is too old. Ask for another mail.";
+  await refused(page, "Code from the mail", usedUp);
   let lost = 0;
   await page.route(/\/api\/reset$/, async (route) => {
     const response = await route.fetch();
@@ -114,10 +112,4 @@ export async function usedUp(page: Page, link: string): Promise<void> {
   await page.getByRole("alert").getByText("This link was used already").waitFor();
   await page.getByRole("link", { name: "Send me another mail" }).click();
   await page.getByRole("heading", { level: 1, name: "Forgot your password?" }).waitFor();
-}
-
-/** Waits until it has the focus. */
-async function focused(element: Locator, what: string): Promise<void> {
-  await element.and(element.page().locator(":focus")).waitFor()
-    .catch(() => assert(false, `${what} does not get the focus`));
 }

@@ -6,6 +6,7 @@ import { gzipSync } from "node:zlib";
 import type { Browser, Page, Request } from "playwright-core";
 import { haveChromium, launch } from "./browser.ts";
 import { byCode, forgotten, usedUp } from "./forgotten.ts";
+import { changingPassword, forgetting, registering, signingIn } from "./forms.ts";
 import { journey, newShopper, type Shopper, type Step } from "./journey.ts";
 import {
   accessibilityFindings,
@@ -79,6 +80,10 @@ Deno.test({
     await t.step(
       "another password keeps this device in and no other, also when the answer is lost",
       () => anotherPassword(browser, shop),
+    );
+    await t.step(
+      "the account pages say what is wrong where it is, and are heard",
+      () => accountForms(browser, shop),
     );
     await t.step({
       name: "a mail lets in who has forgotten the password, and nobody else",
@@ -392,6 +397,16 @@ async function anotherPassword(browser: Browser, shop: Shop): Promise<void> {
     await elsewhere!.getByText("Your session has ended.").first().waitFor();
   }
   await signIn(password);
+  for (const context of contexts) await context.close();
+}
+
+async function accountForms(browser: Browser, shop: Shop): Promise<void> {
+  const contexts = [await visitor(browser, 1280, "light"), await visitor(browser, 390, "dark")];
+  const [first, second] = await Promise.all(contexts.map((context) => context.newPage()));
+  const shopper = await registering(first!, shop.url);
+  await signingIn(second!, shop.url, shopper);
+  await changingPassword(second!, shopper, "a second sentence");
+  await forgetting(first!, shop.url);
   for (const context of contexts) await context.close();
 }
 

@@ -65,6 +65,7 @@ function Form({ given, done }: { given: string; done: () => void }) {
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       setSending(false);
+      if (error.code === "conflict") signOut();
       setWrong(inWords(error));
     }
   };
