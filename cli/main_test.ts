@@ -210,7 +210,11 @@ Deno.test("up --wait gives up when its time is over", async () => {
   });
   const { code, out } = await cli.run("up --wait --timeout 700ms @good.skr8tr");
   assertEquals(code, 1);
-  assertStringIncludes(out, "api.1 on node-1: not ready in time: GET /health answered 500");
+  assertStringIncludes(
+    out,
+    "generation 1 not in place yet: api.1 on node-1: not ready in time: GET /health answered 500",
+  );
+  assertStringIncludes(out, "it goes on: skr8tr status api");
 });
 
 Deno.test("a key that the conductor does not know ends in what to check", async () => {

@@ -110,11 +110,13 @@ export function sayOutcome(outcome: Outcome, output: Output): void {
       );
     case "failed": {
       const where = outcome.replica ? `: ${outcome.replica} on ${outcome.node}` : "";
+      const how = outcome.late ? "not in place yet" : "failed";
       output.print(
-        `${app} generation ${generation} ${paint.bad("failed")}${where}: ` +
+        `${app} generation ${generation} ${paint.bad(how)}${where}: ` +
           harmless(outcome.reason ?? ""),
       );
       outcome.lines?.forEach((line) => output.print(`  | ${harmless(line)}`));
+      if (outcome.late) output.print(`  it goes on: skr8tr status ${app}`);
       return;
     }
     default:
