@@ -200,5 +200,8 @@ export function refusal(reply: Reply & { ok: false }, keyPath: string): Failure 
         "difference is allowed",
     );
   }
-  return new Failure("refused", `the conductor refused: ${reply.text}`);
+  // The code is for programs.
+  const { code, text } = reply;
+  const said = text.startsWith(`${code}|`) ? text.slice(code.length + 1) : text;
+  return new Failure("refused", `the conductor refused: ${said}`);
 }

@@ -162,6 +162,13 @@ Deno.test("sendUntilAnswered() gives up when its patience is over", async () => 
   assertEquals(error.code, "unreachable");
 });
 
+Deno.test("refusal() says the conductor's words without the code, which is for programs", () => {
+  const parsed = parseReply("ERR|NAMESPACE|namespace shop may have 2 replicas | 3");
+  assert(!parsed.ok);
+  const { message } = refusal(parsed, "/keys/signing.sec");
+  assertEquals(message, "the conductor refused: namespace shop may have 2 replicas | 3");
+});
+
 Deno.test("refusal() says what to check when the signature is not accepted", async () => {
   const { reply } = await send({ publicKey: undefined }, await apply());
   const parsed = parseReply(reply);

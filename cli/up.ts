@@ -41,7 +41,7 @@ export async function up(
     const apps = await planOf(conductor, specs);
     if (json) output.print(JSON.stringify({ apps }));
     else apps.flatMap((app) => planLines(app, output.paint)).forEach((line) => output.print(line));
-    return DONE;
+    return apps.some(({ refused }) => refused !== undefined) ? FAILED : DONE;
   }
   const ready = await signer;
   sayUnbuilt(written, output);
@@ -64,7 +64,8 @@ export async function up(
     timeoutMs: replyMs,
     ...(wait ? { waitMs: args.durationMs("timeout", longestRollout(specs)) } : {}),
     onPlan: (plan) => {
-      if (json || plan.unchanged) return;
+      // What would be refused is sent all the same: the conductor says so, and keeps that.
+      if (json || plan.unchanged || plan.refused !== undefined) return;
       planLines(plan, output.notePaint).forEach((line) => output.note(line));
     },
     onView: (view) => shown?.update(view),

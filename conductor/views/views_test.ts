@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { parseManifest } from "../../core/manifest/parse.ts";
 import { manifestOf, Rig } from "../rig_test.ts";
 import { routesOf } from "../routes.ts";
@@ -131,6 +131,17 @@ Deno.test("routesOf() is what the manifests ask for, without apps that are down"
   assertEquals([only!.rate?.perSecond, only!.rate?.per], [10, "header:x-key"]);
   const published = rig.effects.filter((effect) => effect.do === "publish").at(-1)!;
   assertEquals(published.routes, routesOf(rig.machine.state));
+});
+
+Deno.test("a plan says what would be refused, and plans nothing of it", () => {
+  const rig = rigWith(1);
+  rig.apply("web", manifestOf("web", ["namespace shop"]));
+  const manifest = manifestOf("web", ["namespace other"]);
+  const parsed = parseManifest(manifest);
+  if (!parsed.ok) throw new Error("the manifest is good");
+  const [plan] = planView(rig.machine, [{ spec: parsed.apps[0]!, manifest }], rig.now).apps;
+  assertEquals([plan!.operations, plan!.unplaced], [[], []]);
+  assertStringIncludes(plan!.refused!, "web is up in the namespace shop");
 });
 
 Deno.test("a problem says whose it is, once", () => {
