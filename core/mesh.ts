@@ -444,13 +444,21 @@ export const watchShape = variant({
   complete: struct({ revision: count, endpoints: list(endpoint, 3_000_000) }),
   /** To an ingress: a conductor has come that knows nothing yet; tell all your figures. */
   "figures-please": struct({}),
-  /** To an ingress, at each `ack`: the tower is there. One of several that is silent is left. */
+  /**
+   * The tower is there: to an ingress at each `ack`, to everybody else after the first snapshot and at
+   * each `ping`. Whoever has heard it once may ask for it, and leave a tower that does not say it.
+   */
   alive: struct({}),
   /** To the conductor: what an ingress has said. */
   figures,
   wake: struct({ app: appName }),
 });
 export type WatchMessage = Shaped<typeof watchShape>;
+
+/** Says whether a message of the watch stream is `alive`, without reading all of it. */
+export function isAlive(text: string): boolean {
+  return text.startsWith('{"k":"alive"');
+}
 
 /** Watcher -> tower. */
 export const watcherShape = variant({
@@ -462,6 +470,8 @@ export const watcherShape = variant({
    * whenever `busy` changes, and every `INGRESS_ALIVE_MS`.
    */
   ack: struct({ revision: count, busy: list(replicaId, 100_000) }),
+  /** Say that you are there. Only to a tower that has said so by this stream: older ones close it. */
+  ping: struct({}),
   /**
    * The conductor publishes the whole table of routes. Of several conductors that of the greatest
    * term counts; what one of an earlier term says is passed over.

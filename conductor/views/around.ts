@@ -1,7 +1,7 @@
 // What is wrong around the apps: without a tower nobody is found, without an ingress nobody is served.
 
 import type { Instant } from "../../core/instant.ts";
-import { AROUND_SILENT_MS } from "../../core/limits.ts";
+import { AROUND_SILENT_MS, TOWER_UNHEARD_MS } from "../../core/limits.ts";
 import { clockOffMs, clockText } from "../fleet/clocks.ts";
 import type { ConductorMachine } from "../machine.ts";
 import { type App, currentOf } from "../state.ts";
@@ -44,19 +44,16 @@ export function aroundProblems(machine: ConductorMachine, now: Instant): string[
   ];
 }
 
-/** The towers whose streams are gone for a while. */
+/** The towers that have not been heard for a while. */
 function lostTowers({ towers }: ConductorMachine, now: Instant): string[] {
   return [...towers].flatMap(([at, lostMonoMs]) =>
-    lostMonoMs !== null && now.monoMs - lostMonoMs >= AROUND_SILENT_MS ? [at] : []
+    lostMonoMs !== null && now.monoMs - lostMonoMs >= TOWER_UNHEARD_MS ? [at] : []
   );
 }
 
 const unheard = (at: string) => `the tower at ${at} is not heard`;
 
-/**
- * Ingresses are heard through towers, and a tower that hangs has a stream that stands: behind it an
- * ingress may serve on by the last routes that it was told.
- */
+/** Ingresses are heard through towers: behind one that is gone they may serve on as they did. */
 function unserved({ towers }: ConductorMachine, apps: string): string {
   const way = `the tower${towers.size > 1 ? "s" : ""} at ${[...towers.keys()].join(", ")}`;
   return `no ingress is heard through ${way}: where none runs, nobody serves the routes of ${apps}`;

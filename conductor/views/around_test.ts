@@ -1,10 +1,14 @@
 import { assertEquals } from "@std/assert";
-import { AROUND_SILENT_MS } from "../../core/limits.ts";
+import { AROUND_SILENT_MS, TOWER_UNHEARD_MS } from "../../core/limits.ts";
 import { Rig } from "../rig_test.ts";
 import { statusView } from "./status_view.ts";
 import { appViews } from "./views.ts";
 
 const SHOP = "app shop\n  exec /bin/shop\n  port 8000\n  route {\n    path /\n  }\n";
+
+function lose(rig: Rig, at: string): void {
+  rig.step({ on: "tower", at, heard: false, sinceMonoMs: rig.now.monoMs });
+}
 
 function problemsOf(rig: Rig): readonly string[] {
   return statusView(rig.machine, "1", rig.now).problems;
@@ -15,8 +19,8 @@ Deno.test("aroundProblems() tells of a tower that is gone for a while, and of no
   rig.addNode(1);
   rig.apply("shop", SHOP);
   assertEquals(problemsOf(rig), [], "nobody has spoken of a tower");
-  rig.step({ on: "tower", at: "10.0.0.9:7772", heard: false });
-  rig.live(AROUND_SILENT_MS - 100);
+  lose(rig, "10.0.0.9:7772");
+  rig.live(TOWER_UNHEARD_MS - 100);
   assertEquals(problemsOf(rig).filter((each) => each.startsWith("the tower")), []);
   rig.live(200);
   const line = "the tower at 10.0.0.9:7772 is not heard";
@@ -52,16 +56,15 @@ Deno.test("aroundProblems() says of one lost tower of several that another answe
   const rig = new Rig();
   rig.addNode(1);
   rig.apply("shop", SHOP);
-  const tower = (at: string, heard: boolean) => rig.step({ on: "tower", at, heard });
   const lost = () => problemsOf(rig).filter((each) => each.startsWith("the tower"));
-  tower("10.0.0.8:7772", true);
-  tower("10.0.0.9:7772", false);
+  rig.step({ on: "tower", at: "10.0.0.8:7772", heard: true });
+  lose(rig, "10.0.0.9:7772");
   rig.live(AROUND_SILENT_MS + 100);
   const line = "the tower at 10.0.0.9:7772 is not heard";
   assertEquals(lost(), [`${line}: names are found and routes told by another`]);
   const found = appViews(rig.machine, rig.now)[0]!.reasons.filter((each) => /finds/.test(each));
   assertEquals(found, []);
-  tower("10.0.0.8:7772", false);
+  lose(rig, "10.0.0.8:7772");
   rig.live(AROUND_SILENT_MS + 100);
   assertEquals(lost().length, 2);
   assertEquals(appViews(rig.machine, rig.now)[0]!.reasons.filter((each) => /finds/.test(each)), [

@@ -29,6 +29,7 @@ const CRIES: Readonly<Record<Planted, string>> = {
   "drained-by-one": "into its drain",
   "fickle": ", and they used ",
   "unsteady": "while its rollout is",
+  "trusting": "does not notice the absence of tower",
 };
 
 const up = (app: string): Deed => ({
@@ -60,6 +61,11 @@ const PLANS: Readonly<Partial<Record<Planted, readonly Step[]>>> = {
     atMs: 9_000,
     ...up("late"),
   }],
+  "trusting": [
+    { atMs: 0, ...up("web") },
+    { atMs: 3_000, do: "pause", daemon: "tower", forMs: 5_000 },
+    { atMs: 9_000, ...up("late") },
+  ],
   "tick-twice": [{ atMs: 0, ...up("tick") }, { atMs: 22_000, ...up("late") }],
   "tick-lost": [{ atMs: 0, ...up("tick") }, { atMs: 22_000, ...up("late") }],
   "run-twice": [{ atMs: 0, ...up("once") }],
@@ -89,6 +95,12 @@ const PLANS: Readonly<Partial<Record<Planted, readonly Step[]>>> = {
     { atMs: 10_000, ...up("late") },
   ],
 };
+
+Deno.test("the plan of trusting goes well where a tower is asked", () => {
+  const plan = PLANS.trusting!;
+  const { violation } = simulate({ ...MILD, seed: 1, faults: true, plan });
+  assert(violation === null, `${violation}`);
+});
 
 Deno.test("the plan of any-leader goes well where nodes judge their orders", () => {
   const plan = PLANS["any-leader"]!;

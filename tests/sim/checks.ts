@@ -15,6 +15,7 @@ import type { IngressHost } from "./ingress_host.ts";
 import type { TowerHost } from "./tower_host.ts";
 import type { NodeHost } from "./node_host.ts";
 import { BUSY_ABOVE, isSleeper, scalesOf, SHY_PERCENT } from "./manifests.ts";
+import { TowerNews } from "./tower_news.ts";
 import { isFinal } from "./operator.ts";
 import type { Process } from "./process.ts";
 import type { Timeline } from "./queue.ts";
@@ -52,6 +53,7 @@ export class Checker implements Witness, Judge {
   readonly story: string[] = [];
   readonly excuses: Excuses;
   readonly history = new History();
+  readonly #towerNews = new TowerNews();
   /** How many checks were made, so that a run that checked nothing shows. */
   checked = 0;
   /** Requests lost for which there is an excuse; of these, those that came before it was ready. */
@@ -392,6 +394,8 @@ export class Checker implements Witness, Judge {
     this.#noteUses();
     this.#lookAtTowers();
     this.#lookForTowers();
+    const unknown = this.#towerNews.look(this.cast);
+    if (unknown) this.fail(unknown);
   }
 
   /** What is ready is listed by every tower that its node reaches; a list is whole again in time. */

@@ -58,6 +58,8 @@ export const PLANTED = [
   "fickle",
   /** The conductor scales an app that is being rolled out. */
   "unsteady",
+  /** The conductor takes a tower to be there for as long as its stream stands. */
+  "trusting",
 ] as const;
 export type Planted = (typeof PLANTED)[number];
 
