@@ -1,4 +1,5 @@
-// What is wrong around the apps: without a tower nobody is found, without an ingress nobody is served.
+// What is wrong around the apps: without a tower nobody is found, without an ingress nobody is served,
+// and without a log that can be written nothing is accepted.
 
 import type { Instant } from "../../core/instant.ts";
 import { AROUND_SILENT_MS, TOWER_UNHEARD_MS } from "../../core/limits.ts";
@@ -39,8 +40,19 @@ export function aroundProblems(machine: ConductorMachine, now: Instant): string[
     !app.down && !app.stopped && currentOf(app).spec.routes.length > 0
   );
   return [
+    ...unwritten(machine, now),
     ...lost.map((at) => `${unheard(at)}: ${means}`),
     ...(routed.length > 0 && isUnserved(machine, now) ? [unserved(machine, someOf(routed))] : []),
+  ];
+}
+
+/** Nobody asks for the log to be written where nothing changes: when it failed is told, too. */
+function unwritten({ storeFault }: ConductorMachine, now: Instant): string[] {
+  if (storeFault === null) return [];
+  const agoS = Math.round((now.monoMs - storeFault.monoMs) / 1_000);
+  return [
+    `the log could not be written ${agoS} s ago, and nothing was written since: ` +
+    `${storeFault.reason}; what is asked for is refused while that is so`,
   ];
 }
 

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { AROUND_SILENT_MS, TOWER_UNHEARD_MS } from "../../core/limits.ts";
 import { Rig } from "../rig_test.ts";
 import { statusView } from "./status_view.ts";
@@ -33,6 +33,20 @@ Deno.test("aroundProblems() tells of a tower that is gone for a while, and of no
   ]);
   rig.step({ on: "tower", at: "10.0.0.9:7772", heard: true });
   assertEquals(problemsOf(rig).filter((each) => each.startsWith("the tower")), []);
+});
+
+Deno.test("aroundProblems() tells that the log cannot be written, until it is", () => {
+  const rig = new Rig();
+  rig.addNode(1);
+  rig.live(500);
+  rig.diskError = "database or disk is full";
+  rig.apply("quiet", "app quiet\n  exec /bin/quiet\n");
+  rig.live(2_000);
+  const [line] = problemsOf(rig);
+  assertMatch(line ?? "", /^the log could not be written [12] s ago, .*: database or disk is full/);
+  rig.diskError = null;
+  rig.apply("quiet", "app quiet\n  exec /bin/quiet\n");
+  assertEquals(problemsOf(rig), []);
 });
 
 Deno.test("aroundProblems() tells that nobody serves a route, until an ingress is heard", () => {
