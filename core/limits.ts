@@ -426,8 +426,9 @@ export const TRAFFIC_COARSE_KEEP_MS = 900_000;
 export const TRAFFIC_RATE_MS = 5_000;
 /** All ingresses, where none is heard for this long, are told as a problem, in ms. */
 export const AROUND_SILENT_MS = 5_000;
-/** A tower that is not heard for this long is. */
+/** A tower that a conductor or a node has not heard for this long is; a node names so many. */
 export const TOWER_UNHEARD_MS = 3_000;
+export const UNHEARD_TOWERS = 4;
 /** A command that was refused this lately is told as a problem, in ms; how many at most. */
 export const REFUSED_LATELY_MS = 5 * 60_000;
 export const REFUSED_LATELY = 5;

@@ -24,7 +24,14 @@
  * (watch) or from its last sequence (follow).
  */
 
-import { FIGURES_PAGE, LATENCY_BOUNDS_MS, LOST_NODES, SLEEPERS, WISHES_PAGE } from "./limits.ts";
+import {
+  FIGURES_PAGE,
+  LATENCY_BOUNDS_MS,
+  LOST_NODES,
+  SLEEPERS,
+  UNHEARD_TOWERS,
+  WISHES_PAGE,
+} from "./limits.ts";
 import {
   decimal,
   flag,
@@ -166,6 +173,8 @@ const beat = struct({
   term: maybe(count),
   /** The node's clock when it sent this. */
   wallMs: maybe(wallMs),
+  /** Towers, as `host:port`, that have not answered it for `TOWER_UNHEARD_MS`. */
+  unheard: maybe(list(text(262, /^[0-9A-Za-z.:[\]-]+$/), UNHEARD_TOWERS)),
 });
 export type Beat = Shaped<typeof beat>;
 

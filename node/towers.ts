@@ -4,7 +4,7 @@
  */
 
 import type { Address } from "../core/address.ts";
-import { TOWER_SILENT_MS } from "../core/limits.ts";
+import { TOWER_SILENT_MS, TOWER_UNHEARD_MS } from "../core/limits.ts";
 import type { Endpoint, Mesh } from "../core/mesh.ts";
 import { TowerLink, type TowerSelf } from "./lease.ts";
 
@@ -79,6 +79,13 @@ export class Towers {
 
   deregister(replica: string, drain: boolean, untilMs: number, nowMs: number): void {
     for (const { link } of this.#towers) link.deregister(replica, drain, untilMs, nowMs);
+  }
+
+  /** Those that have answered nothing for a while, of a node that has listened so long. */
+  unheard(nowMs: number): Address[] {
+    return this.#towers.filter(({ heardMs }) =>
+      nowMs - Math.max(heardMs, this.#sinceMs) >= TOWER_UNHEARD_MS
+    ).map(({ address }) => address);
   }
 
   /** What is to be sent now, and to which of them. */

@@ -1,5 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
-import { LEASE_AGAIN_MS, LEASE_RENEW_MS, TOWER_SILENT_MS } from "../core/limits.ts";
+import {
+  LEASE_AGAIN_MS,
+  LEASE_RENEW_MS,
+  TOWER_SILENT_MS,
+  TOWER_UNHEARD_MS,
+} from "../core/limits.ts";
 import type { Endpoint, Mesh } from "../core/mesh.ts";
 import { Towers } from "./towers.ts";
 
@@ -184,6 +189,22 @@ Deno.test("a lease that a single tower does not answer is sent at its time", () 
     for (const { message } of one.tick(nowMs)) if (message.k === "lease") times.push(nowMs);
   }
   assertEquals(times, [1, 501, 1_001, 1_501]);
+});
+
+Deno.test("a node names the towers that do not answer it, once it has listened for long enough", () => {
+  const one = new Towers(SELF, [ONE]);
+  one.listen(0);
+  assertEquals(one.unheard(TOWER_UNHEARD_MS - 1), []);
+  assertEquals(one.unheard(TOWER_UNHEARD_MS), [ONE]);
+  one.onLeaseOk(leaseOk("1"), ONE, TOWER_UNHEARD_MS);
+  assertEquals(one.unheard(2 * TOWER_UNHEARD_MS - 1), []);
+  // It stood still itself.
+  one.listen(10 * TOWER_UNHEARD_MS);
+  assertEquals(one.unheard(10 * TOWER_UNHEARD_MS), []);
+  const both = towers();
+  both.onLeaseOk(leaseOk("2"), TWO, TOWER_UNHEARD_MS);
+  assertEquals(both.unheard(TOWER_UNHEARD_MS), [ONE]);
+  assertEquals(new Towers(SELF, []).unheard(TOWER_UNHEARD_MS), []);
 });
 
 Deno.test("a node that was not there gives every tower its time before it does not wait for it", () => {
