@@ -2,9 +2,11 @@
 // are made from it.
 
 import type { Command, Option } from "./command.ts";
+import { FOLLOW, JSON_OUTPUT, WATCH } from "./options.ts";
 import { SEAL_COMMANDS } from "./table_seal.ts";
 import { NODE_COMMANDS } from "./table_nodes.ts";
 import { STREAM_COMMANDS } from "./table_streams.ts";
+import { TELEMETRY_COMMANDS } from "./table_telemetry.ts";
 import { TRUST_COMMANDS } from "./table_trust.ts";
 
 /** Options that every command takes, before or after its name. */
@@ -39,13 +41,6 @@ export const GLOBAL_OPTIONS: readonly Option[] = [
   { name: "no-color", help: "plain text even on a terminal; also NO_COLOR" },
   { name: "help", short: "h", help: "explain the command" },
   { name: "version", short: "V", help: "print the version" },
-];
-
-const JSON_OUTPUT: Option = { name: "json", help: "print JSON, for programs" };
-const FOLLOW: Option = { name: "follow", short: "f", help: "go on until interrupted" };
-const WATCH: readonly Option[] = [
-  { name: "watch", help: "show it again and again, until interrupted" },
-  { name: "every", value: "TIME", help: "how often, with --watch", default: "2s" },
 ];
 
 /** Every command, in the order of `help`. */
@@ -246,28 +241,7 @@ export const COMMANDS: readonly Command[] = [
     load: () => import("./commands/status.ts"),
   },
   ...STREAM_COMMANDS,
-  {
-    name: "top",
-    usage: "[APP]",
-    summary: "show which nodes work hardest and which apps are asked most, or an app's own values",
-    details: [
-      "With APP: what its replicas told of themselves in lines of their logs, or to a telemetry sink, " +
-      "over the last quarter of an hour.",
-    ],
-    examples: ["skr8tr top --watch", "skr8tr top product-svc --grep memory"],
-    arguments: [0, 1],
-    options: [
-      {
-        name: "grep",
-        value: "TEXT",
-        help: "of an app's values only those with this in their names",
-      },
-      JSON_OUTPUT,
-      ...WATCH,
-    ],
-    completes: "app",
-    load: () => import("./commands/top.ts"),
-  },
+  ...TELEMETRY_COMMANDS,
   {
     name: "describe",
     usage: "APP|NODE|REPLICA",
@@ -277,45 +251,6 @@ export const COMMANDS: readonly Command[] = [
     options: [JSON_OUTPUT, ...WATCH],
     completes: "any",
     load: () => import("./commands/describe.ts"),
-  },
-  {
-    name: "logs",
-    usage: "[APP]",
-    summary: "print what an app's replicas wrote, or search what the whole cluster wrote",
-    details: [
-      "Without --all or --previous the lines come from the nodes that run the app now, and with -f " +
-      "they go on to come: those that are there in the order of their times, then each as it is " +
-      "written, from every replica, through restarts and rollouts. --previous adds what replicas " +
-      "wrote that are gone. --all searches what all apps wrote. Both read what the " +
-      "conductor gathers (its flag --telemetry says how much it keeps), and with -f they go on, " +
-      "too.",
-    ],
-    examples: [
-      "skr8tr logs product-svc --lines 20",
-      "skr8tr logs -f product-svc --grep error",
-      "skr8tr logs product-svc --previous --since 1h",
-      "skr8tr logs --all --grep 'connection refused' --since 10m",
-      "skr8tr logs --all -f --grep error",
-    ],
-    arguments: [0, 1],
-    options: [
-      FOLLOW,
-      {
-        name: "lines",
-        short: "n",
-        value: "N",
-        help: "how many lines to begin with",
-        default: "100",
-      },
-      { name: "since", value: "TIME", help: "only what is not older, such as 10m" },
-      { name: "grep", value: "TEXT", help: "only lines that contain this text, as it stands" },
-      { name: "previous", help: "also what replicas wrote that are gone" },
-      { name: "all", help: "of all apps" },
-      { name: "run", value: "N", help: "of a job: this run (default: the last one)" },
-      JSON_OUTPUT,
-    ],
-    completes: "app",
-    load: () => import("./commands/logs.ts"),
   },
   {
     name: "dev",

@@ -1,8 +1,7 @@
 // The commands about nodes and where replicas live: a part of the table in table.ts.
 
-import type { Command, Option } from "./command.ts";
-
-const JSON_OUTPUT: Option = { name: "json", help: "print JSON, for programs" };
+import type { Command } from "./command.ts";
+import { JSON_OUTPUT } from "./options.ts";
 
 export const NODE_COMMANDS: readonly Command[] = [
   {

@@ -1,6 +1,7 @@
 // The commands about who belongs to the cluster: a part of the table in table.ts.
 
 import type { Command } from "./command.ts";
+import { JSON_OUTPUT } from "./options.ts";
 
 export const SEAL_COMMANDS: readonly Command[] = [
   {
@@ -26,7 +27,7 @@ export const SEAL_COMMANDS: readonly Command[] = [
         value: "HEX",
         help: "the conductor's identity, as its owner told you",
       },
-      { name: "json", help: "print JSON, for programs" },
+      JSON_OUTPUT,
     ],
     load: () => import("./commands/context.ts"),
   },
@@ -45,7 +46,7 @@ export const SEAL_COMMANDS: readonly Command[] = [
     options: [
       { name: "role", value: "ROLE", help: "node, tower or ingress", default: "node" },
       { name: "ttl", value: "TIME", help: "how long it may be used", default: "1h" },
-      { name: "json", help: "print JSON, for programs" },
+      JSON_OUTPUT,
     ],
     load: () => import("./commands/token.ts"),
   },

@@ -1,8 +1,7 @@
 // The commands that reach a replica through a stream: their part of the table of commands.
 
-import type { Command, Option } from "./command.ts";
-
-const JSON_OUTPUT: Option = { name: "json", help: "print JSON, for programs" };
+import type { Command } from "./command.ts";
+import { JSON_OUTPUT } from "./options.ts";
 
 export const STREAM_COMMANDS: readonly Command[] = [
   {

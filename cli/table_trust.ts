@@ -1,8 +1,7 @@
 // The commands about who may do what, and what was done: a part of the table in table.ts.
 
 import type { Command, Option } from "./command.ts";
-
-const JSON_OUTPUT: Option = { name: "json", help: "print JSON, for programs" };
+import { JSON_OUTPUT } from "./options.ts";
 
 const GRANT_OPTIONS: readonly Option[] = [
   {

@@ -40,8 +40,14 @@ export type ConductorEvent =
   | { readonly on: "extend"; readonly untilMonoMs: number }
   /** It does not lead any more; an append that is under way is nobody's any more. */
   | { readonly on: "stand-by" }
-  /** The stream to the tower (`at`, its address) has come about, or is gone. */
-  | { readonly on: "tower"; readonly at: string; readonly heard: boolean }
+  /** The tower (`at`, its address) is heard, or is not any more: its stream is gone, or silent. */
+  | { readonly on: "tower"; readonly at: string; readonly heard: true }
+  | {
+    readonly on: "tower";
+    readonly at: string;
+    readonly heard: false;
+    readonly sinceMonoMs: number;
+  }
   /** An ingress tells what it has seen of the requests. */
   | { readonly on: "figures"; readonly figures: Figures }
   /** An ingress holds a request for an app without replicas; repeated while it does. */

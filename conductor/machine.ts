@@ -61,7 +61,7 @@ export interface ConductorOptions {
 
 export class ConductorMachine {
   readonly startedMonoMs: number;
-  /** The towers that anything was heard of, and since when the stream of each is gone, if it is. */
+  /** The towers that anything was heard of, and since when each is not heard, if it is not. */
   readonly towers = new Map<string, number | null>();
   readonly #cluster: Cluster;
   readonly #decider: Decider;
@@ -129,7 +129,7 @@ export class ConductorMachine {
         this.#journal.standBy();
         break;
       case "tower":
-        this.towers.set(event.at, event.heard ? null : now.monoMs);
+        this.towers.set(event.at, event.heard ? null : event.sinceMonoMs);
         break;
       case "figures":
         cluster.traffic.take(event.figures, now.monoMs);
@@ -314,6 +314,11 @@ export class ConductorMachine {
   /** Replica -> why its node will not run it. */
   get refused(): ReadonlyMap<string, string> {
     return this.#cluster.refused;
+  }
+
+  /** Why the log could not be written when it was to be, if nothing was written since. */
+  get storeFault(): Cluster["storeFault"] {
+    return this.#cluster.storeFault;
   }
 
   get suspicion(): Presence["suspicion"] {

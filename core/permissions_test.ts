@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { Failure } from "./errors.ts";
 import { environmentOf, permissionFlags, type Program, TASK_PARAMETERS } from "./permissions.ts";
 
@@ -11,9 +11,10 @@ Deno.test("the tasks in deno.json carry exactly the flags of the table", async (
     const words: string[] = project.tasks[program].split(" ");
     const carried = words.filter((word) => /^(--(allow|deny|no|unstable|v8)-|-A$|-P)/.test(word));
     assertEquals(carried, wanted, program);
-    const set = words.slice(0, words.indexOf("deno")).filter((word) => word.startsWith("MALLOC"));
+    const set = words.slice(0, words.indexOf("deno")).filter((word) => /^[A-Z_]+=[0-9]/.test(word));
     const environment = Object.entries(environmentOf(program));
     assertEquals(set, environment.map(([name, value]) => `${name}=${value}`), program);
+    assert(set.includes("DENO_NO_UPDATE_CHECK=1"), `${program} would ask for a newer Deno`);
   }
 });
 

@@ -30,6 +30,12 @@ const LIVE: ReadonlySet<string> = new Set<keyof AppSpec>([
 const BINDING = ["require", "avoid"] as const;
 
 /**
+ * Of `health`, what has to be passed; the rest is patience. One that no replica has passed is tried
+ * on a new one: if it is wrong, it ends that one and not all that serve.
+ */
+const PASSED = ["check", "timeoutMs"] as const;
+
+/**
  * The first key, as the specification names it, because of which a replica of `before` cannot go on
  * as one of `after`; `null` where it can.
  */
@@ -41,7 +47,10 @@ export function whyReplaced(before: AppSpec, after: AppSpec): string | null {
     if (!same(before[field], after[field])) return key;
   }
   const moved = BINDING.find((key) => !same(before.place[key], after.place[key]));
-  return moved === undefined ? null : `place.${moved}`;
+  if (moved !== undefined) return `place.${moved}`;
+  const asked = after.health &&
+    PASSED.find((key) => !same(before.health?.[key], after.health?.[key]));
+  return asked === undefined ? null : `health.${asked}`;
 }
 
 /** Compares plain values; an absent field and one that is `undefined` are the same. */

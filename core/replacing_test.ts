@@ -18,7 +18,6 @@ for (
     ["replicas 9"],
     ["route { path /x }"],
     ["rollout { order stop-first; batch 3 }"],
-    ["health { check GET /ready 200; retries 9 }"],
     ["drain 20s", "grace 9s", "stop-signal SIGINT", "restart on-failure"],
     ["needs db"],
     ["scale { min 1; max 4; cpu-above 70 }"],
@@ -53,6 +52,19 @@ for (
     assertEquals(whyReplaced(spec("port 8001", ...lines), before), why);
   });
 }
+
+Deno.test("whyReplaced() has a health check passed by another process before all are held to it", () => {
+  const health = (...lines: string[]) => spec("port 8001", `health { ${lines.join("; ")} }`);
+  const asked = health("check GET /ready 200");
+  assertEquals(whyReplaced(before, asked), "health.check");
+  assertEquals(whyReplaced(asked, health("check GET /raedy 200")), "health.check");
+  assertEquals(whyReplaced(asked, health("check TCP")), "health.check");
+  const hasty = health("check GET /ready 200", "timeout 20ms");
+  assertEquals(whyReplaced(asked, hasty), "health.timeoutMs");
+  const patient = health("check GET /ready 200", "retries 9", "interval 1m", "start-period 9s");
+  assertEquals(whyReplaced(asked, patient), null);
+  assertEquals(whyReplaced(asked, before), null, "nothing is asked any more");
+});
 
 Deno.test("whyReplaced() wants another process for another port, and for one that becomes fixed", () => {
   assertEquals(whyReplaced(before, spec("port 8002")), "port");

@@ -111,6 +111,12 @@ function table({ ada, order, cart }: Scene): Record<string, [path: string, row: 
       ...signedIn(200, { password: "correct horse", new_password: "battery staple" }),
       ends: true,
     }],
+    "user-svc POST /forgot": ["/forgot", open(202, { email: "nobody@shop.test" })],
+    "user-svc POST /reset": [
+      "/reset",
+      open(400, { token: "A".repeat(43), new_password: "battery staple" }),
+    ],
+    "user-svc POST /letters/:id": [`/letters/${ada.id}`, services(403)],
     "user-svc GET /contact/:id": [`/contact/${ada.id}`, services(403)],
     "user-svc POST /register": [
       "/register",
@@ -156,6 +162,7 @@ const CALLER: Record<string, ServiceName> = {
   "inventory-svc POST /stock/reorder": "order-svc",
   // Nobody: only of the five programs is there one that writes to people.
   "user-svc GET /contact/:id": "order-svc",
+  "user-svc POST /letters/:id": "order-svc",
   "recommendation-svc POST /recommendations/rebuild": "order-svc",
   "order-svc GET /purchases/:user_id/:product_id": "review-svc",
   "recommendation-svc POST /events": "order-svc",

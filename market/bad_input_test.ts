@@ -49,6 +49,12 @@ async function targets(market: TestMarket, buyer: Buyer): Promise<Target[]> {
       request: "POST /login",
       good: { email: buyer.email, password: "correct horse" },
     },
+    { service: "user-svc", request: "POST /forgot", good: { email: "nobody@shop.test" } },
+    {
+      service: "user-svc",
+      request: "POST /reset",
+      good: { token: "A".repeat(43), new_password: "battery staple" },
+    },
     {
       service: "user-svc",
       request: `PUT /profile/${buyer.id}`,
@@ -209,7 +215,7 @@ withTargets(
       for (const [path, value] of leaves(target.good)) {
         const name = nameOf(path);
         // A password may be anything, and a review is prose: there SQL is just text.
-        if (typeof value !== "string" || name === "password") continue;
+        if (typeof value !== "string" || name.endsWith("password")) continue;
         const texts = ["title", "body"].includes(name) ? hostile : [...hostile, ...sql];
         const statuses = target.request === "POST /login" ? [400, 401] : [400];
         for (const text of texts) {

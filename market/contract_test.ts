@@ -6,6 +6,7 @@ import {
   cartsOverHttp,
   identityOverHttp,
   ordersToldOverHttp,
+  postOverHttp,
   productsOverHttp,
   purchasesOverHttp,
   recommendationsOverHttp,
@@ -159,6 +160,7 @@ bothWays("Purchases", async (around, reach) => {
   });
   const nobody = {
     contact: () => Promise.reject(new Error()),
+    letter: () => Promise.reject(new Error()),
     keys: () => Promise.resolve({ keys: [] }),
     revocations: () => Promise.resolve(new Revocations()),
   };
@@ -200,10 +202,9 @@ bothWays("Recommendations", async (around, reach) => {
 });
 
 bothWays("Identity", async (around, reach) => {
-  const module = await createIdentity(around, CHEAP, {
-    email: "boss@shop.test",
-    password: "a long sentence",
-  });
+  const post = { letter: () => Promise.resolve() };
+  const staff = { email: "boss@shop.test", password: "a long sentence" };
+  const module = await createIdentity(around, { post }, { cost: CHEAP, staff });
   const identity = reach(
     around,
     module,
@@ -213,9 +214,10 @@ bothWays("Identity", async (around, reach) => {
   assertEquals((await identity.revocations()).size, 0);
   const { status, field } = await problemOf(identity.contact(crypto.randomUUID()));
   assertEquals([status, field], [404, "id"]);
+  assertEquals(await identity.letter(crypto.randomUUID()), undefined);
 });
 
-Deno.test("an order is told over HTTP with a key of its own, and again when nobody answers", async () => {
+Deno.test("orders and letters are told over HTTP with keys of their own, and again when nobody answers", async () => {
   const told: string[] = [];
   let answers = 503;
   const fetch_: typeof fetch = async (input, init) => {
@@ -230,8 +232,11 @@ Deno.test("an order is told over HTTP with a key of its own, and again when nobo
     now: Date.now,
   }, ["app"]);
   const listener = ordersToldOverHttp(directory, proof, "app");
+  const post = postOverHttp(directory, proof, "app");
   assertEquals((await problemOf(listener.confirmed(order))).status, 503);
+  assertEquals((await problemOf(post.letter("1"))).status, 503);
   answers = 202;
   await listener.confirmed(order);
-  assertEquals(new Set(told), new Set([`order-confirmed:${order.id}`]));
+  await post.letter("1");
+  assertEquals(new Set(told), new Set([`order-confirmed:${order.id}`, "letter:1"]));
 });

@@ -1,7 +1,10 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fixedName } from "./kit/directory.ts";
+import { startSmtp } from "./five/testing_smtp.ts";
+import { eventually } from "./kit/testing.ts";
 import { eachStore, placeEnv } from "./kit/testing_stores.ts";
 import { launch, manifestOf, type ProgramName, type Running, SHAPES } from "./launch.ts";
+import { tokenIn } from "./testing_mail.ts";
 import { ready, stop } from "./testing_programs.ts";
 
 // Each program over real sockets, with exactly the permissions of its manifest.
@@ -37,6 +40,37 @@ for (const shape of ["nine", "five"] as const) {
     },
   );
 }
+
+Deno.test({
+  name: "user-svc sends a letter to a mail server with its manifest's permissions",
+  // What nodemailer brings for servers keeps sockets for a while.
+  sanitizeOps: false,
+  sanitizeResources: false,
+  fn: async () => {
+    const folder = Deno.makeTempDirSync({ prefix: "market-" });
+    const smtp = await startSmtp();
+    const env = { DATA_DIR: folder, SMTP_URL: smtp.url };
+    const running = launch("user-svc", { host: "127.0.0.1", port: 0, replica: "r1", env });
+    try {
+      const url = await ready(running);
+      const post = async (path: string, body: object) => {
+        const response = await fetch(url + path, { method: "POST", body: JSON.stringify(body) });
+        await response.body?.cancel();
+        return response.status;
+      };
+      const email = "ada@shop.test";
+      const account = { email, name: "Ada Byron", password: "correct horse" };
+      assertEquals(await post("/register", account), 201);
+      assertEquals(await post("/forgot", { email }), 202);
+      await eventually("the mail has come", () => smtp.mails.length > 0);
+      assert(tokenIn(smtp.mails[0]!.raw), "without SHOP_URL it has the code");
+    } finally {
+      assertEquals(await stop(running), 0);
+      await smtp.stop();
+      Deno.removeSync(folder, { recursive: true });
+    }
+  },
+});
 
 Deno.test("a program may do nothing beyond its manifest's permissions", async () => {
   const attempts: [ProgramName, string, string][] = [

@@ -29,7 +29,7 @@ import { type ProgramName, programOf, type ServiceName, type Shape, SHAPES } fro
 /** Hashing at its cheapest: what is tested is that it happens, not how long it takes. */
 const CHEAP = { cost: 2, blocks: 1, parallel: 1 };
 
-/** Orders left half-way are looked for often, so that no test waits for that. */
+/** Orders left half-way, and letters, are looked for often, so that no test waits for that. */
 const SWEEP_MS = 20;
 
 type Create = (around: Surroundings) => Service | Promise<Service>;
@@ -40,12 +40,13 @@ const CREATE: Readonly<Record<ProgramName, Create>> = {
   "search-svc": createSearchService,
   "cart-svc": createCartService,
   "order-svc": (around) => createOrderService(around, SWEEP_MS),
-  "user-svc": (around) => createUserService(around, CHEAP),
+  "user-svc": (around) => createUserService(around, { cost: CHEAP, sweepMs: SWEEP_MS }),
   "review-svc": createReviewService,
   "recommendation-svc": createRecommendationService,
   "frontend-svc": (around) => createFrontendService(around),
   "core-api": (around) => createCoreApi(around, { sweepMs: SWEEP_MS }),
-  "identity-provider": (around) => createIdentityProvider(around, CHEAP),
+  "identity-provider": (around) =>
+    createIdentityProvider(around, { cost: CHEAP, sweepMs: SWEEP_MS }),
   "async-worker": (around) => createAsyncWorker(around),
   "telemetry-sink": createTelemetrySink,
 };

@@ -173,6 +173,8 @@ export type NodeEffect =
     readonly plan: LaunchPlan;
     readonly saved: SavedReplica;
   }
+  /** Do not start this any more: answered by `launch-failed`, unless its launcher is there already. */
+  | { readonly do: "call-off"; readonly replica: string; readonly instance: number }
   /** Send a signal to the whole process group. */
   | {
     readonly do: "signal";

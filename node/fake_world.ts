@@ -61,6 +61,8 @@ export class FakeWorld {
   /** True: launches, probes and owners are answered only by `answer`. */
   manual = false;
   readonly pending: NodeEffect[] = [];
+  /** What is being launched has its launcher, and cannot be called off. */
+  launchersAreThere = false;
   #pid = 100;
 
   readonly tombstones: [string, number][] = [];
@@ -164,6 +166,15 @@ export class FakeWorld {
       case "check-program":
       case "try-port":
         return this.#defer(effect);
+      case "call-off": {
+        const { replica, instance } = effect;
+        const at = this.pending.findIndex((each) =>
+          each.do === "launch" && each.replica === replica
+        );
+        if (at < 0 || this.launchersAreThere) return [];
+        this.pending.splice(at, 1);
+        return [{ on: "launch-failed", replica, instance, reason: "its start was called off" }];
+      }
       case "signal": {
         const process = this.processes.get(effect.replica);
         if (process?.instance !== effect.instance || this.ignored.has(effect.signal)) return [];

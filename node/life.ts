@@ -45,7 +45,8 @@ export interface Stage {
   nextProbe(replica: Replica): string;
 }
 
-const UNLISTED = "waits for the tower to list it";
+/** Why a replica that answers its probes is not ready yet. */
+export const UNLISTED = "waits for the tower to list it";
 
 export class Life {
   constructor(private readonly stage: Stage) {}
@@ -466,7 +467,9 @@ export class Life {
         if (drain && this.#mayBeRouted(replica)) return this.#drain(replica);
         return this.#terminate(replica);
       case "launching":
-        return this.#to(replica, { at: "terminating", killMs: Infinity });
+        this.#to(replica, { at: "terminating", killMs: Infinity });
+        // What it still waits for, its secrets say, may take longer than anybody waits for its end.
+        return this.stage.emit({ do: "call-off", replica: replica.id, instance: replica.instance });
       case "ending":
         return this.#to(replica, { at: "terminating", killMs: state.killMs });
       case "draining":
@@ -589,8 +592,12 @@ export function describeExit(exit: Exit): string {
       return `out of memory (${how})`;
     case "timeout":
       return `was ended after its time (${how})`;
-    case "exit":
     case "stopped":
+      // Of what had not begun there is no more to say.
+      return exit.code === undefined && exit.signal === undefined
+        ? "stopped as told"
+        : `stopped as told (${how})`;
+    case "exit":
     case "lost":
       return how;
     default:

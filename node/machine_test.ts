@@ -343,12 +343,24 @@ Deno.test("stop while its launcher is on its way: signalled as soon as it runs",
   const world = new FakeWorld().start();
   world.record(1, "web", WEB);
   world.manual = true;
+  world.launchersAreThere = true;
   world.run("web-1", "web", 1);
   world.stop("web-1");
   assertEquals(world.statuses.get("web-1")?.state, "stopping");
   world.answer(world.pending.find((each) => each.do === "launch")!);
   assertEquals(world.statuses.get("web-1")?.state, "finished");
   assertEquals(world.processes.size, 0);
+});
+
+Deno.test("stop before there is a launcher: the start is called off, and nothing runs", () => {
+  const world = new FakeWorld().start();
+  world.record(1, "web", WEB);
+  world.manual = true;
+  world.run("web-1", "web", 1);
+  world.stop("web-1");
+  assertEquals(world.statuses.get("web-1")?.state, "finished");
+  assertEquals(world.statuses.get("web-1")?.exit?.why, "stopped");
+  assertEquals(world.pending.some((each) => each.do === "launch"), false);
 });
 
 Deno.test("stop of an unknown id is answered, and a late run of it starts nothing", () => {

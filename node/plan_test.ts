@@ -22,6 +22,7 @@ Deno.test("planLaunch() gives the node's variables, the manifest's, and no other
   const plan = planLaunch(spec("  port 8001\n  env {\n    LEVEL info\n  }"), SELF, AROUND);
   assertEquals(plan.env, {
     PATH: "/usr/bin:/bin",
+    DENO_NO_UPDATE_CHECK: "1",
     HOST: "10.0.0.5",
     IP: "10.0.0.5",
     PORT: "20003",

@@ -82,19 +82,30 @@ Deno.test("a replica goes on by another record where its program is the same", (
   assertEquals(world.effects.some((each) => each.do === "signal"), false);
 });
 
-Deno.test("how it is probed from then on is in the new record", () => {
+Deno.test("how often it is probed from then on is in the new record", () => {
   const world = ready();
-  const strict =
-    "  port 8001\n  health {\n    check GET /strict 200\n    interval 1s\n    retries 1\n  }";
-  record(world, 2, strict);
+  const patient = HEALTH.replace("1s", "5s");
+  record(world, 2, `  port 8001\n${patient}`);
   world.run("web-1", "web", 2);
+  // Probed at once, then after the new interval.
+  world.advance(100);
   world.effects.length = 0;
-  world.advance(1_500);
-  const probes = world.effects.flatMap((each) =>
-    each.do === "probe" && each.check.kind === "get" ? [each.check.path] : []
-  );
-  assert(probes.length > 0 && probes.every((path) => path === "/strict"), probes.join());
+  world.advance(4_800);
+  assertEquals(world.effects.filter((each) => each.do === "probe"), []);
+  world.advance(200);
+  assertEquals(world.effects.filter((each) => each.do === "probe").length, 1);
   assertEquals(world.statuses.get("web-1")?.state, "ready");
+});
+
+Deno.test("a check that it has not passed is not put upon a replica that serves", () => {
+  const world = ready();
+  const pid = world.statuses.get("web-1")!.pid;
+  record(world, 2, WEB.replace("/health", "/no-such-path"));
+  world.run("web-1", "web", 2);
+  const [refused] = world.take("run-refused");
+  assertStringIncludes(refused!.reason, "its health.check is another one");
+  const { state, generation } = world.statuses.get("web-1")!;
+  assertEquals([state, generation, world.statuses.get("web-1")!.pid], ["ready", 1, pid]);
 });
 
 Deno.test("a relabel waits for its record, and is refused where the program differs", () => {

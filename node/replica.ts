@@ -88,8 +88,8 @@ export type State =
    */
   | { readonly at: "draining"; readonly untilMs: number }
   /**
-   * Told to stop and signalled (`killMs` is infinite until it has been); SIGKILL follows at
-   * `killMs`. Exits: `finished`.
+   * Told to stop and signalled, or its start called off (`killMs` is infinite until it is known
+   * which); SIGKILL follows at `killMs`. Exits: `finished`.
    */
   | { readonly at: "terminating"; readonly killMs: number }
   /** It ended and will not be started again. No exits. */

@@ -318,6 +318,9 @@ export class TowerMachine {
         this.#effects.push(this.watch.alive(watcher));
         return this.#drained(this.drains.acked(watcher, revision, message.busy, nowMs));
       }
+      case "ping":
+        this.#effects.push(this.watch.alive(watcher));
+        return;
       case "publish":
         if (role !== "conductor") return this.#close(watcher, 1008, "only a conductor publishes");
         if (this.#isOf(message)) this.#publish(message.routes);

@@ -292,9 +292,10 @@ Deno.test("TowerMachine says snapshot, complete and deltas to a watcher of a fre
   const node = new NodeVoice(1, 1);
   rig.mesh(node.register([ONE]));
   const watcher = rig.watch("client");
-  const [snapshot, ...none] = rig.heard(watcher);
+  const [snapshot, ...more] = rig.heard(watcher);
   assert(snapshot?.k === "snapshot");
-  assertEquals([snapshot.complete, snapshot.endpoints, none], [false, [ONE], []]);
+  assertEquals([snapshot.complete, snapshot.endpoints], [false, [ONE]]);
+  assertEquals(more, [{ k: "alive" }]);
   rig.mesh(node.register([TWO]));
   assertEquals(rig.heard(watcher), [
     { k: "delta", revision: rig.revision, up: [TWO], down: [] },
@@ -304,7 +305,22 @@ Deno.test("TowerMachine says snapshot, complete and deltas to a watcher of a fre
     { k: "complete", revision: rig.revision, endpoints: [ONE, TWO] },
   ]);
   const late = rig.watch("client");
-  assertEquals(rig.heard(late).map((each) => each.k === "snapshot" && each.complete), [true]);
+  const [whole] = rig.heard(late);
+  assert(whole?.k === "snapshot" && whole.complete);
+});
+
+Deno.test("TowerMachine says to whoever asks that it is there, and before that it may be asked", () => {
+  const rig = Rig.ready();
+  const conductor = rig.watch("conductor");
+  assertEquals(rig.heard(conductor).map((each) => each.k), ["snapshot", "alive"]);
+  rig.say(conductor, { k: "ping" });
+  assertEquals(rig.heard(conductor), [{ k: "alive" }]);
+  // An ingress hears it at each acknowledgement.
+  const ingress = rig.watch("ingress");
+  assertEquals(rig.heard(ingress).map((each) => each.k), ["snapshot"]);
+  rig.say(ingress, { k: "ack", revision: rig.revision, busy: [] });
+  assertEquals(rig.heard(ingress), [{ k: "alive" }]);
+  assertEquals(rig.closed, []);
 });
 
 Deno.test("TowerMachine is not complete while a node it knows is still saying what it holds", () => {
@@ -316,7 +332,7 @@ Deno.test("TowerMachine is not complete while a node it knows is still saying wh
   rig.advance(TOWER_WARMUP_MS);
   rig.mesh(first!);
   rig.advance(1_000);
-  assertEquals(rig.heard(watcher).map((each) => each.k), ["snapshot", "delta"]);
+  assertEquals(rig.heard(watcher).map((each) => each.k), ["snapshot", "alive", "delta"]);
   rig.mesh(second!);
   assertEquals(rig.heard(watcher).map((each) => each.k), ["delta", "complete"]);
 });
@@ -420,7 +436,7 @@ Deno.test("TowerMachine closes a stream that says no hello within its time", () 
 Deno.test("TowerMachine lets strangers watch as clients with --plain, never as an ingress", () => {
   const rig = Rig.ready({ plain: ["192.0.2.0/24"] });
   const client = rig.watch("client", { host: STRANGER.hostname });
-  assertEquals(rig.heard(client).length, 1);
+  assertEquals(rig.heard(client).map((each) => each.k), ["snapshot", "alive"]);
   const ingress = rig.watch("ingress", { host: STRANGER.hostname });
   assertEquals(rig.heard(ingress).length, 0);
   const far = rig.watch("client", { host: "203.0.113.1" });

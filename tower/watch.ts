@@ -131,7 +131,7 @@ export class Watch {
     return { k: "close", watcher: id, code, reason };
   }
 
-  /** Tells an ingress that the tower is there. */
+  /** Tells a watcher that the tower is there. */
   alive(id: number): WatchEffect {
     return { k: "send", watcher: id, text: encode({ k: "alive" }), whole: false };
   }
@@ -168,6 +168,8 @@ export class Watch {
       const text = encode({ k: "delta", revision: this.#revision, up: [], down });
       effects.push({ k: "send", watcher: id, text, whole: true });
     }
+    // From here on it may ask for that. An ingress is told it at each `ack`.
+    if (role !== "ingress") effects.push(this.alive(id));
     return effects;
   }
 

@@ -1,5 +1,6 @@
 // A whole cluster on this machine: brought up, watched, taken down again.
 
+import { showAddress } from "../../core/address.ts";
 import { Failure } from "../../core/errors.ts";
 import type { AppSpec } from "../../core/manifest/spec.ts";
 import type { AppView, NodeView } from "../../core/view.ts";
@@ -222,7 +223,13 @@ async function bringUp(
   const gone = await makeWay(root, shape, await asking);
   if (gone.length > 0) listener.say(`took down what was up in another shape: ${gone.join(", ")}`);
   await makeSecrets(specs, conductor, signer, keyPath, timeoutMs);
-  return await up(specs, folders);
+  return await up(specs.map((spec) => atHome(spec, layout)), folders);
+}
+
+/** An app that writes where the shop is knows where it is here: the ingress may have another port. */
+function atHome(spec: AppSpec, { ingress }: Layout): AppSpec {
+  if (spec.env.SHOP_URL === undefined) return spec;
+  return { ...spec, env: { ...spec.env, SHOP_URL: `http://${showAddress(ingress)}` } };
 }
 
 /** What deploys apps to a cluster, and shows their progress. */

@@ -120,7 +120,8 @@ export function whereLines(
       ? paint.strong(`shop       ${url}`)
       : `ingress    ${url}${has("product-svc") ? "/api/products?per_page=3" : ""}`,
     // No mail leaves a cluster for trying out: each is a file, and this says where.
-    ...(has("async-worker") ? [`mails      ${skr8tr} logs async-worker --grep mail-written`] : []),
+    ...["async-worker", "user-svc"].filter(has)
+      .map((app) => `mails      ${skr8tr} logs ${app} --grep mail-written`),
     `conductor  ${showAddress(layout.conductor)}`,
     `tower      ${showAddress(layout.tower)}`,
     `try        ${skr8tr} status`,

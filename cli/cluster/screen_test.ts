@@ -9,7 +9,7 @@ Deno.test("denoCommand() is what the reader can type", () => {
   assertEquals(denoCommand(cached), `npx -y deno@${Deno.version.deno}`);
 });
 
-Deno.test("whereLines() names the shop in either shape, and where the mails of the five are", () => {
+Deno.test("whereLines() names the shop in either shape, and where its mails are", () => {
   const layout = {
     ...findLayout(portsFrom(19_000), () => {}, ["127.0.0.1"]),
     conductor: { hostname: "127.0.0.1", port: 7_771 },
@@ -20,10 +20,10 @@ Deno.test("whereLines() names the shop in either shape, and where the mails of t
     return whereLines({ layout, secretKey: "/k", outcomes }, paint(false), "deno");
   };
   const shop = "shop       http://127.0.0.1:8080";
-  const mails = "mails      deno task skr8tr logs async-worker --grep mail-written";
-  assertEquals(lines("product-svc", "frontend-svc")[0], shop);
-  assertEquals(lines("core-api", "async-worker").slice(0, 2), [shop, mails]);
-  assertEquals(lines("core-api").includes(mails), false);
+  const mails = (app: string) => `mails      deno task skr8tr logs ${app} --grep mail-written`;
+  assertEquals(lines("user-svc", "frontend-svc").slice(0, 2), [shop, mails("user-svc")]);
+  assertEquals(lines("core-api", "async-worker").slice(0, 2), [shop, mails("async-worker")]);
+  assertEquals(lines("core-api").some((line) => line.startsWith("mails")), false);
   assertEquals(lines("product-svc")[0], "ingress    http://127.0.0.1:8080/api/products?per_page=3");
   assertEquals(lines("cart-svc")[0], "ingress    http://127.0.0.1:8080");
   assertEquals(lines().at(-2), "try        deno task skr8tr status");

@@ -317,6 +317,20 @@ for (
   });
 }
 
+Deno.test("what too few had asked as a canary is judged once it gets all requests", () => {
+  const rig = deployed(["replicas 4", ...HEALTH, ...CANARY]);
+  const traffic = listen(rig);
+  rig.apply("web", manifestOf("web", ["replicas 4", ...HEALTH, ...CANARY]), 2, 1);
+  traffic.set(1, 1_000, 2);
+  traffic.set(2, 15, 15);
+  rig.live(11_000);
+  assertStringIncludes(rig.told("rollout-promoted")[0]!, "15 answers are too few to judge by (50)");
+  assertEquals([phaseOf(rig), generations(rig)], ["rolling 2", [2, 2, 2, 2]], "still watched");
+  traffic.set(2, 300, 300);
+  rig.live(2_000);
+  assertEquals([phaseOf(rig), generations(rig)], ["back done 1", [1, 1, 1, 1]]);
+});
+
 Deno.test("without a canary a version that answers 500 goes back, while and just after it takes over", () => {
   const rig = deployed(["replicas 3", ...HEALTH]);
   const traffic = listen(rig);
@@ -337,7 +351,7 @@ Deno.test("changes that no program sees restart nothing", () => {
     "replicas 3",
     "port 8001",
     "health {",
-    "  check GET /ready 200",
+    "  check GET /health 200",
     "  retries 5",
     "}",
     "route {",
@@ -349,6 +363,21 @@ Deno.test("changes that no program sees restart nothing", () => {
   assertEquals([phaseOf(rig), generations(rig)], ["done 2", [2, 2, 2]]);
   assertEquals(running(rig).map((each) => each.replica).sort(), before);
   assertEquals(rig.told("decided").filter((text) => text.startsWith("keep web.")).length, 3);
+});
+
+Deno.test("a wrong health check ends one new replica, and none that serves", () => {
+  const lines = ["args 1", "replicas 2", "port 8001", "rollout {", "  timeout 10s", "}"];
+  const health = (path: string) => ["health {", `  check GET ${path} 200`, "}"];
+  const rig = deployed([...lines, ...health("/health")]);
+  const before = running(rig).map((each) => each.replica).sort();
+  quick(rig, false);
+  rig.apply("web", manifestOf("web", [...lines, ...health("/haelth")]), 2, 1);
+  rig.live(1_000);
+  assertEquals(generations(rig), [1, 1, 2]);
+  rig.live(12_000);
+  settle(rig);
+  assertEquals(phaseOf(rig), "back done 1");
+  assertEquals(running(rig).map((each) => each.replica).sort(), before);
 });
 
 Deno.test("a relabel reaches a node that was away, and one that lost the order", () => {

@@ -101,9 +101,12 @@ Deno.test("a body that dribbles holds no replica, whether it is gathered or pass
 });
 
 Deno.test("clients that do not read are closed, and cost no more than what is on its way", async () => {
+  const clients = 20;
   const piece = "y".repeat(1_000_000);
+  let asked = 0;
   await using backend = openBackend(async (wire) => {
     await wire.readUntil("\r\n\r\n");
+    asked++;
     await wire.write("HTTP/1.1 200 OK\r\nContent-Length: 50000000\r\n\r\n");
     for (let at = 0; at < 50; at++) await wire.write(piece);
   });
@@ -113,12 +116,15 @@ Deno.test("clients that do not read are closed, and cost no more than what is on
     timeouts: { bodyMs: 500 },
   });
   const before = Deno.memoryUsage().rss;
-  const wires = await Promise.all(Array.from({ length: 50 }, () => connect(ingress.httpPort)));
+  const wires = await Promise.all(Array.from({ length: clients }, () => connect(ingress.httpPort)));
   for (const wire of wires) await wire.write("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
-  await eventually("all are closed", () => ingress.metrics.connections === 0, 10_000);
+  // The kernels' buffers are filled first, some 10 MB for each, which takes a busy machine its time.
+  const withinMs = 60_000;
+  await eventually("all have asked", () => asked === clients, withinMs);
+  await eventually("all are closed", () => ingress.metrics.connections === 0, withinMs);
   const grown = Deno.memoryUsage().rss - before;
-  // 50 times 50 MB were asked for.
-  assert(grown < 300_000_000, `${grown} bytes`);
+  // 20 times 50 MB were asked for.
+  assert(grown < 150_000_000, `${grown} bytes`);
   for (const wire of wires) wire.close();
 });
 

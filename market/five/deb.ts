@@ -60,6 +60,9 @@ export function marketSettingsOf(program: Program): string {
       `# /var/lib/${STATE}/async-worker/outbox.`,
       "#SMTP_URL=smtp://127.0.0.1:25",
       "#MAIL_FROM=SovereignMarket <orders@example.org>",
+      "",
+      "# Where the shop is, for links in mails; without it they say which page to open.",
+      "#SHOP_URL=https://shop.example.org",
     ],
     "identity-provider": [
       "",

@@ -66,6 +66,21 @@ export const ATTEMPTS_PER_ACCOUNT_AND_CLIENT = 10;
 export const ATTEMPTS_PER_ACCOUNT = 100;
 export const ATTEMPTS_PER_CLIENT = 300;
 
+/** How long a token to choose a new password with is good for, in ms. */
+export const RESET_MS = 30 * 60_000;
+/** Most such tokens that are asked for within the window: for one address, by one client. */
+export const FORGOTS_PER_ADDRESS = 5;
+export const FORGOTS_PER_CLIENT = 30;
+/** Most letters about forgotten passwords that are kept at once. */
+export const LETTERS_MAX = 10_000;
+/** How long a letter is kept: longer than a job is tried; how often is seen to both, in ms. */
+export const LETTERS_KEPT_MS = 24 * 3_600_000;
+export const LETTER_SWEEP_MS = 5_000;
+/** Most letters that one sweep hands over. */
+export const LETTER_SWEEP_BATCH = 50;
+/** How often a service that sends letters itself looks for what another replica took in, in ms. */
+export const LETTERS_POLL_MS = 2_000;
+
 /** How long a product looked at is shown without asking again, and while product-svc is away, ms. */
 export const PRICE_FRESH_MS = 2_000;
 export const PRICE_STALE_MS = 3_600_000;

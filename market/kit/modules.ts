@@ -101,6 +101,19 @@ export interface Contact {
   readonly email: string;
 }
 
+/** What a user is to be told about the account, by mail. */
+export type Letter =
+  /** With the token a new password can be chosen. */
+  | { readonly kind: "reset"; readonly to: Contact; readonly token: string }
+  /** The password was changed. */
+  | { readonly kind: "changed"; readonly to: Contact };
+
+/** Who sends letters: is told of each at least once, so it must send each once. */
+export interface Post {
+  /** @param id by which `Identity.letter` knows what is in it */
+  letter(id: string): Promise<void>;
+}
+
 /** user-svc: who is who. */
 export interface Identity {
   /** With what sessions are checked; may be kept for a while. */
@@ -109,4 +122,9 @@ export interface Identity {
   readonly revocations: RevocationSource;
   /** @throws Problem 404 when there is no such user. */
   contact(user: string): Promise<Contact>;
+  /**
+   * Writes a letter, each time with another token; undefined when there is nothing to say, or nobody
+   * to say it to.
+   */
+  letter(id: string): Promise<Letter | undefined>;
 }

@@ -3,12 +3,15 @@
 import type { Directory } from "./directory.ts";
 import { remoteKeys } from "./keys.ts";
 import { BULK_IDS, PER_PAGE_MAX } from "./limits.ts";
+import { LETTER_JOB, letterKey } from "./mail/letters.ts";
 import type {
   Carts,
   Contact,
   Identity,
+  Letter,
   OrderListener,
   Pieces,
+  Post,
   Products,
   Purchases,
   Recommendations,
@@ -155,20 +158,50 @@ export function identityOverHttp(
       const response = await directory.call(app, `/contact/${user}`, { headers: await proof() });
       return await answerOf<Contact>(response);
     },
+    async letter(id) {
+      // A token that was made and is in no mail harms nobody.
+      const options = { method: "POST", headers: await proof(), repeatable: true };
+      const response = await directory.call(app, `/letters/${id}`, options);
+      return (await answerOf<{ letter: Letter | null }>(response)).letter ?? undefined;
+    },
   };
 }
 
-/** Tells `app` of confirmed orders: a job queue that counts each once. */
+/** Hands a job to the worker `app`, which counts each key once. */
+async function hand(
+  directory: Directory,
+  proof: Proof,
+  app: string,
+  json: { readonly kind: string; readonly key: string; readonly payload: unknown },
+): Promise<void> {
+  const options = { method: "POST", json, headers: await proof(), repeatable: true };
+  await answerOf(await directory.call(app, "/jobs", options));
+}
+
+/** Tells the worker `app` of confirmed orders. */
 export function ordersToldOverHttp(
   directory: Directory,
   proof: Proof,
   app: string,
 ): OrderListener {
   return {
-    async confirmed(order) {
-      const json = { kind: "order-confirmed", key: `order-confirmed:${order.id}`, payload: order };
-      const options = { method: "POST", json, headers: await proof(), repeatable: true };
-      await answerOf(await directory.call(app, "/jobs", options));
-    },
+    confirmed: (order) =>
+      hand(directory, proof, app, {
+        kind: "order-confirmed",
+        key: `order-confirmed:${order.id}`,
+        payload: order,
+      }),
+  };
+}
+
+/** Tells the worker `app` of letters. */
+export function postOverHttp(directory: Directory, proof: Proof, app: string): Post {
+  return {
+    letter: (id) =>
+      hand(directory, proof, app, {
+        kind: LETTER_JOB,
+        key: letterKey(id),
+        payload: { letter: id },
+      }),
   };
 }

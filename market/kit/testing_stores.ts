@@ -9,16 +9,28 @@ export type StorePlace = Pick<DatabaseSettings, "folder" | "url">;
 
 const START_MS = 20_000;
 
-/** Registers `<name> (sqlite)` and `<name> (postgres)`; each gets an empty place of its own. */
-export function eachStore(name: string, test: (place: StorePlace) => Promise<void>): void {
+/**
+ * Registers `<name> (sqlite)` and `<name> (postgres)`; each gets an empty place of its own.
+ *
+ * @param options of the first; the other never looks for what is left open
+ */
+export function eachStore(
+  name: string,
+  test: (place: StorePlace) => Promise<void>,
+  options: Pick<Deno.TestDefinition, "sanitizeOps" | "sanitizeResources"> = {},
+): void {
   stopAfterAll();
-  Deno.test(`${name} (sqlite)`, async () => {
-    const folder = Deno.makeTempDirSync({ prefix: "market-" });
-    try {
-      await test({ folder });
-    } finally {
-      Deno.removeSync(folder, { recursive: true });
-    }
+  Deno.test({
+    ...options,
+    name: `${name} (sqlite)`,
+    fn: async () => {
+      const folder = Deno.makeTempDirSync({ prefix: "market-" });
+      try {
+        await test({ folder });
+      } finally {
+        Deno.removeSync(folder, { recursive: true });
+      }
+    },
   });
   Deno.test({
     name: `${name} (postgres)`,

@@ -285,6 +285,36 @@ export async function changePassword(
   }
 }
 
+/**
+ * Has a mail sent to who has forgotten the password. Repeatable: two mails are as good as one.
+ *
+ * @returns for how long what is in it is good, s
+ */
+export async function forgotPassword(email: string): Promise<number> {
+  const body = { email };
+  const options = { method: "POST", body, repeatable: true };
+  return (await request<{ valid_for_s: number }>("/forgot", options)).valid_for_s;
+}
+
+/**
+ * Another password by the token of such a mail. It is good once: when the answer is lost, and it is
+ * good no more, nobody can say whether this was the time.
+ *
+ * @throws {ApiError} `conflict` then.
+ */
+export async function resetPassword(body: { token: string; new_password: string }): Promise<void> {
+  const options = { method: "POST", body };
+  try {
+    await request("/reset", options);
+  } catch (error) {
+    if (!isUnavailable(error)) throw error;
+    await request("/reset", { ...options, repeatable: true }).catch((failure) => {
+      if (!(failure instanceof ApiError && failure.field === "token")) throw failure;
+      throw new ApiError("conflict", "Your new password may hold already: sign in with it.");
+    });
+  }
+}
+
 /** Ends a session, or all that its user has; one that has ended already is as good. */
 export async function logout(session: string, everywhere: boolean): Promise<void> {
   try {

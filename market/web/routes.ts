@@ -24,6 +24,8 @@ export const ROUTES: readonly Route[] = [
   { pattern: "/orders", inner: true, load: () => import("./routes/orders.tsx") },
   { pattern: "/orders/:id", inner: true, load: () => import("./routes/order.tsx") },
   { pattern: "/password", inner: true, load: () => import("./routes/password.tsx") },
+  { pattern: "/forgot", inner: true, load: () => import("./routes/forgot.tsx") },
+  { pattern: "/reset", inner: true, load: () => import("./routes/reset.tsx") },
   { pattern: "/sign-in", inner: true, load: () => import("./routes/sign_in.tsx") },
 ];
 

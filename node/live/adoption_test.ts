@@ -154,7 +154,7 @@ Deno.test("damaged state is reported, never silently empty, and its program does
   await bench.kill();
   const path = `${bench.state}/replicas/web-1/replica.json`;
   Deno.writeTextFileSync(path, Deno.readTextFileSync(path).slice(0, 40));
-  cluster.statuses.clear();
+  cluster.forget();
   bench.start();
   await until("reported", () => bench.log.includes("the state of web-1"));
   await until("ended", () => bench.programs().size === 0);
@@ -211,7 +211,7 @@ Deno.test("a replica whose folder or state was removed is found and ended, and r
     const { pid } = await cluster.state(replica, "ready");
     await bench.kill();
     Deno.removeSync(`${bench.state}/replicas/${replica}${gone}`, { recursive: true });
-    cluster.statuses.clear();
+    cluster.forget();
     bench.start();
     await until(`${replica} has ended without its ${gone}`, () => {
       return !bench.programs().get(replica)?.includes(pid!);

@@ -1,6 +1,8 @@
 // For tests: node daemons as processes of their own, killed and started again over one state folder.
 
 import { FakeCluster, until } from "./fake_cluster.ts";
+import { readText } from "./files.ts";
+import { SHIM_NAME } from "./shim.ts";
 
 const ROOT = decodeURIComponent(new URL("../../", import.meta.url).pathname);
 
@@ -84,7 +86,10 @@ export class DaemonBench implements AsyncDisposable {
     return (await this.daemon.status).code;
   }
 
-  /** Pids of everything that runs in the name of this bench's replicas, by replica; launchers not. */
+  /**
+   * Pids of everything that runs in the name of this bench's replicas, by replica. A launcher is not
+   * one of them, but its child is from when its pid is told, which is a moment before its `exec`.
+   */
   programs(): Map<string, number[]> {
     const found = new Map<string, number[]>();
     for (const { name } of Deno.readDirSync("/proc")) {
@@ -98,8 +103,12 @@ export class DaemonBench implements AsyncDisposable {
       };
       const env = text("environ").split("\0");
       const home = env.find((each) => each.startsWith(`HOME=${this.state}/replicas/`));
-      if (!home || text("cmdline").includes("skr8tr-launcher")) continue;
+      if (!home) continue;
       const replica = home.split("/").at(-2)!;
+      if (text("cmdline").includes(SHIM_NAME)) {
+        const told = readText(`${this.state}/replicas/${replica}/pid`)?.trim().split(" ")[2];
+        if (told !== name) continue;
+      }
       found.set(replica, [...found.get(replica) ?? [], Number(name)]);
     }
     return found;

@@ -55,7 +55,7 @@ for (const [name, inject] of FAULTS) {
     assert(!bench.log.includes("Uncaught"), bench.log);
     // All of it is adopted by the next.
     await bench.kill();
-    cluster.statuses.clear();
+    cluster.forget();
     bench.start(["--stop-replicas"]);
     for (const replica of ["old-1", ...started]) await cluster.state(replica, "ready", 60_000);
     assertEquals([...bench.programs().keys()].sort(), ["old-1", ...started].sort());

@@ -53,6 +53,8 @@ export class FakeCluster implements AsyncDisposable {
   /** Replicas whose drain the tower does not confirm yet. */
   readonly undrained = new Set<string>();
   beat: Mesh<"beat"> | null = null;
+  /** The start of a node that has ended: what it said last may still arrive. */
+  #ended: string | null = null;
   towerBoot = "d".repeat(16);
 
   /** Answers who asks for an artifact. */
@@ -179,6 +181,7 @@ export class FakeCluster implements AsyncDisposable {
     this.heard.push(message);
     // What another boot of the node says counts only after its first beat.
     if (message.k !== "beat" && "boot" in message && message.boot !== this.beat?.boot) return;
+    if ("boot" in message && message.boot === this.#ended) return;
     const answer = (reply: MeshMessage) => this.#conductor.send(encodeMesh(reply), from);
     switch (message.k) {
       case "beat": {
@@ -268,6 +271,12 @@ export class FakeCluster implements AsyncDisposable {
   }
 
   // ---- What tests wait for ------------------------------------------------------------------------
+
+  /** Forgets what the node said: it has ended. */
+  forget(): void {
+    this.statuses.clear();
+    this.#ended = this.beat?.boot ?? null;
+  }
 
   state(replica: string, state: ReplicaStatus["state"], deadlineMs?: number) {
     return until(

@@ -1,6 +1,12 @@
 // The node with real programs, in this process, against a fake conductor and tower.
 
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import { keyPairFromSeed, sign } from "../../core/sign.ts";
 import { formatSigned } from "../../core/wire.ts";
 import { until } from "./fake_cluster.ts";
@@ -72,6 +78,7 @@ Deno.test("a program gets exactly the environment it is given", async () => {
   assertEquals(lines.toSorted(), [
     "APP=web",
     "DENO_DIR=/var/cache/deno",
+    "DENO_NO_UPDATE_CHECK=1",
     `HOME=${all.folder}/state/replicas/web-1/home`,
     "HOST=127.0.0.1",
     "IFS=,",
@@ -170,6 +177,17 @@ Deno.test("stop ends the whole process group, grandchildren that ignore SIGTERM 
   assert(performance.now() - from >= 300);
   assertEquals([status.exit?.why, status.exit?.signal], ["stopped", undefined]);
   await until("all are gone", () => ![pid!, ...pids].some(isAlive));
+});
+
+Deno.test("what still waits for its secrets is stopped at once", async () => {
+  await using all = await bench();
+  // The conductor of this test tells nobody a secret.
+  all.run(`  exec /bin/sh\n  args -c "touch ${all.folder}/ran"\n  secret {\n    TOKEN token\n  }`);
+  await until("asked", () => all.cluster.statuses.get("web-1")?.state === "starting");
+  all.cluster.stop("web-1");
+  const { exit } = await all.cluster.state("web-1", "finished");
+  assertEquals(exit?.why, "stopped");
+  await assertRejects(() => Deno.stat(`${all.folder}/ran`), Deno.errors.NotFound);
 });
 
 Deno.test("a program's end takes along what it left in its process group", async () => {

@@ -66,6 +66,8 @@ export class Performer {
       }
       case "launch":
         return processes.launch(effect.replica, effect.instance, effect.plan, effect.saved);
+      case "call-off":
+        return processes.callOff(effect.replica, effect.instance);
       case "signal":
         return processes.signal(effect.replica, effect.instance, effect.signal);
       case "probe":

@@ -48,6 +48,8 @@ export interface ProcessesOptions {
 
 export class Processes {
   readonly #running = new Map<string, Running>();
+  /** Replica -> the start of it whose launcher is not there yet. */
+  readonly #coming = new Map<string, number>();
   readonly #programs = new Map<string, { command: readonly string[]; atMs: number }>();
   /** Replicas whose program was looked at. */
   readonly #checked = new Set<string>();
@@ -69,14 +71,16 @@ export class Processes {
 
   /** Saves the replica's state, starts its program and follows it to its end. */
   launch(replica: string, instance: number, plan: LaunchPlan, saved: SavedReplica): void {
-    const fail = (reason: string) =>
-      this.options.dispatch({ on: "launch-failed", replica, instance, reason });
+    this.#coming.set(replica, instance);
+    const fail = (reason: string) => this.#notLaunched(replica, instance, reason);
     try {
       this.options.files.save(saved);
     } catch (error) {
       return fail(`its state cannot be written: ${(error as Error).message}`);
     }
     const spawn = (command: readonly string[], cgroup: string | null) => {
+      const isWanted = this.#coming.get(replica) === instance;
+      if (!isWanted) return cgroup === null ? undefined : void this.options.cgroups.end(cgroup);
       try {
         this.#spawn(replica, instance, plan, command, cgroup);
       } catch (error) {
@@ -106,6 +110,18 @@ export class Processes {
       this.#checked.add(replica);
       start(program.command);
     });
+  }
+
+  /** Starts it no more; one whose launcher is there is left to `launched`, and ended then. */
+  callOff(replica: string, instance: number): void {
+    this.#notLaunched(replica, instance, "its start was called off");
+  }
+
+  /** Said once of each start. */
+  #notLaunched(replica: string, instance: number, reason: string): void {
+    if (this.#coming.get(replica) !== instance) return;
+    this.#coming.delete(replica);
+    this.options.dispatch({ on: "launch-failed", replica, instance, reason });
   }
 
   /** Why a plan's program could not be executed now; `null` where it could. Changes nothing. */
@@ -166,6 +182,7 @@ export class Processes {
     }).spawn();
     const running = { instance, group: child.pid, pid: 0, plan, cgroup, logStart };
     this.#running.set(replica, running);
+    this.#coming.delete(replica);
     child.unref();
     this.#follow(replica, running, child);
   }

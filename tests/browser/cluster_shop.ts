@@ -12,6 +12,8 @@ import {
   until,
 } from "../e2e/cluster_process.ts";
 
+import { type Mailbox, mailboxIn } from "./mailbox.ts";
+
 /** How long the conductor may take to answer, ms. */
 const ANSWER_MS = 10_000;
 /** How long the cluster may take to be as wanted again after something died, ms. */
@@ -51,6 +53,16 @@ export class ClusterShop implements AsyncDisposable {
     const homes = new Set(found?.replicas.map((replica) => replica.node));
     assert(homes.size === 1, `${app} runs on ${[...homes].join(" and ")}, not on one node`);
     return [...homes][0]!;
+  }
+
+  /** What the shop has sent. */
+  get mails(): Mailbox {
+    const sender = this.shape === "nine" ? "user-svc" : "async-worker";
+    return mailboxIn(() =>
+      ["node-1", "node-2", "node-3"].map((node) =>
+        `${this.cluster.state}/${node}/volumes/market/${sender}/outbox`
+      )
+    );
   }
 
   /** Kills replicas' programs, their pids; the cluster starts them again by itself. */

@@ -6,6 +6,7 @@ import type { Browser, Page } from "playwright-core";
 import { SHAPES } from "../../market/launch.ts";
 import { haveChromium, launch } from "./browser.ts";
 import { ClusterShop } from "./cluster_shop.ts";
+import { forgotten, signIn } from "./forgotten.ts";
 import { journey, type Step, type Visit } from "./journey.ts";
 import { visitor } from "./pages.ts";
 import { refusals } from "./refusals.ts";
@@ -26,9 +27,16 @@ for (const shape of ["nine", "five"] as const) {
     await using shop = await ClusterShop.start(shape);
     const browser = await launch();
     try {
-      await t.step("journey() through the ingress", async () => {
-        await onNewDevice(browser, (page) => journey(page, shop.url));
-      });
+      await t.step(
+        "journey() through the ingress, and in again with a forgotten password",
+        async () => {
+          const { shopper } = await onNewDevice(browser, (page) => journey(page, shop.url));
+          await onNewDevice(
+            browser,
+            (page) => forgotten(page, shop.url, shop.mails, shopper, "a forgotten sentence"),
+          );
+        },
+      );
       await t.step("what is wrong with a request is refused and named", () => refusals(shop.url));
       await t.step(
         "journey() loses nothing while every replica and one node are killed under it",
@@ -101,7 +109,8 @@ async function nodeBeside(shop: ClusterShop, apps: readonly string[]): Promise<s
 /** Account, order and review of a visit are all there, for somebody who comes anew. */
 async function nothingLost(browser: Browser, shop: ClusterShop, visit: Visit): Promise<void> {
   await onNewDevice(browser, async (page) => {
-    await signIn(page, shop, visit);
+    await page.goto(`${shop.url}/sign-in?next=/orders`);
+    await signIn(page, visit.shopper.email, visit.shopper.password);
     const row = page.locator(".order-row");
     await row.first().waitFor();
     assertEquals(await row.count(), 1, "one order");
@@ -113,14 +122,6 @@ async function nothingLost(browser: Browser, shop: ClusterShop, visit: Visit): P
     await mine.getByText("Verified buyer").waitFor();
     assertEquals(await mine.count(), 1, "one review");
   });
-}
-
-async function signIn(page: Page, shop: ClusterShop, { shopper }: Visit): Promise<void> {
-  await page.goto(`${shop.url}/sign-in?next=/orders`);
-  await page.getByLabel("Email").fill(shopper.email);
-  await page.getByLabel("Password").fill(shopper.password);
-  await page.locator("form").getByRole("button", { name: "Sign in" }).click();
-  await page.waitForURL((url) => url.pathname === "/orders");
 }
 
 async function homeLost(browser: Browser, shop: ClusterShop): Promise<void> {

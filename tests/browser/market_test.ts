@@ -5,6 +5,8 @@ import { assert, assertEquals } from "@std/assert";
 import { gzipSync } from "node:zlib";
 import type { Browser, Page, Request } from "playwright-core";
 import { haveChromium, launch } from "./browser.ts";
+import { byCode, forgotten, usedUp } from "./forgotten.ts";
+import { changingPassword, forgetting, registering, signingIn } from "./forms.ts";
 import { journey, newShopper, type Shopper, type Step } from "./journey.ts";
 import {
   accessibilityFindings,
@@ -79,6 +81,15 @@ Deno.test({
       "another password keeps this device in and no other, also when the answer is lost",
       () => anotherPassword(browser, shop),
     );
+    await t.step(
+      "the account pages say what is wrong where it is, and are heard",
+      () => accountForms(browser, shop),
+    );
+    await t.step({
+      name: "a mail lets in who has forgotten the password, and nobody else",
+      ignore: shop.mails === undefined,
+      fn: () => forgottenPassword(browser, shop),
+    });
   } finally {
     await browser.close();
     await shop.close();
@@ -386,6 +397,36 @@ async function anotherPassword(browser: Browser, shop: Shop): Promise<void> {
     await elsewhere!.getByText("Your session has ended.").first().waitFor();
   }
   await signIn(password);
+  for (const context of contexts) await context.close();
+}
+
+async function accountForms(browser: Browser, shop: Shop): Promise<void> {
+  const contexts = [await visitor(browser, 1280, "light"), await visitor(browser, 390, "dark")];
+  const [first, second] = await Promise.all(contexts.map((context) => context.newPage()));
+  const shopper = await registering(first!, shop.url);
+  await signingIn(second!, shop.url, shopper);
+  await changingPassword(second!, shopper, "a second sentence");
+  await forgetting(first!, shop.url);
+  for (const context of contexts) await context.close();
+}
+
+async function forgottenPassword(browser: Browser, shop: Shop): Promise<void> {
+  const contexts = [await visitor(browser, 1280, "light"), await visitor(browser, 390, "dark")];
+  const [elsewhere, here] = await Promise.all(contexts.map((context) => context.newPage()));
+  const shopper = await registerAt(elsewhere!, shop, "/orders");
+  const session = await sessionOf(elsewhere!);
+  const mails = shop.mails!;
+  const findings: Finding[] = [];
+  const next = "a sentence to remember";
+  const link = await forgotten(here!, shop.url, mails, shopper, next, async (sight) => {
+    await photograph(here!, new URL(`${sight.replace(" ", "-")}-390-dark.png`, SCREENS).pathname);
+    findings.push(...await accessibilityFindings(here!, sight));
+  });
+  assertEquals(findings, []);
+  await isSignedOut(here!, shop, session);
+  await here!.waitForLoadState("networkidle");
+  await usedUp(elsewhere!, link);
+  await byCode(elsewhere!, shop.url, mails, shopper, "one more sentence");
   for (const context of contexts) await context.close();
 }
 

@@ -34,6 +34,8 @@ export function views(visit: Visit): View[] {
 /** What signed-out visitors see instead. */
 export const STRANGER_VIEWS: readonly View[] = [
   { name: "sign-in", path: "/sign-in", ready: "form [name=password]" },
+  { name: "forgot", path: "/forgot", ready: "form [name=email]" },
+  { name: "reset", path: "/reset", ready: "form [name=token]" },
   { name: "cart-empty", path: "/cart", ready: ".empty" },
 ];
 

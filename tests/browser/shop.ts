@@ -4,10 +4,13 @@
 import { launch, type Running, type ServiceName, SERVICES } from "../../market/launch.ts";
 import { buildFront } from "../../market/web/build.ts";
 import { createShop } from "../../market/web/dev_proxy.ts";
+import { type Mailbox, mailboxIn } from "./mailbox.ts";
 
 export interface Shop {
   /** Without a slash at the end. */
   readonly url: string;
+  /** Only a shop of our own has this. */
+  readonly mails?: Mailbox;
   /** Kills every program and starts it again; only a shop of our own has this. */
   restartAll?(): Promise<void>;
   close(): Promise<void>;
@@ -30,7 +33,11 @@ export async function startShop(): Promise<Shop> {
       host: "127.0.0.1",
       port: 0,
       replica: "r1",
-      env: { SKR8TR_TOWER: urlOf(tower), DATA_DIR: `${folder}/${service}` },
+      env: {
+        SKR8TR_TOWER: urlOf(tower),
+        DATA_DIR: `${folder}/${service}`,
+        SHOP_URL: urlOf(front),
+      },
     });
     running.set(service, program);
     origins.set(service, await program.url());
@@ -58,7 +65,8 @@ export async function startShop(): Promise<Shop> {
     await endAll("SIGKILL");
     await startAll();
   };
-  return { url: urlOf(front), restartAll, close };
+  const mails = mailboxIn(() => [`${folder}/user-svc/outbox`]);
+  return { url: urlOf(front), mails, restartAll, close };
 }
 
 function serve(handler: (request: Request) => Response | Promise<Response>) {

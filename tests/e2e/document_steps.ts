@@ -29,6 +29,8 @@ mkdir -p work/data
 cat >work/product.ts <<'END'
 console.log("listening; no error so far");
 console.error("db: connection refused");
+const ids = { trace: "0af7651916cd43dd8448eb211c80319c", span: "b7ad6b7169203331" };
+console.log(JSON.stringify({ ...ids, method: "GET", route: "/basket", status: 503, ms: 12.5 }));
 Deno.serve({ hostname: Deno.env.get("HOST"), port: Number(Deno.env.get("PORT")) }, () => {
   return new Response("product\\n");
 });
@@ -146,6 +148,14 @@ export const STEPS: readonly Step[] = [
   { run: "skr8tr port-forward db/0 5432:5432", says: /5432/, lasts: true },
   { run: "skr8tr top --watch", says: /product-svc/, lasts: true },
   { run: "skr8tr top product-svc --grep memory", says: /product-svc has told of no values/ },
+  {
+    run: "skr8tr traces product-svc --failed --since 10m",
+    says: /GET \/basket +product-svc +13 ms +\d+, \d+ failed .*0af7651916cd43dd8448eb211c80319c/,
+  },
+  {
+    run: "skr8tr traces 0af7651916cd43dd8448eb211c80319c",
+    says: /GET \/basket failed +product-svc +product-svc\.\d+ /,
+  },
   { run: "skr8tr describe product-svc", says: /product-svc/ },
   { run: "skr8tr describe node-1", says: /node-1/ },
   { run: "skr8tr logs product-svc --lines 20", says: /listening/ },

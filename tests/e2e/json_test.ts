@@ -26,6 +26,7 @@ const PRINTS: Readonly<Record<string, unknown>> = {
     required: ["sample"],
   },
   "top product-svc": { $ref: "views#/$defs/MetricsView" },
+  "traces": listOf("traces", "TraceView"),
   "up --dry-run market/manifests/product-svc.skr8tr": { $ref: "views#/$defs/PlanView" },
 };
 
@@ -62,6 +63,7 @@ const LINES: readonly string[] = [
     "nodes",
     "top",
     "top product-svc",
+    "traces",
     "status",
     "status product-svc",
     "lookup product-svc",

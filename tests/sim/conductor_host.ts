@@ -1,4 +1,6 @@
+import { showAddress } from "../../core/address.ts";
 import { genesisOf } from "../../core/chain.ts";
+import { CONDUCTOR_DIAL } from "../../core/dial.ts";
 import { checkEntry, EMPTY_HEAD, type Entry, logNameOf } from "../../core/log.ts";
 import type { FollowMessage, WatcherMessage } from "../../core/mesh.ts";
 import type { ConductorEffect, ConductorEvent } from "../../conductor/effects.ts";
@@ -17,6 +19,7 @@ import { ANN, ROOT, signerOf } from "./signers.ts";
 import { plantIn } from "./planted_entries.ts";
 import type { Stream } from "./network.ts";
 import type { TowerHost } from "./tower_host.ts";
+import { TowerStream } from "./tower_stream.ts";
 
 export class ConductorHost extends Daemon implements Supplier {
   /** The log, on a disk that survives the daemon, or in the store that several share. */
@@ -36,12 +39,7 @@ export class ConductorHost extends Daemon implements Supplier {
   /** It is frozen when it has made up its next order, which goes out when it wakes. */
   #frozenAtOrder = false;
   readonly #word = new TowerWord();
-  /** Tower -> the stream to it, while it is there or comes about. */
-  readonly #streams = new Map<TowerHost, Stream>();
-  /** Streams that stand. */
-  readonly #greeted = new WeakSet<Stream>();
-  /** Counts the times that it began to lead. */
-  #reign = 0;
+  #links: TowerStream[] = [];
   #wakeMs = Infinity;
   #close: (() => void)[] = [];
 
@@ -216,44 +214,53 @@ export class ConductorHost extends Daemon implements Supplier {
 
   #openTowers(term: number): void {
     this.#word.begin(term);
-    const reign = ++this.#reign;
-    for (const tower of this.towers) this.#connectTower(tower, reign);
+    this.#links = this.towers.map((tower) => {
+      const link: TowerStream = new TowerStream(
+        {
+          host: this.host,
+          network: this.ground.network,
+          prng: this.ground.prng,
+          nowMs: () => this.now.monoMs,
+          enter: (run) => this.enter(run),
+          later: (delayMs, run) => this.later(delayMs, run),
+          connected: () => {
+            this.#tower(tower, null);
+            for (const message of this.#word.greeting()) link.send(message);
+          },
+          lost: (_, __, sinceMs) => this.#tower(tower, sinceMs),
+          heard: (text) => {
+            const event = heardOfTower(text);
+            if (event) this.#step(event);
+          },
+        },
+        [tower],
+        this.ground.planted === "trusting"
+          ? { ...CONDUCTOR_DIAL, asks: false, silentMs: Infinity }
+          : CONDUCTOR_DIAL,
+      );
+      return link;
+    });
+    for (const link of this.#links) link.start();
+  }
+
+  /** It is told of when that changes. */
+  #tower({ address }: TowerHost, sinceMonoMs: number | null): void {
+    const at = showAddress(address);
+    const known = this.machine?.towers.get(at);
+    if (known !== undefined && (known === null) === (sinceMonoMs === null)) return;
+    this.#step(
+      sinceMonoMs === null
+        ? { on: "tower", at, heard: true }
+        : { on: "tower", at, heard: false, sinceMonoMs },
+    );
   }
 
   #closeTowers(): void {
-    this.#reign++;
-    for (const stream of [...this.#streams.values()]) stream.break();
-    this.#streams.clear();
+    for (const link of this.#links.splice(0)) link.close();
   }
 
-  #connectTower(tower: TowerHost, reign: number): void {
-    if (reign !== this.#reign) return;
-    const retry = () => this.later(200, () => this.#connectTower(tower, reign));
-    const stream = tower.up ? this.ground.network.stream(this.host, tower.host) : null;
-    if (!stream) return retry();
-    this.#streams.set(tower, stream);
-    stream.onClientLost = () => {
-      if (this.#streams.get(tower) !== stream) return;
-      this.#streams.delete(tower);
-      retry();
-    };
-    stream.onOpen = () =>
-      this.enter(() => {
-        for (const message of this.#word.greeting()) stream.toServer(JSON.stringify(message));
-        this.#greeted.add(stream);
-      });
-    stream.onClient = (text) => {
-      const event = heardOfTower(text);
-      if (event) this.enter(() => this.#step(event));
-    };
-    tower.accept(stream);
-  }
-
-  /** Those whose streams stand; to the others their greeting will say it. */
   #tellTowers(message: WatcherMessage): void {
-    for (const stream of this.#streams.values()) {
-      if (this.#greeted.has(stream)) stream.toServer(JSON.stringify(message));
-    }
+    for (const link of this.#links) link.send(message);
   }
 
   /** It is stopped by SIGSTOP when it has made up an order, and says it when it wakes. */

@@ -63,6 +63,10 @@ export const PLANTED = [
   "unverified",
   /** A node says at once that it could run whatever it is asked about. */
   "unprepared",
+  /** The conductor takes a tower to be there for as long as its stream stands. */
+  "trusting",
+  /** A start of a node counts as begun when its clock says so. */
+  "set-back",
 ] as const;
 export type Planted = (typeof PLANTED)[number];
 
@@ -132,9 +136,9 @@ export function resetStarts(): void {
 export abstract class Daemon {
   /** How far the host's clock is off, in ms. */
   skewMs = 0;
-  /** When it was started last, and how far its clock was off then. */
+  /** When it was started last, and when it went on after a pause. */
   startedMs = 0;
-  startedSkewMs = 0;
+  wokenMs = 0;
   #start = 0;
   #paused = false;
   #backlog: (() => void)[] = [];
@@ -158,7 +162,6 @@ export abstract class Daemon {
     if (this.up) return;
     this.#start = ++starts;
     this.startedMs = this.ground.timeline.nowMs;
-    this.startedSkewMs = this.skewMs;
     this.begin();
   }
 
@@ -184,6 +187,7 @@ export abstract class Daemon {
   /** Goes on, with everything that has come meanwhile, in its order. */
   resume(): void {
     this.#paused = false;
+    this.wokenMs = this.ground.timeline.nowMs;
     const backlog = this.#backlog;
     this.#backlog = [];
     const start = this.#start;

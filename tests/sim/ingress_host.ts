@@ -1,11 +1,11 @@
 import { type Endpoint, parseWatch, type WatchMessage } from "./watch_message.ts";
+import { ingressDial } from "../../core/dial.ts";
 import { INGRESS_LEASE_MS } from "../../core/limits.ts";
 import type { Replica } from "../../ingress/balance.ts";
 import { type IngressEffect, type IngressEvent, IngressMachine } from "../../ingress/machine.ts";
-import { Dial, type DialEffect, type DialEvent } from "../../ingress/dial.ts";
 import { Daemon, type Ground } from "./daemon.ts";
-import type { Stream } from "./network.ts";
 import type { TowerHost } from "./tower_host.ts";
+import { type StreamOwner, TowerStream } from "./tower_stream.ts";
 
 export class IngressHost extends Daemon {
   machine: IngressMachine | null = null;
@@ -15,16 +15,18 @@ export class IngressHost extends Daemon {
   returnedMs = -Infinity;
   /** Since when the stream has stood. */
   connectedMs = Infinity;
+  /** For how long it had none before that, in virtual ms. */
+  gapMs = Infinity;
   /** Since when the stream has been gone; `null` while it stands. */
   lostMs: number | null = 0;
   /** Replica -> requests on their way there through this ingress. */
   readonly inFlight = new Map<string, number>();
+  /** When it left a tower last, since its start. */
+  #leftMs: number | null = null;
   /** A request that was held may go on. */
   onAwake: (request: unknown) => void = () => {};
-  #dial: Dial | null = null;
-  #dueMs = Infinity;
-  /** The stream that is under way or stands, and whether it stands. */
-  #stream: Stream | null = null;
+  #stream: TowerStream | null = null;
+  /** Whose stream stands. */
   #tower: TowerHost | null = null;
 
   constructor(ground: Ground, readonly towers: readonly TowerHost[], readonly index: number) {
@@ -57,17 +59,27 @@ export class IngressHost extends Daemon {
     }, this.now);
     this.inFlight.clear();
     this.lostMs = this.startedMs;
-    this.#dial = new Dial(this.towers.length, this.ground.prng);
-    this.#dueMs = Infinity;
-    this.#call({ on: "start" });
+    this.#leftMs = null;
+    const owner: StreamOwner = {
+      host: this.host,
+      network: this.ground.network,
+      prng: this.ground.prng,
+      nowMs: () => this.now.monoMs,
+      enter: (run) => this.enter(run),
+      later: (delayMs, run) => this.later(delayMs, run),
+      connected: (tower) => this.#connected(tower),
+      lost: (_, stood) => this.#lost(stood),
+      heard: (text) => this.#receive(parseWatch(text)),
+    };
+    this.#stream = new TowerStream(owner, this.towers, ingressDial(this.towers.length));
+    this.#stream.start();
     this.#tick();
   }
 
   protected end(): void {
     this.machine = null;
-    this.#dial = null;
     this.#tower = this.lastTower = null;
-    this.#stream?.break();
+    this.#stream?.close();
     this.#stream = null;
   }
 
@@ -87,57 +99,18 @@ export class IngressHost extends Daemon {
     this.later(250, () => this.#tick());
   }
 
-  /** Something became of the streams to its towers. */
-  #call(event: DialEvent): void {
-    if (!this.#dial) return;
-    for (const effect of this.#dial.step(event, this.now.monoMs)) this.#performDial(effect);
-    const { dueMs } = this.#dial;
-    if (dueMs >= this.#dueMs) return;
-    this.#dueMs = dueMs;
-    this.later(Math.max(0.1, dueMs - this.now.monoMs), () => {
-      if (this.#dueMs !== dueMs) return;
-      this.#dueMs = Infinity;
-      this.#call({ on: "tick" });
-    });
+  #connected(tower: TowerHost): void {
+    this.#tower = this.lastTower = tower;
+    this.connectedMs = this.ground.timeline.nowMs;
+    this.gapMs = this.connectedMs - (this.#leftMs ?? -Infinity);
+    this.#step({ k: "connected" });
   }
 
-  #performDial(effect: DialEffect): void {
-    switch (effect.do) {
-      case "dial":
-        return this.#connect(this.towers[effect.tower]!, effect.call);
-      case "close":
-        return this.#stream?.break();
-      case "connected":
-        this.#tower = this.lastTower = this.towers[effect.tower]!;
-        this.connectedMs = this.ground.timeline.nowMs;
-        return this.#step({ k: "connected" });
-      case "lost":
-        this.#tower = null;
-        if (!effect.stood) return;
-        this.lostMs = this.ground.timeline.nowMs;
-        return this.#step({ k: "lost" });
-      default:
-        effect satisfies never;
-    }
-  }
-
-  #connect(tower: TowerHost, call: number): void {
-    const stream = tower.up ? this.ground.network.stream(this.host, tower.host) : null;
-    if (!stream) return this.later(1, () => this.#call({ on: "closed", call }));
-    this.#stream = stream;
-    stream.onOpen = () => this.enter(() => this.#call({ on: "opened", call }));
-    stream.onClientLost = () => {
-      // Nothing comes from there any more, even before it finds that out.
-      if (this.#stream === stream) this.#stream = null;
-      this.enter(() => this.#call({ on: "closed", call }));
-    };
-    stream.onClient = (text) =>
-      this.enter(() => {
-        if (!this.#dial?.isCurrent(call)) return;
-        this.#call({ on: "heard", call });
-        this.#receive(parseWatch(text));
-      });
-    tower.accept(stream);
+  #lost(stood: boolean): void {
+    this.#tower = null;
+    if (!stood) return;
+    this.lostMs = this.#leftMs = this.ground.timeline.nowMs;
+    this.#step({ k: "lost" });
   }
 
   #receive(message: WatchMessage): void {
@@ -165,7 +138,7 @@ export class IngressHost extends Daemon {
       const { k } = effect.message;
       if (k === "wake" && this.ground.planted === "asleep") continue;
       if (k === "ack" || k === "hello") this.#speaks();
-      this.#stream?.toServer(JSON.stringify(effect.message));
+      this.#stream?.send(effect.message);
     }
   }
 

@@ -1,6 +1,7 @@
 import type { Address } from "../../core/address.ts";
 import { sha256Hex } from "../../core/bytes.ts";
 import type { NodeEffect, NodeEvent } from "../../node/effects.ts";
+import { bootOf } from "../../node/boots.ts";
 import { NodeMachine } from "../../node/machine.ts";
 import type { LogRecord } from "../../node/records.ts";
 import type { Wish } from "../../core/mesh.ts";
@@ -32,10 +33,13 @@ export class NodeHost extends Daemon implements Supplier {
   // What its disk holds.
   readonly #saved = new Map<string, SavedReplica>();
   readonly #tombstones = new Map<string, number>();
+  #bootMs: number | null = null;
   readonly #records = new Map<number, LogRecord>();
   /** The name of the log that the records are of. */
   #log: string | undefined;
   #unkept: LogRecord[] = [];
+  /** Starts (`replica#instance`) that are not to begin any more. */
+  readonly #calledOff = new Set<string>();
   #follow: Stream | null = null;
   /** Which of the conductors is followed. */
   #at = 0;
@@ -80,10 +84,11 @@ export class NodeHost extends Daemon implements Supplier {
     this.#unkept = [];
     this.cargo.begin();
     this.#foundMs.clear();
+    this.#calledOff.clear();
     this.machine = new NodeMachine({
       node: this.id,
       boot: this.ground.prng.hex(16),
-      bootWallMs: this.now.wallMs,
+      bootWallMs: this.#beginBoot(),
       trustPaths: false,
       name: this.name,
       host: this.host,
@@ -129,6 +134,13 @@ export class NodeHost extends Daemon implements Supplier {
     this.#cpu = new CpuHistory({ windowMs: AUTOSCALE_WINDOW_MS, samples: AUTOSCALE_SAMPLES });
     this.later(SAMPLE_MS, () => this.#measure());
     this.#connect();
+  }
+
+  #beginBoot(): number {
+    if (this.ground.planted === "set-back") return this.now.wallMs;
+    const bootMs = bootOf(this.now.wallMs, this.#bootMs);
+    if (!this.diskFull) this.#bootMs = bootMs;
+    return bootMs;
   }
 
   protected end(): void {
@@ -302,6 +314,9 @@ export class NodeHost extends Daemon implements Supplier {
       }
       case "launch":
         return this.#launch(effect);
+      case "call-off":
+        this.#calledOff.add(`${effect.replica}#${effect.instance}`);
+        return;
       case "signal":
         return this.#signal(effect);
       case "probe": {
@@ -386,6 +401,10 @@ export class NodeHost extends Daemon implements Supplier {
     const behaviour = (plan.env.BEHAVIOUR ?? "good") as Behaviour;
     const startMs = this.ground.planted === "early" ? 2_000 : 10 + prng.next() * 200;
     this.later(this.diskMs, () => {
+      if (this.#calledOff.delete(`${replica}#${instance}`)) {
+        const reason = "its start was called off";
+        return this.#step({ on: "launch-failed", replica, instance, reason });
+      }
       const program = this.#programAt(plan.exec, this.#foundMs.get(replica));
       this.#foundMs.delete(replica);
       if (program === null) {

@@ -1,16 +1,17 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { LOOP_SETTINGS, startLoop } from "../../kit/jobs/loop.ts";
+import { type JobQueue, QUEUE_SETTINGS } from "../../kit/jobs/queue.ts";
+import { createSqlQueue, QUEUE_TABLES } from "../../kit/jobs/queue_sql.ts";
 import { OUTBOX_MAILS } from "../../kit/limits.ts";
+import { createMailer, type Mail, type Mailer } from "../../kit/mail/mail.ts";
+import { createOutbox } from "../../kit/mail/outbox.ts";
+import { createSending, type Sending, SENDING_TABLES } from "../../kit/mail/sending.ts";
 import { eventually } from "../../kit/testing.ts";
 import { eachStore, openAt } from "../../kit/testing_stores.ts";
 import { ORDER } from "../testing_order.ts";
 import { type SmtpHooks, startSmtp, type TestSmtp } from "../testing_smtp.ts";
-import { createDocuments, DOCUMENT_TABLES, type Documents, SENDING_TABLES } from "./documents.ts";
+import { createDocuments, DOCUMENT_TABLES } from "./documents.ts";
 import { createHandlers } from "./jobs.ts";
-import { LOOP_SETTINGS, startLoop } from "./loop.ts";
-import { createMailer, type Mail, type Mailer } from "./mail.ts";
-import { createOutbox } from "./outbox.ts";
-import { type JobQueue, QUEUE_SETTINGS } from "./queue.ts";
-import { createSqliteQueue, QUEUE_TABLES } from "./queue_sqlite.ts";
 
 // How often a mail is sent: the handler, the queue, a real mail server that is slow, refuses, or
 // hangs up, and another worker that takes the same mail on.
@@ -23,7 +24,7 @@ const LOOSE = { sanitizeOps: false, sanitizeResources: false };
 interface Bench {
   readonly smtp: TestSmtp;
   readonly queue: JobQueue;
-  readonly documents: Documents;
+  readonly sending: Sending;
   /** Events that were noted, `mail-again` and the like. */
   readonly noted: string[];
   /** Queues the mail of an order; its key. */
@@ -40,14 +41,18 @@ async function withMails(
   let bench: Bench | undefined;
   const smtp = await startSmtp(hooks(() => bench!));
   const database = await openAt({ folder }, { name: "async-worker", migrations: MIGRATIONS });
-  const queue = createSqliteQueue(database, Date.now, { ...QUEUE_SETTINGS, backoffMs: 10 });
-  const documents = createDocuments(database);
+  const queue = createSqlQueue(database, Date.now, { ...QUEUE_SETTINGS, backoffMs: 10 });
+  const sending = createSending(database);
   const noted: string[] = [];
   const none = () => Promise.reject(new Error("nobody asks for this here"));
   const handlers = createHandlers({
     queue,
-    documents,
-    identity: { contact: () => Promise.resolve({ name: "Ada Byron", email: "ada@shop.test" }) },
+    documents: createDocuments(database),
+    sending,
+    identity: {
+      contact: () => Promise.resolve({ name: "Ada Byron", email: "ada@shop.test" }),
+      letter: none,
+    },
     products: { picture: none },
     stock: { reorder: none },
     recommendations: { rebuild: none },
@@ -59,7 +64,7 @@ async function withMails(
   const loop = startLoop(queue, handlers, settings, () => {});
   try {
     bench = {
-      ...{ smtp, queue, documents, noted },
+      ...{ smtp, queue, sending, noted },
       async order() {
         const id = crypto.randomUUID();
         await queue.add("mail", `mail:${id}`, { ...ORDER, id, user_id: "user-1" });
@@ -133,7 +138,7 @@ Deno.test({
   let overtaken = 0;
   const hooks = (bench: () => Bench) => ({
     async addressed() {
-      if (overtaken++ === 0) assert(await bench().documents.begin(key, Date.now()));
+      if (overtaken++ === 0) assert(await bench().sending.begin(key, Date.now()));
     },
   });
   return withMails(hooks, async ({ smtp, order, done, noted }) => {
@@ -146,7 +151,7 @@ Deno.test({
 eachStore("of what is sent is known whether it was, was not, or may have been", async (place) => {
   const database = await openAt(place, { name: "async-worker", migrations: MIGRATIONS });
   try {
-    const { begin, ending, refused, sent } = createDocuments(database);
+    const { begin, ending, refused, sent } = createSending(database);
     const first = (await begin("mail:1", 1))!;
     assertEquals(first.unsure, false);
     const second = (await begin("mail:1", 2))!;

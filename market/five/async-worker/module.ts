@@ -1,4 +1,6 @@
 import type { Context } from "hono";
+import { type Handler, type LoopSettings, startLoop } from "../../kit/jobs/loop.ts";
+import type { JobQueue } from "../../kit/jobs/queue.ts";
 import {
   DEAD_JOBS_SHOWN,
   ID_MAX,
@@ -15,9 +17,7 @@ import { createSessionReader, staffOnly } from "../../kit/session.ts";
 import { type Check, oneOf, shape, text } from "../../kit/validate.ts";
 import type { Documents } from "./documents.ts";
 import { invoiceName, KINDS_FROM_OUTSIDE, pictureName } from "./jobs.ts";
-import { type Handler, type LoopSettings, startLoop } from "./loop.ts";
 import { FORMATS, WIDTHS } from "./pictures.ts";
-import type { JobQueue } from "./queue.ts";
 
 const KEY = text({ max: 100, pattern: /^[\w:-]+$/, meaning: "letters, digits and : _ -" });
 const PAYLOAD: Check<unknown> = (value, field) => {

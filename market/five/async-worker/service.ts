@@ -5,24 +5,23 @@ import {
   recommendationsOverHttp,
   stockOverHttp,
 } from "../../kit/over_http.ts";
+import { LOOP_SETTINGS, type LoopSettings } from "../../kit/jobs/loop.ts";
+import { QUEUE_SETTINGS, type QueueSettings } from "../../kit/jobs/queue.ts";
+import { createSqlQueue, QUEUE_TABLES } from "../../kit/jobs/queue_sql.ts";
+import { mailerFromEnv } from "../../kit/mail/sender.ts";
+import { createSending, SENDING_TABLES } from "../../kit/mail/sending.ts";
 import { noteTo, type Service, type Surroundings } from "../../kit/service.ts";
 import { SECRETS_TABLE } from "../../kit/secrets.ts";
 import { createServiceProof } from "../../kit/service_auth.ts";
 import { directoryOf, serveModules, under } from "../../kit/wiring.ts";
-import { createDocuments, DOCUMENT_TABLES, SENDING_TABLES } from "./documents.ts";
+import { createDocuments, DOCUMENT_TABLES } from "./documents.ts";
 import { createHandlers } from "./jobs.ts";
-import { LOOP_SETTINGS, type LoopSettings } from "./loop.ts";
-import { createMailer, type Mailer } from "./mail.ts";
 import { createWorker, REGULARLY, type Regularly } from "./module.ts";
-import { createOutbox } from "./outbox.ts";
-import { QUEUE_SETTINGS, type QueueSettings } from "./queue.ts";
-import { createSqliteQueue, QUEUE_TABLES } from "./queue_sqlite.ts";
 
 const NAME = "async-worker";
 const CORE = "core-api";
 const IDENTITY = "identity-provider";
 const MIGRATIONS = [DOCUMENT_TABLES, QUEUE_TABLES, [SECRETS_TABLE], SENDING_TABLES];
-const MAIL_FROM = "SovereignMarket <orders@sovereign-market.invalid>";
 
 export interface WorkerOptions {
   readonly queue?: QueueSettings;
@@ -31,8 +30,9 @@ export interface WorkerOptions {
 }
 
 /**
- * What can wait: confirmations by mail (`SMTP_URL`, `MAIL_FROM`; else as files in `DATA_DIR`),
- * invoices, pictures, reorders, the recommendations' lists. Jobs are kept in SQLite (`DATA_DIR`) or by pg-boss (`DATABASE_URL`).
+ * What can wait: mails (`SMTP_URL`, `MAIL_FROM`, `SHOP_URL` for the links in them; else as files in
+ * `DATA_DIR`), invoices, pictures, reorders, the recommendations' lists. Jobs are kept in SQLite
+ * (`DATA_DIR`) or by pg-boss (`DATABASE_URL`).
  */
 export async function createAsyncWorker(
   around: Surroundings,
@@ -42,16 +42,17 @@ export async function createAsyncWorker(
   const url = around.env("DATABASE_URL");
   // Imported only here: pg-boss takes longer to load than all the rest.
   const queue = url
-    ? await (await import("./queue_postgres.ts"))
+    ? await (await import("../../kit/jobs/queue_postgres.ts"))
       .openPostgresQueue(url, noteTo(around), queueSettings)
-    : createSqliteQueue(database, around.now, queueSettings);
+    : createSqlQueue(database, around.now, queueSettings);
   const directory = directoryOf(around, { apps: [CORE, IDENTITY] });
   const others = under(directory, "/api");
   const { keys, headers } = await createServiceProof(around, database, NAME);
   const identity = identityOverHttp(others, headers, around.now, IDENTITY);
   const products = productsOverHttp(others, CORE);
-  const mailer = mailerOf(around);
+  const mailer = mailerFromEnv(around);
   const documents = createDocuments(database);
+  const sending = createSending(database);
   const worker = createWorker({
     queue,
     documents,
@@ -62,13 +63,10 @@ export async function createAsyncWorker(
     loop: { ...LOOP_SETTINGS, touchMs: queueSettings.leaseMs / 3, ...loop },
     handlers: (note) =>
       createHandlers({
-        queue,
-        documents,
-        identity,
-        products,
+        ...{ queue, documents, sending, identity, products, mailer },
+        shop: around.env("SHOP_URL"),
         stock: stockOverHttp(others, headers, CORE),
         recommendations: recommendationsOverHttp(others, headers, CORE),
-        mailer,
         now: around.now,
         note,
       }),
@@ -81,24 +79,8 @@ export async function createAsyncWorker(
   };
   // What is closed last is named first.
   return serveModules(around, directory, [stores, worker], {
-    callers: [CORE],
+    callers: [CORE, IDENTITY],
     proof: { keys, headers },
     base: "/api",
   });
-}
-
-/** Mails go to `SMTP_URL`; without it they are kept as files; with neither server nor folder not. */
-function mailerOf(around: Surroundings): Mailer | undefined {
-  const from = around.env("MAIL_FROM") ?? MAIL_FROM;
-  const smtp = around.env("SMTP_URL");
-  if (smtp) return createMailer(smtp, from);
-  const folder = around.env("DATA_DIR");
-  if (!folder) return undefined;
-  const note = noteTo(around);
-  const why = "SMTP_URL is not set";
-  return createOutbox(
-    `${folder}/outbox`,
-    from,
-    (file, to) => note("mail-written", { file, to, why }),
-  );
 }

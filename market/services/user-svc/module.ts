@@ -1,13 +1,12 @@
 import type { Context } from "hono";
 import { openFromEnv } from "../../kit/database.ts";
 import {
-  ATTEMPT_WINDOW_MS,
   ATTEMPTS_PER_ACCOUNT,
   ATTEMPTS_PER_ACCOUNT_AND_CLIENT,
-  ATTEMPTS_PER_CLIENT,
+  LETTER_SWEEP_MS,
   REGISTRATIONS_PER_CLIENT,
 } from "../../kit/limits.ts";
-import type { Identity, Module } from "../../kit/modules.ts";
+import type { Identity, Module, Post } from "../../kit/modules.ts";
 import { ADDRESS, EMAIL, PERSON_NAME, UUID } from "../../kit/people.ts";
 import { badRequest, notFound, Problem, unauthorized } from "../../kit/problem.ts";
 import { clientOf, insideOnly, pathText, queryText, readBody } from "../../kit/request.ts";
@@ -15,10 +14,19 @@ import { signingSecret } from "../../kit/secrets.ts";
 import type { Surroundings } from "../../kit/service.ts";
 import { createSessionReader, staffOnly } from "../../kit/session.ts";
 import { nullable, password, shape, text } from "../../kit/validate.ts";
-import { createPasswords, PASSWORD_COST, type Passwords, samePassword } from "./password.ts";
+import { createLetters } from "./letters.ts";
+import {
+  createPasswords,
+  PASSWORD_COST,
+  type PasswordCost,
+  type Passwords,
+  samePassword,
+} from "./password.ts";
+import { serveRecovery } from "./recovery.ts";
 import { createRevocationList } from "./revocations.ts";
 import { createSessionKeys } from "./session_keys.ts";
 import { createUserStore, MIGRATIONS, type UserRow, type UserStore } from "./store.ts";
+import { createTries } from "./tries.ts";
 
 const REGISTER = shape({ email: EMAIL, password: password(8, 128), name: PERSON_NAME });
 // At sign-in nothing is said about the form of a password: it is right or wrong.
@@ -32,15 +40,26 @@ export interface Staff {
   readonly password: string;
 }
 
-/** Accounts and sessions; with `staff`, one account that may do what only the shop's people may. */
+export interface IdentityOptions {
+  readonly cost?: PasswordCost;
+  /** One account that may do what only the shop's people may. */
+  readonly staff?: Staff;
+  /** How often is looked for letters that nobody took on, ms. */
+  readonly sweepMs?: number;
+}
+
+/** Accounts and sessions; what users are told about them goes by `post`. */
 export async function createIdentity(
   around: Surroundings,
-  cost = PASSWORD_COST,
-  staff?: Staff,
+  { post }: { readonly post: Post },
+  { cost = PASSWORD_COST, staff, sweepMs = LETTER_SWEEP_MS }: IdentityOptions = {},
 ): Promise<Module<Identity>> {
   const database = await openFromEnv(around.env, "user-svc", MIGRATIONS);
   const revoked = await createRevocationList(database, around.now);
-  const store = createUserStore(database, revoked);
+  const isSetting = (email: string) => email === staff?.email.toLowerCase();
+  const letters = createLetters(database, around.now, (email) => !isSetting(email));
+  const store = createUserStore(database, revoked, letters);
+  const tries = createTries(store, around.now);
   const passwords = createPasswords(cost);
   const secret = await signingSecret(around.env, database, "session");
   const sessions = await createSessionKeys(database, secret, around.now);
@@ -53,23 +72,14 @@ export async function createIdentity(
     const { session, expiresAt } = await sessions.sign(user, revision);
     return { user: shown(user), session, expires_at: new Date(expiresAt).toISOString() };
   };
+  /** @returns the name of the count that who proves to be the owner has forgiven */
   const refuseTooManyTries = async (email: string, client: string, field: string) => {
-    const now = around.now();
-    const whos = [`account ${email} from ${client}`, `account ${email}`, `client ${client}`];
-    const limits = [ATTEMPTS_PER_ACCOUNT_AND_CLIENT, ATTEMPTS_PER_ACCOUNT, ATTEMPTS_PER_CLIENT];
-    const counts = await store.attempt(whos, now, now - ATTEMPT_WINDOW_MS);
-    if (counts.every((count, at) => count <= limits[at]!)) return whos[0]!;
-    throw new Problem(429, field, "too many tries; wait a quarter of an hour", {
-      headers: { "retry-after": String(ATTEMPT_WINDOW_MS / 1_000) },
-    });
-  };
-  const refuseTooManyAccounts = async (client: string) => {
-    const now = around.now();
-    const [count = 0] = await store.attempt([`accounts ${client}`], now, now - ATTEMPT_WINDOW_MS);
-    if (count <= REGISTRATIONS_PER_CLIENT) return;
-    throw new Problem(429, "email", "too many accounts from here; wait a quarter of an hour", {
-      headers: { "retry-after": String(ATTEMPT_WINDOW_MS / 1_000) },
-    });
+    const here = `account ${email} from ${client}`;
+    await tries.refuseTooManyOf(client, field, [
+      [here, ATTEMPTS_PER_ACCOUNT_AND_CLIENT],
+      [`account ${email}`, ATTEMPTS_PER_ACCOUNT],
+    ]);
+    return here;
   };
   const own = async (c: Context) => {
     const me = await signedIn(c);
@@ -85,9 +95,12 @@ export async function createIdentity(
       if (!user) throw notFound("id", "there is no such user");
       return { name: user.name, email: user.email };
     },
+    letter: (id) => letters.write(id),
   };
-  const routes: Module<Identity>["routes"] = ({ app, onClose }, ownServicesOnly) => {
+  const routes: Module<Identity>["routes"] = (kit, ownServicesOnly) => {
+    const { app, onClose } = kit;
     onClose(() => database.close());
+    const { tellSoon } = serveRecovery(kit, { store, letters, passwords, tries, post, sweepMs });
     app.get("/keys", async (c) => c.json(await api.keys()));
     app.post("/keys/rotate", async (c) => {
       await staffSignedIn(c);
@@ -102,9 +115,17 @@ export async function createIdentity(
       await ownServicesOnly(c);
       return c.json(await api.contact(pathText(c, "id", UUID)));
     });
+    app.post("/letters/:id", async (c) => {
+      await ownServicesOnly(c);
+      return c.json({ letter: await api.letter(pathText(c, "id", UUID)) ?? null });
+    });
     app.post("/register", async (c) => {
       const given = await readBody(c, REGISTER);
-      await refuseTooManyAccounts(clientOf(c));
+      await tries.refuseTooMany(
+        "email",
+        [[`accounts ${clientOf(c)}`, REGISTRATIONS_PER_CLIENT]],
+        "too many accounts from here; wait a quarter of an hour",
+      );
       const user: UserRow = {
         id: crypto.randomUUID(),
         email: given.email.toLowerCase(),
@@ -149,7 +170,7 @@ export async function createIdentity(
       }
       const user = await store.byId(me.id);
       if (!user) throw notFound("id", "there is no such user");
-      if (user.email === staff?.email.toLowerCase()) {
+      if (isSetting(user.email)) {
         throw new Problem(403, "session", "this account's password is the setting STAFF_PASSWORD");
       }
       // The same count as at sign-in: whoever found a session open guesses no more than anybody.
@@ -163,6 +184,7 @@ export async function createIdentity(
       if (revision === undefined) {
         throw new Problem(409, "password", "your password was changed meanwhile; sign in again");
       }
+      tellSoon();
       return c.json(await welcome(user, revision));
     });
     app.get("/profile/:id", async (c) => {

@@ -1,10 +1,12 @@
-import { type Database, type Migrations, row, rows } from "../../kit/database.ts";
+import { type Database, type Migrations, row, rows, type Steps } from "../../kit/database.ts";
 import type { Role } from "../../kit/session.ts";
 import { SECRETS_TABLE } from "../../kit/secrets.ts";
+import { LETTER_TABLES, type Letters, type Reset } from "./letters.ts";
 import { REVOCATION_TABLES, type RevocationList } from "./revocations.ts";
 
-export const MIGRATIONS: Migrations = [[
-  `create table users (
+export const MIGRATIONS: Migrations = [
+  [
+    `create table users (
     id text primary key,
     email text not null unique,
     name text not null,
@@ -12,20 +14,24 @@ export const MIGRATIONS: Migrations = [[
     password_hash text not null,
     created_at bigint not null
   )`,
-  `create table attempts (
+    `create table attempts (
     who text primary key,
     since bigint not null,
     tries integer not null
   )`,
-  SECRETS_TABLE,
-], [
-  "alter table users add column role text not null default 'buyer'",
-  `create table signing_keys (
+    SECRETS_TABLE,
+  ],
+  [
+    "alter table users add column role text not null default 'buyer'",
+    `create table signing_keys (
     seed text primary key,
     first text not null,
     made_at bigint not null
   )`,
-], REVOCATION_TABLES];
+  ],
+  REVOCATION_TABLES,
+  LETTER_TABLES,
+];
 
 export type UserRow = {
   id: string;
@@ -53,13 +59,16 @@ export interface UserStore {
    */
   attempt(whos: readonly string[], now: number, since: number): Promise<number[]>;
   /**
-   * Gives a user another password, and the role; calls all their sessions back.
+   * Gives a user another password, and the role; calls all their sessions back, ends other ways to
+   * a new password, and keeps a letter that says so.
    *
    * @param old what the password was hashed to when it was looked at
    * @returns the number of the list of what was called back, with these; undefined when the password
    * has changed since.
    */
   renew(id: string, old: string, hash: string, role: Role): Promise<number | undefined>;
+  /** Gives a user another password by a token, as `renew`; undefined when the token was used. */
+  reset(reset: Reset, hash: string): Promise<number | undefined>;
   /** Forgets the tries under a name. */
   forgive(who: string): Promise<void>;
 }
@@ -68,7 +77,15 @@ export interface UserStore {
 export function createUserStore(
   database: Database,
   revoked: Pick<RevocationList, "all">,
+  letters: Pick<Letters, "use" | "changed">,
 ): UserStore {
+  type Known = { id: string; email: string };
+  /** What another password brings with it. */
+  function* changed(user: Known | undefined): Steps<number | undefined> {
+    if (!user) return undefined;
+    yield* letters.changed(user);
+    return yield* revoked.all(user.id);
+  }
   return {
     async add(user) {
       const added = await database.query(
@@ -112,12 +129,21 @@ export function createUserStore(
       }),
     renew: (id, old, hash, role) =>
       database.transaction(function* () {
-        const changed = yield* rows(
+        const user = yield* row<Known>(
           `update users set password_hash = ?, role = ? where id = ? and password_hash = ?
-           returning id`,
+           returning id, email`,
           ...[hash, role, id, old],
         );
-        return changed.length > 0 ? yield* revoked.all(id) : undefined;
+        return yield* changed(user);
+      }),
+    reset: (reset, hash) =>
+      database.transaction(function* () {
+        if (!(yield* letters.use(reset))) return undefined;
+        const user = yield* row<Known>(
+          "update users set password_hash = ? where id = ? returning id, email",
+          ...[hash, reset.user],
+        );
+        return yield* changed(user);
       }),
     async forgive(who) {
       await database.query("delete from attempts where who = ?", who);

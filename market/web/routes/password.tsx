@@ -1,9 +1,10 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { ApiError, changePassword } from "../api.ts";
 import type { User } from "../api_types.ts";
 import { tooMany } from "../lib/wait.ts";
 import { Field } from "../parts/field.tsx";
 import { useFocusOnWrong, type Wrong } from "../parts/form.ts";
+import { Outcome } from "../parts/outcome.tsx";
 import { type PageProps, useTitle } from "../parts/page.tsx";
 import { go } from "../state/navigation.ts";
 import { announce, notify } from "../state/notices.ts";
@@ -27,17 +28,13 @@ export default function Password(_: PageProps) {
 }
 
 function Changed() {
-  const heading = useRef<HTMLHeadingElement>(null);
-  // The button that had the focus is gone.
-  useEffect(() => heading.current?.focus(), []);
   return (
-    <>
-      <h1 tabIndex={-1} ref={heading}>Password changed</h1>
+    <Outcome title="Password changed">
       <p class="hint">
         You stay signed in here. Every other device has to sign in with the new one.
       </p>
       <a class="button wide" href="/catalog">Keep looking</a>
-    </>
+    </Outcome>
   );
 }
 
@@ -118,6 +115,9 @@ function Form({ who, changed }: { who: User; changed: () => void }) {
       <button type="submit" class="button wide" disabled={sending}>
         {sending ? "One moment…" : "Change password"}
       </button>
+      <p class="aside">
+        <a href="/forgot">Forgot your password?</a>
+      </p>
     </form>
   );
 }

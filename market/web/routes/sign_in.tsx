@@ -1,5 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import { ApiError, login, register } from "../api.ts";
+import { isEmail } from "../lib/email.ts";
 import { safeNext } from "../lib/query.ts";
 import { tooMany } from "../lib/wait.ts";
 import { Field } from "../parts/field.tsx";
@@ -123,13 +124,18 @@ function Form(props: { mode: Mode; next: string }) {
       <button type="submit" class="button wide" disabled={sending}>
         {sending ? "One moment…" : fresh ? "Create account" : "Sign in"}
       </button>
+      {!fresh && (
+        <p class="aside">
+          <a href="/forgot">Forgot your password?</a>
+        </p>
+      )}
     </form>
   );
 }
 
 function firstMissing(name: string, email: string, password: string): Wrong | undefined {
   if (name.trim() === "") return { field: "name", text: "Tell us what to call you." };
-  if (!/^\S+@\S+\.\S+$/.test(email.trim())) {
+  if (!isEmail(email.trim())) {
     return { field: "email", text: "Enter an email address such as ada@example.org." };
   }
   if (password.length < 8) return { field: "password", text: "Use at least 8 characters." };

@@ -31,7 +31,18 @@ export function dismiss(id: number): void {
   notices.value = notices.value.filter((notice) => notice.id !== id);
 }
 
+/** What comes so soon after something else is said with it: a text that is replaced at once is not heard. */
+const TOGETHER_MS = 1_000;
+let beganMs = -Infinity;
+
 /** Says a text to screen readers; the same text twice is said twice. */
 export function announce(text: string): void {
-  announcement.value = announcement.value === text ? `${text}\u00a0` : text;
+  const nowMs = performance.now();
+  const { value } = announcement;
+  if (nowMs - beganMs < TOGETHER_MS) {
+    announcement.value = `${value} ${text}`;
+    return;
+  }
+  beganMs = nowMs;
+  announcement.value = value === text ? `${text}\u00a0` : text;
 }

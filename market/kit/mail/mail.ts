@@ -1,7 +1,6 @@
 import { Readable } from "node:stream";
-import { MAIL_CONNECT_MS, MAIL_END_MS } from "../../kit/limits.ts";
-import type { ConfirmedOrder, Contact } from "../../kit/modules.ts";
-import { money } from "./money.ts";
+import { MAIL_CONNECT_MS, MAIL_END_MS } from "../limits.ts";
+import type { Contact } from "../modules.ts";
 
 export interface Mail {
   readonly to: Contact;
@@ -9,7 +8,11 @@ export interface Mail {
   readonly text: string;
   /** The same for every try: a mailbox that gets it twice can tell. */
   readonly messageId: string;
-  readonly attachment: { readonly name: string; readonly type: string; readonly bytes: Uint8Array };
+  readonly attachment?: {
+    readonly name: string;
+    readonly type: string;
+    readonly bytes: Uint8Array;
+  };
 }
 
 /** The server has heard all of a mail and does not take it on. */
@@ -42,9 +45,10 @@ export async function messageOf(
     from,
     to: { name: to.name, address: to.email },
     subject,
-    text,
+    // Also where a mail is kept as a file its lines end as they do on the wire.
+    text: text.replaceAll("\n", "\r\n"),
     messageId,
-    attachments: [{
+    attachments: attachment && [{
       filename: attachment.name,
       contentType: attachment.type,
       content: Buffer.from(attachment.bytes),
@@ -118,35 +122,4 @@ export function createMailer(url: string, from: string): Mailer {
 /** What comes by a callback. */
 function done(call: (back: (error?: Error | null) => void) => void): Promise<void> {
   return new Promise((resolve, reject) => call((error) => error ? reject(error) : resolve()));
-}
-
-/** The mail that tells a buyer of an order that stands, with its invoice. */
-export function confirmationOf(order: ConfirmedOrder, to: Contact, invoice: Uint8Array): Mail {
-  const lines = order.items.map(({ quantity, name, line_total }) =>
-    `${String(quantity).padStart(3)} x ${name}: ${money(line_total)}`
-  );
-  return {
-    to,
-    subject: `Your order ${order.id.slice(0, 8)} at SovereignMarket`,
-    text: [
-      `Dear ${to.name},`,
-      "",
-      "thank you for your order:",
-      "",
-      ...lines,
-      "",
-      `Shipping: ${money(order.shipping)}`,
-      `Tax: ${money(order.tax)}`,
-      `Total: ${money(order.total)}`,
-      "",
-      "The invoice is attached.",
-      "",
-    ].join("\n"),
-    messageId: `<order-confirmed.${order.id}@sovereign-market.invalid>`,
-    attachment: {
-      name: `invoice-${order.id.slice(0, 8)}.pdf`,
-      type: "application/pdf",
-      bytes: invoice,
-    },
-  };
 }

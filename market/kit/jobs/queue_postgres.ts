@@ -1,6 +1,6 @@
 import { PgBoss } from "pg-boss";
-import { JOBS_KEPT_MS } from "../../kit/limits.ts";
-import { unavailable } from "../../kit/problem.ts";
+import { JOBS_KEPT_MS } from "../limits.ts";
+import { unavailable } from "../problem.ts";
 import { type Job, type JobQueue, QUEUE_SETTINGS, type QueueSettings } from "./queue.ts";
 
 const QUEUE = "jobs";

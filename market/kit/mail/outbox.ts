@@ -1,4 +1,4 @@
-import { OUTBOX_MAILS } from "../../kit/limits.ts";
+import { OUTBOX_MAILS } from "../limits.ts";
 import { type Mailer, messageOf } from "./mail.ts";
 
 /**

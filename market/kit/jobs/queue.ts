@@ -2,12 +2,7 @@
 // again until it is done or has failed too often. Each handler therefore does a thing once, however
 // often it is asked to.
 
-import {
-  JOB_ATTEMPTS,
-  JOB_BACKOFF_MAX_MS,
-  JOB_BACKOFF_MS,
-  JOB_LEASE_MS,
-} from "../../kit/limits.ts";
+import { JOB_ATTEMPTS, JOB_BACKOFF_MAX_MS, JOB_BACKOFF_MS, JOB_LEASE_MS } from "../limits.ts";
 
 /** A job that somebody has taken on. */
 export interface Job {
@@ -69,7 +64,7 @@ export interface QueueSettings {
   readonly backoffMaxMs: number;
   /** A worker that was silent for so long has lost its jobs, ms. */
   readonly leaseMs: number;
-  /** How often PostgreSQL looks for such, ms; SQLite does whenever jobs are taken. */
+  /** How often pg-boss looks for such, ms; the other queue does whenever jobs are taken. */
   readonly watchMs: number;
 }
 

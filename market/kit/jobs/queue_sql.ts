@@ -1,5 +1,5 @@
-import { type Database, type Migrations, row, rows } from "../../kit/database.ts";
-import { JOBS_KEPT_MS } from "../../kit/limits.ts";
+import { type Database, type Migrations, row, rows } from "../database.ts";
+import { JOBS_KEPT_MS } from "../limits.ts";
 import { type Job, type JobQueue, QUEUE_SETTINGS, type QueueSettings } from "./queue.ts";
 
 export const QUEUE_TABLES: Migrations[number] = [
@@ -19,8 +19,8 @@ export const QUEUE_TABLES: Migrations[number] = [
 
 type Taken = { key: string; kind: string; payload: string; attempt: number };
 
-/** The queue in the worker's own SQLite file, which all its replicas share. */
-export function createSqliteQueue(
+/** The queue in a store of the market's own, which all replicas of a program share. */
+export function createSqlQueue(
   database: Database,
   now: () => number,
   settings: QueueSettings = QUEUE_SETTINGS,
@@ -49,18 +49,19 @@ export function createSqliteQueue(
           now(),
           attempts,
         );
+        // All is said twice: PostgreSQL looks again at the outer when another worker was faster.
         const taken = yield* rows<Taken>(
           `update jobs set state = 'running', attempt = attempt + 1, lease_until = ?, changed_at = ?
            where key in (
              select key from jobs
              where (state = 'waiting' and due_at <= ?) or (state = 'running' and lease_until < ?)
              order by due_at, key limit ?
-           ) returning key, kind, payload, attempt`,
-          now() + leaseMs,
-          now(),
-          now(),
-          now(),
-          limit,
+           )
+           and ((state = 'waiting' and due_at <= ?) or (state = 'running' and lease_until < ?))
+           returning key, kind, payload, attempt`,
+          ...[now() + leaseMs, now()],
+          ...[now(), now(), limit],
+          ...[now(), now()],
         );
         return taken.map((each): Job => ({ ...each, payload: JSON.parse(each.payload) }));
       }),

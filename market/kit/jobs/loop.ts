@@ -1,4 +1,4 @@
-import { JOB_TIMEOUT_MS, JOBS_AT_ONCE, JOBS_POLL_MS } from "../../kit/limits.ts";
+import { JOB_TIMEOUT_MS, JOBS_AT_ONCE, JOBS_POLL_MS } from "../limits.ts";
 import type { Job, JobQueue } from "./queue.ts";
 
 /**
