@@ -86,3 +86,30 @@ Deno.test("aroundProblems() says of one lost tower of several that another answe
     `${line}: nobody finds shop by its name`,
   ]);
 });
+
+Deno.test("aroundProblems() tells of a tower that answers the conductor, and a node not", () => {
+  const rig = new Rig();
+  const nodes = [1, 2, 3, 4, 5, 6, 7].map((number) => rig.addNode(number));
+  rig.apply("shop", SHOP);
+  rig.step({ on: "tower", at: "10.0.0.9:7772", heard: true });
+  const told = () => problemsOf(rig).filter((each) => each.startsWith("the tower"));
+  assertEquals(told(), []);
+  for (const node of nodes.slice(0, 6)) node.deafTo("10.0.0.9:7772");
+  rig.live(1_000);
+  assertEquals(told(), [
+    "the tower at 10.0.0.9:7772 does not answer node-1, node-2, node-3, node-4, node-5 and 1 more: " +
+    "what runs there is not found by it",
+  ]);
+  const home = [...rig.machine.state.apps.get("shop")!.placements.values()][0]!.node;
+  const name = nodes.find(({ id }) => id === home)!.name;
+  assertEquals(
+    appViews(rig.machine, rig.now)[0]!.reasons.filter((each) => each.includes("does not hear")),
+    [`${name} does not hear the tower at 10.0.0.9:7772`],
+  );
+  // What the conductor does not hear itself is told once.
+  lose(rig, "10.0.0.9:7772");
+  rig.live(TOWER_UNHEARD_MS);
+  assertEquals(told(), [
+    "the tower at 10.0.0.9:7772 is not heard: no name is found, and routes stand as they were",
+  ]);
+});

@@ -61,7 +61,7 @@ export class TowerStream implements Disposable {
     this.#timer = setTimeout(() => {
       this.#timerMs = Infinity;
       this.#step({ on: "tick" });
-    }, dueMs - performance.now());
+    }, Math.max(0, dueMs - performance.now()));
   }
 
   #perform(effect: DialEffect): void {
