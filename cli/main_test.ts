@@ -255,6 +255,20 @@ Deno.test("down takes names and files, a file's apps in reverse", async () => {
   assertStringIncludes(again.err, "one: no such app is up");
 });
 
+Deno.test({
+  name: "what skr8tr is not permitted to do is said in one line, with where to do it",
+  permissions: { read: true, env: true },
+  async fn() {
+    const output = keptOutput();
+    const code = await main(["store", "restore", "cluster.backup", "/elsewhere/log.db"], output);
+    assertEquals(code, 1);
+    assertMatch(
+      output.noted.join("\n"),
+      /^error: skr8tr is not permitted to do that: Requires write access to .*: run it where that is/,
+    );
+  },
+});
+
 Deno.test("nobody there: one line, exit code 2", async () => {
   const cli = await stage();
   await cli.fake[Symbol.asyncDispose]();
