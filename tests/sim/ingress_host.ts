@@ -144,6 +144,8 @@ export class IngressHost extends Daemon {
 
   #speaks(): void {
     const { monoMs } = this.now;
+    // What it says is on its way for longer.
+    if (this.#stream?.hangs) return;
     if (monoMs - this.lastSaidMs > INGRESS_LEASE_MS - 100) this.returnedMs = monoMs;
     this.lastSaidMs = monoMs;
   }

@@ -12,11 +12,15 @@ export interface Weather {
   delayMs: number;
 }
 
+/** A way that is whole again carries what waited for it after so long at most. */
+const RESENT_MS = 1_000;
+
 type Receive = (text: string, from: Address) => void;
 
 /**
  * Hosts, by address, and the datagrams and streams between them. A stream loses nothing while it
- * stands, and breaks when either end dies or the two are parted.
+ * stands. It breaks when either end dies. Where the two are parted it breaks, too, or it stands and
+ * carries nothing until they meet again.
  */
 export class Network {
   readonly weather: Weather = { loss: 0, repeat: 0, delayMs: 1 };
@@ -65,7 +69,9 @@ export class Network {
     const ways = oneWay ? [`${one}>${other}`] : [`${one}>${other}`, `${other}>${one}`];
     for (const way of ways) this.#cuts.set(way, (this.#cuts.get(way) ?? 0) + 1);
     for (const stream of [...this.#streams]) {
-      if (this.isCut(stream.client, stream.server)) stream.break();
+      if (!this.isCut(stream.client, stream.server)) continue;
+      if (this.#prng.next() < 0.5) stream.break();
+      else stream.hang();
     }
     return () => {
       for (const way of ways) {
@@ -73,11 +79,23 @@ export class Network {
         if (left > 0) this.#cuts.set(way, left);
         else this.#cuts.delete(way);
       }
+      this.#flow();
     };
   }
 
   heal(): void {
     this.#cuts.clear();
+    this.#flow();
+  }
+
+  /** What could not get through is sent again after a while. */
+  #flow(): void {
+    for (const stream of this.#streams) {
+      if (!stream.hangs || this.isCut(stream.client, stream.server)) continue;
+      this.#timeline.after(this.#prng.next() * RESENT_MS, () => {
+        if (!this.isCut(stream.client, stream.server)) stream.flow();
+      });
+    }
   }
 
   /** All connections of a host end, as when its daemon dies. */
@@ -115,6 +133,8 @@ export class Stream {
   onClientLost: () => void = () => {};
   onServerLost: () => void = () => {};
   #open = true;
+  /** What waits for the way; `null` while it is whole. */
+  #waiting: (() => void)[] | null = null;
 
   constructor(
     readonly client: string,
@@ -124,15 +144,38 @@ export class Stream {
   ) {}
 
   opened(): void {
-    this.timeline.after(0.5, () => this.#open && this.onOpen());
+    this.#carry(() => this.onOpen());
   }
 
   toClient(text: string): void {
-    this.timeline.after(0.5, () => this.#open && this.onClient(text));
+    this.#carry(() => this.onClient(text));
   }
 
   toServer(text: string): void {
-    this.timeline.after(0.5, () => this.#open && this.onServer(text));
+    this.#carry(() => this.onServer(text));
+  }
+
+  get hangs(): boolean {
+    return this.#waiting !== null;
+  }
+
+  /** It stands and carries nothing until `flow`. */
+  hang(): void {
+    this.#waiting ??= [];
+  }
+
+  flow(): void {
+    const waiting = this.#waiting ?? [];
+    this.#waiting = null;
+    for (const arrive of waiting) this.#carry(arrive);
+  }
+
+  #carry(arrive: () => void): void {
+    this.timeline.after(0.5, () => {
+      if (!this.#open) return;
+      if (this.#waiting) this.#waiting.push(arrive);
+      else arrive();
+    });
   }
 
   break(): void {

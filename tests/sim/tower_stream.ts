@@ -45,6 +45,11 @@ export class TowerStream {
     this.#stream = null;
   }
 
+  /** It stands and carries nothing. */
+  get hangs(): boolean {
+    return this.#stream?.hangs ?? false;
+  }
+
   send(message: WatcherMessage): void {
     this.#stream?.toServer(JSON.stringify(message));
   }
