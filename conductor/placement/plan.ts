@@ -6,7 +6,7 @@
 import { specOfBefore } from "../../core/before.ts";
 import type { EntryBody, Place } from "../../core/log.ts";
 import type { AppSpec } from "../../core/manifest/spec.ts";
-import { chooseFor, type Chosen } from "./choose.ts";
+import { chooseFor, type Chosen, type Passing } from "./choose.ts";
 import { whyNot } from "./feasible.ts";
 import { mayReplace, type Prepared, UNASKED, waitLine } from "./replace.ts";
 import type { Ledger } from "./ledger.ts";
@@ -16,6 +16,7 @@ import {
   currentOf,
   generationOf,
   holdsVolume,
+  isOutdated,
   type Placement,
   specOf,
 } from "../state.ts";
@@ -60,7 +61,16 @@ export function planApp(
   const indices = mayPlace ? wanted.indices : [];
   const asked = indices.length;
   const home = holdsVolume(spec) ? app.home : undefined;
-  const { choices, refusals } = chooseAble(spec, indices, ledger, home, buckets.seats, prepared);
+  const passing = passingOf(app, generation);
+  const { choices, refusals } = chooseAble(
+    spec,
+    indices,
+    ledger,
+    home,
+    buckets.seats,
+    prepared,
+    passing,
+  );
   const place = choices.map((choice, at): Place => {
     bookings.push({ node: choice.node, spec });
     const replica = `${app.name}.${app.placed + at + 1}`;
@@ -117,13 +127,28 @@ function chooseAble(
   home: string | undefined,
   seats: Buckets["seats"],
   prepared: Prepared,
+  passing: Passing,
 ): Chosen {
   const unable = indices.length === 0 ? undefined : prepared.unable();
-  const first = chooseFor(spec, indices, ledger, home, seats, unable);
+  const first = chooseFor(spec, indices, ledger, home, seats, unable, passing);
   if (!unable?.size || first.choices.length === indices.length) return first;
   const left = indices.slice(first.choices.length);
-  const { choices, refusals } = chooseFor(spec, left, ledger, home, seats);
+  const { choices, refusals } = chooseFor(spec, left, ledger, home, seats, undefined, passing);
   return { choices: [...first.choices, ...choices], refusals };
+}
+
+/** Its replicas that will not stay beside those of this generation that are placed now. */
+function passingOf(app: App, generation: number): Passing {
+  const isCurrent = generation === currentOf(app).generation;
+  const passing = new Map<string, number>();
+  for (const placement of app.placements.values()) {
+    const { leaving, part, node } = placement;
+    const isOther = isCurrent ? isOutdated(app, placement) : placement.generation !== generation;
+    // Without a manifest nothing is booked for it.
+    if (!(leaving || part || isOther) || !specOf(app, placement)) continue;
+    passing.set(node, (passing.get(node) ?? 0) + 1);
+  }
+  return passing;
 }
 
 /** What is to be placed: replicas of a generation, or what runs before its first one. */
