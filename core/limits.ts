@@ -711,6 +711,9 @@ export const WATCH_SILENT_ALONE_MS = 3_000;
 /** A conductor does, which asks a tower this often to say that it is there, ms. */
 export const WATCH_SILENT_ASKED_MS = 2_000;
 export const WATCH_ASK_MS = 500;
+/** The same of a program that watches. */
+export const WATCH_SILENT_PROGRAM_MS = 12_000;
+export const WATCH_ASK_PROGRAM_MS = 5_000;
 /** For so long a stream to a tower may take to come about, and its first message to come, ms. */
 export const WATCH_CALL_MS = 3_000;
 export const WATCH_FIRST_MS = 10_000;
