@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import {
   ATTEMPT_WINDOW_MS,
+  ATTEMPTS_PER_ACCOUNT,
   ATTEMPTS_PER_ACCOUNT_AND_CLIENT,
   KEY_AHEAD_MS,
   KEY_LIFE_MS,
@@ -281,6 +282,32 @@ eachShape(
     for (const each of [session, other]) assertEquals(await opens(market, user.id, each), SHUT);
   },
 );
+
+eachShape("a right change of the password clears the count", async (market) => {
+  let { session } = (await market.ask("user-svc", "POST /register", { json: account })).body;
+  const words = [account.password, "battery staple", "horse battery"];
+  for (const [at, new_password] of words.entries()) {
+    for (let wrong = 1; wrong < ATTEMPTS_PER_ACCOUNT_AND_CLIENT; wrong++) {
+      const refused = await changePassword(market, session, { password: "wrong", new_password });
+      assertEquals(refused.status, 403);
+    }
+    const json = { password: words[at], new_password: words[at + 1] ?? "the last sentence" };
+    const changed = await changePassword(market, session, json);
+    assertEquals(changed.status, 200);
+    ({ session } = changed.body);
+  }
+});
+
+eachShape("tries to sign in are limited by account, wherever they come from", async (market) => {
+  await market.ask("user-svc", "POST /register", { json: account });
+  const from = (at: number) => `203.0.113.${at}`;
+  for (let at = 0; at < ATTEMPTS_PER_ACCOUNT; at++) {
+    assertEquals((await login(market, { password: "wrong" }, from(at))).status, 401);
+  }
+  assertEquals((await login(market, {}, from(ATTEMPTS_PER_ACCOUNT))).status, 429);
+  market.advance(ATTEMPT_WINDOW_MS + 1);
+  assertEquals((await login(market, {}, from(0))).status, 200);
+});
 
 eachShape("a change of password that cannot be is refused, and says what to do", async (market) => {
   const { session } = (await market.ask("user-svc", "POST /register", { json: account })).body;
