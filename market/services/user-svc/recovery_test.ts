@@ -285,6 +285,18 @@ inFive("a mail waits for a worker that is away", async (scene) => {
   await mails(scene, email, ASKED, 1);
 });
 
+inFive("a mail that was not written yet is not, once the password is changed", async (scene) => {
+  const { market } = scene;
+  const { email, session } = await market.register();
+  market.down.add("async-worker");
+  assertEquals((await forgot(scene, email)).status, 202);
+  const json = { password: OLD, new_password: NEW };
+  assertEquals((await market.ask("user-svc", "POST /password", { session, json })).status, 200);
+  market.down.delete("async-worker");
+  await mails(scene, email, CHANGED, 1);
+  assertEquals(scene.smtp.mails.length, 1, "the only mail says that it was changed");
+});
+
 inFive("the password of the shop's own people is not chosen anew by mail", async (scene) => {
   const { market } = scene;
   assertEquals((await forgot(scene, STAFF.STAFF_EMAIL)).status, 202);
@@ -408,6 +420,22 @@ eachStore("where too many letters wait, no more are taken", async (place) => {
     });
     assertEquals([status, body.field], [503, "email"]);
     assert(headers.has("retry-after"));
+  });
+});
+
+eachStore("letters of long ago are forgotten", async (place) => {
+  await withService(place, { options: { cost: CHEAP, sweepMs: 20 } }, async () => {
+    const database = await openAt(place, { name: "user-svc", migrations: MIGRATIONS });
+    try {
+      await fill(database, 1);
+      await database.query("update letters set told = 1");
+      await eventually("they are gone", async () => {
+        const [kept] = await database.query<{ n: number }>("select count(*) as n from letters");
+        return kept!.n === 0;
+      });
+    } finally {
+      await database.close();
+    }
   });
 });
 

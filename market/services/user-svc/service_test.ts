@@ -172,6 +172,29 @@ Deno.test("only staff replaces keys, and a new key is known to who checks before
   }
 });
 
+Deno.test("an account that there was becomes staff's with its setting, and its old sessions end", async () => {
+  const folder = Deno.makeTempDirSync({ prefix: "market-" });
+  const email = "boss@shop.test";
+  const rotate = (market: TestMarket, session: string) =>
+    market.ask("user-svc", "POST /keys/rotate", { session });
+  try {
+    const before = await startMarket({ folder }, {}, "five");
+    const json = { ...account, email };
+    const { session } = (await before.ask("user-svc", "POST /register", { json })).body;
+    assertEquals((await rotate(before, session)).status, 403);
+    await before.close();
+    const staff = { STAFF_EMAIL: email, STAFF_PASSWORD: "a long sentence" };
+    const after = await startMarket({ folder }, staff, "five");
+    assertEquals((await rotate(after, session)).status, 401);
+    assertEquals((await login(after, { email })).status, 401);
+    const signedIn = await login(after, { email, password: staff.STAFF_PASSWORD });
+    assertEquals((await rotate(after, signedIn.body.session)).status, 201);
+    await after.close();
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
 eachShape("accounts from one client are limited", async (market) => {
   const open = async (at: number) =>
     (await market.ask("user-svc", "POST /register", {
