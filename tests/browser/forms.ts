@@ -12,6 +12,7 @@ function refusedField(page: Page, name: string, error: string): Locator {
 /** Waits until a field has an error, and the focus. */
 export async function refused(page: Page, name: string, error: string): Promise<void> {
   await focused(refusedField(page, name, error), `${name}: ${error}`);
+  assertEquals(await page.getByRole("alert").count(), 0, `${error} is said once`);
 }
 
 /** Waits until it has the focus. */

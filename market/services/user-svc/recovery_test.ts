@@ -427,8 +427,7 @@ eachStore("letters of long ago are forgotten", async (place) => {
   await withService(place, { options: { cost: CHEAP, sweepMs: 20 } }, async () => {
     const database = await openAt(place, { name: "user-svc", migrations: MIGRATIONS });
     try {
-      await fill(database, 1);
-      await database.query("update letters set told = 1");
+      await fill(database, 1, 1);
       await eventually("they are gone", async () => {
         const [kept] = await database.query<{ n: number }>("select count(*) as n from letters");
         return kept!.n === 0;
@@ -440,12 +439,12 @@ eachStore("letters of long ago are forgotten", async (place) => {
 });
 
 /** As many letters as may be kept, for addresses that nobody has. */
-const fill = (database: Database, madeAt: number) =>
+const fill = (database: Database, madeAt: number, told = 0) =>
   database.query(
     `with recursive numbers (n) as (select 1 union all select n + 1 from numbers where n < ?)
      insert into letters (id, kind, email, made_at, told)
-     select 'letter ' || n, 'reset', 'a' || n || '@shop.test', ?, 0 from numbers`,
-    ...[LETTERS_MAX, madeAt],
+     select 'letter ' || n, 'reset', 'a' || n || '@shop.test', ?, ? from numbers`,
+    ...[LETTERS_MAX, madeAt, told],
   );
 
 eachStore("createLetters() keeps no more than it may, and not for long", async (place) => {
