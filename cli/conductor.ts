@@ -142,15 +142,19 @@ export function conductorAt(address: ConductorAddress, timeoutMs: number): Condu
   };
 }
 
+/** Whoever is there says nothing: it may be frozen, and act on what it was sent when it wakes. */
+export class Silent extends Failure {}
+
 function silent(address: ConductorAddress, timeoutMs: number): Failure {
-  return new Failure("unreachable", `${showAddress(address)}: no answer within ${timeoutMs} ms`);
+  return new Silent("unreachable", `${showAddress(address)}: no answer within ${timeoutMs} ms`);
 }
 
 /** Says which of the daemons it was that did not answer, and what to do. */
 function atConductor(error: unknown, address: ConductorAddress): unknown {
   if (!(error instanceof Failure) || error.code !== "unreachable") return error;
   if (error instanceof Standby) return error;
-  return new Failure(
+  const Kind = error instanceof Silent ? Silent : Failure;
+  return new Kind(
     "unreachable",
     `the conductor does not answer: ${error.message}; is it running there? ` +
       "(--conductor HOST:PORT or SKR8TR_CONDUCTOR names another; deno task cluster starts one)",

@@ -23,6 +23,8 @@ export interface Outcome {
   /** `applied`: accepted and not waited for. */
   readonly result: "unchanged" | "applied" | "ready" | "failed";
   readonly reason?: string;
+  /** With `failed`: it was not ready when the time was up, and the conductor goes on. */
+  readonly late?: true;
   readonly replica?: string;
   readonly node?: string;
   /** The last lines of the replica that shows why. */

@@ -14,6 +14,8 @@ const WATCH_AGAIN_MS = 250;
 export interface Judged {
   readonly result: "ready" | "failed";
   readonly reason?: string;
+  /** Nothing has failed yet: the time was up, and the conductor goes on. */
+  readonly late?: true;
   readonly replica?: string;
   readonly node?: string;
   /** The last lines of the replica that shows why. */
@@ -73,7 +75,7 @@ export async function follow(options: FollowOptions): Promise<Judged> {
   if (settled) return { result: "ready" };
   const { reason, replica } = options.late(last);
   const late = { reason: `not ready in time: ${reason}`, ...(replica ? { replica } : {}) };
-  return await failed(conductor, app, late);
+  return { ...await failed(conductor, app, late), late: true };
 }
 
 async function failed(

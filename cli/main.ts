@@ -24,10 +24,21 @@ export async function main(
     const { run } = await invocation.command.load();
     return await run({ arguments: invocation.arguments, output });
   } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) {
+      output.note(`${output.notePaint.bad("error:")} ${notPermitted(error)}`);
+      return FAILED;
+    }
     if (!(error instanceof Failure)) throw error;
     output.note(`${output.notePaint.bad("error:")} ${error.message}`);
     return exitCodeOf(error);
   }
+}
+
+/** Deno says which permission it lacks, and names a flag that our users do not give. */
+function notPermitted({ message }: Error): string {
+  const [lacks] = message.split(", run again");
+  return `skr8tr is not permitted to do that: ${lacks}; it may write in the folder where it is run ` +
+    "and below: run it where that is (docs/CLI.md has its permissions)";
 }
 
 if (import.meta.main) {

@@ -92,6 +92,13 @@ Deno.test("up --dry-run prints the plan and sends nothing", async () => {
   assertEquals(cli.fake.received, []);
 });
 
+Deno.test("up --dry-run says what would be refused, and why", async () => {
+  const noRoom = "namespace shop may have 2 replicas";
+  await using cli = await stage({ noRoom });
+  const { code, out } = await cli.run("up --dry-run @good.skr8tr");
+  assertEquals([code, out], [1, `api generation 1\n  refused: ${noRoom}`]);
+});
+
 Deno.test("up plans again, once, when somebody else deployed meanwhile", async () => {
   await using cli = await stage({ conflictOnce: true });
   const { code, out } = await cli.run("up @good.skr8tr");
@@ -210,7 +217,11 @@ Deno.test("up --wait gives up when its time is over", async () => {
   });
   const { code, out } = await cli.run("up --wait --timeout 700ms @good.skr8tr");
   assertEquals(code, 1);
-  assertStringIncludes(out, "api.1 on node-1: not ready in time: GET /health answered 500");
+  assertStringIncludes(
+    out,
+    "generation 1 not in place yet: api.1 on node-1: not ready in time: GET /health answered 500",
+  );
+  assertStringIncludes(out, "it goes on: skr8tr status api");
 });
 
 Deno.test("a key that the conductor does not know ends in what to check", async () => {
@@ -242,6 +253,20 @@ Deno.test("down takes names and files, a file's apps in reverse", async () => {
   const again = await cli.run("down one");
   assertEquals(again.code, 1);
   assertStringIncludes(again.err, "one: no such app is up");
+});
+
+Deno.test({
+  name: "what skr8tr is not permitted to do is said in one line, with where to do it",
+  permissions: { read: true, env: true },
+  async fn() {
+    const output = keptOutput();
+    const code = await main(["store", "restore", "cluster.backup", "/elsewhere/log.db"], output);
+    assertEquals(code, 1);
+    assertMatch(
+      output.noted.join("\n"),
+      /^error: skr8tr is not permitted to do that: Requires write access to .*: run it where that is/,
+    );
+  },
 });
 
 Deno.test("nobody there: one line, exit code 2", async () => {

@@ -4,7 +4,7 @@ import { isLoopback } from "../core/address.ts";
 import { formatOperatorCommand, type OperatorCommand } from "../core/command.ts";
 import { Failure } from "../core/errors.ts";
 import { COMMAND_ID_S, DATAGRAM_BYTES, SIGNED_WINDOW_S } from "../core/limits.ts";
-import type { Conductor } from "./conductor.ts";
+import { type Conductor, Silent } from "./conductor.ts";
 import { type IdCommand, inDoubt } from "./doubt.ts";
 import type { Signer } from "./keys.ts";
 import { mayBePlain } from "./target.ts";
@@ -144,9 +144,10 @@ export async function sendUntilAnswered(
 }
 
 /**
- * Whether somebody is there to take a command, and how. A conductor on this machine whose HTTP does
- * not answer may still take datagrams; it is not ours, since ours answers over HTTP before it takes
- * any command.
+ * Whether somebody is there to take a command, and how. A conductor on this machine at whose port
+ * nobody takes connections may still take datagrams; it is not ours, since ours answers over HTTP
+ * before it takes any command. One that takes connections and is silent gets no datagram: it would
+ * find it when it wakes, and execute what nobody waits for any more.
  */
 async function hears(
   conductor: Conductor,
@@ -158,7 +159,7 @@ async function hears(
     const { address } = conductor;
     if (
       isLoopback(address.hostname) && mayBePlain(address) && error instanceof Failure &&
-      error.code === "unreachable"
+      error.code === "unreachable" && !(error instanceof Silent)
     ) return "nobody";
     throw error;
   }
@@ -199,5 +200,8 @@ export function refusal(reply: Reply & { ok: false }, keyPath: string): Failure 
         "difference is allowed",
     );
   }
-  return new Failure("refused", `the conductor refused: ${reply.text}`);
+  // The code is for programs.
+  const { code, text } = reply;
+  const said = text.startsWith(`${code}|`) ? text.slice(code.length + 1) : text;
+  return new Failure("refused", `the conductor refused: ${said}`);
 }

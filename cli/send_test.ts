@@ -11,7 +11,8 @@ import {
   sendUntilAnswered,
   signCommand,
 } from "./send.ts";
-import { fakeConductor, type FakeOptions } from "./testing/conductor.ts";
+import { type FakeConductor, fakeConductor, type FakeOptions } from "./testing/conductor.ts";
+import { askUdp } from "./udp.ts";
 
 const keys = keyPairFromSeed(new Uint8Array(32).fill(7));
 const signer: Signer = {
@@ -122,6 +123,36 @@ Deno.test("sendUntilAnswered() sends under one id, signed anew in time, until it
   assertEquals([signatures, lost], [2, 1]);
 });
 
+/** Takes connections at the port of a fake conductor, and says nothing to anybody. */
+function silentConductor(): { readonly fake: FakeConductor; readonly listener: Deno.TcpListener } {
+  for (let attempt = 0;; attempt++) {
+    const fake = fakeConductor({ noHttp: true, datagrams: { PING: "PONG" } });
+    try {
+      return { fake, listener: Deno.listen({ hostname: "127.0.0.1", port: fake.port }) };
+    } catch (error) {
+      fake[Symbol.asyncDispose]();
+      if (!(error instanceof Deno.errors.AddrInUse) || attempt > 20) throw error;
+    }
+  }
+}
+
+Deno.test("a conductor that takes connections and says nothing is sent no command", async () => {
+  // Stopped, say: what it gets it would execute when it goes on.
+  const silent = silentConductor();
+  await using fake = silent.fake;
+  using _listener = silent.listener;
+  const address = { hostname: "127.0.0.1", port: fake.port };
+  const conductor = conductorAt({ ...address, seal: {} }, 300);
+  const command = { verb: "DOWN", id: commandId(), app: "api" } as const;
+  const options = { conductor, signer, timeoutMs: 300 };
+  const error = await assertRejects(() => sendUntilAnswered(command, options), Failure) as Failure;
+  assertStringIncludes(error.message, `the conductor does not answer: 127.0.0.1:${fake.port}: no`);
+  // Whatever it was sent has come before this.
+  const patience = { timeoutMs: 10_000, repeat: true };
+  assertEquals(await askUdp(address, "PING", patience), "PONG");
+  assertEquals(fake.received, []);
+});
+
 Deno.test("sendUntilAnswered() gives up when its patience is over", async () => {
   await using fake = fakeConductor({ noHttp: true, deafUdp: true });
   const conductor = conductorAt({ hostname: "127.0.0.1", port: fake.port }, 100);
@@ -129,6 +160,13 @@ Deno.test("sendUntilAnswered() gives up when its patience is over", async () => 
   const command = { verb: "RUN", id: commandId(), app: "api" } as const;
   const error = await assertRejects(() => sendUntilAnswered(command, options), Failure) as Failure;
   assertEquals(error.code, "unreachable");
+});
+
+Deno.test("refusal() says the conductor's words without the code, which is for programs", () => {
+  const parsed = parseReply("ERR|NAMESPACE|namespace shop may have 2 replicas | 3");
+  assert(!parsed.ok);
+  const { message } = refusal(parsed, "/keys/signing.sec");
+  assertEquals(message, "the conductor refused: namespace shop may have 2 replicas | 3");
 });
 
 Deno.test("refusal() says what to check when the signature is not accepted", async () => {

@@ -41,7 +41,7 @@ export async function up(
     const apps = await planOf(conductor, specs);
     if (json) output.print(JSON.stringify({ apps }));
     else apps.flatMap((app) => planLines(app, output.paint)).forEach((line) => output.print(line));
-    return DONE;
+    return apps.some(({ refused }) => refused !== undefined) ? FAILED : DONE;
   }
   const ready = await signer;
   sayUnbuilt(written, output);
@@ -64,7 +64,8 @@ export async function up(
     timeoutMs: replyMs,
     ...(wait ? { waitMs: args.durationMs("timeout", longestRollout(specs)) } : {}),
     onPlan: (plan) => {
-      if (json || plan.unchanged) return;
+      // What would be refused is sent all the same: the conductor says so, and keeps that.
+      if (json || plan.unchanged || plan.refused !== undefined) return;
       planLines(plan, output.notePaint).forEach((line) => output.note(line));
     },
     onView: (view) => shown?.update(view),
@@ -110,11 +111,13 @@ export function sayOutcome(outcome: Outcome, output: Output): void {
       );
     case "failed": {
       const where = outcome.replica ? `: ${outcome.replica} on ${outcome.node}` : "";
+      const how = outcome.late ? "not in place yet" : "failed";
       output.print(
-        `${app} generation ${generation} ${paint.bad("failed")}${where}: ` +
+        `${app} generation ${generation} ${paint.bad(how)}${where}: ` +
           harmless(outcome.reason ?? ""),
       );
       outcome.lines?.forEach((line) => output.print(`  | ${harmless(line)}`));
+      if (outcome.late) output.print(`  it goes on: skr8tr status ${app}`);
       return;
     }
     default:

@@ -48,6 +48,8 @@ export class Cluster {
   /** Since when each replica has been ready. */
   readonly readySince = new ReadySince();
   readonly standIns: StandIns = new Map();
+  /** Why the log could not be written the last time that it was to be; `null` where it could. */
+  storeFault: { readonly reason: string; readonly monoMs: number } | null = null;
   /** Leaving replicas whose stop the node has answered -> when. */
   readonly answeredStops = new Map<string, number>();
   /** Apps that may have changed: they are to be compared again. */

@@ -188,8 +188,8 @@ function judgeApply(
   const unsent = artifactRefusal(state, parsed);
   if (unsent !== null) return refuse("MANIFEST", unsent);
   const known = state.apps.get(app);
-  const moved = whyMoved(state, parsed) ?? whyNoRoom(state, parsed);
-  if (moved !== null) return refuse("NAMESPACE", moved);
+  const wrong = whyRefused(state, parsed);
+  if (wrong !== null) return refuse("NAMESPACE", wrong);
   const last = known?.generations.at(-1)?.generation ?? 0;
   if (generation !== last + 1) {
     return refuse("CONFLICT", `${app} is at ${last}: the next must be ${last + 1}`);
@@ -202,6 +202,11 @@ function judgeApply(
     reply: `OK|APPLIED|${app}|${generation}`,
     summary: `apply ${app} generation ${generation}`,
   };
+}
+
+/** Why the app cannot be as this says, whoever signs it; `null` where it can. */
+export function whyRefused(state: State, spec: AppSpec): string | null {
+  return whyMoved(state, spec) ?? whyNoRoom(state, spec);
 }
 
 /** An app that is up stays in its namespace. */
@@ -256,7 +261,7 @@ export function judgeManifest(
   if (!spec || parsed.apps.length !== 1) {
     return refuse("MANIFEST", `must hold one app, holds ${parsed.apps.length}`);
   }
-  const wrong = whyMoved(state, spec) ?? whyNoRoom(state, spec);
+  const wrong = whyRefused(state, spec);
   if (wrong !== null) return refuse("NAMESPACE", wrong);
   const rollout = command.startsWith("ROLLOUT|");
   return {

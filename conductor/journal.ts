@@ -130,6 +130,7 @@ export class Journal {
     const cluster = this.#cluster;
     const { body } = entry;
     this.#inFlight = false;
+    cluster.storeFault = null;
     const before = this.#leavingIn(body);
     if (body.kind === "node") this.#noteNode(body, now);
     const touched = applyEntry(cluster.state, entry);
@@ -168,6 +169,7 @@ export class Journal {
     const cluster = this.#cluster;
     this.#inFlight = false;
     this.#brokenUntilMonoMs = now.monoMs + 1_000;
+    cluster.storeFault = { reason: error, monoMs: now.monoMs };
     cluster.emit(...[this.#desk, this.joins, this.visits].flatMap((each) => each.failed(error)));
     for (const app of cluster.state.apps.keys()) cluster.dirty.add(app);
     cluster.record(now, { kind: "store-failed", text: `the log cannot be written: ${error}` });
@@ -184,6 +186,7 @@ export class Journal {
    */
   standBy(): void {
     this.#inFlight = false;
+    this.#cluster.storeFault = null;
     this.#cluster.emit(...this.#desk.abandon(), ...this.joins.abandon());
   }
 

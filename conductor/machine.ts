@@ -316,6 +316,11 @@ export class ConductorMachine {
     return this.#cluster.refused;
   }
 
+  /** Why the log could not be written when it was to be, if nothing was written since. */
+  get storeFault(): Cluster["storeFault"] {
+    return this.#cluster.storeFault;
+  }
+
   get suspicion(): Presence["suspicion"] {
     return this.#presence.suspicion;
   }

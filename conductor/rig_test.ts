@@ -409,6 +409,11 @@ export class RigNode {
     this.#facts = { ...this.#facts, name };
   }
 
+  /** This tower does not answer it. */
+  deafTo(tower: string): void {
+    this.#facts = { ...this.#facts, unheard: [tower] };
+  }
+
   /** Its clock says that this boot began later. */
   since(bootWallMs: number): void {
     this.#facts = { ...this.#facts, bootWallMs };

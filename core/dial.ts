@@ -10,6 +10,7 @@
 
 import {
   WATCH_ASK_MS,
+  WATCH_ASK_PROGRAM_MS,
   WATCH_CALL_MS,
   WATCH_FIRST_MS,
   WATCH_GRACE_MS,
@@ -19,6 +20,7 @@ import {
   WATCH_SILENT_ALONE_MS,
   WATCH_SILENT_ASKED_MS,
   WATCH_SILENT_MS,
+  WATCH_SILENT_PROGRAM_MS,
 } from "./limits.ts";
 import type { Prng } from "./prng.ts";
 
@@ -67,6 +69,8 @@ export interface DialOptions {
    * stream sends what is answered anyway.
    */
   readonly asks: boolean;
+  /** How often it is, and how often the daemon looks whether it ran itself, ms. */
+  readonly askMs: number;
 }
 
 /** An ingress acknowledges all the time, and is answered. Of several towers it leaves one sooner. */
@@ -74,7 +78,13 @@ export function ingressDial(towers: number): DialOptions {
   const [callMs, firstMs, silentMs] = towers > 1
     ? [WATCH_SILENT_MS, WATCH_SILENT_MS, WATCH_SILENT_MS]
     : [WATCH_CALL_MS, WATCH_FIRST_MS, WATCH_SILENT_ALONE_MS];
-  return { towers, callMs, firstMs, silentMs, asks: false };
+  return { towers, callMs, firstMs, silentMs, asks: false, askMs: WATCH_ASK_MS };
+}
+
+/** Programs watch, too, and may be many: each asks seldom. */
+export function programDial(towers: number): DialOptions {
+  const [silentMs, askMs] = [WATCH_SILENT_PROGRAM_MS, WATCH_ASK_PROGRAM_MS];
+  return { towers, callMs: WATCH_CALL_MS, firstMs: WATCH_FIRST_MS, silentMs, asks: true, askMs };
 }
 
 /** A conductor has a stream to each of its towers, and may have nothing to say for hours. */
@@ -84,6 +94,7 @@ export const CONDUCTOR_DIAL: DialOptions = {
   firstMs: WATCH_FIRST_MS,
   silentMs: WATCH_SILENT_ASKED_MS,
   asks: true,
+  askMs: WATCH_ASK_MS,
 };
 
 type State =
@@ -181,13 +192,13 @@ export class Dial {
       return [...this.#leave(state.heardMs, nowMs), { do: "close", call: this.#call }];
     }
     if (nowMs < this.#lookMs) return [];
-    this.#lookMs = nowMs + WATCH_ASK_MS;
+    this.#lookMs = nowMs + this.options.askMs;
     return this.options.asks && state.at === "standing" && state.answers ? [{ do: "ask" }] : [];
   }
 
   #dial(nowMs: number): DialEffect[] {
     this.#state = { at: "calling", heardMs: nowMs };
-    this.#lookMs = nowMs + WATCH_ASK_MS;
+    this.#lookMs = nowMs + this.options.askMs;
     return [{ do: "dial", tower: this.#tower, call: ++this.#call }];
   }
 

@@ -1,7 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
-import { CONDUCTOR_DIAL, Dial, type DialEffect, ingressDial } from "./dial.ts";
+import { CONDUCTOR_DIAL, Dial, type DialEffect, ingressDial, programDial } from "./dial.ts";
 import {
   WATCH_ASK_MS,
+  WATCH_ASK_PROGRAM_MS,
   WATCH_CALL_MS,
   WATCH_FIRST_MS,
   WATCH_RETRY_MAX_MS,
@@ -9,6 +10,7 @@ import {
   WATCH_SILENT_ALONE_MS,
   WATCH_SILENT_ASKED_MS,
   WATCH_SILENT_MS,
+  WATCH_SILENT_PROGRAM_MS,
 } from "./limits.ts";
 import { createPrng } from "./prng.ts";
 
@@ -103,6 +105,21 @@ Deno.test("a conductor asks its tower, and knows within 2 s that it stands still
     [heardMs + WATCH_SILENT_ASKED_MS, "lost"],
     [heardMs + WATCH_SILENT_ASKED_MS, "close"],
   ]);
+});
+
+Deno.test("a program asks seldom, and leaves a tower that does not answer for the next", () => {
+  const dial = new Dial(programDial(2), createPrng(1));
+  dial.step({ on: "start" }, 0);
+  dial.step({ on: "opened", call: 1 }, 0);
+  dial.step({ on: "heard", call: 1, alive: true }, 0);
+  const done = pass(dial, 0, WATCH_SILENT_PROGRAM_MS + WATCH_RETRY_MIN_MS);
+  assertEquals(done.filter(([, what]) => what === "ask").map(([ms]) => ms), [
+    WATCH_ASK_PROGRAM_MS,
+    2 * WATCH_ASK_PROGRAM_MS,
+  ]);
+  assertEquals(done.find(([, what]) => what === "lost")?.[0], WATCH_SILENT_PROGRAM_MS);
+  assert(dial.isCurrent(2));
+  assertEquals(dial.step({ on: "opened", call: 2 }, 20_000), [{ do: "connected", tower: 1 }]);
 });
 
 Deno.test("a tower of a version that never says that it is there is not asked, nor left for silence", () => {

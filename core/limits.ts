@@ -137,6 +137,12 @@ export const NODE_GONE_REPLICAS = 64;
  */
 export const BOOT_SILENCE_MS = 3 * LEASE_RENEW_MS;
 export const BOOT_DOUBT_MS = 10_000;
+/**
+ * A node daemon whose clock stands at the start before, or earlier, counts as begun so much after
+ * that, ms: more than a start says in changes. Nothing is built upon a start later than in 2096.
+ */
+export const BOOT_STEP_MS = 60_000;
+export const BOOT_LAST_MS = 4_000_000_000_000;
 /** Most watch streams at a tower; and how long one may stay silent after connecting, in ms. */
 export const TOWER_WATCHERS = 20_000;
 export const WATCH_HELLO_MS = 5_000;
@@ -420,8 +426,9 @@ export const TRAFFIC_COARSE_KEEP_MS = 900_000;
 export const TRAFFIC_RATE_MS = 5_000;
 /** All ingresses, where none is heard for this long, are told as a problem, in ms. */
 export const AROUND_SILENT_MS = 5_000;
-/** A tower that is not heard for this long is. */
+/** A tower that a conductor or a node has not heard for this long is; a node names so many. */
 export const TOWER_UNHEARD_MS = 3_000;
+export const UNHEARD_TOWERS = 4;
 /** A command that was refused this lately is told as a problem, in ms; how many at most. */
 export const REFUSED_LATELY_MS = 5 * 60_000;
 export const REFUSED_LATELY = 5;
@@ -704,6 +711,9 @@ export const WATCH_SILENT_ALONE_MS = 3_000;
 /** A conductor does, which asks a tower this often to say that it is there, ms. */
 export const WATCH_SILENT_ASKED_MS = 2_000;
 export const WATCH_ASK_MS = 500;
+/** The same of a program that watches. */
+export const WATCH_SILENT_PROGRAM_MS = 12_000;
+export const WATCH_ASK_PROGRAM_MS = 5_000;
 /** For so long a stream to a tower may take to come about, and its first message to come, ms. */
 export const WATCH_CALL_MS = 3_000;
 export const WATCH_FIRST_MS = 10_000;
@@ -715,6 +725,12 @@ export const WATCH_GRACE_MS = 1_000;
  * ingresses have left it, though the node may have heard it last a lease (`LEASE_RENEW_MS`) earlier.
  */
 export const TOWER_SILENT_MS = 2_500;
+/**
+ * What one of several towers said of a drain counts for so long, ms, and what it takes back does for
+ * as long after the last word of that: an ingress that leaves one for another has told the other
+ * meanwhile what it is at work on.
+ */
+export const DRAINED_FRESH_MS = 500;
 /** Until then its lease is repeated this often, ms: loss alone must not make a tower silent. */
 export const LEASE_AGAIN_MS = 100;
 /** Beats of which a node remembers when it sent them: orders count from one of them. */

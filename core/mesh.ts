@@ -24,7 +24,14 @@
  * (watch) or from its last sequence (follow).
  */
 
-import { FIGURES_PAGE, LATENCY_BOUNDS_MS, LOST_NODES, SLEEPERS, WISHES_PAGE } from "./limits.ts";
+import {
+  FIGURES_PAGE,
+  LATENCY_BOUNDS_MS,
+  LOST_NODES,
+  SLEEPERS,
+  UNHEARD_TOWERS,
+  WISHES_PAGE,
+} from "./limits.ts";
 import {
   decimal,
   flag,
@@ -140,7 +147,10 @@ const reign = struct({
 const beat = struct({
   node: nodeId,
   boot: bootId,
-  /** When this boot began, by the node's clock: tells a late word of an earlier boot from news. */
+  /**
+   * When this boot began, by the node's clock, but later than every boot before (node/boots.ts): tells
+   * a late word of an earlier boot from news.
+   */
   bootWallMs: wallMs,
   /** Grows by one with each beat of a boot; an older beat is ignored. */
   beat: count,
@@ -163,6 +173,8 @@ const beat = struct({
   term: maybe(count),
   /** The node's clock when it sent this. */
   wallMs: maybe(wallMs),
+  /** Towers, as `host:port`, that have not answered it for `TOWER_UNHEARD_MS`. */
+  unheard: maybe(list(text(262, /^[0-9A-Za-z.:[\]-]+$/), UNHEARD_TOWERS)),
 });
 export type Beat = Shaped<typeof beat>;
 
@@ -289,7 +301,7 @@ export const meshShape = variant({
    * Adds endpoints. `whole`: this is page `page` of everything; others of the node are dropped.
    * `order` grows by one with each new `register` and `deregister` of a boot (a repetition keeps
    * its own, and so do the pages of one whole): a late copy cannot undo what was said after it.
-   * It begins at the Unix second of the boot times 256, so that no two boots of a node share one.
+   * It begins at the second of the boot's `bootWallMs` times 256, so that no two boots share one.
    * Without it the tower takes arrival for order, and the next lease's digest heals the rest.
    */
   register: struct({
@@ -306,7 +318,8 @@ export const meshShape = variant({
   "lease-ok": struct({ tower: bootId, node: nodeId, digest }),
   "register-ok": struct({ tower: bootId, node: nodeId, request: ID }),
   /**
-   * `drained`: no live ingress sends there any more and none has a request in flight on it.
+   * `drained`: no live ingress sends there any more and none has a request in flight on it. An ingress
+   * that comes from another tower may have: whoever waits for several towers asks each until all say so.
    * `order` is that of the `deregister` it answers: of a replica that was registered again in
    * between (in this boot or an earlier one), a late answer to the earlier one says nothing.
    */

@@ -342,7 +342,7 @@ function whyNotBy(
   const { role, namespaces, apps, untilS } = grant;
   if (untilS !== undefined && unixS > untilS) return `was ${role} until ${untilS} (unix seconds)`;
   if (role !== "admin" && needed !== "viewer" && role !== needed) {
-    return `is ${role}, which this needs ${needed} for`;
+    return `is ${role}, and this needs ${needed}`;
   }
   // Who may look may look at everything: what is where is one picture.
   if (needed === "viewer" || reach === null) return null;

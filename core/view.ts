@@ -290,6 +290,8 @@ export interface PlanView {
     readonly operations: readonly string[];
     /** Replicas that could not be placed, with the reason for each node. */
     readonly unplaced: readonly string[];
+    /** Why its APPLY would be refused as things are, whoever signs it. */
+    readonly refused?: string;
   }[];
 }
 

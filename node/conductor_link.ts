@@ -1,8 +1,9 @@
 // What this node keeps telling the conductor: that it lives, and how its replicas are.
 
+import { type Address, showAddress } from "../core/address.ts";
 import { Allegiance } from "./allegiance.ts";
 import type { Instant } from "../core/instant.ts";
-import { BEAT_HURRY_MS, BEAT_MS, UNLED_MS } from "../core/limits.ts";
+import { BEAT_HURRY_MS, BEAT_MS, UNHEARD_TOWERS, UNLED_MS } from "../core/limits.ts";
 import {
   type Beat,
   digestOf,
@@ -16,7 +17,7 @@ import { reportPages, StatusOutbox } from "./status.ts";
 export interface ConductorSelf {
   readonly node: string;
   readonly boot: string;
-  /** When this start was. */
+  /** When this start was, as `bootOf()` says. */
   readonly bootWallMs: number;
   readonly name: string;
   readonly host: string;
@@ -96,18 +97,20 @@ export class ConductorLink {
    * What is to be sent now.
    *
    * @param statuses all that is listed, by replica
+   * @param unheard towers that do not answer
    */
   tick(
     { monoMs: nowMs, wallMs }: Instant,
     sequence: number,
     statuses: () => ReadonlyMap<string, ReplicaStatus>,
+    unheard: readonly Address[] = [],
   ): MeshMessage[] {
     if (!this.enabled || nowMs < this.dueMs) return [];
     const { node, boot } = this.self;
     const all = statuses();
     const out: MeshMessage[] = [];
     if (nowMs >= this.#nextBeatMs) {
-      out.push(this.#nextBeat([...all.values()], sequence, wallMs));
+      out.push(this.#nextBeat([...all.values()], sequence, wallMs, unheard));
       this.allegiance.beaten(this.#beat, nowMs);
       this.#nextBeatMs = nowMs + this.#everyMs;
       this.#beatenMs = nowMs;
@@ -123,6 +126,7 @@ export class ConductorLink {
     statuses: readonly ReplicaStatus[],
     sequence: number,
     wallMs: number,
+    unheard: readonly Address[],
   ): Mesh<"beat"> {
     const { node, boot, bootWallMs, name, host, port, cores, ramTotalBytes, gpu, labels } =
       this.self;
@@ -145,6 +149,9 @@ export class ConductorLink {
       sequence,
       wallMs,
       ...(this.allegiance.term === 0 ? {} : { term: this.allegiance.term }),
+      ...(unheard.length === 0
+        ? {}
+        : { unheard: unheard.slice(0, UNHEARD_TOWERS).map(showAddress) }),
     };
   }
 

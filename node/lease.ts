@@ -5,6 +5,7 @@
 // is registered again as a whole.
 
 import {
+  DRAINED_FRESH_MS,
   LEASE_AGAIN_MS,
   LEASE_MS,
   LEASE_RENEW_MS,
@@ -30,6 +31,10 @@ interface Leaving {
   readonly message: Mesh<"deregister">;
   /** Repeated until drained, not only until heard. */
   readonly drain: boolean;
+  /** When the tower last said that it is drained; `null` while it does not. */
+  drainedMs: number | null;
+  /** When it last took that back. */
+  revokedMs: number;
   readonly untilMs: number;
   nextMs: number;
   waitMs: number;
@@ -83,9 +88,16 @@ export class TowerLink {
     return !this.enabled || this.#listed.has(replica);
   }
 
-  /** Says whether the removal of this replica still goes on. */
-  isLeaving(replica: string): boolean {
-    return this.#leaving.has(replica);
+  /** Says whether the removal of this replica still goes on: it has not been called drained lately. */
+  isLeaving(replica: string, nowMs: number): boolean {
+    const leaving = this.#leaving.get(replica);
+    if (!leaving) return false;
+    return leaving.drainedMs === null || nowMs - leaving.drainedMs >= DRAINED_FRESH_MS;
+  }
+
+  /** The replica is gone; a tower that has called it drained need not be asked any more. */
+  left(replica: string): void {
+    if (this.#leaving.get(replica)?.drainedMs !== null) this.#leaving.delete(replica);
   }
 
   /** When `tick` has something to send. */
@@ -153,6 +165,8 @@ export class TowerLink {
     this.#leaving.set(replica, {
       message: { k: "deregister", node, boot, replica, order: ++this.#order },
       drain,
+      drainedMs: null,
+      revokedMs: -Infinity,
       untilMs: drain ? untilMs : nowMs + LEASE_MS,
       nextMs: nowMs,
       waitMs: RETRY_MIN_MS,
@@ -233,15 +247,28 @@ export class TowerLink {
     }
   }
 
-  /** Says whether the replica has been drained with this. */
-  onDeregisterOk(message: Mesh<"deregister-ok">): boolean {
+  /**
+   * Says whether the tower calls the replica drained with this. It is asked on until `left`: an ingress
+   * that comes to it from another tower may have requests there, and then it takes that back.
+   */
+  onDeregisterOk(message: Mesh<"deregister-ok">, nowMs: number): boolean {
     const leaving = this.#leaving.get(message.replica);
     if (!leaving) return false;
     // A late answer to an earlier removal of the same replica says nothing.
     if (message.order !== undefined && message.order !== leaving.message.order) return false;
-    if (leaving.drain && !message.drained) return false;
-    this.#leaving.delete(message.replica);
-    return leaving.drain;
+    if (!leaving.drain) {
+      this.#leaving.delete(message.replica);
+      return false;
+    }
+    if (message.drained) {
+      // A copy of what was said before it was taken back may still be on its way.
+      if (nowMs - leaving.revokedMs < DRAINED_FRESH_MS) return false;
+      leaving.drainedMs = nowMs;
+      return true;
+    }
+    if (leaving.drainedMs !== null) leaving.revokedMs = nowMs;
+    leaving.drainedMs = null;
+    return false;
   }
 }
 

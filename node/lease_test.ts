@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { LEASE_MS, RETRY_MAX_MS, STEADY_DATAGRAM_BYTES } from "../core/limits.ts";
+import { DRAINED_FRESH_MS, LEASE_MS, RETRY_MAX_MS, STEADY_DATAGRAM_BYTES } from "../core/limits.ts";
 import { digestOf, encodeMesh, type Endpoint, type Mesh } from "../core/mesh.ts";
 import { pagesOf, TowerLink } from "./lease.ts";
 
@@ -128,22 +128,42 @@ Deno.test("a drain is asked for until it is done or its time is up; without drai
   link.adopt(endpoint("web-1"));
   link.deregister("web-1", true, 2_000, 1_000);
   link.tick(1_000);
-  assertEquals(link.onDeregisterOk(deregisterOk("web-1", false)), false);
+  assertEquals(link.onDeregisterOk(deregisterOk("web-1", false), 1_010), false);
   assertEquals(kinds(link.tick(1_500)).includes("deregister"), true);
-  assertEquals(link.onDeregisterOk(deregisterOk("web-1", true)), true);
-  assertEquals(link.isLeaving("web-1"), false);
+  assertEquals(link.onDeregisterOk(deregisterOk("web-1", true), 1_510), true);
+  assertEquals(link.isLeaving("web-1", 1_510), false);
+  link.left("web-1");
+  assertEquals(kinds(link.tick(1_900)).includes("deregister"), false);
 
   link.adopt(endpoint("web-2"));
   link.deregister("web-2", true, 3_000, 2_500);
   link.tick(2_500);
   link.tick(3_000);
-  assertEquals(link.isLeaving("web-2"), false);
+  assertEquals(link.isLeaving("web-2", 3_000), false);
 
   link.adopt(endpoint("web-3"));
   link.deregister("web-3", false, Infinity, 4_000);
   link.tick(4_000);
-  assertEquals(link.onDeregisterOk(deregisterOk("web-3", false)), false);
-  assertEquals(link.isLeaving("web-3"), false);
+  assertEquals(link.onDeregisterOk(deregisterOk("web-3", false), 4_010), false);
+  assertEquals(link.isLeaving("web-3", 4_010), false);
+});
+
+Deno.test("a tower is asked on until the replica is gone, and may take back that it is drained", () => {
+  const link = settled();
+  link.adopt(endpoint("web-1"));
+  link.deregister("web-1", true, 60_000, 1_000);
+  link.tick(1_000);
+  const say = (drained: boolean, nowMs: number) =>
+    link.onDeregisterOk(deregisterOk("web-1", drained), nowMs);
+  assert(say(true, 1_010));
+  assert(kinds(link.tick(1_500)).includes("deregister"));
+  assert(!link.isLeaving("web-1", 1_010 + DRAINED_FRESH_MS - 1));
+  assert(link.isLeaving("web-1", 1_010 + DRAINED_FRESH_MS), "it may have changed since");
+  assert(say(true, 1_600));
+  assert(!say(false, 1_700) && link.isLeaving("web-1", 1_700));
+  assert(!say(true, 1_710), "a copy of what was said before");
+  assert(link.isLeaving("web-1", 1_710));
+  assert(say(true, 1_700 + DRAINED_FRESH_MS));
 });
 
 Deno.test("a deregistration that nobody answers ends with the lease", () => {
@@ -151,7 +171,7 @@ Deno.test("a deregistration that nobody answers ends with the lease", () => {
   link.adopt(endpoint("web-1"));
   link.deregister("web-1", false, Infinity, 1_000);
   for (let nowMs = 1_000; nowMs <= 1_000 + LEASE_MS; nowMs += 100) link.tick(nowMs);
-  assertEquals(link.isLeaving("web-1"), false);
+  assertEquals(link.isLeaving("web-1", 60_000), false);
 });
 
 Deno.test("many registrations without an answer become one whole", () => {
@@ -199,6 +219,6 @@ Deno.test("an answer to an earlier deregistration does not end a drain", () => {
   link.deregister("web-1", true, 9_000, 0);
   const [sent] = link.tick(0).filter((each) => each.k === "deregister");
   assertEquals(sent?.order, 5_001);
-  assertEquals(link.onDeregisterOk({ ...deregisterOk("web-1", true), order: 4_000 }), false);
-  assertEquals(link.onDeregisterOk({ ...deregisterOk("web-1", true), order: 5_001 }), true);
+  assertEquals(link.onDeregisterOk({ ...deregisterOk("web-1", true), order: 4_000 }, 10), false);
+  assertEquals(link.onDeregisterOk({ ...deregisterOk("web-1", true), order: 5_001 }, 10), true);
 });

@@ -45,7 +45,8 @@ export interface Stage {
   nextProbe(replica: Replica): string;
 }
 
-const UNLISTED = "waits for the tower to list it";
+/** Why a replica that answers its probes is not ready yet. */
+export const UNLISTED = "waits for the tower to list it";
 
 export class Life {
   constructor(private readonly stage: Stage) {}

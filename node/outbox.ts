@@ -81,7 +81,7 @@ export class Outbox {
     }
     const statuses = () =>
       new Map(statusesOf(replicas.values()).map((each) => [each.replica, each]));
-    for (const message of conductor.tick(now, sequence(), statuses)) {
+    for (const message of conductor.tick(now, sequence(), statuses, tower.unheard(nowMs))) {
       this.#tellConductors(message);
     }
     for (const message of wishes.tick(nowMs, options, conductor.beatMs)) {

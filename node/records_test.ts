@@ -216,7 +216,7 @@ Deno.test("a node holds nothing that its signer's role, namespace, app or time d
   const records = follow(log);
   const at = [4, 5, 6, 7, 8, 9].map((each) => held(records, each));
   assertEquals(at, ["refused", "held", "refused", "refused", "refused", "refused"]);
-  assertStringIncludes(reasonOf(records, 4), "vic is viewer, which this needs deployer for");
+  assertStringIncludes(reasonOf(records, 4), "vic is viewer, and this needs deployer");
 });
 
 Deno.test("who has run out cannot sign with an old date", () => {

@@ -4,7 +4,7 @@
  */
 
 import type { Address } from "../core/address.ts";
-import { TOWER_SILENT_MS } from "../core/limits.ts";
+import { TOWER_SILENT_MS, TOWER_UNHEARD_MS } from "../core/limits.ts";
 import type { Endpoint, Mesh } from "../core/mesh.ts";
 import { TowerLink, type TowerSelf } from "./lease.ts";
 
@@ -24,7 +24,7 @@ export class Towers {
   readonly #towers: readonly Tower[];
   /** Since when the node has listened to them without a gap. */
   #sinceMs = -Infinity;
-  /** Replicas that one tower has called drained, until all that answer have. */
+  /** Replicas that a tower has called drained, until all that answer do. */
   readonly #drained = new Set<string>();
 
   /** @param firstOrder see `TowerLink`, as for `asleep` */
@@ -61,7 +61,7 @@ export class Towers {
   isLeaving(replica: string, nowMs: number): boolean {
     const alive = this.#alive(nowMs);
     const asked = alive.length > 0 ? alive : this.#towers;
-    return asked.some(({ link }) => link.isLeaving(replica));
+    return asked.some(({ link }) => link.isLeaving(replica, nowMs));
   }
 
   get dueMs(): number {
@@ -81,6 +81,13 @@ export class Towers {
     for (const { link } of this.#towers) link.deregister(replica, drain, untilMs, nowMs);
   }
 
+  /** Those that have answered nothing for a while, of a node that has listened so long. */
+  unheard(nowMs: number): Address[] {
+    return this.#towers.filter(({ heardMs }) =>
+      nowMs - Math.max(heardMs, this.#sinceMs) >= TOWER_UNHEARD_MS
+    ).map(({ address }) => address);
+  }
+
   /** What is to be sent now, and to which of them. */
   tick(nowMs: number): Outgoing[] {
     return this.#towers.flatMap(({ address: to, link, heardMs }) => {
@@ -98,14 +105,20 @@ export class Towers {
   }
 
   onDeregisterOk(message: Mesh<"deregister-ok">, from: Address, nowMs: number): void {
-    const drained = this.#from(from, nowMs)?.link.onDeregisterOk(message);
+    const drained = this.#from(from, nowMs)?.link.onDeregisterOk(message, nowMs);
     if (drained) this.#drained.add(message.replica);
   }
 
-  /** Replicas that nobody sends anything to any more, as all towers say that answer. */
+  /**
+   * Replicas that nobody sends anything to any more, as all towers say that answer, and say now: an
+   * ingress may leave one that had to wait for it, and come to one that had not.
+   */
   takeDrained(nowMs: number): string[] {
     const over = [...this.#drained].filter((replica) => !this.isLeaving(replica, nowMs));
-    for (const replica of over) this.#drained.delete(replica);
+    for (const replica of over) {
+      this.#drained.delete(replica);
+      for (const { link } of this.#towers) link.left(replica);
+    }
     return over;
   }
 

@@ -1,5 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
-import { LEASE_AGAIN_MS, LEASE_RENEW_MS, TOWER_SILENT_MS } from "../core/limits.ts";
+import {
+  LEASE_AGAIN_MS,
+  LEASE_RENEW_MS,
+  TOWER_SILENT_MS,
+  TOWER_UNHEARD_MS,
+} from "../core/limits.ts";
 import type { Endpoint, Mesh } from "../core/mesh.ts";
 import { Towers } from "./towers.ts";
 
@@ -40,14 +45,20 @@ function answer(both: Towers, from: typeof ONE, request: string, nowMs: number):
   both.onRegisterOk(ok, from, nowMs);
 }
 
-function drained(both: Towers, from: typeof ONE, order: number, nowMs: number): void {
+function drained(
+  both: Towers,
+  from: typeof ONE,
+  order: number,
+  nowMs: number,
+  isDrained = true,
+): void {
   both.onDeregisterOk(
     {
       k: "deregister-ok",
       tower: from === ONE ? "1".repeat(16) : "2".repeat(16),
       node: SELF.node,
       replica: "web.1",
-      drained: true,
+      drained: isDrained,
       order,
     },
     from,
@@ -88,6 +99,29 @@ Deno.test("Towers calls a replica drained when all that answer have", () => {
   drained(both, TWO, orders[1]!.order!, 120);
   assertEquals(both.takeDrained(120), ["web.1"]);
   assertEquals(both.takeDrained(130), []);
+});
+
+Deno.test("Towers waits for an ingress that leaves one tower, which waits for it, for another", () => {
+  const both = listed();
+  both.deregister("web.1", true, 10_000, 100);
+  const orders = both.tick(100).map(({ message }) => message)
+    .filter((message): message is Mesh<"deregister"> => message.k === "deregister");
+  const two = orders[1]!.order;
+  // The second has no ingress. The first has one that is at work there, and stands still.
+  for (let nowMs = 110; nowMs < 1_600; nowMs += 100) {
+    drained(both, TWO, two!, nowMs);
+    assertEquals(both.takeDrained(nowMs), []);
+  }
+  assert(both.tick(1_600).some(({ to, message }) => to === TWO && message.k === "deregister"));
+  // The ingress has come to the second.
+  for (let nowMs = 1_600; nowMs < TOWER_SILENT_MS + 2_000; nowMs += 100) {
+    drained(both, TWO, two!, nowMs, false);
+    assertEquals(both.takeDrained(nowMs), []);
+  }
+  const doneMs = TOWER_SILENT_MS + 3_000;
+  drained(both, TWO, two!, doneMs);
+  assertEquals(both.takeDrained(doneMs), ["web.1"]);
+  assert(both.tick(doneMs + 500).every(({ to, message }) => to === ONE || message.k === "lease"));
 });
 
 Deno.test("Towers does not wait for one that is silent, neither to list nor to drain", () => {
@@ -157,6 +191,22 @@ Deno.test("a lease that a single tower does not answer is sent at its time", () 
   assertEquals(times, [1, 501, 1_001, 1_501]);
 });
 
+Deno.test("a node names the towers that do not answer it, once it has listened for long enough", () => {
+  const one = new Towers(SELF, [ONE]);
+  one.listen(0);
+  assertEquals(one.unheard(TOWER_UNHEARD_MS - 1), []);
+  assertEquals(one.unheard(TOWER_UNHEARD_MS), [ONE]);
+  one.onLeaseOk(leaseOk("1"), ONE, TOWER_UNHEARD_MS);
+  assertEquals(one.unheard(2 * TOWER_UNHEARD_MS - 1), []);
+  // It stood still itself.
+  one.listen(10 * TOWER_UNHEARD_MS);
+  assertEquals(one.unheard(10 * TOWER_UNHEARD_MS), []);
+  const both = towers();
+  both.onLeaseOk(leaseOk("2"), TWO, TOWER_UNHEARD_MS);
+  assertEquals(both.unheard(TOWER_UNHEARD_MS), [ONE]);
+  assertEquals(new Towers(SELF, []).unheard(TOWER_UNHEARD_MS), []);
+});
+
 Deno.test("a node that was not there gives every tower its time before it does not wait for it", () => {
   const both = listed();
   const nowMs = 10 * TOWER_SILENT_MS;
@@ -165,6 +215,6 @@ Deno.test("a node that was not there gives every tower its time before it does n
   both.listen(nowMs);
   drained(both, ONE, 3, nowMs);
   assertEquals(both.takeDrained(nowMs + TOWER_SILENT_MS - 1), [], "the second may be there");
-  both.onLeaseOk(leaseOk("1"), ONE, nowMs + TOWER_SILENT_MS);
+  drained(both, ONE, 3, nowMs + TOWER_SILENT_MS);
   assertEquals(both.takeDrained(nowMs + TOWER_SILENT_MS), ["web.1"]);
 });

@@ -37,8 +37,10 @@ export interface Drain {
  * The drains. A replica is drained once every live ingress has acknowledged the revision of its
  * removal without calling it busy, or is live no more.
  *
- * An ingress that comes later has a snapshot without the replica and is not waited for. One that
- * comes back under its name goes on where it was: it may still hold its older table.
+ * An ingress that comes later has a snapshot without the replica, and is waited for only if it says
+ * that it has requests there: it was another tower's, or was taken for gone. What was called drained
+ * is not any more then, and whoever asks is told so. One that comes back under its name goes on where
+ * it was: it may still hold its older table.
  *
  * A fresh tower does not know the ingresses yet that hold a table of the time before. So nothing
  * counts as drained until they have had time to connect (`open`).
@@ -51,8 +53,8 @@ export class Drains {
   readonly #ingresses = new Set<Ingress>();
   readonly #byWatcher = new Map<number, Ingress>();
   readonly #leases = new Deadlines<Ingress>();
-  /** Drained ones in the order of `drainedMs`, for forgetting. */
-  readonly #memory: Drain[] = [];
+  /** Drained ones in the order of time, for forgetting. */
+  readonly #memory: { readonly drain: Drain; readonly drainedMs: number }[] = [];
   #forgotten = 0;
   #waiting = 0;
   #isOpen = false;
@@ -164,7 +166,27 @@ export class Drains {
       else this.#settle(ingress, drain, nowMs, settled);
     }
     ingress.unreached.splice(0, reached);
+    for (const replica of busy) this.#waitAlso(ingress, replica);
     return settled;
+  }
+
+  /** An ingress has requests on a replica for which nobody has waited for it. */
+  #waitAlso(ingress: Ingress, replica: string): void {
+    const drain = this.#drains.get(replica);
+    if (drain === undefined || drain.revision === null || drain.waitsFor.has(ingress)) return;
+    if (drain.drainedMs !== null) {
+      drain.drainedMs = null;
+      this.#waiting++;
+    }
+    drain.waitsFor.add(ingress);
+    if (drain.revision <= ingress.revision) {
+      ingress.busy.set(replica, drain);
+      return;
+    }
+    // It was silent for so long that it was not waited for, and still has the older table.
+    const { unreached } = ingress;
+    const at = unreached.findIndex((each) => each.revision! > drain.revision!);
+    unreached.splice(at < 0 ? unreached.length : at, 0, drain);
   }
 
   /** The stream of an ingress is gone; the ingress is waited for until its lease lapses. */
@@ -218,7 +240,7 @@ export class Drains {
     if (drain.drainedMs !== null || this.#drains.get(drain.replica) !== drain) return;
     drain.drainedMs = nowMs;
     this.#waiting--;
-    this.#memory.push(drain);
+    this.#memory.push({ drain, drainedMs: nowMs });
     settled.push(drain);
   }
 
@@ -246,9 +268,11 @@ export class Drains {
   #forgetOld(nowMs: number): void {
     const old = nowMs - DRAINED_MEMORY_MS;
     while (this.#forgotten < this.#memory.length) {
-      const drain = this.#memory[this.#forgotten]!;
-      if (drain.drainedMs! > old) break;
-      if (this.#drains.get(drain.replica) === drain) this.#drains.delete(drain.replica);
+      const { drain, drainedMs } = this.#memory[this.#forgotten]!;
+      if (drainedMs > old) break;
+      // One that was waited for again since then is forgotten in its own time.
+      const isOver = drain.drainedMs === drainedMs;
+      if (isOver && this.#drains.get(drain.replica) === drain) this.#drains.delete(drain.replica);
       this.#forgotten++;
     }
     if (this.#forgotten > 1_024 && this.#forgotten * 2 > this.#memory.length) {

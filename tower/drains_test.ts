@@ -75,6 +75,40 @@ Deno.test("Drains: requests in flight hold it back until they are done", () => {
   assertEquals(answers(rig), [["r1", true]]);
 });
 
+Deno.test("Drains: an ingress that comes with requests under way is waited for, though all was drained", () => {
+  const [rig, voice] = scene();
+  assertEquals(leave(rig, voice, "r1"), [["r1", true]]);
+  // It has left another tower.
+  const ingress = rig.watch("ingress");
+  assertEquals(leave(rig, voice, "r1"), [["r1", true]], "nothing is known of its requests yet");
+  rig.ack(ingress, ["r1"]);
+  assertEquals(leave(rig, voice, "r1"), [["r1", false]]);
+  rig.ack(ingress, ["r1"]);
+  assertEquals([answers(rig), rig.machine.drains.waiting], [[], 1]);
+  rig.ack(ingress);
+  assertEquals([answers(rig), rig.machine.drains.waiting], [[["r1", true]], 0]);
+  // It is remembered from the end that was one.
+  rig.advance(DRAINED_MEMORY_MS - 100);
+  rig.mesh(voice.lease(0, 0));
+  rig.advance(LEASE_MS);
+  assertEquals(rig.machine.drains.of("r1"), undefined);
+});
+
+Deno.test("Drains: a replica that others work on waits for an ingress that comes later, too", () => {
+  const [rig, voice] = scene();
+  const one = rig.watch("ingress");
+  leave(rig, voice, "r1");
+  const two = rig.watch("ingress");
+  rig.ack(two, ["r1"]);
+  rig.ack(one);
+  assertEquals(answers(rig), []);
+  rig.advance(INGRESS_LEASE_MS - 100);
+  rig.ack(one);
+  assertEquals(answers(rig), []);
+  rig.advance(200);
+  assertEquals(answers(rig), [["r1", true]], "but not beyond its lease");
+});
+
 Deno.test("Drains: a silent ingress is not waited for beyond its lease", () => {
   const [rig, voice] = scene();
   const silent = rig.watch("ingress");
@@ -232,12 +266,26 @@ class Model {
   revision = 1;
   readonly ingresses: Seen[] = [];
   readonly waits = new Map<string, { readonly revision: number; readonly on: Set<Seen> }>();
+  /** What is drained, at which revision it left, and since when. */
+  readonly over = new Map<string, { readonly revision: number; readonly sinceMs: number }>();
 
   begin(replica: string): void {
     if (this.waits.has(replica)) return;
     const revision = ++this.revision;
     const on = new Set(this.ingresses.filter((each) => each.untilMs > this.nowMs));
     this.waits.set(replica, { revision, on });
+  }
+
+  /** Whoever says that it is at work somewhere is waited for, though all others were done. */
+  join(spoke: Seen): void {
+    for (const replica of spoke.busy) {
+      const over = this.over.get(replica);
+      if (over && this.nowMs - over.sinceMs < DRAINED_MEMORY_MS) {
+        this.over.delete(replica);
+        this.waits.set(replica, { revision: over.revision, on: new Set() });
+      }
+      this.waits.get(replica)?.on.add(spoke);
+    }
   }
 
   /** Who has let go or lapsed; returns what is waited for no more. */
@@ -250,6 +298,7 @@ class Model {
       }
       if (on.size > 0) continue;
       this.waits.delete(replica);
+      this.over.set(replica, { revision, sinceMs: this.nowMs });
       settled.push(replica);
     }
     return settled;
@@ -319,6 +368,7 @@ Deno.test("Drains settles exactly when the rule says so, whatever comes in whate
           picked.busy = new Set(busy);
           picked.untilMs = model.nowMs + INGRESS_LEASE_MS;
           spoke = picked;
+          model.join(picked);
         } else if (event.k === "pass") {
           model.nowMs += event.ms;
           settled = drains.expire(model.nowMs).settled;

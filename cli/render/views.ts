@@ -213,6 +213,7 @@ export function planLines(app: PlanView["apps"][number], paint: Paint): string[]
     title,
     ...app.operations.map((operation) => `  ${harmless(operation)}`),
     ...app.unplaced.map((reason) => `  ${paint.warn(harmless(reason))}`),
+    ...(app.refused === undefined ? [] : [`  ${paint.bad("refused:")} ${harmless(app.refused)}`]),
   ];
 }
 

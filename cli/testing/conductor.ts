@@ -15,6 +15,8 @@ export interface FakeOptions {
   readonly noHttp?: boolean;
   /** Apps that are up from the beginning, in their first generation. */
   readonly up?: readonly string[];
+  /** Why every APPLY is refused, as the plan tells. */
+  readonly noRoom?: string;
   /** The first APPLY meets somebody else's. */
   readonly conflictOnce?: boolean;
   /** Views that a watch of the app gets after its APPLY, in turn. */
@@ -101,6 +103,7 @@ export function fakeConductor(options: FakeOptions = {}): FakeConductor {
         unchanged: text.includes("unchanged-marker"),
         operations: [`place ${app}.1 on node-1: most room`],
         unplaced: [],
+        ...(options.noRoom === undefined ? {} : { refused: options.noRoom, operations: [] }),
       })),
     };
   };

@@ -2,61 +2,12 @@
 // every boundary at which something may be half there.
 
 import { assert, assertEquals, AssertionError } from "@std/assert";
+import { hasStrace, startDaemon, tryDaemon } from "./daemon_testing.ts";
 import { apply, keys, post, withFolder } from "./rig_test.ts";
 
 /** Kills at each kind of call; docs/RELIABILITY.md speaks of 100. */
 const KILLS = Number(Deno.env.get("SKR8TR_KILLS") ?? 5);
-const main = new URL("../main.ts", import.meta.url).pathname;
 const HOST = "127.0.24.9";
-
-interface Started {
-  readonly url: string | null;
-  readonly readyMs: number;
-  readonly child: Deno.ChildProcess;
-  readonly drained: Promise<void>;
-}
-
-/** Starts the daemon; `url` is null where it was killed before it was ready. */
-async function spawn(folder: string, inject?: string): Promise<Started> {
-  const tracer = inject === undefined
-    ? []
-    : ["strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", `inject=${inject}`];
-  const command = [
-    ...tracer,
-    ...[Deno.execPath(), "run", "--no-prompt", "-A", main],
-    ...[`--bind=${HOST}`, "--port=0", "--mesh-port=0", `--tower=${HOST}:1`],
-    ...[`--state=${folder}/state`, `--pubkey=${folder}/key.pub`],
-  ];
-  const beganMs = performance.now();
-  const child = new Deno.Command(command[0]!, {
-    args: command.slice(1),
-    stdin: "null",
-    stdout: "null",
-    stderr: "piped",
-  }).spawn();
-  const ready = Promise.withResolvers<string | null>();
-  let told = "";
-  const drained = (async () => {
-    for await (const chunk of child.stderr.pipeThrough(new TextDecoderStream())) {
-      told += chunk;
-      const port = /ready: commands at [0-9.]+:(\d+)/.exec(told)?.[1];
-      if (port !== undefined) ready.resolve(`http://${HOST}:${port}`);
-    }
-    ready.resolve(null);
-  })();
-  const url = await ready.promise;
-  return { url, readyMs: performance.now() - beganMs, child, drained };
-}
-
-async function end({ child, drained }: Started): Promise<void> {
-  try {
-    child.kill("SIGKILL");
-  } catch {
-    // It was killed at its boundary.
-  }
-  await child.status;
-  await drained;
-}
 
 /** The generation of each app. */
 async function generationsOf(url: string): Promise<Map<string, number>> {
@@ -64,14 +15,6 @@ async function generationsOf(url: string): Promise<Map<string, number>> {
   return new Map(
     apps.map(({ app, generation }: { app: string; generation: number }) => [app, generation]),
   );
-}
-
-function hasStrace(): boolean {
-  try {
-    return new Deno.Command("strace", { args: ["-V"], stdout: "null" }).outputSync().success;
-  } catch {
-    return false;
-  }
 }
 
 /**
@@ -92,19 +35,19 @@ for (const call of ["pwrite64", "fsync"] as const) {
       let slowestMs = 0;
       let sent = 0;
       let killed = 0;
-      const whole = await spawn(folder);
-      assert(whole.url !== null, "it does not start");
+      const whole = await startDaemon(folder, { host: HOST });
       assertEquals(await post(whole.url, apply("kept")), "OK|APPLIED|kept|1");
       acknowledged.set("kept", 1);
       let known = await generationsOf(whole.url);
-      await end(whole);
+      await whole.kill();
       for (let round = 0; round < KILLS; round++) {
         // The first ones lie in the start, the later ones in the work of many commands; a long run
         // takes every one of the start.
         const at = 1 + (KILLS >= 40 && round < KILLS / 2 ? round : round * APART[call]);
-        const traced = await spawn(folder, `${call}:signal=SIGKILL:when=${at}`);
-        if (traced.url === null) killed++;
-        for (let tries = 0; traced.url !== null && tries < 1_000; tries++) {
+        const trace = ["-o", "/dev/null", "-e", `inject=${call}:signal=SIGKILL:when=${at}`];
+        const traced = await tryDaemon(folder, { host: HOST, trace });
+        if (traced === null) killed++;
+        for (let tries = 0; traced !== null && tries < 1_000; tries++) {
           const app = `app-${sent++ % APPS}`;
           const next = (known.get(app) ?? 0) + 1;
           try {
@@ -119,10 +62,9 @@ for (const call of ["pwrite64", "fsync"] as const) {
             break;
           }
         }
-        await end(traced);
-        const after = await spawn(folder);
+        await traced?.kill();
+        const after = await startDaemon(folder, { host: HOST });
         try {
-          assert(after.url !== null, `it does not start after a kill at ${call} ${at}`);
           slowestMs = Math.max(slowestMs, after.readyMs);
           // One may be there that nobody has heard of; from now on it is to stay.
           known = await generationsOf(after.url);
@@ -133,7 +75,7 @@ for (const call of ["pwrite64", "fsync"] as const) {
             acknowledged.set(app, has);
           }
         } finally {
-          await end(after);
+          await after.kill();
         }
       }
       console.log(

@@ -2,53 +2,21 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { UNAUTHORIZED } from "../../core/wire.ts";
+import { startDaemon } from "./daemon_testing.ts";
 import { apply, keys, post, signed, withFolder } from "./rig_test.ts";
 
 const LIBRARY = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
 const HOST = "127.0.24.7";
-const main = new URL("../main.ts", import.meta.url).pathname;
-
-interface Daemon {
-  readonly url: string;
-  kill(): Promise<void>;
-}
 
 /** Starts the daemon; its clock is off by what `folder/clock` says (`+60s`), looked up every time. */
-async function spawn(folder: string): Promise<Daemon> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: [
-      ...["run", "--no-prompt", "-A", main, `--bind=${HOST}`, "--port=0", "--mesh-port=0"],
-      ...[`--tower=${HOST}:1`, `--state=${folder}/state`, `--pubkey=${folder}/key.pub`],
-    ],
-    env: {
-      LD_PRELOAD: LIBRARY,
-      FAKETIME_TIMESTAMP_FILE: `${folder}/clock`,
-      FAKETIME_NO_CACHE: "1",
-      DONT_FAKE_MONOTONIC: "1",
-    },
-    stdin: "null",
-    stdout: "null",
-    stderr: "piped",
-  }).spawn();
-  const ready = Promise.withResolvers<string>();
-  let told = "";
-  const drained = (async () => {
-    for await (const chunk of child.stderr.pipeThrough(new TextDecoderStream())) {
-      told += chunk;
-      const port = /ready: commands at [0-9.]+:(\d+)/.exec(told)?.[1];
-      if (port !== undefined) ready.resolve(`http://${HOST}:${port}`);
-    }
-    ready.reject(new Error(`the conductor ended: ${told}`));
-  })();
-  const url = await ready.promise;
-  return {
-    url,
-    async kill() {
-      child.kill("SIGKILL");
-      await child.status;
-      await drained;
-    },
+function start(folder: string) {
+  const environment = {
+    LD_PRELOAD: LIBRARY,
+    FAKETIME_TIMESTAMP_FILE: `${folder}/clock`,
+    FAKETIME_NO_CACHE: "1",
+    DONT_FAKE_MONOTONIC: "1",
   };
+  return startDaemon(folder, { host: HOST, environment });
 }
 
 async function history(url: string): Promise<string> {
@@ -70,7 +38,7 @@ Deno.test("clock steps of 60 s and 288 s and restarts in between let no replay i
     await Deno.writeFile(`${folder}/key.pub`, keys.publicKey);
     const setClock = (offset: string) => Deno.writeTextFile(`${folder}/clock`, `${offset}\n`);
     await setClock("+0s");
-    let daemon = await spawn(folder);
+    let daemon = await start(folder);
     try {
       assertEquals(await post(daemon.url, apply("one")), "OK|APPLIED|one|1");
       // A v1 command carries no id: a repeat of the same signed text is a replay.
@@ -87,7 +55,7 @@ Deno.test("clock steps of 60 s and 288 s and restarts in between let no replay i
         for (const restart of [false, true]) {
           if (restart) {
             await daemon.kill();
-            daemon = await spawn(folder);
+            daemon = await start(folder);
           }
           const where = `clock ${offset}${restart ? ", restarted" : ""}`;
           assertEquals(await post(daemon.url, evict), UNAUTHORIZED, where);

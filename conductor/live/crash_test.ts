@@ -3,58 +3,11 @@
 import { assert, assertEquals } from "@std/assert";
 import { createPrng } from "../../core/prng.ts";
 import { randomSeed } from "../../core/live/clock.ts";
+import { type Daemon, startDaemon } from "./daemon_testing.ts";
 import { apply, keys, post, withFolder } from "./rig_test.ts";
 
 const KILLS = 30;
-const main = new URL("../main.ts", import.meta.url).pathname;
-
-interface Daemon {
-  readonly url: string;
-  readonly readyMs: number;
-  kill(): Promise<void>;
-}
-
-/** Starts the daemon as a process; resolves when it says that it is ready. */
-async function spawn(folder: string, state = `${folder}/state`): Promise<Daemon> {
-  const beganMs = performance.now();
-  const child = new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "--no-prompt",
-      "-A",
-      main,
-      "--bind=127.0.0.9",
-      "--port=0",
-      "--mesh-port=0",
-      "--tower=127.0.0.9:1",
-      `--state=${state}`,
-      `--pubkey=${folder}/key.pub`,
-    ],
-    stdin: "null",
-    stdout: "null",
-    stderr: "piped",
-  }).spawn();
-  const ready = Promise.withResolvers<string>();
-  const told: string[] = [];
-  const drained = (async () => {
-    for await (const chunk of child.stderr.pipeThrough(new TextDecoderStream())) {
-      told.push(chunk);
-      const port = told.join("").match(/ready: commands at 127\.0\.0\.9:(\d+)/)?.[1];
-      if (port !== undefined) ready.resolve(`http://127.0.0.9:${port}`);
-    }
-    ready.reject(new Error(`the conductor ended: ${told.join("")}`));
-  })();
-  const url = await ready.promise;
-  return {
-    url,
-    readyMs: performance.now() - beganMs,
-    async kill() {
-      child.kill("SIGKILL");
-      await child.status;
-      await drained;
-    },
-  };
-}
+const HOST = "127.0.0.9";
 
 async function appsOf(url: string): Promise<Set<string>> {
   const { apps } = await (await fetch(`${url}/api/apps`)).json();
@@ -71,7 +24,7 @@ Deno.test(`killed ${KILLS} times while commands come: no acknowledged one is los
     let slowestMs = 0;
     let sent = 0;
     for (let round = 0; round < KILLS; round++) {
-      const daemon = await spawn(folder);
+      const daemon = await startDaemon(folder, { host: HOST });
       slowestMs = Math.max(slowestMs, daemon.readyMs);
       const apps = await appsOf(daemon.url);
       for (const app of acknowledged) assert(apps.has(app), `${app} is lost after kill ${round}`);
@@ -125,7 +78,7 @@ Deno.test("on a full disk nothing is acknowledged that is not kept, and room hea
       await Deno.writeFile(`${folder}/key.pub`, keys.publicKey);
       const ballast = `${folder}/disk/ballast`;
       await Deno.writeFile(ballast, new Uint8Array(200 * 1024));
-      daemon = await spawn(folder, `${folder}/disk/state`);
+      daemon = await startDaemon(folder, { host: HOST, state: `${folder}/disk/state` });
       const acknowledged = new Set<string>();
       let failed = "";
       for (let count = 1; count <= 500 && failed === ""; count++) {
@@ -146,7 +99,7 @@ Deno.test("on a full disk nothing is acknowledged that is not kept, and room hea
       }
       await daemon.kill();
       daemon = undefined;
-      daemon = await spawn(folder, `${folder}/disk/state`);
+      daemon = await startDaemon(folder, { host: HOST, state: `${folder}/disk/state` });
       assertEquals(await appsOf(daemon.url), acknowledged);
     } finally {
       await daemon?.kill();

@@ -1,63 +1,19 @@
 // A disk that fails: system calls of the real daemon are made to return errors by strace.
 
 import { assert, assertEquals } from "@std/assert";
+import { hasStrace, startDaemon } from "./daemon_testing.ts";
 import { apply, keys, post, withFolder } from "./rig_test.ts";
 
-const main = new URL("../main.ts", import.meta.url).pathname;
+const HOST = "127.0.23.9";
 const COMMANDS = 45;
 
-interface Traced {
-  readonly url: string;
-  kill(): Promise<void>;
-}
-
-const hasStrace = () => {
-  try {
-    return new Deno.Command("strace", { args: ["-V"], stdout: "null" }).outputSync().success;
-  } catch {
-    return false;
-  }
-};
-
-/** Starts the daemon, under strace if errors are to be injected; resolves when it is ready. */
-async function spawn(folder: string, inject?: string): Promise<Traced> {
-  // `-D`: the daemon stays this process's child, and is what is killed. `-P`: calls on the log alone
-  // count and fail; what is kept of events meanwhile would use up the failures, unseen by commands.
+/**
+ * What strace is told. `-P`: calls on the log alone count and fail; what is kept of events meanwhile
+ * would use up the failures, unseen by commands.
+ */
+function failing(folder: string, inject: string): string[] {
   const log = `${folder}/state/log.db-wal`;
-  const tracer = inject === undefined
-    ? []
-    : ["strace", "-D", "-f", "-qq", "-P", log, "-o", `${folder}/trace`, "-e", `inject=${inject}`];
-  const command = [
-    ...tracer,
-    ...[Deno.execPath(), "run", "--no-prompt", "-A", main],
-    ...["--bind=127.0.23.9", "--port=0", "--mesh-port=0", "--tower=127.0.23.9:1"],
-    ...[`--state=${folder}/state`, `--pubkey=${folder}/key.pub`],
-  ];
-  const child = new Deno.Command(command[0]!, {
-    args: command.slice(1),
-    stdin: "null",
-    stdout: "null",
-    stderr: "piped",
-  }).spawn();
-  const ready = Promise.withResolvers<string>();
-  let told = "";
-  const drained = (async () => {
-    for await (const chunk of child.stderr.pipeThrough(new TextDecoderStream())) {
-      told += chunk;
-      const port = /ready: commands at 127\.0\.23\.9:(\d+)/.exec(told)?.[1];
-      if (port !== undefined) ready.resolve(`http://127.0.23.9:${port}`);
-    }
-    ready.reject(new Error(`the conductor ended: ${told}`));
-  })();
-  const url = await ready.promise;
-  return {
-    url,
-    async kill() {
-      child.kill("SIGKILL");
-      await child.status;
-      await drained;
-    },
-  };
+  return ["-P", log, "-o", `${folder}/trace`, "-e", `inject=${inject}`];
 }
 
 async function appsOf(url: string): Promise<Set<string>> {
@@ -78,7 +34,7 @@ for (const [name, inject] of FAULTS) {
     if (!hasStrace()) return console.log("not run: strace is not installed");
     await withFolder(async (folder) => {
       await Deno.writeFile(`${folder}/key.pub`, keys.publicKey);
-      const traced = await spawn(folder, inject);
+      const traced = await startDaemon(folder, { host: HOST, trace: failing(folder, inject) });
       const acknowledged = new Set<string>();
       const refused: string[] = [];
       try {
@@ -100,7 +56,7 @@ for (const [name, inject] of FAULTS) {
       } finally {
         await traced.kill();
       }
-      const after = await spawn(folder);
+      const after = await startDaemon(folder, { host: HOST });
       try {
         assertEquals(await appsOf(after.url), acknowledged, "the log has what was acknowledged");
       } finally {

@@ -1,6 +1,7 @@
 // What the conductor answers over TCP 7771. See core/view.ts for the table.
 
 import { inNetworks, isLoopback } from "../../core/address.ts";
+import { Failure } from "../../core/errors.ts";
 import { COMMAND_BYTES, MANIFEST_BYTES } from "../../core/limits.ts";
 import { canonical } from "../../core/manifest/canonical.ts";
 import { parseManifest } from "../../core/manifest/parse.ts";
@@ -152,7 +153,7 @@ export async function read(
     case "secrets":
       return Response.json(secretsView(machine.state));
     case "secret-key":
-      return Response.json({ publicKey: await parts.secrets.publicKey() });
+      return await secretKey(parts);
     case "audit":
       return await readAudit(parts, url, grants);
     case "log":
@@ -169,6 +170,15 @@ export async function read(
       return readLogs(parts, name ?? "", url);
     default:
       return fail(404, `nothing is at ${url.pathname}`);
+  }
+}
+
+async function secretKey({ secrets }: HttpParts): Promise<Response> {
+  try {
+    return Response.json({ publicKey: await secrets.publicKey() });
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    return fail(503, error.message);
   }
 }
 

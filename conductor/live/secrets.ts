@@ -1,13 +1,14 @@
 // Handing secrets out: opened with the conductor's own key, sealed again to the node that needs them.
 
-import { type BoxKeys, open, openBoxKeys, seal } from "../../core/live/box.ts";
+import { BoxKeyFile, open, seal } from "../../core/live/box.ts";
+import { Failure } from "../../core/errors.ts";
 import type { FollowerMessage, FollowMessage } from "../../core/mesh.ts";
 import { handContext, storeContext } from "../../core/secret.ts";
 import { handingOf } from "../trust/secrets.ts";
 import type { State } from "../state.ts";
 
 export class SecretHand {
-  #keys: Promise<BoxKeys> | null = null;
+  readonly #keys: BoxKeyFile;
 
   /**
    * @param path the file of the key that operators seal to
@@ -17,15 +18,22 @@ export class SecretHand {
     private readonly path: string,
     private readonly state: () => State,
     private readonly pin: (node: string, publicKey: string) => void,
-  ) {}
-
-  /** What operators seal secrets to, in base64. */
-  async publicKey(): Promise<string> {
-    return (await this.#opened()).publicKey.toBase64();
+  ) {
+    this.#keys = new BoxKeyFile(path);
   }
 
-  #opened(): Promise<BoxKeys> {
-    return this.#keys ??= openBoxKeys(this.path);
+  /**
+   * What operators seal secrets to, in base64.
+   *
+   * @throws {Failure} `secret-key` where there is none yet and it cannot be kept.
+   */
+  async publicKey(): Promise<string> {
+    try {
+      return (await this.#keys.open()).publicKey.toBase64();
+    } catch (error) {
+      const why = (error as Error).message;
+      throw new Failure("secret-key", `the conductor cannot open or make ${this.path}: ${why}`);
+    }
   }
 
   /**
@@ -55,7 +63,7 @@ export class SecretHand {
     }
     const handing = handingOf(this.state(), node, replica);
     if ("reason" in handing) return none(handing.reason, handing.again);
-    const keys = await this.#opened();
+    const keys = await this.#keys.open();
     const values: Record<string, string> = {};
     for (const [variable, { namespace, secret, sealed }] of handing.secrets) {
       const text = await open(keys, sealed, storeContext(namespace, secret));

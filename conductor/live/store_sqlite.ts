@@ -46,6 +46,7 @@ export class SqliteStore implements LogStore {
         ) STRICT;
       `);
     } catch (error) {
+      if (error instanceof Deno.errors.NotCapable) throw error;
       throw unreadable(path, error);
     }
   }
@@ -190,10 +191,14 @@ async function attempt<T>(work: () => T): Promise<T> {
 }
 
 function unreadable(path: string, error: unknown): Failure {
+  // SQLite does not say here which it is, and a good log is not to be given up for a full disk.
   return new Failure(
     "store-unreadable",
-    `cannot open the log ${path}: ${(error as Error).message}; ` +
-      "restore it from a backup, or move it away to begin an empty one",
+    `cannot open the log ${path}: ${
+      (error as Error).message
+    }; see that its folder can be written ` +
+      "and its disk has room; only if the file is damaged, restore it from a backup, or move it " +
+      "away to begin an empty one",
     { cause: error },
   );
 }

@@ -6,6 +6,7 @@ import { logger } from "../../core/live/log.ts";
 import type { WatcherMessage } from "../../core/mesh.ts";
 import type { Seal } from "../../core/live/roster_seal.ts";
 import { TowerStream } from "../../core/live/tower_stream.ts";
+import { watchSocket } from "../../core/live/watch_socket.ts";
 import type { ConductorEvent } from "../effects.ts";
 import { heardOfTower, type TowerWord } from "../fleet/tower_word.ts";
 
@@ -21,7 +22,7 @@ export class TowerLink implements Disposable {
     seal?: Seal,
   ) {
     const at = showAddress(tower);
-    this.#stream = new TowerStream([tower], CONDUCTOR_DIAL, {
+    this.#stream = new TowerStream(() => watchSocket(tower, seal), CONDUCTOR_DIAL, {
       connected: () => {
         this.#heard(at);
         for (const message of word.greeting()) this.send(message);
@@ -32,7 +33,7 @@ export class TowerLink implements Disposable {
         if (event) this.receive(event);
         return true;
       },
-    }, seal);
+    });
   }
 
   /** Sends if the stream stands; else its greeting will say it. */

@@ -117,11 +117,14 @@ function isOver(scene: Scene): boolean {
   return !isWatched(scene) || whyWorseNow(scene) === null && watchLeftMs(scene) <= 0;
 }
 
-/** Without a canary to tell, what the ingresses see in the first seconds does. */
+/**
+ * What the ingresses see in the first seconds tells, too: a canary may have got too few requests to
+ * be judged by, and never got all of them.
+ */
 function isWatched({ rollout, around, fresh }: Scene): boolean {
   if (rollout.kind !== "deploy" || rollout.phase === "failed") return false;
   if (!fresh.some((sight) => isOfThis(rollout, sight))) return false;
-  return rollout.from !== undefined && !rollout.promoted && around.busy;
+  return rollout.from !== undefined && around.busy;
 }
 
 function watchLeftMs({ rollout, around }: Scene): number {

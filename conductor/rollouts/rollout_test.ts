@@ -317,6 +317,20 @@ for (
   });
 }
 
+Deno.test("what too few had asked as a canary is judged once it gets all requests", () => {
+  const rig = deployed(["replicas 4", ...HEALTH, ...CANARY]);
+  const traffic = listen(rig);
+  rig.apply("web", manifestOf("web", ["replicas 4", ...HEALTH, ...CANARY]), 2, 1);
+  traffic.set(1, 1_000, 2);
+  traffic.set(2, 15, 15);
+  rig.live(11_000);
+  assertStringIncludes(rig.told("rollout-promoted")[0]!, "15 answers are too few to judge by (50)");
+  assertEquals([phaseOf(rig), generations(rig)], ["rolling 2", [2, 2, 2, 2]], "still watched");
+  traffic.set(2, 300, 300);
+  rig.live(2_000);
+  assertEquals([phaseOf(rig), generations(rig)], ["back done 1", [1, 1, 1, 1]]);
+});
+
 Deno.test("without a canary a version that answers 500 goes back, while and just after it takes over", () => {
   const rig = deployed(["replicas 3", ...HEALTH]);
   const traffic = listen(rig);

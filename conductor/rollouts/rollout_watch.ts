@@ -75,7 +75,7 @@ function compare(
 ): Comparison | null {
   const { name, rollout } = app;
   if (rollout?.from === undefined) return null;
-  const { generation, from, canarySince } = rollout;
+  const { generation, from, canarySince, promoted } = rollout;
   const figures = (which: number, since: number) =>
     figuresOf(traffic.between(name, which, since, now.monoMs));
   const since = now.monoMs - sinceMs(canarySince ?? rollout.begun);
@@ -87,7 +87,8 @@ function compare(
   return {
     fresh: figures(generation, since),
     old: figures(from, since),
-    ...(now.monoMs > warm
+    // From the promotion on they do not answer the same requests.
+    ...(now.monoMs > warm && !promoted
       ? { warm: { fresh: figures(generation, warm), old: figures(from, warm) } }
       : {}),
   };

@@ -59,7 +59,7 @@ Deno.test("what a role does not permit is answered like a stranger's, and the lo
   assertEquals(up(rig, "web", ANN), UNAUTHORIZED);
   assertEquals(rig.machine.state.apps.size, 0);
   assertEquals(rig.told("command-refused"), [
-    "operator ann from 127.0.0.1: APPLY web: ann is viewer, which this needs deployer for",
+    "operator ann from 127.0.0.1: APPLY web: ann is viewer, and this needs deployer",
   ]);
   assertEquals(rig.ask(rig.signed("LIST", rig.unixS, keyOf(ANN))), "OK|LIST|0|");
   assertEquals(add(rig, "ben", BEN), `OK|OPERATOR|ben|${rig.log.length}`);

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { AROUND_SILENT_MS, TOWER_UNHEARD_MS } from "../../core/limits.ts";
 import { Rig } from "../rig_test.ts";
 import { statusView } from "./status_view.ts";
@@ -33,6 +33,20 @@ Deno.test("aroundProblems() tells of a tower that is gone for a while, and of no
   ]);
   rig.step({ on: "tower", at: "10.0.0.9:7772", heard: true });
   assertEquals(problemsOf(rig).filter((each) => each.startsWith("the tower")), []);
+});
+
+Deno.test("aroundProblems() tells that the log cannot be written, until it is", () => {
+  const rig = new Rig();
+  rig.addNode(1);
+  rig.live(500);
+  rig.diskError = "database or disk is full";
+  rig.apply("quiet", "app quiet\n  exec /bin/quiet\n");
+  rig.live(2_000);
+  const [line] = problemsOf(rig);
+  assertMatch(line ?? "", /^the log could not be written [12] s ago, .*: database or disk is full/);
+  rig.diskError = null;
+  rig.apply("quiet", "app quiet\n  exec /bin/quiet\n");
+  assertEquals(problemsOf(rig), []);
 });
 
 Deno.test("aroundProblems() tells that nobody serves a route, until an ingress is heard", () => {
@@ -70,5 +84,32 @@ Deno.test("aroundProblems() says of one lost tower of several that another answe
   assertEquals(appViews(rig.machine, rig.now)[0]!.reasons.filter((each) => /finds/.test(each)), [
     "the tower at 10.0.0.8:7772 is not heard: nobody finds shop by its name",
     `${line}: nobody finds shop by its name`,
+  ]);
+});
+
+Deno.test("aroundProblems() tells of a tower that answers the conductor, and a node not", () => {
+  const rig = new Rig();
+  const nodes = [1, 2, 3, 4, 5, 6, 7].map((number) => rig.addNode(number));
+  rig.apply("shop", SHOP);
+  rig.step({ on: "tower", at: "10.0.0.9:7772", heard: true });
+  const told = () => problemsOf(rig).filter((each) => each.startsWith("the tower"));
+  assertEquals(told(), []);
+  for (const node of nodes.slice(0, 6)) node.deafTo("10.0.0.9:7772");
+  rig.live(1_000);
+  assertEquals(told(), [
+    "the tower at 10.0.0.9:7772 does not answer node-1, node-2, node-3, node-4, node-5 and 1 more: " +
+    "what runs there is not found by it",
+  ]);
+  const home = [...rig.machine.state.apps.get("shop")!.placements.values()][0]!.node;
+  const name = nodes.find(({ id }) => id === home)!.name;
+  assertEquals(
+    appViews(rig.machine, rig.now)[0]!.reasons.filter((each) => each.includes("does not hear")),
+    [`${name} does not hear the tower at 10.0.0.9:7772`],
+  );
+  // What the conductor does not hear itself is told once.
+  lose(rig, "10.0.0.9:7772");
+  rig.live(TOWER_UNHEARD_MS);
+  assertEquals(told(), [
+    "the tower at 10.0.0.9:7772 is not heard: no name is found, and routes stand as they were",
   ]);
 });

@@ -51,9 +51,18 @@ export function problemsOfNode(node: NodeView): string[] {
   return [`${node.name} is dead: silent for ${Math.round(node.silentMs / 1000)} s`];
 }
 
-export function problemsOfApp(app: AppView): readonly string[] {
-  if (app.state !== "failing" && app.state !== "degraded") return [];
-  return app.reasons.length > 0 ? app.reasons : [`${app.app}: ${app.ready} of ${app.wanted} ready`];
+/** Beside those of others a reason has to say whose it is. */
+export function problemsOfApp(
+  { app, state, reasons, ready, wanted }: Pick<
+    AppView,
+    "app" | "state" | "reasons" | "ready" | "wanted"
+  >,
+): readonly string[] {
+  if (state !== "failing" && state !== "degraded") return [];
+  if (reasons.length === 0) return [`${app}: ${ready} of ${wanted} ready`];
+  const saysWhose = (reason: string) =>
+    reason.startsWith(`${app}.`) || reason.startsWith(`${app} `) || reason.includes(` ${app} `);
+  return reasons.map((reason) => saysWhose(reason) ? reason : `${app}: ${reason}`);
 }
 
 /** What was signed last does not run: that stays a problem until something better is signed. */

@@ -5,6 +5,7 @@ import { HOPELESS_RESTARTS } from "../../core/limits.ts";
 import type { AppSpec } from "../../core/manifest/spec.ts";
 import { byApp, byIndex, byName } from "../../core/status_changes.ts";
 import type { AppView, NodeView, PlanView, ReplicaState, ReplicaView } from "../../core/view.ts";
+import { whyRefused } from "../commands.ts";
 import { lacksAround } from "./around.ts";
 import { clockOffMs } from "../fleet/clocks.ts";
 import { type DeckGrants, shows } from "../trust/deck_grants.ts";
@@ -264,6 +265,10 @@ export function planView(
     if (!unchanged) {
       beginDeploy(app, generation, { sequence: next.sequence, wallMs: now.wallMs });
       delete app.stopped;
+    }
+    const refused = unchanged ? null : whyRefused(machine.state, spec);
+    if (refused !== null) {
+      return { app: spec.name, generation, unchanged, operations: [], unplaced: [], refused };
     }
     const buckets = machine.bucketsOf(app, now, []);
     const { decision, unplaced } = planApp(app, buckets, machine.ledger, bookings, true);

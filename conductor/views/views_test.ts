@@ -1,8 +1,8 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { parseManifest } from "../../core/manifest/parse.ts";
 import { manifestOf, Rig } from "../rig_test.ts";
 import { routesOf } from "../routes.ts";
-import { statusView } from "./status_view.ts";
+import { problemsOfApp, statusView } from "./status_view.ts";
 import { appView, appViews, planView } from "./views.ts";
 
 const HEALTH = ["port 8001", "health {", "  check GET /health 200", "}"];
@@ -131,4 +131,33 @@ Deno.test("routesOf() is what the manifests ask for, without apps that are down"
   assertEquals([only!.rate?.perSecond, only!.rate?.per], [10, "header:x-key"]);
   const published = rig.effects.filter((effect) => effect.do === "publish").at(-1)!;
   assertEquals(published.routes, routesOf(rig.machine.state));
+});
+
+Deno.test("a plan says what would be refused, and plans nothing of it", () => {
+  const rig = rigWith(1);
+  rig.apply("web", manifestOf("web", ["namespace shop"]));
+  const manifest = manifestOf("web", ["namespace other"]);
+  const parsed = parseManifest(manifest);
+  if (!parsed.ok) throw new Error("the manifest is good");
+  const [plan] = planView(rig.machine, [{ spec: parsed.apps[0]!, manifest }], rig.now).apps;
+  assertEquals([plan!.operations, plan!.unplaced], [[], []]);
+  assertStringIncludes(plan!.refused!, "web is up in the namespace shop");
+});
+
+Deno.test("a problem says whose it is, once", () => {
+  const view = { app: "web", state: "failing", ready: 0, wanted: 2 } as const;
+  const reasons = [
+    "run 1 failed: exit code 4",
+    "needs db first",
+    "web.1 on node-1: exit code 3",
+    "cannot place web on node-2: needs 9 MiB, 1 MiB free",
+  ];
+  assertEquals(problemsOfApp({ ...view, reasons }), [
+    "web: run 1 failed: exit code 4",
+    "web: needs db first",
+    "web.1 on node-1: exit code 3",
+    "cannot place web on node-2: needs 9 MiB, 1 MiB free",
+  ]);
+  assertEquals(problemsOfApp({ ...view, reasons: [] }), ["web: 0 of 2 ready"]);
+  assertEquals(problemsOfApp({ ...view, state: "ready", reasons }), []);
 });

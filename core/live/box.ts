@@ -44,6 +44,21 @@ export async function openBoxKeys(path: string): Promise<BoxKeys> {
   return await boxKeys(seed);
 }
 
+/** The keys of such a file, when they are first wanted. What failed is tried again. */
+export class BoxKeyFile {
+  #keys: Promise<BoxKeys> | null = null;
+
+  constructor(private readonly path: string) {}
+
+  /** @throws {Error} where the file can neither be read nor made. */
+  open(): Promise<BoxKeys> {
+    if (this.#keys) return this.#keys;
+    const opening = this.#keys = openBoxKeys(this.path);
+    opening.catch(() => this.#keys = null);
+    return opening;
+  }
+}
+
 /** @returns the box in base64; `null` where the public key is none */
 export async function seal(
   publicKey: Uint8Array,

@@ -1,5 +1,5 @@
-import { assertEquals, assertNotEquals } from "@std/assert";
-import { boxKeys, open, openBoxKeys, seal } from "./box.ts";
+import { assertEquals, assertNotEquals, assertRejects } from "@std/assert";
+import { BoxKeyFile, boxKeys, open, openBoxKeys, seal } from "./box.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 
@@ -34,6 +34,20 @@ Deno.test("a box of which one bit was turned, or a part cut off, does not open",
   }
   assertEquals(await open(keys, "no base64!", "c"), null);
   assertEquals(await seal(new Uint8Array(3), bytes("x"), "c"), null);
+});
+
+Deno.test("what could not be kept once is tried again", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const file = new BoxKeyFile(`${folder}/state/secret.key`);
+    await assertRejects(() => file.open(), Deno.errors.NotFound);
+    await Deno.mkdir(`${folder}/state`);
+    const { publicKey } = await file.open();
+    assertEquals((await file.open()).publicKey, publicKey);
+    assertEquals((await openBoxKeys(`${folder}/state/secret.key`)).publicKey, publicKey);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });
 
 Deno.test("openBoxKeys() keeps its seed where only its owner reads it", async () => {

@@ -1,10 +1,8 @@
 // A daemon's stream to its towers, as core/dial.ts says.
 
-import type { Address } from "../address.ts";
 import { Dial, type DialEffect, type DialEvent, type DialOptions } from "../dial.ts";
 import { isAlive, type WatcherMessage } from "../mesh.ts";
 import { createPrng } from "../prng.ts";
-import type { Seal } from "./roster_seal.ts";
 
 /** What becomes of the stream. */
 export interface TowerListener {
@@ -19,17 +17,15 @@ export interface TowerListener {
 export class TowerStream implements Disposable {
   readonly #dial: Dial;
   #socket: WebSocket | null = null;
-  #tower = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerMs = Infinity;
   #closed = false;
 
-  /** @param towers as many as the options say */
+  /** @param open begins a stream to the tower of this number */
   constructor(
-    private readonly towers: readonly Address[],
+    private readonly open: (tower: number) => WebSocket,
     options: DialOptions,
     private readonly listener: TowerListener,
-    private readonly seal?: Seal,
   ) {
     this.#dial = new Dial(options, createPrng(crypto.getRandomValues(new Uint32Array(1))[0]!));
     this.#step({ on: "start" });
@@ -61,14 +57,13 @@ export class TowerStream implements Disposable {
     this.#timer = setTimeout(() => {
       this.#timerMs = Infinity;
       this.#step({ on: "tick" });
-    }, dueMs - performance.now());
+    }, Math.max(0, dueMs - performance.now()));
   }
 
   #perform(effect: DialEffect): void {
     switch (effect.do) {
       case "dial":
-        this.#tower = effect.tower;
-        return this.#connect(this.towers[effect.tower]!, effect.call);
+        return this.#connect(effect.tower, effect.call);
       case "close":
         return this.#socket?.close();
       case "ask":
@@ -82,23 +77,18 @@ export class TowerStream implements Disposable {
     }
   }
 
-  #connect(tower: Address, call: number): void {
-    const socket = this.seal?.socket(tower, { role: "tower" }, "/watch") ??
-      new WebSocket(`ws://${hostOf(tower)}:${tower.port}/watch`);
+  #connect(tower: number, call: number): void {
+    const socket = this.open(tower);
     this.#socket = socket;
     socket.onopen = () => this.#step({ on: "opened", call });
     socket.onmessage = ({ data }) => {
       if (this.#closed || !this.#dial.isCurrent(call)) return;
       const text = typeof data === "string" ? data : "";
       this.#step({ on: "heard", call, alive: isAlive(text) });
-      if (!this.listener.heard(text, this.#tower)) socket.close();
+      if (!this.listener.heard(text, tower)) socket.close();
     };
     // What follows an error is its close.
     socket.onerror = (event) => event.preventDefault();
     socket.onclose = () => this.#step({ on: "closed", call });
   }
-}
-
-function hostOf({ hostname }: Address): string {
-  return hostname.includes(":") ? `[${hostname}]` : hostname;
 }

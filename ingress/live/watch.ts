@@ -3,6 +3,7 @@ import { ingressDial } from "../../core/dial.ts";
 import { logger } from "../../core/live/log.ts";
 import type { Seal } from "../../core/live/roster_seal.ts";
 import { TowerStream } from "../../core/live/tower_stream.ts";
+import { watchSocket } from "../../core/live/watch_socket.ts";
 import { type WatcherMessage, watchShape } from "../../core/mesh.ts";
 import { parseShaped } from "../../core/shape.ts";
 import type { IngressEvent } from "../machine.ts";
@@ -28,7 +29,8 @@ export function openWatch(
   const all = towers.split(",");
   const addresses = all.map((tower) => readAddress(tower, "tower", TOWER_PORT));
   let reported = false;
-  const stream = new TowerStream(addresses, ingressDial(all.length), {
+  const open = (tower: number) => watchSocket(addresses[tower]!, seal);
+  const stream = new TowerStream(open, ingressDial(all.length), {
     connected(tower) {
       reported = false;
       log.info("watching tower {tower}", { tower: all[tower] });
@@ -53,7 +55,7 @@ export function openWatch(
       });
       return false;
     },
-  }, seal);
+  });
   return {
     send: (message) => stream.send(message),
     close: () => stream[Symbol.dispose](),

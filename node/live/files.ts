@@ -1,6 +1,7 @@
 // The node's state folder.
 //
 //   node.id            the node's identity, 32 hex characters
+//   boot               when its last start counts as begun, Unix ms
 //   daemon.lock        locked while a daemon uses the folder
 //   records.jsonl      its copy of the log's signed commands, and log.id: of which log
 //   beside/<pid>       what runs beside a replica for an operator's stream
@@ -17,6 +18,7 @@ import { logger } from "../../core/live/log.ts";
 import { randomHex } from "../../core/live/clock.ts";
 import { followShape } from "../../core/mesh.ts";
 import { parseShaped } from "../../core/shape.ts";
+import { bootOf } from "../boots.ts";
 import { LOG_STREAMS } from "../logs.ts";
 import type { LogRecord } from "../records.ts";
 import { formatSaved, parseSaved, type SavedReplica } from "../saved.ts";
@@ -78,6 +80,22 @@ export class NodeFiles {
       "state-damaged",
       `${path} does not hold a node's identity; restore it, or remove it to join as a new node`,
     );
+  }
+
+  /**
+   * When this start of the daemon counts as begun, in Unix ms (`bootOf()` in node/boots.ts). On a disk
+   * that does not take it, it holds for this start, and the next one may be taken for an earlier one.
+   */
+  beginBoot(wallMs: number): number {
+    const path = `${this.folder}/boot`;
+    const known = Number(readText(path)?.trim() || NaN);
+    const bootMs = bootOf(wallMs, Number.isSafeInteger(known) ? known : null);
+    try {
+      writeAtomic(path, `${bootMs}\n`);
+    } catch (error) {
+      log().warn("cannot keep when this daemon was started: {error}", { error: String(error) });
+    }
+    return bootMs;
   }
 
   close(): void {

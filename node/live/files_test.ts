@@ -27,6 +27,28 @@ const SAVED: SavedReplica = {
   exit: { code: 1, why: "exit", wallMs: 1_700_000_000_000, tail: "bye" },
 };
 
+Deno.test("a start of the daemon counts as later than the one before, whatever the clock says", () => {
+  using at = folder();
+  const begin = (wallMs: number) => {
+    const files = new NodeFiles(at.path);
+    try {
+      return files.beginBoot(wallMs);
+    } finally {
+      files.close();
+    }
+  };
+  const wallMs = 1_800_000_000_000;
+  assertEquals(begin(wallMs), wallMs);
+  const back = begin(wallMs - 3_600_000);
+  assert(back > wallMs);
+  assert(begin(wallMs - 3_500_000) > back);
+  assertEquals(begin(wallMs + 86_400_000), wallMs + 86_400_000);
+  for (const damaged of ["", "soon\n", "1e400", "-"]) {
+    Deno.writeTextFileSync(`${at.path}/boot`, damaged);
+    assertEquals(begin(wallMs), wallMs);
+  }
+});
+
 Deno.test("a node keeps its identity, and refuses one that is damaged", () => {
   using at = folder();
   const open = () => {

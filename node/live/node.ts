@@ -161,7 +161,13 @@ export class NodeDaemon implements Running {
     }
     const anchor = options.newLog ? undefined : parts.seal?.anchor;
     this.machine = new NodeMachine({
-      ...machineOptions({ ...options, fence }, files.node, hostName, this.udp),
+      ...machineOptions(
+        { ...options, fence },
+        files.node,
+        hostName,
+        this.udp,
+        files.beginBoot(now().wallMs),
+      ),
       ...(anchor ? { anchor } : {}),
     });
     if (parts.seal && !this.machine.roster.isOpen) {

@@ -2,7 +2,7 @@
 // beside the replica for its next start, given by environment or by a private file, and never shown.
 
 import { REDACT_CHARACTERS, SECRETS_MS } from "../../core/limits.ts";
-import { type BoxKeys, open, openBoxKeys } from "../../core/live/box.ts";
+import { BoxKeyFile, open } from "../../core/live/box.ts";
 import type { FollowerMessage, FollowMessage } from "../../core/mesh.ts";
 import { handContext, secretUseOf } from "../../core/secret.ts";
 import type { LaunchPlan } from "../plan.ts";
@@ -23,7 +23,7 @@ export const HIDDEN = "[secret]";
 export class NodeSecrets {
   readonly #opened = new Map<string, Opened>();
   readonly #waiting = new Map<string, (answer: SecretsAnswer) => void>();
-  #keys: Promise<BoxKeys> | null = null;
+  readonly #keys: BoxKeyFile;
 
   /** @param ask sends a question to the conductor; false where nobody can hear it */
   constructor(
@@ -33,7 +33,9 @@ export class NodeSecrets {
       readonly folder: string;
       ask(message: FollowerMessage): boolean;
     },
-  ) {}
+  ) {
+    this.#keys = new BoxKeyFile(`${options.folder}/secret.key`);
+  }
 
   /** The conductor has answered. */
   hear(answer: SecretsAnswer): void {
@@ -84,7 +86,7 @@ export class NodeSecrets {
     const hidden = new Set<string>();
     for (const [variable, value] of Object.entries(uses)) {
       const context = handContext(this.options.node, replica, variable);
-      const bytes = await open(await this.#openKeys(), boxes[variable] ?? "", context);
+      const bytes = await open(await this.#keys.open(), boxes[variable] ?? "", context);
       const name = secretUseOf(value).secret;
       if (!bytes) throw new Error(`secret ${name} cannot be opened on this node`);
       const text = new TextDecoder().decode(bytes);
@@ -117,12 +119,8 @@ export class NodeSecrets {
     }
   }
 
-  #openKeys(): Promise<BoxKeys> {
-    return this.#keys ??= openBoxKeys(`${this.options.folder}/secret.key`);
-  }
-
   async #fetch(replica: string): Promise<Readonly<Record<string, string>>> {
-    const publicKey = (await this.#openKeys()).publicKey.toBase64();
+    const publicKey = (await this.#keys.open()).publicKey.toBase64();
     const question = { k: "want-secrets", node: this.options.node, replica, publicKey } as const;
     const endMs = performance.now() + SECRETS_MS;
     let reason = "the conductor cannot be asked for its secrets";

@@ -2,7 +2,7 @@
 
 import type { Address } from "../../core/address.ts";
 import { Failure } from "../../core/errors.ts";
-import { now, randomHex } from "../../core/live/clock.ts";
+import { randomHex } from "../../core/live/clock.ts";
 import type { Udp } from "../../core/live/udp.ts";
 import { fingerprint, PUBLIC_KEY_BYTES } from "../../core/signed.ts";
 import type { NodeOptions } from "../machine.ts";
@@ -72,12 +72,13 @@ export function machineOptions(
   node: string,
   hostName: string,
   udp: Udp,
+  bootWallMs: number,
 ): NodeOptions {
   const { denoDir, runners, fence, tower, ramTotalBytes } = options;
   return {
     node,
     boot: randomHex(16),
-    bootWallMs: now().wallMs,
+    bootWallMs,
     trustPaths: options.trustPaths,
     name: meshName(hostName),
     host: options.host,

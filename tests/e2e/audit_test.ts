@@ -70,7 +70,7 @@ Deno.test("Audit: every accepted mutating command, join, key change and exec in 
   ) assert(kinds.includes(wanted), `${wanted} is in ${kinds}`);
   assertStringIncludes(
     views.find((each) => each.operator === "ann")!.text,
-    "ann is viewer, which this needs deployer for",
+    "ann is viewer, and this needs deployer",
   );
   const strangers = views.filter((each) => each.kind === "refused" && !each.operator);
   assertEquals(strangers.length, 5, "told one by one only so often");

@@ -68,7 +68,10 @@ Deno.test("up --wait says which replica failed where, why, and what it wrote", a
       "  port 8900\n  health {\n    check GET /health 200\n    start-period 60s\n  }\n";
     const { code, out } = await up(manifest, "--timeout", "2s");
     assertEquals(code, 1);
-    assertMatch(out, /^mute generation 1 failed: mute\.1 on node-[123]: not ready in time: /);
+    assertMatch(
+      out,
+      /^mute generation 1 not in place yet: mute\.1 on node-[123]: not ready in time: /,
+    );
     assertStringIncludes(out, "\n  | waiting\n");
   });
 

@@ -30,9 +30,10 @@ const CRIES: Readonly<Record<Planted, string>> = {
   "fickle": ", and they used ",
   "unsteady": "while its rollout is",
   "trusting": "does not notice the absence of tower",
+  "set-back": "and the tower does not list it",
 };
 
-const up = (app: string): Deed => ({
+const up = (app: string): Deed & { readonly do: "up" } => ({
   do: "up",
   app,
   replicas: 1,
@@ -65,6 +66,14 @@ const PLANS: Readonly<Partial<Record<Planted, readonly Step[]>>> = {
     { atMs: 0, ...up("web") },
     { atMs: 3_000, do: "pause", daemon: "tower", forMs: 5_000 },
     { atMs: 9_000, ...up("late") },
+  ],
+  // The first that the tower hears of the new start is that a program has ended.
+  "set-back": [
+    { atMs: 0, ...up("web"), replicas: 3 },
+    { atMs: 13_000, do: "clock", host: "node-1", skewMs: -288_000, forMs: 15_000 },
+    { atMs: 13_100, do: "kill", daemon: "node-1", forMs: 300 },
+    { atMs: 13_200, do: "crash", nth: 0 },
+    { atMs: 20_000, ...up("late") },
   ],
   "tick-twice": [{ atMs: 0, ...up("tick") }, { atMs: 22_000, ...up("late") }],
   "tick-lost": [{ atMs: 0, ...up("tick") }, { atMs: 22_000, ...up("late") }],
@@ -102,6 +111,17 @@ Deno.test("the plan of trusting goes well where a tower is asked", () => {
   assert(violation === null, `${violation}`);
 });
 
+/** Nothing is lost, so time is short for what a tower is to list; and nothing overtakes. */
+const CALM = { ...MILD, weather: { loss: 0, repeat: 0, delayMs: 0 } };
+
+Deno.test("the plan of set-back goes well where a start is later than the one before", () => {
+  const plan = PLANS["set-back"]!;
+  for (const seed of [1, 2, 3]) {
+    const { violation } = simulate({ ...CALM, seed, faults: true, plan });
+    assert(violation === null, `${violation}`);
+  }
+});
+
 Deno.test("the plan of any-leader goes well where nodes judge their orders", () => {
   const plan = PLANS["any-leader"]!;
   const { violation, story } = simulate({ ...MILD, seed: 1, conductors: 3, faults: true, plan });
@@ -114,7 +134,7 @@ for (const [planted, cry] of Object.entries(CRIES)) {
     for (const seed of [1, 2, 3]) {
       const plan = PLANS[planted as Planted];
       const { violation, story } = simulate({
-        ...MILD,
+        ...(planted === "set-back" ? CALM : MILD),
         seed,
         ...(planted === "any-leader" ? { conductors: 3 } : {}),
         ...(planted === "one-tower" || planted === "drained-by-one" ? { towers: 2 } : {}),

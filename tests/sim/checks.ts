@@ -2,7 +2,7 @@
 // it: a program starts or is signalled, an entry is kept, a request goes somewhere; what only time
 // breaks is looked at every 250 ms.
 
-import { LEAD_MS, LEASE_MS } from "../../core/limits.ts";
+import { LEAD_MS } from "../../core/limits.ts";
 import type { Entry } from "../../core/log.ts";
 import type { Replica } from "../../ingress/balance.ts";
 import type { Cast } from "./cast.ts";
@@ -15,7 +15,7 @@ import type { IngressHost } from "./ingress_host.ts";
 import type { TowerHost } from "./tower_host.ts";
 import type { NodeHost } from "./node_host.ts";
 import { BUSY_ABOVE, isSleeper, scalesOf, SHY_PERCENT } from "./manifests.ts";
-import { TowerNews } from "./tower_news.ts";
+import { isMissing, TowerNews } from "./tower_news.ts";
 import { isFinal } from "./operator.ts";
 import type { Process } from "./process.ts";
 import type { Timeline } from "./queue.ts";
@@ -31,6 +31,8 @@ const LISTED_CALM_MS = 3_000;
 const APART_MS = 500;
 /** For so long after they do again. */
 const BACK_MS = 2_500;
+/** An ingress goes from one tower to another in so long, and has said by then what it is at work on. */
+const MOVED_MS = 500;
 /** A slow disk takes so long at most. */
 const DISK_MS = 1_000;
 /** With nothing broken a request to an app that sleeps is answered within this. */
@@ -150,10 +152,13 @@ export class Checker implements Witness, Judge {
     if (this.timeline.nowMs < process.answersMs) return;
     if (this.#drainMs(process.replica) >= DRAIN_MS) return;
     for (const ingress of this.cast.ingresses) {
-      // One that came (back) only when the drain had begun is not waited for, nor one that has been
-      // silent for as long as its lease meanwhile.
+      // One that came (back) only when the drain had begun is not waited for, unless it has told
+      // another tower that it is at work there; nor one that has been silent for as long as its lease.
       const stopMs = this.#stopping.get(process.replica) ?? this.timeline.nowMs;
-      const sinceMs = Math.max(ingress.connectedMs, ingress.returnedMs);
+      const sinceMs = Math.max(
+        this.#hasMoved(ingress) ? 0 : ingress.connectedMs,
+        ingress.returnedMs,
+      );
       if (!ingress.listens || sinceMs > stopMs - 100) continue;
       if (this.#isGivenUp(node, ingress.lastTower)) continue;
       const sends = ingress.targets().some((each) => each.replica === process.replica);
@@ -166,12 +171,14 @@ export class Checker implements Witness, Judge {
     }
   }
 
+  /** It has gone from one tower to another at once, and some time ago. */
+  #hasMoved({ gapMs, connectedMs }: IngressHost): boolean {
+    return gapMs < MOVED_MS && this.timeline.nowMs - connectedMs > MOVED_MS;
+  }
+
   /** A node does not wait for one of several towers that has not answered for a while. */
   #isGivenUp(node: NodeHost, tower: TowerHost | null): boolean {
     if (this.cast.towers.length === 1 || tower === null) return false;
-    // To a tower a start with the clock set back is an older one, until its lease has lapsed.
-    const sinceMs = this.timeline.nowMs - node.startedMs;
-    if (node.startedSkewMs < 0 && sinceMs < LEASE_MS + BACK_MS) return true;
     const apart = this.#apart.get(`${node.name} ${tower.name}`);
     return apart !== undefined && apart.untilMs - apart.sinceMs >= APART_MS &&
       this.timeline.nowMs - apart.untilMs < BACK_MS;
@@ -346,6 +353,8 @@ export class Checker implements Witness, Judge {
     // Where the old ones do not answer the new one is better than nothing.
     if (this.cast.mayFail && (this.excuses.isDisturbed || this.excuses.isWounded(app))) return;
     if (this.cast.mayFail && (this.excuses.isTowerNew || this.#isYoung(ingress))) return;
+    // Who reaches none of several towers has not heard which replicas there are, nor of whom.
+    if (!ingress.connected || this.timeline.nowMs - ingress.connectedMs < MOVED_MS) return;
     this.fail(`${ingress.name} gave the canary of ${app} ${canary} of ${all} requests`);
   }
 
@@ -418,12 +427,10 @@ export class Checker implements Witness, Judge {
         this.#noteApart(`${node.name} ${tower.name}`, meets);
         for (const status of node.machine?.statuses() ?? []) {
           const where = `${status.replica} on ${node.name}`;
-          const isMissing = status.state === "ready" && status.port !== undefined &&
-            tower.machine?.registry.entry(status.replica) === undefined;
           const forMs = this.#sinceMs(
             this.#unlisted,
             `${where} at ${tower.name}`,
-            meets && isMissing,
+            meets && isMissing(status, tower, towers.length === 1),
           );
           if (forMs <= listedMs) continue;
           this.fail(

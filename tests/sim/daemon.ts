@@ -60,6 +60,8 @@ export const PLANTED = [
   "unsteady",
   /** The conductor takes a tower to be there for as long as its stream stands. */
   "trusting",
+  /** A start of a node counts as begun when its clock says so. */
+  "set-back",
 ] as const;
 export type Planted = (typeof PLANTED)[number];
 
@@ -125,9 +127,9 @@ export function resetStarts(): void {
 export abstract class Daemon {
   /** How far the host's clock is off, in ms. */
   skewMs = 0;
-  /** When it was started last, and how far its clock was off then. */
+  /** When it was started last, and when it went on after a pause. */
   startedMs = 0;
-  startedSkewMs = 0;
+  wokenMs = 0;
   #start = 0;
   #paused = false;
   #backlog: (() => void)[] = [];
@@ -151,7 +153,6 @@ export abstract class Daemon {
     if (this.up) return;
     this.#start = ++starts;
     this.startedMs = this.ground.timeline.nowMs;
-    this.startedSkewMs = this.skewMs;
     this.begin();
   }
 
@@ -177,6 +178,7 @@ export abstract class Daemon {
   /** Goes on, with everything that has come meanwhile, in its order. */
   resume(): void {
     this.#paused = false;
+    this.wokenMs = this.ground.timeline.nowMs;
     const backlog = this.#backlog;
     this.#backlog = [];
     const start = this.#start;

@@ -15,10 +15,14 @@ export class IngressHost extends Daemon {
   returnedMs = -Infinity;
   /** Since when the stream has stood. */
   connectedMs = Infinity;
+  /** For how long it had none before that, in virtual ms. */
+  gapMs = Infinity;
   /** Since when the stream has been gone; `null` while it stands. */
   lostMs: number | null = 0;
   /** Replica -> requests on their way there through this ingress. */
   readonly inFlight = new Map<string, number>();
+  /** When it left a tower last, since its start. */
+  #leftMs: number | null = null;
   /** A request that was held may go on. */
   onAwake: (request: unknown) => void = () => {};
   #stream: TowerStream | null = null;
@@ -55,6 +59,7 @@ export class IngressHost extends Daemon {
     }, this.now);
     this.inFlight.clear();
     this.lostMs = this.startedMs;
+    this.#leftMs = null;
     const owner: StreamOwner = {
       host: this.host,
       network: this.ground.network,
@@ -97,13 +102,14 @@ export class IngressHost extends Daemon {
   #connected(tower: TowerHost): void {
     this.#tower = this.lastTower = tower;
     this.connectedMs = this.ground.timeline.nowMs;
+    this.gapMs = this.connectedMs - (this.#leftMs ?? -Infinity);
     this.#step({ k: "connected" });
   }
 
   #lost(stood: boolean): void {
     this.#tower = null;
     if (!stood) return;
-    this.lostMs = this.ground.timeline.nowMs;
+    this.lostMs = this.#leftMs = this.ground.timeline.nowMs;
     this.#step({ k: "lost" });
   }
 

@@ -1,6 +1,7 @@
 import type { Address } from "../../core/address.ts";
 import { sha256Hex } from "../../core/bytes.ts";
 import type { NodeEffect, NodeEvent } from "../../node/effects.ts";
+import { bootOf } from "../../node/boots.ts";
 import { NodeMachine } from "../../node/machine.ts";
 import type { LogRecord } from "../../node/records.ts";
 import type { Wish } from "../../core/mesh.ts";
@@ -29,6 +30,7 @@ export class NodeHost extends Daemon {
   // What its disk holds.
   readonly #saved = new Map<string, SavedReplica>();
   readonly #tombstones = new Map<string, number>();
+  #bootMs: number | null = null;
   readonly #records = new Map<number, LogRecord>();
   /** The name of the log that the records are of. */
   #log: string | undefined;
@@ -78,7 +80,7 @@ export class NodeHost extends Daemon {
     this.machine = new NodeMachine({
       node: this.id,
       boot: this.ground.prng.hex(16),
-      bootWallMs: this.now.wallMs,
+      bootWallMs: this.#beginBoot(),
       trustPaths: false,
       name: this.name,
       host: this.host,
@@ -123,6 +125,13 @@ export class NodeHost extends Daemon {
     this.#cpu = new CpuHistory({ windowMs: AUTOSCALE_WINDOW_MS, samples: AUTOSCALE_SAMPLES });
     this.later(SAMPLE_MS, () => this.#measure());
     this.#connect();
+  }
+
+  #beginBoot(): number {
+    if (this.ground.planted === "set-back") return this.now.wallMs;
+    const bootMs = bootOf(this.now.wallMs, this.#bootMs);
+    if (!this.diskFull) this.#bootMs = bootMs;
+    return bootMs;
   }
 
   protected end(): void {

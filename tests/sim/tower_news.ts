@@ -1,7 +1,9 @@
-// Whoever leads knows in time which towers are there: also of one that stands still, whose stream
-// stands, too.
+// What of towers must be known in time: what is ready to them and to its node, and who is there to
+// whoever leads, also of one that stands still, whose stream stands, too.
 
 import { showAddress } from "../../core/address.ts";
+import type { ReplicaStatus } from "../../core/mesh.ts";
+import { UNLISTED } from "../../node/life.ts";
 import type { Cast } from "./cast.ts";
 import type { ConductorHost } from "./conductor_host.ts";
 import type { TowerHost } from "./tower_host.ts";
@@ -11,7 +13,7 @@ const GONE_MS = 3_500;
 const BACK_MS = 5_000;
 
 interface Since {
-  /** Which start of either, and of which term. */
+  /** Which start of either, of which term, and after which pause. */
   readonly reign: string;
   readonly meets: boolean;
   readonly ms: number;
@@ -26,7 +28,8 @@ export class TowerNews {
     for (const conductor of conductors) {
       for (const tower of towers) {
         const key = `${conductor.name} ${tower.name}`;
-        const reign = `${conductor.startedMs} ${conductor.machine?.term} ${tower.startedMs}`;
+        const reign = [conductor.startedMs, conductor.machine?.term, tower.startedMs, tower.wokenMs]
+          .join(" ");
         if (!conductor.leads || conductor.paused) {
           this.#since.delete(key);
           continue;
@@ -57,4 +60,11 @@ function whatIsWrong(
     return "does not notice the absence of";
   }
   return meets && forMs > BACK_MS && lostMonoMs !== null ? "has not found" : null;
+}
+
+/** Says whether the tower lacks what is ready on a node, or the node does not know that it has it. */
+export function isMissing(status: ReplicaStatus, tower: TowerHost, isOnly: boolean): boolean {
+  if (isOnly && status.reason === UNLISTED) return true;
+  return status.state === "ready" && status.port !== undefined &&
+    tower.machine?.registry.entry(status.replica) === undefined;
 }

@@ -1,5 +1,7 @@
 // The tower's client for workloads: who serves an app, now and as it changes. Public, by mod.ts.
 
+import { programDial } from "../../core/dial.ts";
+import { TowerStream } from "../../core/live/tower_stream.ts";
 import { parseShaped } from "../../core/shape.ts";
 import { type WatchMessage, watchShape } from "../../core/mesh.ts";
 
@@ -49,8 +51,6 @@ export class TowerError extends Error {
 
 /** Where a tower listens when nobody says otherwise. */
 const STANDARD_ADDRESS = "http://127.0.0.1:7772";
-const RECONNECT_MIN_MS = 100;
-const RECONNECT_MAX_MS = 2_000;
 
 /** What is known of an app. */
 interface Known {
@@ -275,12 +275,9 @@ export class Tower {
 /** One app's watch stream, reconnecting for ever; only the latest list waits to be read. */
 class AppWatch {
   readonly #urls: readonly string[];
-  #at = 0;
   readonly #app: string;
   readonly #table = new Map<string, Endpoint>();
-  #socket: WebSocket | null = null;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #waitMs = RECONNECT_MIN_MS;
+  #stream: TowerStream | null = null;
   #said: string | null = null;
   #ready: readonly Endpoint[] | null = null;
   #wake: (() => void) | null = null;
@@ -298,40 +295,32 @@ class AppWatch {
       const ready = this.#ready;
       this.#ready = null;
       if (ready !== null) return ready;
-      if (this.#socket === null && this.#timer === undefined) this.#connect();
+      this.#stream ??= this.#start();
       await new Promise<void>((resolve) => this.#wake = resolve);
     }
   }
 
   stop(): void {
     this.#stopped = true;
-    clearTimeout(this.#timer);
-    this.#socket?.close();
+    this.#stream?.[Symbol.dispose]();
     this.#wake?.();
   }
 
-  #connect(): void {
-    this.#timer = undefined;
-    const socket = new WebSocket(this.#urls[this.#at]!);
-    this.#socket = socket;
-    socket.onopen = () => {
-      socket.send(JSON.stringify({ k: "hello", role: "client", name: "mod.ts" }));
-    };
-    socket.onmessage = ({ data }) => {
-      const message = typeof data === "string" ? parseShaped(watchShape, data) : null;
-      if (message === null) return socket.close();
-      this.#waitMs = RECONNECT_MIN_MS;
-      this.#apply(message);
-    };
-    // What follows an error is its close.
-    socket.onerror = (event) => event.preventDefault();
-    socket.onclose = () => {
-      this.#socket = null;
-      if (this.#stopped) return;
-      this.#at = (this.#at + 1) % this.#urls.length;
-      this.#timer = setTimeout(() => this.#connect(), this.#waitMs);
-      this.#waitMs = Math.min(RECONNECT_MAX_MS, this.#waitMs * 2);
-    };
+  #start(): TowerStream {
+    const stream: TowerStream = new TowerStream(
+      (tower) => new WebSocket(this.#urls[tower]!),
+      programDial(this.#urls.length),
+      {
+        connected: () => stream.send({ k: "hello", role: "client", name: "mod.ts" }),
+        lost() {},
+        heard: (text) => {
+          const message = parseShaped(watchShape, text);
+          if (message) this.#apply(message);
+          return message !== null;
+        },
+      },
+    );
+    return stream;
   }
 
   #apply(message: WatchMessage): void {
