@@ -21,7 +21,6 @@ import {
   WIDTHS,
 } from "./pages.ts";
 import { type Shop, startShop } from "./shop.ts";
-import { cartAway, reloadedCheckout, strangeCart, twoWindows } from "./trouble.ts";
 
 const SCREENS = new URL("../output/screens/", import.meta.url);
 const chromium = await haveChromium();
@@ -81,10 +80,6 @@ Deno.test({
     await t.step(
       "another password keeps this device in and no other, also when the answer is lost",
       () => anotherPassword(browser, shop),
-    );
-    await t.step(
-      "a strange cart, one that is away, a reload in the middle, two windows",
-      () => troubled(browser, shop),
     );
     await t.step(
       "the account pages say what is wrong where it is, and are heard",
@@ -403,17 +398,6 @@ async function anotherPassword(browser: Browser, shop: Shop): Promise<void> {
   }
   await signIn(password);
   for (const context of contexts) await context.close();
-}
-
-async function troubled(browser: Browser, shop: Shop): Promise<void> {
-  const context = await visitor(browser, 390, "light");
-  const page = await context.newPage();
-  await strangeCart(page, shop.url);
-  await registerAt(page, shop, "/cart");
-  await cartAway(page, shop.url);
-  await reloadedCheckout(page, shop.url);
-  await twoWindows(page, await context.newPage(), shop.url);
-  await context.close();
 }
 
 async function accountForms(browser: Browser, shop: Shop): Promise<void> {
