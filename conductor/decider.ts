@@ -129,9 +129,11 @@ export class Decider {
         return preparing.verdict(wanted, now.monoMs, missingSecret(state, spec));
       },
       unable: () => preparing.unable(app.name, sequence),
+      able: () => preparing.able(app.name, sequence, now.monoMs),
     };
     const plan = planApp(app, buckets, ledger, bookings, mayPlace, prepared);
     if (!asks) preparing.rest(app.name, now.monoMs);
+    for (const place of plan.decision.place) if (!place.part) preparing.placed(place);
     return plan;
   }
 

@@ -319,7 +319,9 @@ export class IngressMachine {
     this.splitPools();
     const routed = new Set(this.table.destinations.map((each) => each.pool));
     for (const [app, pool] of this.pools) {
-      if (pool.replicas.length === 0 && !routed.has(pool)) this.pools.delete(app);
+      // What waits for its replicas looks for them in this one.
+      const isAwaited = this.holds.has(app) || this.recovering.has(app);
+      if (pool.replicas.length === 0 && !routed.has(pool) && !isAwaited) this.pools.delete(app);
     }
     effects.push({ k: "routes" });
   }

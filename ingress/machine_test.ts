@@ -3,6 +3,7 @@ import fc from "fast-check";
 import type { Instant } from "../core/instant.ts";
 import { INGRESS_ALIVE_MS } from "../core/limits.ts";
 import type { Endpoint, Route, WatchMessage } from "../core/mesh.ts";
+import { RequestHead } from "./http1.ts";
 import { type IngressEffect, IngressMachine } from "./machine.ts";
 
 const at = (monoMs: number): Instant => ({ monoMs, wallMs: 1_700_000_000_000 + monoMs });
@@ -257,4 +258,24 @@ Deno.test("IngressMachine keeps a replica, and what it has under way, that goes 
   assertEquals([...machine.allReplicas()].includes(replica), true);
   assertEquals([replica.endpoint.generation, replica.outstanding, replica.gone], [2, 2, false]);
   assertEquals(replica.counted.generation, 2);
+});
+
+Deno.test("a request that waits for an app is answered, though its route was away meanwhile", () => {
+  const shop = route("/shop", "shop");
+  const machine = started(snapshot([], { routes: [shop] }));
+  const bytes = new TextEncoder().encode("GET /shop HTTP/1.1\r\nhost: a\r\n\r\n");
+  const head = new RequestHead();
+  head.restart(0);
+  head.parse(bytes, bytes.length);
+  const { pool } = machine.match(bytes, head)!.destination;
+  machine.holds.add("shop", {}, 10);
+  // Another tower was not told of the route yet.
+  const other = { tower: "8899aabbccddeeff", routes: [route("/web", "web")] };
+  machine.step({ k: "message", message: snapshot([], other) }, at(2));
+  assertEquals(machine.match(bytes, head), null);
+  machine.step({ k: "message", message: { k: "routes", revision: 2, routes: [shop] } }, at(3));
+  const delta: WatchMessage = { k: "delta", revision: 3, up: [endpoint("a")], down: [] };
+  const effects = machine.step({ k: "message", message: delta }, at(4));
+  assertEquals(effects.filter((each) => each.k === "awake"), [{ k: "awake", app: "shop" }]);
+  assertEquals(pool.replicas.map((each) => each.endpoint.replica), ["a"]);
 });

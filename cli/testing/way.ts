@@ -19,6 +19,10 @@ export class Way implements AsyncDisposable {
   onRequest: (line: string) => Promise<void> = () => Promise.resolve();
   /** What happens when whoever is asked breaks off by itself, before whoever asked notices. */
   onBroken: () => Promise<void> = () => Promise.resolve();
+  /** Says whether what comes back now reaches whoever asked; else it is lost, and the connection. */
+  passes: () => Promise<boolean> = () => Promise.resolve(true);
+  /** Both ends of all connections that stand. */
+  readonly #open = new Set<Deno.TcpConn>();
   readonly #listener = Deno.listen({ hostname: "127.0.0.9", port: 0 });
   readonly #loop: Promise<void>;
 
@@ -38,9 +42,9 @@ export class Way implements AsyncDisposable {
     await Promise.all(all);
   }
 
-  /** One request a connection, as the CLI makes them. */
+  /** One request a connection, as the CLI makes them, or a sealed session. */
   async #carry(client: Deno.TcpConn): Promise<void> {
-    using near = client;
+    using near = this.#kept(client);
     const buffer = new Uint8Array(65_536);
     const length = await near.read(buffer) ?? 0;
     const [line = ""] = new TextDecoder().decode(buffer.subarray(0, length)).split("\r\n", 1);
@@ -48,7 +52,7 @@ export class Way implements AsyncDisposable {
     await this.onRequest(line);
     const { cutAtByte = Infinity, losesAnswer = false } = this.fateOf(line);
     const { hostname, port } = this.to;
-    using far = await Deno.connect({ hostname, port });
+    using far = this.#kept(await Deno.connect({ hostname, port }));
     const cut = Promise.withResolvers<void>();
     const up = async () => {
       let left = cutAtByte;
@@ -60,6 +64,7 @@ export class Way implements AsyncDisposable {
         const count = await near.read(more);
         chunk = count === null ? null : more.subarray(0, count);
       }
+      await far.closeWrite();
     };
     const upward = up().catch(() => {});
     const lost = await Promise.race([
@@ -74,13 +79,19 @@ export class Way implements AsyncDisposable {
     await this.onLost();
   }
 
+  /** It ends with the way, if nobody has ended it before. */
+  #kept(connection: Deno.TcpConn): Deno.TcpConn {
+    this.#open.add(connection);
+    return connection;
+  }
+
   /** Says whether the answer was lost. */
   async #back(far: Deno.TcpConn, near: Deno.TcpConn, loses: boolean): Promise<boolean> {
     const buffer = new Uint8Array(65_536);
     let answered = false;
     try {
       for (let count; (count = await far.read(buffer)) !== null;) {
-        if (loses) return true;
+        if (loses || !await this.passes()) return true;
         answered = true;
         await writeAll(near, buffer.subarray(0, count));
       }
@@ -94,6 +105,13 @@ export class Way implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#listener.close();
+    for (const each of this.#open) {
+      try {
+        each.close();
+      } catch {
+        // It has ended.
+      }
+    }
     await this.#loop;
   }
 }

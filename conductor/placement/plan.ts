@@ -6,7 +6,7 @@
 import { specOfBefore } from "../../core/before.ts";
 import type { EntryBody, Place } from "../../core/log.ts";
 import type { AppSpec } from "../../core/manifest/spec.ts";
-import { chooseFor, type Chosen } from "./choose.ts";
+import { chooseFor, type Chosen, type Unable } from "./choose.ts";
 import { whyNot } from "./feasible.ts";
 import { mayReplace, type Prepared, UNASKED, waitLine } from "./replace.ts";
 import type { Ledger } from "./ledger.ts";
@@ -109,7 +109,10 @@ export function planApp(
   };
 }
 
-/** Nodes that have said that they can, or have not been asked, go before those that cannot. */
+/**
+ * Nodes that have said that they can go first: what was stopped was stopped for one of them, whatever
+ * has come there since. Those that have not been asked go before those that cannot.
+ */
 function chooseAble(
   spec: AppSpec,
   indices: readonly number[],
@@ -118,12 +121,27 @@ function chooseAble(
   seats: Buckets["seats"],
   prepared: Prepared,
 ): Chosen {
-  const unable = indices.length === 0 ? undefined : prepared.unable();
-  const first = chooseFor(spec, indices, ledger, home, seats, unable);
-  if (!unable?.size || first.choices.length === indices.length) return first;
-  const left = indices.slice(first.choices.length);
-  const { choices, refusals } = chooseFor(spec, left, ledger, home, seats);
-  return { choices: [...first.choices, ...choices], refusals };
+  if (indices.length === 0 || seats) return chooseFor(spec, indices, ledger, home, seats);
+  const unable = prepared.unable();
+  const able = prepared.able();
+  const chosen: Chosen["choices"][number][] = [];
+  let refusals: readonly string[] = [];
+  const take = (passedOver: Unable, most = Infinity) => {
+    const left = indices.slice(chosen.length, chosen.length + most);
+    const found = chooseFor(spec, left, ledger, home, seats, passedOver);
+    chosen.push(...found.choices);
+    if (holdsVolume(spec)) home ??= chosen[0]?.node;
+    refusals = found.refusals;
+  };
+  if (able.size > 0) take(othersThan(able, ledger), able.size);
+  if (chosen.length < indices.length) take(unable);
+  if (chosen.length < indices.length && unable.size > 0) take(new Map());
+  return { choices: chosen, refusals };
+}
+
+function othersThan(nodes: ReadonlySet<string>, ledger: Ledger): Unable {
+  const others = ledger.all().filter(({ id }) => !nodes.has(id));
+  return new Map(others.map(({ id }) => [id, "it was not asked"]));
 }
 
 /** What is to be placed: replicas of a generation, or what runs before its first one. */

@@ -100,6 +100,23 @@ export class Preparing {
     return found;
   }
 
+  /** Nodes that have said a moment ago that they can run this record, and have not got it since. */
+  able(app: string, sequence: number, monoMs: number): ReadonlySet<string> {
+    const found = new Set<string>();
+    for (const each of this.#asked.values()) {
+      if (each.app === app && each.sequence === sequence && isFresh(each, monoMs)) {
+        found.add(each.node);
+      }
+    }
+    return found;
+  }
+
+  /** It was placed there: what the node has said was for this one. */
+  placed({ app, node }: Pick<Prepared, "app" | "node">): void {
+    const known = this.#asked.get(keyOf({ app, node }));
+    if (known?.okMonoMs !== undefined) this.#asked.delete(keyOf({ app, node }));
+  }
+
   /** @returns whether it is news */
   take(message: Mesh<"prepared">, monoMs: number): boolean {
     const known = this.#asked.get(keyOf(message));
@@ -124,15 +141,15 @@ export class Preparing {
 
   /**
    * Nothing is to be stopped for this app (any more): nobody is asked. What was said is remembered for
-   * a while, so that what was stopped is not placed where it cannot run.
+   * a while, so that what was stopped is placed where it can run.
    */
   rest(app: string, monoMs: number): void {
     for (const [key, each] of this.#asked) {
       if (each.app !== app) continue;
       each.restMonoMs ??= monoMs;
       each.dueMonoMs = Infinity;
-      const isOver = !each.fault || each.known || monoMs - each.restMonoMs >= PREPARED_FRESH_MS;
-      if (isOver) this.#asked.delete(key);
+      const isFault = each.fault && !each.known && monoMs - each.restMonoMs < PREPARED_FRESH_MS;
+      if (!isFault && !isFresh(each, monoMs)) this.#asked.delete(key);
     }
   }
 
@@ -156,6 +173,11 @@ export class Preparing {
     }
     return next;
   }
+}
+
+/** Says whether the node could run it, the last it said, and that is not long ago. */
+function isFresh({ okMonoMs }: Asked, monoMs: number): boolean {
+  return okMonoMs !== undefined && monoMs - okMonoMs <= PREPARED_FRESH_MS;
 }
 
 function keyOf({ app, node }: Pick<Prepared, "app" | "node">): string {

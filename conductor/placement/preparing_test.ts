@@ -248,3 +248,26 @@ Deno.test("drain, stop-first: without room elsewhere nothing is stopped", () => 
   assertEquals(stopped(rig), []);
   assertStringIncludes(rig.machine.unplaced.get("web")!.join(), "needs 6144 MiB, 2048 MiB free");
 });
+
+Deno.test("stop-first: what was stopped is placed on the node that was asked, whatever has come there since", () => {
+  const rig = deployed(ONE, 3);
+  rig.apply("web", manifestOf("web", ONE), 2, 1);
+  for (let ms = 0; ms < 5_000 && stopped(rig).length === 0; ms += 10) rig.live(10);
+  const asked = nodesOf(rig).filter((node) => node.prepares.length > 0).map((node) => node.name);
+  assertEquals([stopped(rig).length, asked.length], [1, 1]);
+  // Others come there meanwhile, so that another node is the better one.
+  const bar = (verb: "CORDON" | "UNCORDON") => {
+    for (const { name: node } of nodesOf(rig)) {
+      if (node !== asked[0]) rig.ask(rig.signed({ verb, id: `${verb}-${node}`, node }));
+    }
+  };
+  bar("CORDON");
+  for (const app of ["one", "two"]) rig.apply(app, manifestOf(app, ["ram 1gb"]));
+  bar("UNCORDON");
+  rig.live(5_000);
+  const placed = [...rig.machine.state.apps.get("web")!.placements.values()];
+  assertEquals(
+    placed.map(({ generation, node }) => [generation, rig.machine.fleet.get(node)?.name]),
+    [[2, asked[0]]],
+  );
+});

@@ -15,10 +15,16 @@ export interface Prepared {
   verdict(node: string): Verdict;
   /** Nodes that have said a moment ago that they cannot. */
   unable(): Unable;
+  /** Nodes that have said a moment ago that they can, each for one replica. */
+  able(): ReadonlySet<string>;
 }
 
 /** Where nothing is executed, nobody is asked. */
-export const UNASKED: Prepared = { verdict: () => ({ at: "ok" }), unable: () => new Map() };
+export const UNASKED: Prepared = {
+  verdict: () => ({ at: "ok" }),
+  unable: () => new Map(),
+  able: () => new Set(),
+};
 
 export interface Replacing {
   readonly leave: readonly Operation[];

@@ -2,7 +2,9 @@
 // disk said of it when its content was verified.
 
 import { ARTIFACT_ENTRIES } from "../../core/limits.ts";
+import { placeOf, type SignedArtifact } from "../artifact.ts";
 import type { PathStat } from "../artifact_stat.ts";
+import { logger } from "../../core/live/log.ts";
 import { readText, writeAtomic } from "./files.ts";
 
 /** After so many paths others have a turn. */
@@ -16,6 +18,10 @@ export interface Mark {
   readonly bytes: number;
   /** `statDigest()` when it was verified, and in which start of the machine that was. */
   readonly verified?: { readonly stat: string; readonly boot: string };
+}
+
+export function markOf(artifact: SignedArtifact): Mark {
+  return { form: artifact.form, place: placeOf(artifact), bytes: artifact.bytes };
 }
 
 /** Beside `${ARTIFACT}`. */
@@ -36,6 +42,18 @@ export function readMark(folder: string): Mark | null {
 
 export function writeMark(folder: string, mark: Mark): void {
   writeAtomic(markPath(folder), JSON.stringify(mark));
+}
+
+/** The same where that may fail, as on a full disk: what is not remembered is only read once more. */
+export function rememberMark(folder: string, mark: Mark): void {
+  try {
+    writeMark(folder, mark);
+  } catch (error) {
+    logger("artifacts").warn("cannot remember that {folder} was verified: {error}", {
+      folder,
+      error: (error as Error).message,
+    });
+  }
 }
 
 /** It is used now. */

@@ -377,6 +377,20 @@ Deno.test("in another start of the machine, or where nobody knows which, all is 
   assertEquals(cache.asked, 2);
 });
 
+Deno.test("what is as it was signed is not called changed where that cannot be remembered", async () => {
+  await using cache = await cacheOf(site);
+  const { wanted, folder } = cache;
+  {
+    await using first = cache.open();
+    await first.get(wanted, []);
+    await until("it is verified", () => readMark(folder)?.verified);
+  }
+  // As on a full disk: the machine was started since, and nothing can be written.
+  await Deno.mkdir(`${markPath(folder)}.new`);
+  assertEquals(await cache.open("boot-2").get(wanted, []), { fault: null });
+  assertEquals(cache.asked, 1, "it is not fetched anew");
+});
+
 Deno.test("a mark that is damaged, or an earlier version's, loses nothing and is not believed", async () => {
   await using cache = await cacheOf((folder) => Deno.writeTextFileSync(`${folder}/a`, "genuine"));
   const { wanted, folder } = cache;

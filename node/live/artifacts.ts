@@ -14,7 +14,16 @@ import type { SealedInit } from "../../core/live/sealed_http.ts";
 import { packed } from "../../core/live/pack.ts";
 import { artifactFolder, placeOf, type SignedArtifact } from "../artifact.ts";
 import { isSettled, statDigest, whyMisplaced } from "../artifact_stat.ts";
-import { type Mark, markPath, readMark, statsOf, touchMark, writeMark } from "./artifact_marks.ts";
+import {
+  type Mark,
+  markOf,
+  markPath,
+  readMark,
+  rememberMark,
+  statsOf,
+  touchMark,
+  writeMark,
+} from "./artifact_marks.ts";
 import type { Helper } from "./helper.ts";
 import { unpack } from "./unpack.ts";
 
@@ -136,7 +145,10 @@ export class Artifacts implements AsyncDisposable {
       const changed = whyMisplaced(artifact, stats) ?? await whyOther(artifact, folder);
       if (changed !== null) return { changed };
       const settled = boot !== null && isSettled(stats, lookedMs);
-      writeMark(folder, { ...markOf(artifact), ...(settled ? { verified: { stat, boot } } : {}) });
+      rememberMark(folder, {
+        ...markOf(artifact),
+        ...(settled ? { verified: { stat, boot } } : {}),
+      });
       if (!settled) this.#settleSoon(artifact, folder);
       return "here";
     } catch (error) {
@@ -446,10 +458,6 @@ export class Artifacts implements AsyncDisposable {
       }
     }
   }
-}
-
-function markOf(artifact: SignedArtifact): Mark {
-  return { form: artifact.form, place: placeOf(artifact), bytes: artifact.bytes };
 }
 
 /** Why the content is not what was signed; `null` where it is. */

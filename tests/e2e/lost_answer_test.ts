@@ -9,50 +9,11 @@ import { main } from "../../cli/main.ts";
 import { commandId } from "../../cli/send.ts";
 import { keptOutput } from "../../cli/testing/output.ts";
 import { Way } from "../../cli/testing/way.ts";
+import { endConductor, startConductor } from "./lone_conductor.ts";
 
 const HOST = "127.0.24.17";
 /** How a command's request begins. */
 const COMMAND = "POST /command HTTP/1.1";
-const CONDUCTOR = new URL("../../conductor/main.ts", import.meta.url).pathname;
-
-interface Conductor {
-  readonly port: number;
-  readonly child: Deno.ChildProcess;
-  readonly drained: Promise<void>;
-}
-
-async function startConductor(folder: string): Promise<Conductor> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: [
-      ...["run", "--no-prompt", "-A", CONDUCTOR, `--bind=${HOST}`, "--port=0", "--mesh-port=0"],
-      ...[`--tower=${HOST}:1`, `--state=${folder}/state`, `--pubkey=${folder}/key.pub`],
-    ],
-    stdin: "null",
-    stdout: "null",
-    stderr: "piped",
-  }).spawn();
-  const ready = Promise.withResolvers<number>();
-  let told = "";
-  const drained = (async () => {
-    for await (const chunk of child.stderr.pipeThrough(new TextDecoderStream())) {
-      told += chunk;
-      const port = /ready: commands at [0-9.]+:(\d+)/.exec(told)?.[1];
-      if (port !== undefined) ready.resolve(Number(port));
-    }
-    ready.reject(new Error(`the conductor ended: ${told}`));
-  })();
-  return { port: await ready.promise, child, drained };
-}
-
-async function end({ child, drained }: Conductor): Promise<void> {
-  try {
-    child.kill("SIGKILL");
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
-  }
-  await child.status;
-  await drained;
-}
 
 /** Whatever the process sends next over a socket ends it instead; resolves once that is so. */
 async function killAtNextAnswer(pid: number): Promise<Deno.ChildProcess> {
@@ -90,7 +51,7 @@ Deno.test("a conductor that is killed between executing a command and its answer
   const key = `${folder}/signing.sec`;
   await makeKeys(key, `${folder}/key.pub`);
   Deno.writeTextFileSync(`${folder}/api.skr8tr`, "app api\n  exec sleep\n  args 600\n");
-  let conductor = await startConductor(folder);
+  let conductor = await startConductor(folder, HOST);
   const at = () => ({ hostname: HOST, port: conductor.port });
   const run = async (...line: string[]) => {
     const output = keptOutput();
@@ -131,7 +92,7 @@ Deno.test("a conductor that is killed between executing a command and its answer
         assertEquals((await conductor.child.status).signal, "SIGKILL");
         await conductor.drained;
         await tracer?.status;
-        conductor = await startConductor(folder);
+        conductor = await startConductor(folder, HOST);
         way.to = at();
         before = await executed(each.verb.toLowerCase());
       };
@@ -143,7 +104,7 @@ Deno.test("a conductor that is killed between executing a command and its answer
     }
   } finally {
     await way[Symbol.asyncDispose]();
-    await end(conductor);
+    await endConductor(conductor);
     await Deno.remove(folder, { recursive: true });
   }
 });

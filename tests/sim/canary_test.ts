@@ -29,16 +29,19 @@ const CRIES: Readonly<Record<Planted, string>> = {
   "drained-by-one": "into its drain",
   "fickle": ", and they used ",
   "unsteady": "while its rollout is",
+  "unverified": "from bytes that nobody signed",
+  "unprepared": "whose artifact no node has",
   "trusting": "does not notice the absence of tower",
   "set-back": "and the tower does not list it",
 };
 
-const up = (app: string): Deed & { readonly do: "up" } => ({
+const up = (app: string, cargo?: number): Deed & { readonly do: "up" } => ({
   do: "up",
   app,
   replicas: 1,
   volume: false,
   behaviour: "good",
+  ...(cargo === undefined ? {} : { cargo }),
 });
 
 /** What must happen for a fault to show, where not every world has it. */
@@ -98,6 +101,30 @@ const PLANS: Readonly<Partial<Record<Planted, readonly Step[]>>> = {
     atMs: 4_000,
     ...up("late"),
   }],
+  // What lies in the caches is changed, and all programs die.
+  "unverified": [
+    { atMs: 0, ...up("crate", 1) },
+    ...["node-1", "node-2", "node-3"].map((node): Step => ({
+      atMs: 5_000,
+      do: "spoil",
+      node,
+      nth: 2,
+    })),
+    ...[0, 0, 0, 0].map((nth): Step => ({ atMs: 6_000, do: "crash", nth })),
+    { atMs: 9_000, ...up("late") },
+  ],
+  // No node has room for the second one.
+  "unprepared": [
+    { atMs: 0, ...up("barge", 1) },
+    ...["node-1", "node-2", "node-3"].map((daemon): Step => ({
+      atMs: 5_000,
+      do: "disk-full",
+      daemon,
+      forMs: 6_000,
+    })),
+    { atMs: 5_500, ...up("barge", 2) },
+    { atMs: 14_000, ...up("late") },
+  ],
   "asleep": [
     { atMs: 0, ...up("nap") },
     { atMs: 8_000, do: "ask", app: "nap", forMs: 500 },

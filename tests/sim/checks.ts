@@ -5,6 +5,7 @@
 import { LEAD_MS } from "../../core/limits.ts";
 import type { Entry } from "../../core/log.ts";
 import type { Replica } from "../../ingress/balance.ts";
+import { CargoChecks } from "./cargo_checks.ts";
 import type { Cast } from "./cast.ts";
 import type { Judge } from "./clients.ts";
 import type { ConductorHost } from "./conductor_host.ts";
@@ -55,6 +56,7 @@ export class Checker implements Witness, Judge {
   readonly story: string[] = [];
   readonly excuses: Excuses;
   readonly history = new History();
+  readonly #cargo = new CargoChecks(this);
   readonly #towerNews = new TowerNews();
   /** How many checks were made, so that a run that checked nothing shows. */
   checked = 0;
@@ -110,6 +112,7 @@ export class Checker implements Witness, Judge {
       }
     }
     this.#work(node, process);
+    this.#cargo.started(node, process);
     if (!this.history.isSigned(process.app, process.generation, process.sequence)) {
       this.fail(
         `${process.replica} runs generation ${process.generation} by entry ${process.sequence}, ` +
@@ -194,7 +197,10 @@ export class Checker implements Witness, Judge {
     this.checked++;
     const { body } = entry;
     if (body.kind === "command") this.#executed(body.signed.text);
-    if (body.kind === "decision") { for (const step of body.scale ?? []) this.#scaled(step); }
+    if (body.kind === "decision") {
+      for (const step of body.scale ?? []) this.#scaled(step);
+      this.#cargo.decided(body);
+    }
     try {
       this.history.take(entry);
     } catch (error) {
@@ -318,7 +324,8 @@ export class Checker implements Witness, Judge {
     // A volume's replicas are replaced one after another, so a single one leaves a gap.
     const hasGaps = wish?.volume === true &&
       (this.timeline.nowMs - wish.changedMs < COMING_MS ||
-        this.cast.operator.said.some((each) => each.app === app && !each.isDone));
+        this.cast.operator.said.some((each) => each.app === app && !each.isDone) ||
+        this.#isHomeBarred(app));
     if (
       isComing || isGoing || hasGaps || this.excuses.isWounded(app) || this.excuses.isDisturbed ||
       this.excuses.isTowerNew || this.#isYoung(ingress)
@@ -328,6 +335,17 @@ export class Checker implements Witness, Judge {
       return;
     }
     this.fail(`${ingress.name} lost a request to ${app}: ${why}`);
+  }
+
+  /** A volume's replicas that were stopped for a generation are placed nowhere then. */
+  #isHomeBarred(app: string): boolean {
+    const { conductor, nodes, operator } = this.cast;
+    const home = conductor.machine?.state.apps.get(app)?.home;
+    const node = nodes.find((each) => each.id === home);
+    // Without a conductor nobody knows where its home is.
+    if (!node) return operator.bars.size > 0;
+    return operator.bars.has(node.name) ||
+      this.timeline.nowMs - (operator.unbarredMs.get(node.name) ?? -Infinity) < COMING_MS;
   }
 
   woke(ingress: IngressHost, app: string, waitedMs: number): void {
@@ -368,22 +386,19 @@ export class Checker implements Witness, Judge {
     this.fail(`${ingress.name} sends a request for ${id} to ${by.replica}, which has its port`);
   }
 
-  /** It has not had the time to hear of everything. */
+  /** It has not had the time to hear of everything, or nobody tells it. */
   #isYoung(ingress: IngressHost): boolean {
-    return !ingress.machine?.informed || this.timeline.nowMs - ingress.startedMs < 3_000;
+    return this.excuses.isBlind(ingress, this.cast) || !ingress.machine?.informed ||
+      this.timeline.nowMs - ingress.startedMs < 3_000;
   }
 
   // ---- What only time breaks ----------------------------------------------------------------------
 
-  /** To be called at every event: notes since when replicas have been stopping. */
-  look(): void {
-    for (const node of this.cast.nodes) {
-      if (!node.machine) continue;
-      for (const [id, replica] of node.machine.replicas) {
-        const { at } = replica.state;
-        if ((at === "draining" || at === "terminating") && !this.#stopping.has(id)) {
-          this.#stopping.set(id, this.timeline.nowMs);
-        }
+  /** Notes since when replicas have been stopping. */
+  stepped({ machine }: NodeHost): void {
+    for (const [id, { state: { at } }] of machine?.replicas ?? []) {
+      if ((at === "draining" || at === "terminating") && !this.#stopping.has(id)) {
+        this.#stopping.set(id, this.timeline.nowMs);
       }
     }
   }
@@ -393,6 +408,7 @@ export class Checker implements Witness, Judge {
     this.checked++;
     const { operator } = this.cast;
     this.excuses.look((app) => this.#isServed(app));
+    this.excuses.lookAtTowers(this.cast);
     for (const app of operator.wishes.keys()) {
       if (!this.#served.has(app) && this.#isServed(app) && this.#isKnownReady(app)) {
         this.#served.set(app, this.timeline.nowMs);

@@ -10,6 +10,8 @@ import { heardOfTower, TowerWord } from "../../conductor/fleet/tower_word.ts";
 import { applyEntry } from "../../conductor/apply.ts";
 import { loadState } from "../../conductor/snapshot.ts";
 import { emptyState, type State } from "../../conductor/state.ts";
+import { type Supplier } from "./cargo.ts";
+import { ConductorCargo } from "./conductor_cargo.ts";
 import { commandsOf, Daemon, type Ground, meshOf } from "./daemon.ts";
 import { Seat } from "./seat.ts";
 import type { SharedLog } from "./shared_log.ts";
@@ -19,7 +21,7 @@ import type { Stream } from "./network.ts";
 import type { TowerHost } from "./tower_host.ts";
 import { TowerStream } from "./tower_stream.ts";
 
-export class ConductorHost extends Daemon {
+export class ConductorHost extends Daemon implements Supplier {
   /** The log, on a disk that survives the daemon, or in the store that several share. */
   readonly entries: Entry[];
   machine: ConductorMachine | null = null;
@@ -28,6 +30,7 @@ export class ConductorHost extends Daemon {
   diskFull = false;
   /** What it told of itself: its history for people. */
   readonly history: string[] = [];
+  readonly cargo = new ConductorCargo(this, () => this.#seat?.leader ?? null);
   #snapshot: { readonly head: State["head"]; readonly text: string } | null = null;
   readonly #followers = new Map<Stream, number>();
   readonly #replies = new Map<number, (text: string) => void>();
@@ -49,6 +52,7 @@ export class ConductorHost extends Daemon {
   ) {
     super(ground, index === 1 ? "conductor" : `conductor-${index}`, meshOf(index).hostname);
     this.entries = shared?.entries ?? [];
+    ground.suppliers.set(this.host, this);
   }
 
   /** It decides and orders now. */
@@ -86,6 +90,7 @@ export class ConductorHost extends Daemon {
       self: { name: this.name, identity: "1".repeat(64) },
       now: this.now,
     });
+    this.cargo.begin();
     const { network } = this.ground;
     const commands = commandsOf(this.index);
     this.#close = [
@@ -155,6 +160,11 @@ export class ConductorHost extends Daemon {
     this.#replies.clear();
     for (const stream of [...this.#followers.keys()]) stream.break();
     this.#followers.clear();
+    this.ground.network.hangUp(this.host);
+  }
+
+  supply(stream: Stream, sha256: string, offset: number): void {
+    this.cargo.supply(stream, sha256, offset);
   }
 
   command(

@@ -5,6 +5,7 @@ import type { Address } from "../../core/address.ts";
 import type { Instant } from "../../core/instant.ts";
 import type { Entry } from "../../core/log.ts";
 import type { Prng } from "../../core/prng.ts";
+import type { Supplier } from "./cargo.ts";
 import type { ConductorHost } from "./conductor_host.ts";
 import type { Loads } from "./loads.ts";
 import type { Network } from "./network.ts";
@@ -58,6 +59,10 @@ export const PLANTED = [
   "fickle",
   /** The conductor scales an app that is being rolled out. */
   "unsteady",
+  /** A node believes whatever bytes it is sent, or has. */
+  "unverified",
+  /** A node says at once that it could run whatever it is asked about. */
+  "unprepared",
   /** The conductor takes a tower to be there for as long as its stream stands. */
   "trusting",
   /** A start of a node counts as begun when its clock says so. */
@@ -72,6 +77,8 @@ export interface Ground {
   readonly prng: Prng;
   /** What programs have to work at. */
   readonly loads: Loads;
+  /** Host -> the daemon there that sends artifacts. */
+  readonly suppliers: Map<string, Supplier>;
   /** The checkers' ears. */
   readonly witness: Witness;
   /** Wrong on purpose: what the canary plants. */
@@ -79,6 +86,8 @@ export interface Ground {
 }
 
 export interface Witness {
+  /** A node's machine has done a step, and what followed from it. */
+  stepped(node: NodeHost): void;
   started(node: NodeHost, process: Process): void;
   ended(node: NodeHost, process: Process): void;
   /** An ordered stop has come to its signal. */
@@ -186,14 +195,14 @@ export abstract class Daemon {
   }
 
   /** Runs it now, or when the pause is over. */
-  protected enter(run: () => void): void {
+  enter(run: () => void): void {
     if (!this.up) return;
     if (this.#paused) this.#backlog.push(run);
     else run();
   }
 
   /** Runs it later, unless this start of the daemon has ended by then. */
-  protected later(delayMs: number, run: () => void): void {
+  later(delayMs: number, run: () => void): void {
     const start = this.#start;
     if (start === 0) return;
     this.ground.timeline.after(delayMs, () => {

@@ -33,7 +33,7 @@ export function doStep(cast: Cast, deed: Deed): void {
   switch (deed.do) {
     case "up":
       checker.tell(`operator: up ${deed.app}, ${deed.replicas} replicas (${deed.behaviour})`);
-      return operator.up(deed.app, deed.replicas, deed.volume, deed.behaviour);
+      return operator.up(deed.app, deed.replicas, deed.volume, deed.behaviour, deed.cargo);
     case "verb":
       checker.tell(`operator: ${deed.verb} ${deed.app}`);
       return operator.verb(deed.verb, deed.app);
@@ -122,6 +122,18 @@ export function doStep(cast: Cast, deed: Deed): void {
         `the way ${one} ${oneWay ? "->" : "<->"} ${other} is whole again`,
         () => mends.forEach((mend) => mend()),
       );
+    }
+    case "spoil": {
+      const node = daemonOf(cast, deed.node) as NodeHost;
+      checker.tell(`on ${node.name} ${node.cargo.spoil(deed.nth)} is changed`);
+      return;
+    }
+    case "lose-cargo": {
+      const conductor = daemonOf(cast, deed.daemon) as ConductorHost;
+      checker.tell(`${conductor.name} is killed, and its artifacts are lost`);
+      conductor.kill();
+      conductor.cargo.lose();
+      return mend(`${conductor.name} starts again`, () => conductor.start());
     }
     case "disk-full":
     case "disk-slow": {

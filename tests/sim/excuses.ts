@@ -2,6 +2,7 @@
 // but not because an operator deploys, nor because one of several towers is away.
 
 import { BEAT_MS, SUSPECT_BEATS } from "../../core/limits.ts";
+import type { Cast } from "./cast.ts";
 import type { Daemon } from "./daemon.ts";
 import type { Timeline } from "./queue.ts";
 
@@ -21,6 +22,10 @@ export class Excuses {
   /** Tower -> when it was away last, to anybody's knowledge. */
   readonly #awayMs = new Map<string, number>();
   #towers: readonly Daemon[] = [];
+  /** Towers that were away, and to which no conductor has spoken since. */
+  readonly #untold = new Set<string>();
+  /** Ingress -> until when it had no tower, or one of these, virtual ms. */
+  readonly #blindMs = new Map<string, number>();
 
   constructor(private readonly timeline: Timeline) {}
 
@@ -79,6 +84,30 @@ export class Excuses {
     for (const [app, sinceMs] of this.#wounded) {
       if (nowMs - sinceMs > WOUND_MS && isWhole(app)) this.#wounded.delete(app);
     }
+  }
+
+  /** To be called now and then: which ingresses hear of nothing new, of however many towers. */
+  lookAtTowers({ conductor, ingresses, network, towers }: Cast): void {
+    const tells = conductor.leads && !conductor.paused;
+    for (const { name, up, paused, host } of towers) {
+      const isThere = up && !paused;
+      const isTold = isThere && tells && !network.isCut(conductor.host, host);
+      if (isTold) this.#untold.delete(name);
+      else if (!isThere) this.#untold.add(name);
+    }
+    for (const ingress of ingresses) {
+      const reached = towers.filter(({ up, paused, host }) =>
+        up && !paused && !network.isCut(ingress.host, host)
+      );
+      const watched = reached.find((each) => each === ingress.lastTower);
+      const isBlind = reached.length === 0 || watched && this.#untold.has(watched.name);
+      if (isBlind) this.#blindMs.set(ingress.name, this.timeline.nowMs);
+    }
+  }
+
+  isBlind({ name }: Daemon, cast: Cast): boolean {
+    this.lookAtTowers(cast);
+    return this.timeline.nowMs - (this.#blindMs.get(name) ?? -Infinity) < AFTERMATH_MS;
   }
 
   isWounded(app: string): boolean {

@@ -21,6 +21,8 @@ interface Applied {
   readonly sequence: number;
   readonly replicas: number;
   readonly fallback?: number;
+  /** The digest of its artifact. */
+  readonly sha256?: string;
 }
 
 export class History {
@@ -129,6 +131,7 @@ export class History {
     this.#newest.set(app, generation);
     const applied = this.#applied.get(app) ?? new Map();
     if (command.manifest.includes("  volume {")) this.#volumes.add(app);
+    const sha256 = /; sha256 ([0-9a-f]{64});/.exec(command.manifest)?.[1];
     const replicas = Number(/^ {2}replicas (\d+)$/m.exec(command.manifest)?.[1] ?? 1);
     // Should it go back, as many are wanted as the manifest before said; an operator's number holds
     // until a manifest says another.
@@ -140,6 +143,7 @@ export class History {
       sequence,
       replicas,
       ...(fallback === undefined ? {} : { fallback }),
+      ...(sha256 === undefined ? {} : { sha256 }),
     });
     this.#applied.set(app, applied);
   }
@@ -192,6 +196,11 @@ export class History {
   /** Says whether an operator signed just this. */
   isSigned(app: string, generation: number, sequence: number): boolean {
     return this.#applied.get(app)?.get(generation)?.sequence === sequence;
+  }
+
+  /** The digest of the artifact that was signed for this generation; none: it has no artifact. */
+  artifactOf(app: string, generation: number): string | undefined {
+    return this.#applied.get(app)?.get(generation)?.sha256;
   }
 
   /** Where a replica that the log still has was placed. */

@@ -52,7 +52,9 @@ export function simulateHour(options: HourOptions): HourOutcome {
     network,
     prng,
     loads: new Loads(),
+    suppliers: new Map(),
     witness: {
+      stepped() {},
       started() {},
       ended() {},
       signalled() {},

@@ -1,5 +1,6 @@
 // The apps of the virtual world: what their manifests say.
 
+import { type Cargo, cargoOf } from "./cargo.ts";
 import type { Behaviour } from "./process.ts";
 
 /** Between which numbers an app scales, and the least time between two of its steps. */
@@ -45,6 +46,19 @@ export function isJob(app: string): boolean {
   return app === "tick" || app === "once";
 }
 
+/**
+ * What an app brings along from where to where: `crate` is started first, `barge` only when an old one
+ * has gone.
+ */
+const BROUGHT: Readonly<Record<string, { readonly artifact: string; readonly exec: string }>> = {
+  crate: { artifact: "from program", exec: "program" },
+  barge: { artifact: "from dist/program; to bin/barge", exec: "bin/barge" },
+};
+
+export function bringsCargo(app: string): boolean {
+  return BROUGHT[app] !== undefined;
+}
+
 /** Says whether the app goes to sleep while nobody asks for it. */
 export function isSleeper(app: string): boolean {
   return app === "nap";
@@ -56,26 +70,37 @@ export interface ManifestOptions {
   readonly replicas: number;
   readonly generation: number;
   readonly behaviour: Behaviour;
+  /** Which content it brings along, if it brings one. */
+  readonly cargo?: number;
 }
 
 export function manifestOf(options: ManifestOptions): string {
   if (isJob(options.app)) return jobOf(options);
   const { app, volume, replicas, generation, behaviour } = options;
+  const brought = BROUGHT[app];
+  const order = app === "barge" ? "; order stop-first" : "";
   return [
     `app ${app}`,
-    "  exec /bin/program",
+    brought ? `  exec \${ARTIFACT}/${brought.exec}` : "  exec /bin/program",
+    ...(brought ? [artifactLine(brought.artifact, cargoOf(options.cargo ?? 1))] : []),
     "  port 8001",
     `  replicas ${replicas}`,
     `  env { VERSION ${generation}; BEHAVIOUR ${behaviour} }`,
     "  drain 2s",
     "  grace 1s",
-    `  rollout { ${TIMEOUT}${hasCanary(app) ? `; canary ${SHY_PERCENT}% 2s min-requests 5` : ""} }`,
+    `  rollout { ${TIMEOUT}${order}${
+      hasCanary(app) ? `; canary ${SHY_PERCENT}% 2s min-requests 5` : ""
+    } }`,
     ...(volume ? ["  volume { path data; env DATA }"] : []),
     ...(MORE[app] ?? []),
     "  health { check GET /health 200; interval 1s; timeout 500ms; retries 3 }",
     `  route { path /${app} }`,
     "",
   ].join("\n");
+}
+
+function artifactLine(place: string, { sha256, bytes }: Cargo): string {
+  return `  artifact { ${place}; sha256 ${sha256}; bytes ${bytes}; form file }`;
 }
 
 function jobOf({ app, replicas, generation, behaviour }: ManifestOptions): string {

@@ -80,6 +80,13 @@ export class Network {
     this.#cuts.clear();
   }
 
+  /** All connections of a host end, as when its daemon dies. */
+  hangUp(host: string): void {
+    for (const stream of [...this.#streams]) {
+      if (stream.client === host || stream.server === host) stream.break();
+    }
+  }
+
   /** Says whether either way between the two is cut: then no connection stands. */
   isCut(one: string, other: string): boolean {
     return this.#cuts.has(`${one}>${other}`) || this.#cuts.has(`${other}>${one}`);

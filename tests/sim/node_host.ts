@@ -9,19 +9,22 @@ import type { SavedReplica } from "../../node/saved.ts";
 import { CpuHistory } from "../../node/autoscale.ts";
 import { type CpuUse, samplesOf } from "../../node/wishes.ts";
 import { AUTOSCALE_SAMPLES, AUTOSCALE_WINDOW_MS, SAMPLE_MS } from "../../core/limits.ts";
+import type { Supplier } from "./cargo.ts";
 import type { ConductorHost } from "./conductor_host.ts";
 import { Daemon, type Ground, meshOf, towerAt } from "./daemon.ts";
 import type { Stream } from "./network.ts";
+import { CACHE, NodeCargo } from "./node_cargo.ts";
 import { ROOT, signerOf } from "./signers.ts";
 import type { Behaviour, Process } from "./process.ts";
 
 const SAMPLE = { cpuPercent: 5, ramTotalBytes: 8 * 2 ** 30, ramFreeBytes: 6 * 2 ** 30 };
 
-export class NodeHost extends Daemon {
+export class NodeHost extends Daemon implements Supplier {
   machine: NodeMachine | null = null;
   readonly address: Address;
   readonly id: string;
   readonly processes: Process[] = [];
+  readonly cargo = new NodeCargo(this);
   /** The machine has power; without it nobody even refuses a connection. */
   powered = true;
   diskFull = false;
@@ -45,6 +48,8 @@ export class NodeHost extends Daemon {
   #wished = false;
   #newest = 0;
   #nextPid = 1000;
+  /** Replica -> when its artifact was found to be good, for its next start. */
+  readonly #foundMs = new Map<string, number>();
   #cpu = new CpuHistory({ windowMs: AUTOSCALE_WINDOW_MS, samples: AUTOSCALE_SAMPLES });
   /** All programs of the world, on whatever node. */
   programs: () => Iterable<Process> = () => this.processes;
@@ -59,6 +64,7 @@ export class NodeHost extends Daemon {
     super(ground, `node-${index}`, `10.0.1.${index}`);
     this.address = { hostname: this.host, port: 7775 };
     this.id = sha256Hex(this.name).slice(0, 32);
+    ground.suppliers.set(this.host, this);
   }
 
   running(): Process[] {
@@ -76,6 +82,8 @@ export class NodeHost extends Daemon {
   protected begin(): void {
     this.powered = true;
     this.#unkept = [];
+    this.cargo.begin();
+    this.#foundMs.clear();
     this.#calledOff.clear();
     this.machine = new NodeMachine({
       node: this.id,
@@ -93,6 +101,7 @@ export class NodeHost extends Daemon {
       towerUrl: "http://10.0.0.2:7772",
       path: "/bin",
       workdir: "/",
+      artifacts: CACHE,
       cores: 4,
       gpu: false,
       labels: {},
@@ -139,12 +148,24 @@ export class NodeHost extends Daemon {
     this.#close();
     this.#follow?.break();
     this.#follow = null;
+    this.ground.network.hangUp(this.host);
+  }
+
+  supply(stream: Stream, sha256: string, offset: number): void {
+    this.cargo.supply(stream, sha256, offset);
+  }
+
+  /** Hosts of the conductors, the one whose log is followed first. */
+  conductorHosts(): string[] {
+    const { host: first } = this.conductors[this.#at]!;
+    return [first, ...this.conductors.map(({ host }) => host).filter((host) => host !== first)];
   }
 
   /** The whole machine loses power: its programs, too. */
   powerOff(): void {
     this.kill();
     this.powered = false;
+    this.cargo.powerOff();
     for (const process of this.running()) this.endProcess(process, { lost: true });
   }
 
@@ -235,6 +256,7 @@ export class NodeHost extends Daemon {
   #step(event: NodeEvent): void {
     if (!this.machine) return;
     for (const effect of this.machine.step(event, this.now)) this.#perform(effect);
+    this.ground.witness.stepped(this);
     const dueMs = this.machine?.dueMonoMs ?? Infinity;
     if (dueMs < this.#dueMs) {
       this.#dueMs = dueMs;
@@ -252,7 +274,7 @@ export class NodeHost extends Daemon {
     switch (effect.do) {
       case "send":
         if (this.#isWithheld(effect.text, effect.to)) return;
-        return network.send(effect.text, this.address, effect.to);
+        return network.send(this.#boast(effect.text), this.address, effect.to);
       case "verify": {
         const { sequence, text, signatureHex } = effect.record;
         const signer = signerOf(text, signatureHex);
@@ -268,10 +290,23 @@ export class NodeHost extends Daemon {
       case "fetch": {
         const { replica } = effect;
         const which = { replica, ...(effect.for === undefined ? {} : { for: effect.for }) };
-        return this.later(1, () => this.#step({ on: "fetched", ...which, fault: null }));
+        const { artifact, sources } = effect;
+        return this.cargo.get(
+          artifact,
+          sources,
+          (fetched) => {
+            if (!effect.for) this.#foundMs.set(replica, this.now.monoMs);
+            this.#step({ on: "fetched", ...which, ...fetched });
+          },
+        );
       }
       case "check-program":
-        return this.later(0.5, () => this.#step({ on: "checked", app: effect.app, fault: null }));
+        return this.later(0.5, () => {
+          const fault = this.#programAt(effect.plan.exec) === null
+            ? "its program is not there"
+            : null;
+          this.#step({ on: "checked", app: effect.app, fault });
+        });
       case "try-port": {
         const { replica, port } = effect;
         const free = !this.running().some((process) => process.port === port);
@@ -326,6 +361,19 @@ export class NodeHost extends Daemon {
     }
   }
 
+  /**
+   * What a program is executed from; `null` where there is none.
+   *
+   * @param foundMs when that was found to be good: what is changed from then on nobody can see
+   */
+  #programAt(path: string, foundMs?: number): Pick<Process, "digest" | "isRaced"> | null {
+    if (!path.startsWith(`${CACHE}/`)) return {};
+    const lying = this.cargo.at(path);
+    if (!lying) return null;
+    const isRaced = foundMs !== undefined && lying.writtenMs > foundMs;
+    return { digest: lying.digest, ...(isRaced ? { isRaced } : {}) };
+  }
+
   #signal(effect: Extract<NodeEffect, { do: "signal" }>): void {
     const process = this.#find(effect.replica, effect.instance);
     if (!process?.alive) return;
@@ -357,6 +405,12 @@ export class NodeHost extends Daemon {
         const reason = "its start was called off";
         return this.#step({ on: "launch-failed", replica, instance, reason });
       }
+      const program = this.#programAt(plan.exec, this.#foundMs.get(replica));
+      this.#foundMs.delete(replica);
+      if (program === null) {
+        const reason = `${plan.exec} is not there`;
+        return this.#step({ on: "launch-failed", replica, instance, reason });
+      }
       const process: Process = {
         replica,
         instance,
@@ -366,6 +420,7 @@ export class NodeHost extends Daemon {
         pid: this.#nextPid++,
         ...(port === undefined ? {} : { port }),
         behaviour,
+        ...program,
         answersMs: behaviour === "unready" ? Infinity : this.now.monoMs + startMs,
         alive: true,
       };
@@ -429,6 +484,12 @@ export class NodeHost extends Daemon {
       return true;
     }
     return text.startsWith('{"k":"lease"');
+  }
+
+  /** What was only begun is done. */
+  #boast(text: string): string {
+    if (this.ground.planted !== "unprepared" || !text.startsWith('{"k":"prepared"')) return text;
+    return JSON.stringify({ ...JSON.parse(text), state: "ok" });
   }
 
   /** An order as if its sender led in the newest term, for ever. */

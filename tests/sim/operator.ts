@@ -4,10 +4,12 @@
 import { formatOperatorCommand, type OperatorCommand } from "../../core/command.ts";
 import { lastGoodOf } from "../../conductor/rollouts/rollout_state.ts";
 import { formatSigned } from "../../core/wire.ts";
+import { cargoOf } from "./cargo.ts";
 import type { ConductorHost } from "./conductor_host.ts";
 import { commandsOf, type Ground, instant, OPERATOR } from "./daemon.ts";
-import { manifestOf } from "./manifests.ts";
+import { bringsCargo, manifestOf } from "./manifests.ts";
 import type { Behaviour } from "./process.ts";
+import { ship } from "./shipping.ts";
 import { ANN, fakeSignature, ROOT, type Signer } from "./signers.ts";
 
 /** After this the CLI says that the conductor does not answer. */
@@ -21,6 +23,7 @@ interface Applied {
   readonly replicas: number;
   readonly behaviour: Behaviour;
   readonly fallback: number | undefined;
+  readonly cargo: number | undefined;
 }
 
 /** What the operator wants of one app, as far as it has been acknowledged. */
@@ -63,6 +66,8 @@ export interface Said {
   /** `null` while it waits; `unknown`: given up, executed or not. */
   reply: string | "unknown" | null;
   readonly done: () => void;
+  /** Goes on by the answer, in place of what waits. */
+  readonly told?: (reply: string, id: string) => void;
   isDone: boolean;
 }
 
@@ -80,6 +85,8 @@ export class Operator {
   readonly wishes = new Map<string, Wish>();
   /** Node -> what keeps replicas off it. */
   readonly bars = new Map<string, "CORDON" | "DRAIN">();
+  /** Node -> when nothing kept them off it any more. */
+  readonly unbarredMs = new Map<string, number>();
   readonly said: Said[] = [];
   /** Signed datagrams as anybody on the way may have kept them. */
   readonly overheard: string[] = [];
@@ -90,6 +97,8 @@ export class Operator {
   #at: ConductorHost;
   readonly #queue: (() => void)[] = [];
   #waiting: Said | null = null;
+  /** An artifact is on its way to the conductor. */
+  #ships = false;
   #ports = 0;
 
   constructor(ground: Ground, conductors: readonly ConductorHost[]) {
@@ -105,32 +114,73 @@ export class Operator {
 
   /** True when everything that was asked has been answered. */
   get idle(): boolean {
-    return this.#waiting === null && this.#queue.length === 0;
+    return this.#waiting === null && !this.#ships && this.#queue.length === 0;
   }
 
-  up(app: string, replicas: number, volume: boolean, behaviour: Behaviour = "good"): void {
+  /** @param cargo which content it brings along, where it brings one */
+  up(
+    app: string,
+    replicas: number,
+    volume: boolean,
+    behaviour: Behaviour = "good",
+    cargo?: number,
+  ): void {
+    const brought = bringsCargo(app) ? cargo ?? 1 : undefined;
+    if (brought !== undefined) {
+      this.#ship(brought, () => this.#apply(app, replicas, volume, behaviour, brought));
+    } else this.#enqueue(() => this.#apply(app, replicas, volume, behaviour));
+  }
+
+  /** Sends what is missing of a content, and goes on only where that is done. */
+  #ship(cargo: number, goOn: () => void): void {
     this.#enqueue(() => {
-      const wish = this.wishes.get(app) ?? freshWish(app, volume);
-      const known = this.#conductor.machine?.state.apps.get(app);
-      const generation = (known?.generations.at(-1)?.generation ?? wish.generation) + 1;
-      const isUp = known && !known.down && !known.stopped;
-      const fallback = isUp ? lastGoodOf(known) : undefined;
-      const manifest = manifestOf({
-        app,
-        volume: wish.volume,
-        replicas,
-        generation,
-        behaviour,
+      const { sha256, bytes } = cargoOf(cargo);
+      this.#ships = true;
+      ship({
+        ground: this.#ground,
+        cargo: cargoOf(cargo),
+        leader: () => this.#conductors.find((each) => each.leads) ?? null,
+        announce: (told) => {
+          this.#send({ verb: "UPLOAD", sha256, bytes: `${bytes}` }, () => {}, ROOT, told);
+        },
+        done: (why) => {
+          this.#ships = false;
+          if (why === null) return goOn();
+          this.#ground.witness.tell(`operator: cargo ${cargo} is not shipped: ${why}`);
+          this.#queue.shift()?.();
+        },
       });
-      const back = fallback === undefined ? {} : { fallback };
-      this.#send({ verb: "APPLY", app, generation, ...back, manifest }, () => {
-        this.wishes.set(app, wish);
-        const before = wish.applied.get(generation - 1)?.replicas;
-        if (wish.down || wish.count === 0 || before !== replicas) wish.count = undefined;
-        wish.applied.set(generation, { replicas, behaviour, fallback });
-        wish.generation = generation;
-        this.#changed(wish, { down: false, stopped: false });
-      });
+    });
+  }
+
+  #apply(
+    app: string,
+    replicas: number,
+    volume: boolean,
+    behaviour: Behaviour,
+    cargo?: number,
+  ): void {
+    const wish = this.wishes.get(app) ?? freshWish(app, volume);
+    const known = this.#conductor.machine?.state.apps.get(app);
+    const generation = (known?.generations.at(-1)?.generation ?? wish.generation) + 1;
+    const isUp = known && !known.down && !known.stopped;
+    const fallback = isUp ? lastGoodOf(known) : undefined;
+    const manifest = manifestOf({
+      app,
+      volume: wish.volume,
+      replicas,
+      generation,
+      behaviour,
+      ...(cargo === undefined ? {} : { cargo }),
+    });
+    const back = fallback === undefined ? {} : { fallback };
+    this.#send({ verb: "APPLY", app, generation, ...back, manifest }, () => {
+      this.wishes.set(app, wish);
+      const before = wish.applied.get(generation - 1)?.replicas;
+      if (wish.down || wish.count === 0 || before !== replicas) wish.count = undefined;
+      wish.applied.set(generation, { replicas, behaviour, fallback, cargo });
+      wish.generation = generation;
+      this.#changed(wish, { down: false, stopped: false });
     });
   }
 
@@ -178,8 +228,9 @@ export class Operator {
   node(verb: NodeVerb, node: string): void {
     this.#enqueue(() => {
       this.#send({ verb, node }, () => {
-        if (verb === "UNCORDON") this.bars.delete(node);
-        else this.bars.set(node, verb);
+        if (verb !== "UNCORDON") return void this.bars.set(node, verb);
+        this.bars.delete(node);
+        this.unbarredMs.set(node, this.#ground.timeline.nowMs);
       });
     });
   }
@@ -224,6 +275,7 @@ export class Operator {
     rest: DistributiveOmit<OperatorCommand, "id">,
     done: () => void,
     signer: Signer = ROOT,
+    told?: (reply: string, id: string) => void,
   ): void {
     const id = `command-${this.said.length + 1}`;
     const command = { ...rest, id } as OperatorCommand;
@@ -237,6 +289,7 @@ export class Operator {
         this.#conductor.machine?.state.roster.nameOf(signer.key) !== undefined,
       reply: null,
       done,
+      ...(told ? { told } : {}),
       isDone: false,
     };
     this.said.push(said);
@@ -298,7 +351,8 @@ export class Operator {
     said.reply = reply;
     if (reply.startsWith("OK|")) this.#done(said);
     else this.#ground.witness.tell(`operator: ${said.verb} ${said.app}: ${reply.slice(0, 120)}`);
-    this.#queue.shift()?.();
+    if (said.told) said.told(reply, said.id);
+    else this.#queue.shift()?.();
   }
 
   #done(said: Said): void {

@@ -19,6 +19,10 @@ export interface Process {
   readonly pid: number;
   readonly port?: number;
   readonly behaviour: Behaviour;
+  /** The digest of what it runs from, where that was fetched. */
+  readonly digest?: string;
+  /** What lay there was changed since the node had looked at it, a moment ago. */
+  readonly isRaced?: boolean;
   /** From when on it listens. */
   readonly answersMs: number;
   alive: boolean;

@@ -84,12 +84,16 @@ function deedOf(verb: string, rest: readonly string[]): Deed {
     case "up": {
       const behaviour = ["crash", "unready", "errors"].find((each) => rest.includes(each)) ??
         "good";
+      const cargo = rest.includes("cargo")
+        ? { cargo: Number(rest[rest.indexOf("cargo") + 1]) }
+        : {};
       return {
         do: "up",
         app: first,
         replicas: Number(second),
         volume: rest.includes("volume"),
         behaviour: behaviour as Behaviour,
+        ...cargo,
       };
     }
     case "scale":
@@ -112,6 +116,8 @@ function deedOf(verb: string, rest: readonly string[]): Deed {
     case "power-off":
     case "disk-full":
       return { do: verb, daemon: first, forMs: second === "" ? Infinity : msOf(second) };
+    case "spoil":
+      return { do: "spoil", node: first, nth: Number(second) };
     case "crash":
       return { do: "crash", nth: Number(first) };
     case "cut": {

@@ -2,6 +2,7 @@
 // repeated, and made smaller.
 
 import type { Prng } from "../../core/prng.ts";
+import { CARGOS } from "./cargo.ts";
 import type { NodeVerb, Verb } from "./operator.ts";
 import type { Behaviour } from "./process.ts";
 
@@ -13,6 +14,8 @@ export type Deed =
     readonly replicas: number;
     readonly volume: boolean;
     readonly behaviour: Behaviour;
+    /** Which content it brings along. */
+    readonly cargo?: number;
   }
   | { readonly do: "verb"; readonly verb: Verb; readonly app: string }
   /** Ann is granted to work on `web`, or that is taken back. */
@@ -47,6 +50,10 @@ export type Deed =
     readonly oneWay: boolean;
     readonly forMs: number;
   }
+  /** What lies in a node's cache of artifacts is changed: the `nth`, counted around. */
+  | { readonly do: "spoil"; readonly node: string; readonly nth: number }
+  /** One of several conductors is killed, and started again without its artifacts. */
+  | { readonly do: "lose-cargo"; readonly daemon: string; readonly forMs: number }
   | { readonly do: "disk-full"; readonly daemon: string; readonly forMs: number }
   | {
     readonly do: "disk-slow";
@@ -78,7 +85,8 @@ function wordsOf(step: Step): string {
     case "up": {
       const volume = step.volume ? " volume" : "";
       const behaviour = step.behaviour === "good" ? "" : ` ${step.behaviour}`;
-      return `up ${step.app} ${step.replicas}${volume}${behaviour}`;
+      const cargo = step.cargo === undefined ? "" : ` cargo ${step.cargo}`;
+      return `up ${step.app} ${step.replicas}${volume}${behaviour}${cargo}`;
     }
     case "verb":
       return `${step.verb.toLowerCase()} ${step.app}`;
@@ -102,6 +110,8 @@ function wordsOf(step: Step): string {
       return `disk-slow ${step.daemon} ${step.diskMs} ms`;
     case "store-trouble":
       return `store-trouble ${step.delayMs} ms`;
+    case "spoil":
+      return `spoil ${step.node} ${step.nth}`;
     case "clock":
       return `clock ${step.host} ${step.skewMs / 1000}s`;
     case "replay":
@@ -111,6 +121,7 @@ function wordsOf(step: Step): string {
     case "stop":
     case "freeze-at-order":
     case "power-off":
+    case "lose-cargo":
     case "disk-full":
       return `${step.do} ${step.daemon}`;
     default:
@@ -237,9 +248,21 @@ function operate(prng: Prng, options: PlanOptions): Deed | null {
     case 43:
     case 44:
       return { do: "load", app: "busy", cores: prng.below(13) / 4 };
+    case 45:
+    case 46:
+    case 47:
+      return upCargo(prng);
     default:
       return null;
   }
+}
+
+/** Mostly good, and mostly with other bytes than before. */
+function upCargo(prng: Prng): Deed {
+  const app = prng.below(2) === 0 ? "crate" : "barge";
+  const behaviour = prng.below(8) === 0 ? "crash" : "good";
+  const [replicas, cargo] = [1 + prng.below(3), 1 + prng.below(CARGOS)];
+  return { do: "up", app, replicas, volume: false, behaviour, cargo };
 }
 
 /**
@@ -258,10 +281,12 @@ function breakOne(prng: Prng, options: PlanOptions): Deed | null {
     prng.below(2) === 0
       ? { do: "cut", one, other, oneWay, forMs }
       : { do: "cut", one: other, other: one, oneWay, forMs };
-  switch (prng.below(10)) {
+  switch (prng.below(11)) {
     case 0:
     case 1:
       return { do: "kill", daemon, forMs };
+    case 9:
+      return { do: "lose-cargo", daemon, forMs };
     case 2:
       return { do: "pause", daemon, forMs };
     case 3:
@@ -320,7 +345,7 @@ function breakSomething(prng: Prng, options: PlanOptions): Deed | null {
   const tower = towerOf(prng, options);
   const forMs = 50 + prng.below(6_000);
   const kill = (daemon: string): Deed => ({ do: "kill", daemon, forMs });
-  switch (prng.below(16)) {
+  switch (prng.below(17)) {
     case 0:
       return kill("conductor");
     case 1:
@@ -364,6 +389,8 @@ function breakSomething(prng: Prng, options: PlanOptions): Deed | null {
     }
     case 13:
       return { do: "replay", nth: prng.below(40) };
+    case 14:
+      return { do: "spoil", node, nth: prng.below(12) };
     default:
       return null;
   }

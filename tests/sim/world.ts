@@ -10,6 +10,7 @@ import { Checker } from "./checks.ts";
 import { Clients } from "./clients.ts";
 import { ConductorHost } from "./conductor_host.ts";
 import { type Ground, type Planted, resetStarts } from "./daemon.ts";
+import { lostCargos } from "./cargo_checks.ts";
 import { daemonsOf, doStep, healAll } from "./deeds.ts";
 import { IngressHost } from "./ingress_host.ts";
 import { Loads } from "./loads.ts";
@@ -91,7 +92,15 @@ export function createCast(options: WorldOptions): Cast {
   const checker = new Checker(timeline);
   const planted = options.planted === undefined ? {} : { planted: options.planted };
   const loads = new Loads();
-  const ground: Ground = { timeline, network, prng, loads, witness: checker, ...planted };
+  const ground: Ground = {
+    timeline,
+    network,
+    prng,
+    loads,
+    suppliers: new Map(),
+    witness: checker,
+    ...planted,
+  };
   const towers = Array.from(
     { length: options.towers ?? 1 },
     (_, index) => new TowerHost(ground, index + 1),
@@ -145,7 +154,7 @@ export function createCast(options: WorldOptions): Cast {
 /** Runs one world to its end. */
 export function simulate(options: WorldOptions): Outcome {
   const cast = createCast(options);
-  const { timeline, checker, network, clients } = cast;
+  const { timeline, checker, network, clients, operator } = cast;
   // What happens is made up by a generator of its own, so that leaving a step out of the plan
   // changes as little as possible of the rest.
   const plan = options.plan ?? planSteps(createPrng(options.seed ^ 0x5eed), options);
@@ -181,6 +190,8 @@ export function simulate(options: WorldOptions): Outcome {
     const forgottenMs = (cast.conductor.machine?.state.forgottenUnixS ?? 0) * 1_000;
     run(cast, Math.max(timeline.nowMs, forgottenMs + 1_000 - timeline.epochMs));
     const healedMs = timeline.nowMs;
+    // What was lost with the last disk that had it is brought once more.
+    for (const each of lostCargos(cast)) operator.up(...each);
     // Nobody leaves a rollout paused for ever.
     for (const app of cast.operator.wishes.keys()) cast.operator.verb("RESUME", app);
     // One node may stay barred, but not a volume's home, which nothing else can stand in for.
@@ -211,7 +222,7 @@ export function run(cast: Cast, untilMs: number): void {
   const { timeline, checker } = cast;
   for (;;) {
     const nextMs = Math.min(untilMs, (Math.floor(timeline.nowMs / 250) + 1) * 250);
-    while (timeline.step(nextMs)) checker.look();
+    while (timeline.step(nextMs));
     if (nextMs % 250 === 0) checker.lookAround();
     if (nextMs >= untilMs) return;
   }
