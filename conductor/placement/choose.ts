@@ -14,7 +14,11 @@ export interface Choice {
 /** Node id -> why it cannot run this, though it seems to have room for it. */
 export type Unable = ReadonlyMap<string, string>;
 
+/** Node id -> replicas of the app there that leave, or are to be replaced. */
+export type Passing = ReadonlyMap<string, number>;
+
 const NONE: Unable = new Map();
+const NO_PASSING: Passing = new Map();
 
 /**
  * Chooses a node for each of `count` replicas and books it in the ledger. Fewer choices than asked
@@ -26,11 +30,12 @@ export function choose(
   ledger: Ledger,
   home?: string,
   unable = NONE,
+  passing = NO_PASSING,
 ): { readonly choices: Choice[]; readonly refusals: string[] } {
   if (count === 0) return { choices: [], refusals: [] };
   const nodes = ledger.all();
   const able = unable.size === 0 ? nodes : nodes.filter((node) => !unable.has(node.id));
-  const queue = new Queue(spec, able, home);
+  const queue = new Queue(spec, able, home, passing);
   const choices: Choice[] = [];
   while (choices.length < count) {
     const best = queue.takeBest();
@@ -61,9 +66,10 @@ export function chooseFor(
   home?: string,
   seats?: readonly string[],
   unable = NONE,
+  passing = NO_PASSING,
 ): Chosen {
   if (seats) return chooseSeats(spec, indices, seats, ledger);
-  const { choices, refusals } = choose(spec, indices.length, ledger, home, unable);
+  const { choices, refusals } = choose(spec, indices.length, ledger, home, unable, passing);
   return { choices: choices.map((each, at) => ({ ...each, index: indices[at]! })), refusals };
 }
 
@@ -118,17 +124,26 @@ interface Ranked {
 class Queue {
   home: string | undefined;
   readonly #spec: AppSpec;
+  readonly #passing: Passing;
   readonly #groups = new Map<string, number>();
   readonly #order = new Map<string, number>();
   #heap: Ranked[] = [];
 
-  constructor(spec: AppSpec, nodes: readonly Candidate[], home: string | undefined) {
+  constructor(
+    spec: AppSpec,
+    nodes: readonly Candidate[],
+    home: string | undefined,
+    passing: Passing,
+  ) {
     this.#spec = spec;
+    this.#passing = passing;
     this.home = home;
     const { spread } = spec.place;
     nodes.forEach((node, index) => {
       this.#order.set(node.id, index);
-      if (spread !== "node") this.#count(node, node.apps.get(spec.name) ?? 0);
+      if (spread !== "node") {
+        this.#count(node, (node.apps.get(spec.name) ?? 0) - (passing.get(node.id) ?? 0));
+      }
     });
     for (const node of nodes) {
       if (whyNot(spec, node, home) === null) this.#heap.push(this.#ranked(node));
@@ -162,7 +177,8 @@ class Queue {
 
   #ranked(node: Candidate): Ranked {
     const order = this.#order.get(node.id)!;
-    return { node, rank: rank(this.#spec, node, this.#groups), order };
+    const passing = this.#passing.get(node.id) ?? 0;
+    return { node, rank: rank(this.#spec, node, this.#groups, passing), order };
   }
 
   #rerank(): void {

@@ -84,6 +84,21 @@ Deno.test("choose() spreads over nodes, or over the values of a label", () => {
   assertEquals(counts(zones), [1, 1, 1, 3]);
 });
 
+Deno.test("choose() spreads what stays, and counts what is to be replaced only after that", () => {
+  // The last one of two is to be placed: one that is replaced on each of the others, the first here.
+  const nodes = ledger([
+    { apps: new Map([["web", 1]]), replicas: 2 },
+    { apps: new Map([["web", 1]]), replicas: 2 },
+    { apps: new Map([["web", 1]]), replicas: 1 },
+  ]);
+  const passing = new Map([["id-1", 1], ["id-2", 1]]);
+  const { choices } = choose(spec(), 1, nodes, undefined, undefined, passing);
+  assertEquals(choices.map((choice) => choice.node), ["id-1"]);
+  const free = ledger([{ apps: new Map([["web", 1]]) }, {}]);
+  const [beside] = choose(spec(), 1, free, undefined, undefined, new Map([["id-1", 1]])).choices;
+  assertEquals(beside!.node, "id-2", "where nothing of it is, rather");
+});
+
 Deno.test("choose() keeps all replicas with a volume on one node", () => {
   const nodes = ledger([{}, {}, {}]);
   const { choices } = choose(spec(["volume {", "  path data", "}"]), 3, nodes);

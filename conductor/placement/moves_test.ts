@@ -194,6 +194,8 @@ Deno.test("what a restart replaces is not moved as well when its node is drained
   rig.apply("web", manifestOf("web", ["replicas 5", ...HEALTH]));
   rig.live(1_000);
   tell(rig, "UNCORDON", { node: "node-2" });
+  // What the restart places would have to move, too, and that is another matter.
+  tell(rig, "CORDON", { node: "node-1" });
   for (const node of nodesOf(rig)) node.quick = false;
   rig.verb("RESTART", "web");
   const { placements } = rig.machine.state.apps.get("web")!;

@@ -165,6 +165,7 @@ Deno.test("compareRanks() is an order: reflexive, antisymmetric and transitive",
     missed: small,
     far: small,
     crowd: small,
+    passing: small,
     load: small,
     replicas: small,
   });

@@ -6,7 +6,7 @@
 import { specOfBefore } from "../../core/before.ts";
 import type { EntryBody, Place } from "../../core/log.ts";
 import type { AppSpec } from "../../core/manifest/spec.ts";
-import { chooseFor, type Chosen, type Unable } from "./choose.ts";
+import { chooseFor, type Chosen, type Passing, type Unable } from "./choose.ts";
 import { whyNot } from "./feasible.ts";
 import { mayReplace, type Prepared, UNASKED, waitLine } from "./replace.ts";
 import type { Ledger } from "./ledger.ts";
@@ -16,6 +16,7 @@ import {
   currentOf,
   generationOf,
   holdsVolume,
+  isOutdated,
   type Placement,
   specOf,
 } from "../state.ts";
@@ -60,7 +61,16 @@ export function planApp(
   const indices = mayPlace ? wanted.indices : [];
   const asked = indices.length;
   const home = holdsVolume(spec) ? app.home : undefined;
-  const { choices, refusals } = chooseAble(spec, indices, ledger, home, buckets.seats, prepared);
+  const passing = passingOf(app, generation);
+  const { choices, refusals } = chooseAble(
+    spec,
+    indices,
+    ledger,
+    home,
+    buckets.seats,
+    prepared,
+    passing,
+  );
   const place = choices.map((choice, at): Place => {
     bookings.push({ node: choice.node, spec });
     const replica = `${app.name}.${app.placed + at + 1}`;
@@ -120,6 +130,7 @@ function chooseAble(
   home: string | undefined,
   seats: Buckets["seats"],
   prepared: Prepared,
+  passing: Passing,
 ): Chosen {
   if (indices.length === 0 || seats) return chooseFor(spec, indices, ledger, home, seats);
   const unable = prepared.unable();
@@ -128,7 +139,7 @@ function chooseAble(
   let refusals: readonly string[] = [];
   const take = (passedOver: Unable, most = Infinity) => {
     const left = indices.slice(chosen.length, chosen.length + most);
-    const found = chooseFor(spec, left, ledger, home, seats, passedOver);
+    const found = chooseFor(spec, left, ledger, home, seats, passedOver, passing);
     chosen.push(...found.choices);
     if (holdsVolume(spec)) home ??= chosen[0]?.node;
     refusals = found.refusals;
@@ -142,6 +153,20 @@ function chooseAble(
 function othersThan(nodes: ReadonlySet<string>, ledger: Ledger): Unable {
   const others = ledger.all().filter(({ id }) => !nodes.has(id));
   return new Map(others.map(({ id }) => [id, "it was not asked"]));
+}
+
+/** Its replicas that will not stay beside those of this generation that are placed now. */
+function passingOf(app: App, generation: number): Passing {
+  const isCurrent = generation === currentOf(app).generation;
+  const passing = new Map<string, number>();
+  for (const placement of app.placements.values()) {
+    const { leaving, part, node } = placement;
+    const isOther = isCurrent ? isOutdated(app, placement) : placement.generation !== generation;
+    // Without a manifest nothing is booked for it.
+    if (!(leaving || part || isOther) || !specOf(app, placement)) continue;
+    passing.set(node, (passing.get(node) ?? 0) + 1);
+  }
+  return passing;
 }
 
 /** What is to be placed: replicas of a generation, or what runs before its first one. */

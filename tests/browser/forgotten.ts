@@ -3,7 +3,7 @@
 import { assert } from "@std/assert";
 import type { Page } from "playwright-core";
 import { linkIn, tokenIn } from "../../market/testing_mail.ts";
-import { focused, refused } from "./forms.ts";
+import { focused, heard, refused } from "./forms.ts";
 import type { Shopper } from "./journey.ts";
 import type { Mailbox } from "./mailbox.ts";
 
@@ -36,6 +36,7 @@ export async function forgotten(
   await address.fill(email);
   await address.press("Enter");
   await focused(page.getByRole("heading", { name: "Look into your mail" }), "what came of it");
+  await heard(page, "Look into your mail.");
   await seen("mail sent");
 
   const link = linkIn(await mails.wait(email, ASKED));
@@ -50,6 +51,7 @@ export async function forgotten(
   await secret.fill(next);
   await secret.press("Enter");
   await focused(page.getByRole("heading", { name: "Password changed" }), "that it is done");
+  await heard(page, "Your password is changed.");
   await seen("password chosen");
   await mails.wait(email, CHANGED);
 

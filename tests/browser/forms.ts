@@ -12,6 +12,7 @@ function refusedField(page: Page, name: string, error: string): Locator {
 /** Waits until a field has an error, and the focus. */
 export async function refused(page: Page, name: string, error: string): Promise<void> {
   await focused(refusedField(page, name, error), `${name}: ${error}`);
+  assertEquals(await page.getByRole("alert").count(), 0, `${error} is said once`);
 }
 
 /** Waits until it has the focus. */
@@ -21,7 +22,7 @@ export async function focused(element: Locator, what: string): Promise<void> {
 }
 
 /** Waits until a text is said to screen readers. */
-async function heard(page: Page, text: string): Promise<void> {
+export async function heard(page: Page, text: string): Promise<void> {
   await page.locator("[role=status]", { hasText: text }).first().waitFor({ state: "attached" });
 }
 
@@ -206,4 +207,17 @@ export async function forgetting(page: Page, shopUrl: string): Promise<void> {
     await refused(page, "New password", "as it is");
   });
   await sendsOnce(page, "/reset", set);
+  // Whoever was signed in here is not any more.
+  await page.getByLabel(/^Account of /).waitFor();
+  await page.route("**/api/reset", (route) => route.fulfill({ status: 204 }));
+  await set.click();
+  await page.getByRole("heading", { name: "Password changed" }).waitFor();
+  await page.getByLabel(/^Account of /).waitFor({ state: "detached" });
+
+  await page.goto(`${shopUrl}/reset`);
+  const code = page.getByLabel("Code from the mail");
+  await code.waitFor();
+  // As when the mail's link is opened in the window that has the page already.
+  await page.evaluate("location.hash = 'A'.repeat(43)");
+  await code.waitFor({ state: "detached" });
 }

@@ -10,18 +10,24 @@ import {
   RESET_MS,
   REVOKED_READ_MS,
 } from "../../kit/limits.ts";
-import { eventually } from "../../kit/testing.ts";
-import { eachStore, openAt, type StorePlace } from "../../kit/testing_stores.ts";
+import type { Database } from "../../kit/database.ts";
+import type { Service } from "../../kit/service.ts";
+import { ask as askService, eventually, testSurroundings } from "../../kit/testing.ts";
+import { eachStore, openAt, placeEnv, type StorePlace } from "../../kit/testing_stores.ts";
 import type { Shape } from "../../launch.ts";
 import { textOf, tokenIn } from "../../testing_mail.ts";
 import { startMarket, type TestMarket } from "../../testing_market.ts";
 import { createLetters } from "./letters.ts";
+import type { IdentityOptions } from "./module.ts";
+import { PASSWORD_COST } from "./password.ts";
+import { createUserService } from "./service.ts";
 import { MIGRATIONS } from "./store.ts";
 
 // Who has forgotten the password gets another by mail, in both shapes, by a real mail server.
 
 const SHOP_URL = "https://shop.test/";
 const STAFF = { STAFF_EMAIL: "boss@shop.test", STAFF_PASSWORD: "a long sentence" };
+const CHEAP = { cost: 2, blocks: 1, parallel: 1 };
 const OLD = "correct horse";
 const NEW = "battery staple";
 
@@ -279,6 +285,18 @@ inFive("a mail waits for a worker that is away", async (scene) => {
   await mails(scene, email, ASKED, 1);
 });
 
+inFive("a mail that was not written yet is not, once the password is changed", async (scene) => {
+  const { market } = scene;
+  const { email, session } = await market.register();
+  market.down.add("async-worker");
+  assertEquals((await forgot(scene, email)).status, 202);
+  const json = { password: OLD, new_password: NEW };
+  assertEquals((await market.ask("user-svc", "POST /password", { session, json })).status, 200);
+  market.down.delete("async-worker");
+  await mails(scene, email, CHANGED, 1);
+  assertEquals(scene.smtp.mails.length, 1, "the only mail says that it was changed");
+});
+
 inFive("the password of the shop's own people is not chosen anew by mail", async (scene) => {
   const { market } = scene;
   assertEquals((await forgot(scene, STAFF.STAFF_EMAIL)).status, 202);
@@ -287,17 +305,154 @@ inFive("the password of the shop's own people is not chosen anew by mail", async
   assertEquals(scene.smtp.mails.length, 1, "the only mail is the other's");
 });
 
+/** user-svc as a service of its own, at a place that others may share. */
+async function withService(
+  place: StorePlace,
+  more: { options?: IdentityOptions; env?: Record<string, string> },
+  test: (service: Service) => Promise<void>,
+): Promise<void> {
+  const env = { ...placeEnv(place), SESSION_SECRET: "a secret", ...more.env };
+  const service = await createUserService(testSurroundings("user-svc", { env }), more.options);
+  try {
+    await test(service);
+  } finally {
+    await service.close();
+  }
+}
+
+/** Its hashes take long enough for others to be faster. */
+const SLOW = { options: { cost: PASSWORD_COST } };
+
+eachStore(
+  "letters are handed over at once, and not when somebody looks for them",
+  async (place) => {
+    const smtp = await startSmtp();
+    const options = { cost: CHEAP, sweepMs: 3_600_000 };
+    const env = { SMTP_URL: smtp.url, SHOP_URL };
+    try {
+      await withService(place, { options, env }, async (service) => {
+        const json = { email: "ada@shop.test", name: "Ada Byron", password: OLD };
+        const { session } = (await askService(service, "POST /register", { json })).body;
+        const come = (count: number) =>
+          eventually(`${count} mails have come`, () => smtp.mails.length === count);
+        const change = { password: OLD, new_password: NEW };
+        await askService(service, "POST /password", { session, json: change });
+        await come(1);
+        await askService(service, "POST /forgot", { json: { email: json.email } });
+        await come(2);
+        const token = tokenIn(smtp.mails[1]!.raw)!;
+        await askService(service, "POST /reset", { json: { token, new_password: OLD } });
+        await come(3);
+      });
+    } finally {
+      await smtp.stop();
+    }
+  },
+  LOOSE,
+);
+
+eachStore("who signs in while the password is changed is called back, too", async (place) => {
+  await withService(
+    place,
+    SLOW,
+    (first) =>
+      withService(place, { options: { cost: CHEAP } }, async (second) => {
+        const email = "ada@shop.test";
+        const json = { email, name: "Ada Byron", password: OLD };
+        const { body } = await askService(first, "POST /register", { json });
+        const token = await tokenOf(place, email);
+        // Its password is still being looked at when it becomes a wrong one.
+        const signingIn = askService(first, "POST /login", { json: { email, password: OLD } });
+        const change = { token, new_password: NEW };
+        assertEquals((await askService(second, "POST /reset", { json: change })).status, 204);
+        const { status, body: { session } } = await signingIn;
+        if (status === 401) return;
+        const late = await askService(second, `GET /profile/${body.user.id}`, { session });
+        assertEquals([status, late.status], [200, 401]);
+      }),
+  );
+});
+
+eachStore("a token that was used while a password is hashed for it is used", async (place) => {
+  await withService(
+    place,
+    SLOW,
+    (first) =>
+      withService(place, { options: { cost: CHEAP } }, async (second) => {
+        const email = "ada@shop.test";
+        const json = { email, name: "Ada Byron", password: OLD };
+        await askService(second, "POST /register", { json });
+        const token = await tokenOf(place, email);
+        const reset = (service: Service, new_password: string) =>
+          askService(service, "POST /reset", { json: { token, new_password } });
+        const late = reset(first, "a late sentence");
+        assertEquals((await reset(second, NEW)).status, 204);
+        assertEquals([(await late).status, (await late).body.field], [400, "token"]);
+        const { status } = await askService(second, "POST /login", {
+          json: { email, password: NEW },
+        });
+        assertEquals(status, 200);
+      }),
+  );
+});
+
+/** A token as it would be in a mail. */
+async function tokenOf(place: StorePlace, email: string): Promise<string> {
+  const database = await openAt(place, { name: "user-svc", migrations: MIGRATIONS });
+  try {
+    const letters = createLetters(database, Date.now, () => true);
+    await letters.forgot(email);
+    const letter = await letters.write((await letters.untold(1))[0]!);
+    assert(letter?.kind === "reset");
+    return letter.token;
+  } finally {
+    await database.close();
+  }
+}
+
+eachStore("where too many letters wait, no more are taken", async (place) => {
+  await withService(place, { options: { cost: CHEAP } }, async (service) => {
+    const database = await openAt(place, { name: "user-svc", migrations: MIGRATIONS });
+    await fill(database, Date.now());
+    await database.close();
+    const { status, body, headers } = await askService(service, "POST /forgot", {
+      json: { email: "ada@shop.test" },
+    });
+    assertEquals([status, body.field], [503, "email"]);
+    assert(headers.has("retry-after"));
+  });
+});
+
+eachStore("letters of long ago are forgotten", async (place) => {
+  await withService(place, { options: { cost: CHEAP, sweepMs: 20 } }, async () => {
+    const database = await openAt(place, { name: "user-svc", migrations: MIGRATIONS });
+    try {
+      await fill(database, 1, 1);
+      await eventually("they are gone", async () => {
+        const [kept] = await database.query<{ n: number }>("select count(*) as n from letters");
+        return kept!.n === 0;
+      });
+    } finally {
+      await database.close();
+    }
+  });
+});
+
+/** As many letters as may be kept, for addresses that nobody has. */
+const fill = (database: Database, madeAt: number, told = 0) =>
+  database.query(
+    `with recursive numbers (n) as (select 1 union all select n + 1 from numbers where n < ?)
+     insert into letters (id, kind, email, made_at, told)
+     select 'letter ' || n, 'reset', 'a' || n || '@shop.test', ?, ? from numbers`,
+    ...[LETTERS_MAX, madeAt, told],
+  );
+
 eachStore("createLetters() keeps no more than it may, and not for long", async (place) => {
   const database = await openAt(place, { name: "user-svc", migrations: MIGRATIONS });
   let now = 1_000_000;
   const letters = createLetters(database, () => now, () => true);
   try {
-    await database.query(
-      `with recursive numbers (n) as (select 1 union all select n + 1 from numbers where n < ?)
-       insert into letters (id, kind, email, made_at)
-       select 'letter ' || n, 'reset', 'a' || n || '@shop.test', 1000000 from numbers`,
-      LETTERS_MAX,
-    );
+    await fill(database, now);
     assertEquals(await letters.forgot("ada@shop.test"), false);
     // One for an address that nobody has is gone when it was to be written.
     const [first] = await letters.untold(1);

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import {
   ATTEMPT_WINDOW_MS,
+  ATTEMPTS_PER_ACCOUNT,
   ATTEMPTS_PER_ACCOUNT_AND_CLIENT,
   KEY_AHEAD_MS,
   KEY_LIFE_MS,
@@ -171,6 +172,29 @@ Deno.test("only staff replaces keys, and a new key is known to who checks before
   }
 });
 
+Deno.test("an account that there was becomes staff's with its setting, and its old sessions end", async () => {
+  const folder = Deno.makeTempDirSync({ prefix: "market-" });
+  const email = "boss@shop.test";
+  const rotate = (market: TestMarket, session: string) =>
+    market.ask("user-svc", "POST /keys/rotate", { session });
+  try {
+    const before = await startMarket({ folder }, {}, "five");
+    const json = { ...account, email };
+    const { session } = (await before.ask("user-svc", "POST /register", { json })).body;
+    assertEquals((await rotate(before, session)).status, 403);
+    await before.close();
+    const staff = { STAFF_EMAIL: email, STAFF_PASSWORD: "a long sentence" };
+    const after = await startMarket({ folder }, staff, "five");
+    assertEquals((await rotate(after, session)).status, 401);
+    assertEquals((await login(after, { email })).status, 401);
+    const signedIn = await login(after, { email, password: staff.STAFF_PASSWORD });
+    assertEquals((await rotate(after, signedIn.body.session)).status, 201);
+    await after.close();
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
 eachShape("accounts from one client are limited", async (market) => {
   const open = async (at: number) =>
     (await market.ask("user-svc", "POST /register", {
@@ -281,6 +305,32 @@ eachShape(
     for (const each of [session, other]) assertEquals(await opens(market, user.id, each), SHUT);
   },
 );
+
+eachShape("a right change of the password clears the count", async (market) => {
+  let { session } = (await market.ask("user-svc", "POST /register", { json: account })).body;
+  const words = [account.password, "battery staple", "horse battery"];
+  for (const [at, new_password] of words.entries()) {
+    for (let wrong = 1; wrong < ATTEMPTS_PER_ACCOUNT_AND_CLIENT; wrong++) {
+      const refused = await changePassword(market, session, { password: "wrong", new_password });
+      assertEquals(refused.status, 403);
+    }
+    const json = { password: words[at], new_password: words[at + 1] ?? "the last sentence" };
+    const changed = await changePassword(market, session, json);
+    assertEquals(changed.status, 200);
+    ({ session } = changed.body);
+  }
+});
+
+eachShape("tries to sign in are limited by account, wherever they come from", async (market) => {
+  await market.ask("user-svc", "POST /register", { json: account });
+  const from = (at: number) => `203.0.113.${at}`;
+  for (let at = 0; at < ATTEMPTS_PER_ACCOUNT; at++) {
+    assertEquals((await login(market, { password: "wrong" }, from(at))).status, 401);
+  }
+  assertEquals((await login(market, {}, from(ATTEMPTS_PER_ACCOUNT))).status, 429);
+  market.advance(ATTEMPT_WINDOW_MS + 1);
+  assertEquals((await login(market, {}, from(0))).status, 200);
+});
 
 eachShape("a change of password that cannot be is refused, and says what to do", async (market) => {
   const { session } = (await market.ask("user-svc", "POST /register", { json: account })).body;

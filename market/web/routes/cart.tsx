@@ -2,11 +2,12 @@ import { reads } from "../api.ts";
 import type { Cart, CartItem } from "../api_types.ts";
 import { formatMoney } from "../lib/money.ts";
 import { CardBones, CardGrid, Picture, ProductCard } from "../parts/card.tsx";
+import { CartAway } from "../parts/cart_away.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { Empty, type PageProps, useTitle } from "../parts/page.tsx";
 import { Quantity } from "../parts/quantity.tsx";
 import { Bones, Loaded, useRead } from "../parts/resource.tsx";
-import { cart, cartState, change, loadCart } from "../state/cart.ts";
+import { cart, cartState, change } from "../state/cart.ts";
 import { notify } from "../state/notices.ts";
 
 export default function CartPage(_: PageProps) {
@@ -27,16 +28,7 @@ export default function CartPage(_: PageProps) {
 
 function Unfilled() {
   if (cartState.value === "loading") return <Bones lines={5} />;
-  if (cartState.value === "failed") {
-    return (
-      <div class="failed" role="status">
-        <p>
-          <strong>Your cart</strong> could not be loaded. It is kept, and will be back.
-        </p>
-        <button type="button" class="button quiet" onClick={loadCart}>Try again</button>
-      </div>
-    );
-  }
+  if (cartState.value === "failed") return <CartAway />;
   return (
     <>
       <Empty title="Nothing in here yet" text="Good things take their time. Have a look around.">

@@ -5,11 +5,12 @@ import { costsOf } from "../../services/order-svc/price.ts";
 import type { Address, OrderRequest, ShippingMethod } from "../api_types.ts";
 import { attemptFor } from "../lib/attempt.ts";
 import { checkAddress, COUNTRIES } from "../lib/address.ts";
+import { CartAway } from "../parts/cart_away.tsx";
 import { Field } from "../parts/field.tsx";
 import { useFocusOnWrong, type Wrong } from "../parts/form.ts";
 import { Empty, type PageProps, useTitle } from "../parts/page.tsx";
 import { Totals } from "../parts/totals.tsx";
-import { cart, cartBusy, cartState } from "../state/cart.ts";
+import { cart, cartBusy, cartState, loadCart } from "../state/cart.ts";
 import { go } from "../state/navigation.ts";
 import { signOut, updateUser, user } from "../state/session.ts";
 import { keep, recall } from "../state/storage.ts";
@@ -18,6 +19,7 @@ import { Picture } from "../parts/card.tsx";
 import { formatMoney } from "../lib/money.ts";
 
 const ATTEMPT = "market.attempt";
+const DRAFT = "market.draft";
 
 export default function Checkout(_: PageProps) {
   useTitle("Checkout");
@@ -30,30 +32,64 @@ export default function Checkout(_: PageProps) {
     return (
       <div class="page">
         <h1>Checkout</h1>
-        {cartState.value === "loading"
-          ? <Bones lines={6} />
-          : (
-            <Empty title="Nothing to check out" text="Your cart is empty.">
-              <a class="button" href="/catalog">Browse the shop</a>
-            </Empty>
-          )}
+        <NoLines />
       </div>
     );
   }
   return <CheckoutForm />;
 }
 
+function NoLines() {
+  if (cartState.value === "loading") return <Bones lines={6} />;
+  if (cartState.value === "failed") return <CartAway />;
+  return (
+    <Empty title="Nothing to check out" text="Your cart is empty.">
+      <a class="button" href="/catalog">Browse the shop</a>
+    </Empty>
+  );
+}
+
+/** What was typed so far, kept over a reload or signing in again. */
+interface Draft {
+  readonly user: string;
+  readonly address: Address;
+  readonly method: ShippingMethod;
+}
+
+function firstDraft(): Draft {
+  const { id = "", name = "", address } = user.peek() ?? {};
+  const kept = keptDraft();
+  if (kept?.user === id) return kept;
+  return {
+    user: id,
+    method: "standard",
+    address: {
+      name: address?.name ?? name,
+      line1: address?.line1 ?? "",
+      line2: address?.line2 ?? "",
+      city: address?.city ?? "",
+      postal_code: address?.postal_code ?? "",
+      country: address?.country ?? "US",
+    },
+  };
+}
+
+function keptDraft(): Draft | undefined {
+  try {
+    return JSON.parse(recall(sessionStorage, DRAFT) ?? "null") ?? undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 function CheckoutForm() {
-  const known = user.value?.address;
-  const [address, setAddress] = useState<Address>({
-    name: known?.name ?? user.value?.name ?? "",
-    line1: known?.line1 ?? "",
-    line2: known?.line2 ?? "",
-    city: known?.city ?? "",
-    postal_code: known?.postal_code ?? "",
-    country: known?.country ?? "US",
-  });
-  const [method, setMethod] = useState<ShippingMethod>("standard");
+  const [draft, setDraft] = useState(firstDraft);
+  const { address, method } = draft;
+  const change = (part: Partial<Draft>) => {
+    const next = { ...draft, ...part };
+    setDraft(next);
+    keep(sessionStorage, DRAFT, JSON.stringify(next));
+  };
   const [wrong, setWrong] = useState<Wrong>();
   const [sending, setSending] = useState(false);
   const [remember, setRemember] = useState(true);
@@ -66,6 +102,7 @@ function CheckoutForm() {
     setWrong(undefined);
     try {
       const order = await sendOrder(address, method);
+      keep(sessionStorage, DRAFT, undefined);
       go(`/orders/${encodeURIComponent(order.id)}?placed=1`, { replace: true });
       if (remember) keepAddress(order.shipping_address);
     } catch (error) {
@@ -92,7 +129,7 @@ function CheckoutForm() {
         }}
       >
         <div class="stack">
-          <AddressFields address={address} set={setAddress} wrong={wrong}>
+          <AddressFields address={address} set={(address) => change({ address })} wrong={wrong}>
             <label class="check">
               <input
                 type="checkbox"
@@ -102,7 +139,11 @@ function CheckoutForm() {
               <span>Keep this address for next time</span>
             </label>
           </AddressFields>
-          <Methods method={method} set={setMethod} subtotal={cart.value.subtotal} />
+          <Methods
+            method={method}
+            set={(method) => change({ method })}
+            subtotal={cart.value.subtotal}
+          />
           <section class="panel" aria-labelledby="payment">
             <h2 id="payment">Payment</h2>
             <p>
@@ -147,20 +188,24 @@ function keepAddress(address: Address): void {
 
 /** Places the order with the key of this attempt; the key is dropped once the answer is final. */
 async function sendOrder(address: Address, method: ShippingMethod) {
-  const { session, items } = cart.peek();
+  const { session } = cart.peek();
+  const lines = linesShown();
   const { line2, ...required } = trimmed(address);
   const body: OrderRequest = {
     cart_session: session,
     shipping_address: line2 ? { ...required, line2 } : required,
     shipping_method: method,
   };
-  const lines = items.map((item) => [item.product_id, item.quantity, item.price]);
   const fingerprint = JSON.stringify([body, lines]);
-  const attempt = attemptFor(
-    recall(sessionStorage, ATTEMPT),
-    fingerprint,
-    () => crypto.randomUUID(),
-  );
+  const stored = recall(sessionStorage, ATTEMPT);
+  const attempt = attemptFor(stored, fingerprint, () => crypto.randomUUID());
+  if (JSON.stringify(attempt) !== stored) {
+    // What is ordered is the cart as the shop has it: another window may have changed it.
+    await loadCart();
+    if (String(linesShown()) !== String(lines)) {
+      throw new ApiError("conflict", "Your cart was changed elsewhere. Look at it once more.");
+    }
+  }
   keep(sessionStorage, ATTEMPT, JSON.stringify(attempt));
   try {
     const order = await placeOrder(body, attempt.key);
@@ -175,6 +220,10 @@ async function sendOrder(address: Address, method: ShippingMethod) {
     }
     throw error;
   }
+}
+
+function linesShown() {
+  return cart.peek().items.map((item) => [item.product_id, item.quantity, item.price]);
 }
 
 function trimmed(address: Address): Address {

@@ -57,7 +57,7 @@ function Form({ given, done }: { given: string; done: () => void }) {
     setSending(true);
     setWrong(undefined);
     try {
-      await resetPassword({ token: token.trim(), new_password: next });
+      await resetPassword({ token, new_password: next });
       // Whoever is signed in here has to sign in anew.
       signOut();
       announce("Your password is changed.");

@@ -37,9 +37,14 @@ export async function loadCart(): Promise<void> {
     if (!sending) confirmed.value = read;
     cartState.value = "ready";
   } catch (error) {
-    if (error instanceof ApiError && error.code === "not_found") forgetCart();
+    if (isGone(error)) forgetCart();
     else if (cartState.value === "loading") cartState.value = "failed";
   }
+}
+
+/** Whether the shop knows a cart no more: it has expired, or is one of another shop at this address. */
+function isGone(error: unknown): boolean {
+  return error instanceof ApiError && ["not_found", "signed_out"].includes(error.code);
 }
 
 /** Starts with an empty cart: the old one was ordered or has expired. */
@@ -119,10 +124,10 @@ async function send(next: CartChange): Promise<Cart> {
   try {
     return await sendTo(key, next);
   } catch (error) {
-    if (!(error instanceof ApiError) || error.code !== "not_found") throw error;
+    if (!isGone(error)) throw error;
     // The cart has expired, or the line is gone (another tab): start from what the service has.
-    const actual = await readCart(key).catch((failure: ApiError) => {
-      if (failure.code !== "not_found") throw failure;
+    const actual = await readCart(key).catch((failure) => {
+      if (!isGone(failure)) throw failure;
       forgetCart();
       return undefined;
     });
