@@ -461,6 +461,11 @@ export const WAKE_AGAIN_MS = 1_000;
  */
 export const SLEEPERS = 32;
 export const UNLED_MS = 3_000;
+/**
+ * A node that no conductor has answered for so long follows the log anew when one does, ms: whoever
+ * was cut off may have been given up meanwhile, and its own end of the stream stand for ever.
+ */
+export const FOLLOW_ANEW_MS = 15_000;
 export const WAKE_ELSEWHERE_MS = 8_000;
 /** First wait before the ingress dials a tower again, doubling to the max. */
 export const WATCH_RETRY_MIN_MS = 50;

@@ -3,7 +3,13 @@
 import { type Address, showAddress } from "../core/address.ts";
 import { Allegiance } from "./allegiance.ts";
 import type { Instant } from "../core/instant.ts";
-import { BEAT_HURRY_MS, BEAT_MS, UNHEARD_TOWERS, UNLED_MS } from "../core/limits.ts";
+import {
+  BEAT_HURRY_MS,
+  BEAT_MS,
+  FOLLOW_ANEW_MS,
+  UNHEARD_TOWERS,
+  UNLED_MS,
+} from "../core/limits.ts";
 import {
   type Beat,
   digestOf,
@@ -77,15 +83,19 @@ export class ConductorLink {
     this.#outbox.remove(replica);
   }
 
-  /** Says whether another conductor leads than the one before. */
+  /**
+   * Says whether the log has to be followed anew: another conductor leads than the one before, or it
+   * has not been heard for so long that the stream cannot be trusted to stand at its end, too.
+   */
   onBeatOk(message: Mesh<"beat-ok">, nowMs: number): boolean {
     if (message.standby || !this.allegiance.hear(message.term)) return false;
-    const other = this.#conductor !== null && this.#conductor !== message.conductor;
+    const isAnew = this.#conductor !== null &&
+      (this.#conductor !== message.conductor || nowMs - this.#ledMs >= FOLLOW_ANEW_MS);
     this.#conductor = message.conductor;
     this.#ledMs = nowMs;
     this.#everyMs = message.everyMs;
     this.#nextBeatMs = Math.min(this.#nextBeatMs, nowMs + message.everyMs);
-    return other;
+    return isAnew;
   }
 
   /** The conductor may be missing this node: the next beat is due now, not two at once. */

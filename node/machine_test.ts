@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import {
   BACKOFF_MIN_MS,
+  FOLLOW_ANEW_MS,
   LEASE_RENEW_MS,
   PROBE_MIN_MS,
   STEADY_DATAGRAM_BYTES,
@@ -490,6 +491,21 @@ Deno.test("a new conductor is followed anew", () => {
   assertEquals(world.effects.some((each) => each.do === "follow"), false);
   hear("e".repeat(16));
   assertEquals(world.effects.filter((each) => each.do === "follow").length, 1);
+});
+
+Deno.test("after a long silence the log is followed anew, since nobody knows what became of the stream", () => {
+  const world = new FakeWorld().start();
+  const hear = () =>
+    world.mesh({ k: "beat-ok", conductor: "c".repeat(16), node: NODE, beat: 1, everyMs: 250 });
+  const follows = () => world.effects.filter((each) => each.do === "follow").length;
+  hear();
+  world.advance(FOLLOW_ANEW_MS - 1_000);
+  hear();
+  assertEquals(follows(), 0, "a stream outlasts a short silence");
+  world.advance(FOLLOW_ANEW_MS);
+  hear();
+  hear();
+  assertEquals(follows(), 1);
 });
 
 Deno.test("messages for another node and garbage are ignored", () => {
