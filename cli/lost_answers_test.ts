@@ -68,7 +68,19 @@ const REST: Readonly<Record<string, string>> = {
   recover: OTHERWISE.SUCCEED,
   ...Object.fromEntries(
     [
-      ...["keygen", "history", "why", "list", "nodes", "status", "top", "describe", "logs", "runs"],
+      ...[
+        "keygen",
+        "history",
+        "why",
+        "list",
+        "nodes",
+        "status",
+        "top",
+        "traces",
+        "describe",
+        "logs",
+        "runs",
+      ],
       ...["events", "lookup", "ping", "check", "diff", "fmt", "explain", "completion", "complete"],
       ...["what-if", "context", "token", "store", "audit", "install", "help", "version"],
     ].map((name) => [name, "sends no command"]),
