@@ -2,8 +2,9 @@ import { useState } from "preact/hooks";
 import { ApiError, forgotPassword } from "../api.ts";
 import { isEmail } from "../lib/email.ts";
 import { tooMany } from "../lib/wait.ts";
+import { AccountForm } from "../parts/account_form.tsx";
 import { Field } from "../parts/field.tsx";
-import { useFocusOnWrong, type Wrong } from "../parts/form.ts";
+import type { Wrong } from "../parts/form.ts";
 import { Outcome } from "../parts/outcome.tsx";
 import { type PageProps, useTitle } from "../parts/page.tsx";
 import { announce } from "../state/notices.ts";
@@ -42,7 +43,6 @@ function Form({ done }: { done: (asked: Asked) => void }) {
   const [email, setEmail] = useState("");
   const [wrong, setWrong] = useState<Wrong>();
   const [sending, setSending] = useState(false);
-  const form = useFocusOnWrong(wrong);
 
   const send = async () => {
     const address = email.trim();
@@ -65,13 +65,12 @@ function Form({ done }: { done: (asked: Asked) => void }) {
     }
   };
   return (
-    <form
-      ref={form}
-      noValidate
-      onSubmit={(event) => {
-        event.preventDefault();
-        send();
-      }}
+    <AccountForm
+      wrong={wrong}
+      fields={["email"]}
+      sending={sending}
+      submit="Send me the mail"
+      send={send}
     >
       <h1>Forgot your password?</h1>
       <p class="hint">We send you a mail with a link to choose another.</p>
@@ -84,10 +83,6 @@ function Form({ done }: { done: (asked: Asked) => void }) {
         error={wrong?.field === "email" ? wrong.text : undefined}
         autocomplete="email"
       />
-      {wrong && wrong.field !== "email" && <p class="field-error" role="alert">{wrong.text}</p>}
-      <button type="submit" class="button wide" disabled={sending}>
-        {sending ? "One moment…" : "Send me the mail"}
-      </button>
-    </form>
+    </AccountForm>
   );
 }

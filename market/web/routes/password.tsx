@@ -2,8 +2,9 @@ import { useEffect, useState } from "preact/hooks";
 import { ApiError, changePassword } from "../api.ts";
 import type { User } from "../api_types.ts";
 import { tooMany } from "../lib/wait.ts";
+import { AccountForm, NewPassword } from "../parts/account_form.tsx";
 import { Field } from "../parts/field.tsx";
-import { useFocusOnWrong, type Wrong } from "../parts/form.ts";
+import type { Wrong } from "../parts/form.ts";
 import { Outcome } from "../parts/outcome.tsx";
 import { type PageProps, useTitle } from "../parts/page.tsx";
 import { go } from "../state/navigation.ts";
@@ -44,7 +45,6 @@ function Form({ who, changed }: { who: User; changed: () => void }) {
   const [shown, setShown] = useState(false);
   const [wrong, setWrong] = useState<Wrong>();
   const [sending, setSending] = useState(false);
-  const form = useFocusOnWrong(wrong);
 
   const send = async () => {
     const missing = firstMissing(current, next);
@@ -66,15 +66,14 @@ function Form({ who, changed }: { who: User; changed: () => void }) {
     }
   };
   const at = (field: string) => wrong?.field === field ? wrong.text : undefined;
-  const type = shown ? "text" : "password";
   return (
-    <form
-      ref={form}
-      noValidate
-      onSubmit={(event) => {
-        event.preventDefault();
-        send();
-      }}
+    <AccountForm
+      wrong={wrong}
+      fields={["password", "new_password"]}
+      sending={sending}
+      submit="Change password"
+      send={send}
+      aside={<a href="/forgot">Forgot your password?</a>}
     >
       {/* Tells a password manager whose password it is. */}
       <input type="email" autocomplete="username" value={who.email} readOnly hidden />
@@ -83,42 +82,21 @@ function Form({ who, changed }: { who: User; changed: () => void }) {
       <Field
         label="Current password"
         name="password"
-        type={type}
+        type={shown ? "text" : "password"}
         value={current}
         onInput={setCurrent}
         error={at("password")}
         autocomplete="current-password"
         maxLength={128}
       />
-      <Field
-        label="New password"
-        name="new_password"
-        type={type}
+      <NewPassword
         value={next}
         onInput={setNext}
         error={at("new_password")}
-        hint="8 characters or more. A sentence is a good one."
-        autocomplete="new-password"
-        maxLength={128}
+        shown={shown}
+        show={setShown}
       />
-      <label class="check">
-        <input
-          type="checkbox"
-          checked={shown}
-          onChange={(event) => setShown(event.currentTarget.checked)}
-        />
-        <span>Show what I type</span>
-      </label>
-      {wrong && !["password", "new_password"].includes(wrong.field ?? "") && (
-        <p class="field-error" role="alert">{wrong.text}</p>
-      )}
-      <button type="submit" class="button wide" disabled={sending}>
-        {sending ? "One moment…" : "Change password"}
-      </button>
-      <p class="aside">
-        <a href="/forgot">Forgot your password?</a>
-      </p>
-    </form>
+    </AccountForm>
   );
 }
 

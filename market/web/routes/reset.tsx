@@ -1,8 +1,9 @@
 import { useEffect, useState } from "preact/hooks";
 import { ApiError, resetPassword } from "../api.ts";
 import { tooMany } from "../lib/wait.ts";
+import { AccountForm, NewPassword } from "../parts/account_form.tsx";
 import { Field } from "../parts/field.tsx";
-import { useFocusOnWrong, type Wrong } from "../parts/form.ts";
+import type { Wrong } from "../parts/form.ts";
 import { Outcome } from "../parts/outcome.tsx";
 import { type PageProps, useTitle } from "../parts/page.tsx";
 import { announce } from "../state/notices.ts";
@@ -48,7 +49,6 @@ function Form({ given, done }: { given: string; done: () => void }) {
   const [shown, setShown] = useState(false);
   const [wrong, setWrong] = useState<Wrong>();
   const [sending, setSending] = useState(false);
-  const form = useFocusOnWrong(wrong);
   const asksCode = given === "";
 
   const send = async () => {
@@ -70,15 +70,14 @@ function Form({ given, done }: { given: string; done: () => void }) {
     }
   };
   const at = (field: string) => wrong?.field === field ? wrong.text : undefined;
-  const placed = asksCode ? ["token", "new_password"] : ["new_password"];
   return (
-    <form
-      ref={form}
-      noValidate
-      onSubmit={(event) => {
-        event.preventDefault();
-        send();
-      }}
+    <AccountForm
+      wrong={wrong}
+      fields={asksCode ? ["token", "new_password"] : ["new_password"]}
+      sending={sending}
+      submit="Set new password"
+      send={send}
+      aside={<a href="/forgot">Send me another mail</a>}
     >
       <h1>Choose a new password</h1>
       <p class="hint">Every device will have to sign in with it.</p>
@@ -93,35 +92,14 @@ function Form({ given, done }: { given: string; done: () => void }) {
           maxLength={100}
         />
       )}
-      <Field
-        label="New password"
-        name="new_password"
-        type={shown ? "text" : "password"}
+      <NewPassword
         value={next}
         onInput={setNext}
         error={at("new_password")}
-        hint="8 characters or more. A sentence is a good one."
-        autocomplete="new-password"
-        maxLength={128}
+        shown={shown}
+        show={setShown}
       />
-      <label class="check">
-        <input
-          type="checkbox"
-          checked={shown}
-          onChange={(event) => setShown(event.currentTarget.checked)}
-        />
-        <span>Show what I type</span>
-      </label>
-      {wrong && !placed.includes(wrong.field ?? "") && (
-        <p class="field-error" role="alert">{wrong.text}</p>
-      )}
-      <button type="submit" class="button wide" disabled={sending}>
-        {sending ? "One moment…" : "Set new password"}
-      </button>
-      <p class="aside">
-        <a href="/forgot">Send me another mail</a>
-      </p>
-    </form>
+    </AccountForm>
   );
 }
 

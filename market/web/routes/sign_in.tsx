@@ -3,8 +3,9 @@ import { ApiError, login, register } from "../api.ts";
 import { isEmail } from "../lib/email.ts";
 import { safeNext } from "../lib/query.ts";
 import { tooMany } from "../lib/wait.ts";
+import { AccountForm } from "../parts/account_form.tsx";
 import { Field } from "../parts/field.tsx";
-import { useFocusOnWrong, type Wrong } from "../parts/form.ts";
+import type { Wrong } from "../parts/form.ts";
 import { type PageProps, useTitle } from "../parts/page.tsx";
 import { go, place } from "../state/navigation.ts";
 import { announce } from "../state/notices.ts";
@@ -58,7 +59,6 @@ function Form(props: { mode: Mode; next: string }) {
   const [password, setPassword] = useState("");
   const [wrong, setWrong] = useState<Wrong>();
   const [sending, setSending] = useState(false);
-  const form = useFocusOnWrong(wrong);
 
   const send = async () => {
     const missing = fresh ? firstMissing(name, email, password) : undefined;
@@ -79,15 +79,15 @@ function Form(props: { mode: Mode; next: string }) {
     }
   };
   const at = (field: string) => wrong?.field === field ? wrong.text : undefined;
-  const placed = ["name", "email", "password"].includes(wrong?.field ?? "");
   return (
-    <form
-      ref={form}
-      noValidate={fresh}
-      onSubmit={(event) => {
-        event.preventDefault();
-        send();
-      }}
+    <AccountForm
+      wrong={wrong}
+      fields={["name", "email", "password"]}
+      sending={sending}
+      submit={fresh ? "Create account" : "Sign in"}
+      send={send}
+      validate={!fresh}
+      aside={!fresh && <a href="/forgot">Forgot your password?</a>}
     >
       {fresh && (
         <Field
@@ -120,16 +120,7 @@ function Form(props: { mode: Mode; next: string }) {
         autocomplete={fresh ? "new-password" : "current-password"}
         maxLength={128}
       />
-      {wrong && !placed && <p class="field-error" role="alert">{wrong.text}</p>}
-      <button type="submit" class="button wide" disabled={sending}>
-        {sending ? "One moment…" : fresh ? "Create account" : "Sign in"}
-      </button>
-      {!fresh && (
-        <p class="aside">
-          <a href="/forgot">Forgot your password?</a>
-        </p>
-      )}
-    </form>
+    </AccountForm>
   );
 }
 
