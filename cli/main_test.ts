@@ -467,6 +467,36 @@ Deno.test("describe tells all of an app, a node or a replica", async () => {
   assertEquals([json.app, json.events.length], ["api", 1]);
 });
 
+Deno.test("traces asks for what its options say, and names an app that is none", async () => {
+  const id = "0af7651916cd43dd8448eb211c80319c";
+  const trace = {
+    ...{ trace: id, app: "api", name: "GET /slow", startWallMs: 0, ms: 30, spans: 1 },
+    ...{ failed: 1, apps: ["api"] },
+  };
+  const call = {
+    ...{ trace: id, span: "b7ad6b7169203331", app: "api", replica: "api.1", node: "node-1" },
+    ...{ name: "GET /slow", startWallMs: 0, ms: 30, failed: true, depth: 0 },
+  };
+  const none = JSON.stringify({ traces: [] });
+  const pages = {
+    "/api/telemetry/traces?limit=20": JSON.stringify({ traces: [trace, trace] }),
+    "/api/telemetry/traces?limit=3&app=api&failed=1&since=600000": JSON.stringify({
+      traces: [trace],
+    }),
+    [`/api/telemetry/traces/${id}`]: JSON.stringify({ spans: [call] }),
+    "/api/telemetry/traces?limit=20&app=calm": none,
+    "/api/apps/calm": "{}",
+    "/api/telemetry/traces?limit=20&app=nobody": none,
+  };
+  await using cli = await stage({ pages });
+  assertEquals((await cli.run("traces")).out.split("\n").length, 3);
+  const narrow = await cli.run("traces api --failed --since 10m -n 3");
+  assertEquals(narrow.out.split("\n").length, 2, narrow.err);
+  assertStringIncludes((await cli.run(`traces ${id}`)).out, "GET /slow failed");
+  assertStringIncludes((await cli.run("traces calm")).out, "calm has told of no request");
+  assertEquals((await cli.run("traces nobody")).code, 1);
+});
+
 Deno.test("diff shows what a file would change, and exits as diff does", async () => {
   const manifest = "app api {\n  exec     /bin/api\n  port     8001\n  replicas 3\n}\n";
   const pages = { "/api/apps/api/manifest": JSON.stringify({ manifest }) };

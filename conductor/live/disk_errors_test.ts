@@ -1,6 +1,6 @@
 // A disk that fails: system calls of the real daemon are made to return errors by strace.
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { hasStrace, startDaemon } from "./daemon_testing.ts";
 import { apply, keys, post, withFolder } from "./rig_test.ts";
 
@@ -65,3 +65,25 @@ for (const [name, inject] of FAULTS) {
     });
   });
 }
+
+Deno.test("a secret key that cannot be kept is said so, and made as soon as it can be", async () => {
+  await withFolder(async (folder) => {
+    await Deno.writeFile(`${folder}/key.pub`, keys.publicKey);
+    // No file can be written where a folder is.
+    const inTheWay = `${folder}/state/secret.key`;
+    await Deno.mkdir(inTheWay, { recursive: true });
+    const daemon = await startDaemon(folder, { host: HOST });
+    try {
+      const refused = await fetch(`${daemon.url}/api/secret-key`);
+      const { error } = await refused.json();
+      assertEquals(refused.status, 503, error);
+      assertStringIncludes(error, "secret.key");
+      await Deno.remove(inTheWay);
+      const given = await fetch(`${daemon.url}/api/secret-key`);
+      assertEquals(given.status, 200);
+      assert((await given.json()).publicKey.length > 1_000);
+    } finally {
+      await daemon.kill();
+    }
+  });
+});
