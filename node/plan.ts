@@ -62,7 +62,8 @@ export interface Self {
 /**
  * Plans a start. `PORT`, `HOST`, `APP`, `REPLICA` (its number, as `${REPLICA}`), `REPLICA_ID`,
  * `NODE`, `IP`, `SKR8TR_TOWER`, `PATH`, `DENO_DIR` and `DENO_NO_UPDATE_CHECK` are given by the node;
- * what the manifest's `env` says goes before them. A literal `PORT` equal to the app's port stands for the replica's.
+ * what the manifest's `env` says goes before them. A literal `PORT` equal to the app's port stands
+ * for the replica's.
  */
 export function planLaunch(spec: AppSpec, self: Self, around: Surroundings): LaunchPlan {
   const port = self.port === undefined ? undefined : String(self.port);

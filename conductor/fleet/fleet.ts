@@ -125,8 +125,8 @@ export function takeBeat(node: FleetNode, beat: Beat, from: Address, monoMs: num
 
 /**
  * Says whether a beat of another boot than the known one comes from an earlier one and was held up
- * on its way. A node whose clock was set back begins its boots "earlier", too: so this counts only
- * while the known boot is still heard.
+ * on its way. A node that lost count of its boots, with its clock set back, begins one "earlier",
+ * too: so this counts only while the known boot is still heard.
  */
 function isLate(node: FleetNode, known: Beat, beat: Beat, monoMs: number): boolean {
   return beat.bootWallMs < known.bootWallMs && monoMs - node.heardMonoMs < NODE_DEAD_MS;
