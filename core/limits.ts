@@ -466,6 +466,8 @@ export const UNLED_MS = 3_000;
  * was cut off may have been given up meanwhile, and its own end of the stream stand for ever.
  */
 export const FOLLOW_ANEW_MS = 15_000;
+/** So does one that waits this long for a record that it has been ordered to run by, ms. */
+export const FOLLOW_STUCK_MS = 5_000;
 export const WAKE_ELSEWHERE_MS = 8_000;
 /** First wait before the ingress dials a tower again, doubling to the max. */
 export const WATCH_RETRY_MIN_MS = 50;

@@ -84,18 +84,19 @@ export class ConductorLink {
   }
 
   /**
-   * Says whether the log has to be followed anew: another conductor leads than the one before, or it
-   * has not been heard for so long that the stream cannot be trusted to stand at its end, too.
+   * How the log is to be followed: `anew` where another conductor leads than the one before, or it has
+   * not been heard for so long that the stream cannot be trusted to stand at its end, too; `null`
+   * where who answers does not lead.
    */
-  onBeatOk(message: Mesh<"beat-ok">, nowMs: number): boolean {
-    if (message.standby || !this.allegiance.hear(message.term)) return false;
+  onBeatOk(message: Mesh<"beat-ok">, nowMs: number): "anew" | "on" | null {
+    if (message.standby || !this.allegiance.hear(message.term)) return null;
     const isAnew = this.#conductor !== null &&
       (this.#conductor !== message.conductor || nowMs - this.#ledMs >= FOLLOW_ANEW_MS);
     this.#conductor = message.conductor;
     this.#ledMs = nowMs;
     this.#everyMs = message.everyMs;
     this.#nextBeatMs = Math.min(this.#nextBeatMs, nowMs + message.everyMs);
-    return isAnew;
+    return isAnew ? "anew" : "on";
   }
 
   /** The conductor may be missing this node: the next beat is due now, not two at once. */

@@ -123,7 +123,7 @@ export class NodeMachine implements Stage {
     const shared = { stage: this, life, conductor, replicas };
     const [tombstones, sleepers] = [this.#tombstones, this.#sleepers];
     const orders = new Orders({ ...shared, records, outbox, news, tombstones, sleepers });
-    const around = { options, orders, preparing, witness, settle: () => this.#settle() };
+    const around = { options, orders, preparing, records, witness, settle: () => this.#settle() };
     this.#mesh = new MeshDesk({ ...shared, ...around });
     this.#plain = new PlainDesk(options.node, (effect) => this.emit(effect));
     this.tower = tower;

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import {
   BACKOFF_MIN_MS,
   FOLLOW_ANEW_MS,
+  FOLLOW_STUCK_MS,
   LEASE_RENEW_MS,
   PROBE_MIN_MS,
   STEADY_DATAGRAM_BYTES,
@@ -506,6 +507,27 @@ Deno.test("after a long silence the log is followed anew, since nobody knows wha
   hear();
   hear();
   assertEquals(follows(), 1);
+});
+
+Deno.test("the log is followed anew while a record does not come that something is to run by", () => {
+  const world = new FakeWorld().start();
+  const follows = () => {
+    world.mesh({ k: "beat-ok", conductor: "c".repeat(16), node: NODE, beat: 1, everyMs: 250 });
+    return world.effects.filter((each) => each.do === "follow").length;
+  };
+  world.record(1, "web", WEB);
+  world.run("web-1", "web", 1);
+  world.run("web-2", "web", 2);
+  follows();
+  world.advance(FOLLOW_STUCK_MS - 1);
+  assertEquals(follows(), 0, "it may be on its way");
+  world.advance(1);
+  assertEquals([follows(), follows()], [1, 1]);
+  world.advance(FOLLOW_STUCK_MS);
+  assertEquals(follows(), 2, "until it comes");
+  world.record(2, "web", WEB);
+  world.advance(FOLLOW_STUCK_MS);
+  assertEquals([follows(), world.advance(FOLLOW_STUCK_MS), follows()], [2, undefined, 2]);
 });
 
 Deno.test("messages for another node and garbage are ignored", () => {

@@ -7,6 +7,7 @@ import type { ConductorLink } from "./conductor_link.ts";
 import type { Life, Stage } from "./life.ts";
 import type { Orders } from "./orders.ts";
 import type { Preparing } from "./preparing.ts";
+import type { RecordDesk } from "./record_desk.ts";
 import { type Replica, statusesOf } from "./replica.ts";
 import type { Witness } from "./witness.ts";
 
@@ -18,6 +19,7 @@ export interface MeshDeskParts {
   readonly conductor: ConductorLink;
   readonly orders: Orders;
   readonly preparing: Preparing;
+  readonly records: RecordDesk;
   readonly witness: Witness;
   readonly replicas: ReadonlyMap<string, Replica>;
   /** Notes what changed of the replicas so far, before they are reported. */
@@ -37,13 +39,17 @@ export class MeshDesk {
   }
 
   #obey(message: MeshMessage, from: Address): void {
-    const { conductor, orders, preparing, stage, witness } = this.parts;
+    const { conductor, orders, preparing, records, stage, witness } = this.parts;
     const nowMs = stage.now.monoMs;
     switch (message.k) {
-      case "beat-ok":
-        if (conductor.onBeatOk(message, nowMs)) stage.emit({ do: "follow", at: from });
+      case "beat-ok": {
+        const follow = conductor.onBeatOk(message, nowMs);
+        if (follow === "anew" || (follow === "on" && records.isStuck(nowMs))) {
+          stage.emit({ do: "follow", at: from });
+        }
         if (message.reportPlease !== undefined) this.#report(message.reportPlease, from);
         return;
+      }
       case "status-ok":
         return orders.acknowledged(message);
       case "run":

@@ -1,6 +1,7 @@
 // Gives replicas and orders the records that describe them, as they come and are verified.
 
 import { specOfPart } from "../core/before.ts";
+import { FOLLOW_STUCK_MS } from "../core/limits.ts";
 import type { Mesh } from "../core/mesh.ts";
 import type { NodeEvent } from "./effects.ts";
 import type { Life, Stage } from "./life.ts";
@@ -23,6 +24,8 @@ export interface RecordDeskParts {
 
 export class RecordDesk {
   readonly records: Records;
+  /** Since when something waits for what comes after this end of the log. */
+  #lacking: { readonly end: number; sinceMs: number } | null = null;
 
   constructor(options: RecordsOptions, private readonly parts: RecordDeskParts) {
     this.records = new Records(options);
@@ -140,6 +143,22 @@ export class RecordDesk {
       }
     }
     if (settled.length > 0) this.seekAll();
+  }
+
+  /**
+   * Says, every `FOLLOW_STUCK_MS`, that something waits for a record and nothing of the log comes: the
+   * stream may stand at this end alone, as where a firewall has forgotten it.
+   */
+  isStuck(nowMs: number): boolean {
+    const end = this.records.sequence;
+    const lacks = this.parts.replicas.values().some(({ state, sequence, next }) =>
+      (state.at === "record" && sequence > end) || (next !== undefined && next.sequence > end)
+    );
+    if (!lacks) this.#lacking = null;
+    else if (this.#lacking?.end !== end) this.#lacking = { end, sinceMs: nowMs };
+    if (this.#lacking === null || nowMs - this.#lacking.sinceMs < FOLLOW_STUCK_MS) return false;
+    this.#lacking.sinceMs = nowMs;
+    return true;
   }
 
   /** Takes in something of the conductor's log; says so once where it is not followed any more. */
